@@ -1,0 +1,121 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The few exceptions that a user can meet, made from any error shape that the API has.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAX_TEXT = 300
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+class ModelArtsError(Exception):
+    """One sentence that a person can act on, with what the API said beside it.
+
+    ``status`` is the HTTP status; ``error_code`` and ``error_msg`` come from the body and ``request_id`` from the
+    body or the header X-Request-Id. Each is None when the API did not give it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        error_code: str | None = None,
+        error_msg: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.error_code = error_code
+        self.error_msg = error_msg
+        self.request_id = request_id
+
+    def as_result(self) -> dict[str, t.Any]:
+        """The fields of a failed module: ``msg``, and of the others those that are known."""
+        known = {
+            "status": self.status,
+            "error_code": self.error_code,
+            "error_msg": self.error_msg,
+            "request_id": self.request_id,
+        }
+        return {"msg": self.message, **{name: value for name, value in known.items() if value is not None}}
+
+
+class InputError(ModelArtsError):
+    """What the caller gave cannot be used. Nothing was sent."""
+
+
+class MissingLibraryError(ModelArtsError):
+    """An option needs a Python library that the host does not have. ``__cause__`` is the ImportError."""
+
+
+class TransportError(ModelArtsError):
+    """No answer: unreachable, refused, broken off, timed out, or not speaking TLS as expected."""
+
+
+class ApiError(ModelArtsError):
+    """The API answered, with an error or with something that is no answer of its kind."""
+
+
+def plain(text: str, limit: int = _MAX_TEXT) -> str:
+    """Text of the API, fit for one line of output: control characters become blanks, long text is cut."""
+    line = _CONTROL.sub(" ", text).strip()
+    return line if len(line) <= limit else line[: limit - 3] + "..."
+
+
+def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes, hint: str = "") -> ApiError:
+    """The exception for an answer that is an error.
+
+    ``request`` names the call in the sentence ("GET /v2/..."), ``hint`` is a closing sentence on what to do.
+    Understands the shapes of the API reference: error_code/error_msg, error.code/error.message,
+    errorCode/errorMsg, code/message, and plain text. HTML is named, never repeated.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    code, text, request_id = _details(body, lower.get("content-type", ""))
+    request_id = request_id or plain(lower.get("x-request-id", "")) or None
+    said = f"{code}: {text}" if code and text else code or text or "no explanation"
+    sentence = f"{request} was answered {status} ({said})."
+    return ApiError(
+        f"{sentence} {hint}" if hint else sentence,
+        status=status,
+        error_code=code,
+        error_msg=text,
+        request_id=request_id,
+    )
+
+
+def _details(body: bytes, content_type: str) -> tuple[str | None, str | None, str | None]:
+    text = body.decode("utf-8", "replace")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        if "html" in content_type.lower() or text.lstrip().startswith("<"):
+            return None, "an HTML page, not JSON: another server than ModelArts answered", None
+        return None, plain(text) or None, None
+    if not isinstance(document, dict):
+        return None, None, None
+    nested = document.get("error")
+    inner = nested if isinstance(nested, dict) else document
+    code = _first(inner, "error_code", "errorCode", "code")
+    message = _first(inner, "error_msg", "errorMsg", "message", "error_message")
+    return code, message, _first(document, "request_id", "requestId")
+
+
+def _first(document: Mapping[str, t.Any], *names: str) -> str | None:
+    for name in names:
+        value = document.get(name)
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value):
+            return plain(str(value)) or None
+    return None
