@@ -1,0 +1,86 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SDK-HMAC-SHA256, the request signature of Open Telekom Cloud and Huawei Cloud.
+
+This module util is private to the collection. Source: API Gateway, "AK/SK Signing and Authentication Guide".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import typing as t
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ALGORITHM = "SDK-HMAC-SHA256"
+DATE_FORMAT = "%Y%m%dT%H%M%SZ"
+DATE_HEADER = "X-Sdk-Date"
+
+_SIGNED = frozenset({"host", "x-project-id", "x-security-token", "content-type"})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def canonical_query(pairs: Iterable[tuple[str, str | bool | int]]) -> str:
+    """The query as it is signed and as it must be sent: sorted, always ``k=v``, repeated keys kept.
+
+    True and False become ``true`` and ``false``, as the API spells them.
+    """
+    texts = sorted((key, _text(value)) for key, value in pairs)
+    return "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in texts)
+
+
+def canonical_path(path: str) -> str:
+    """The path as it is signed: each segment quoted once, with a closing slash that the path sent need not have."""
+    quoted = "/".join(_quoted(segment) for segment in unquote(path).split("/"))
+    return quoted if quoted.endswith("/") else f"{quoted}/"
+
+
+def host_header(url: str) -> str:
+    """The Host header of a request to ``url``: without user info, and without the port that its scheme implies."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    return host if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
+
+
+def sign(method: str, url: str, headers: Mapping[str, str], body: bytes, access_key: str, secret_key: str) -> str:
+    """The value of the Authorization header.
+
+    ``headers`` must hold X-Sdk-Date (``20191115T033655Z``); Host is taken from ``url`` when it is not among them.
+    Only Host, X-Sdk-*, X-Project-Id, X-Security-Token and Content-Type are signed: proxies may change any other.
+    """
+    signed = {"host": host_header(url)}
+    signed.update((name.lower(), value.strip()) for name, value in headers.items() if _is_signed(name.lower()))
+    names = sorted(signed)
+    parts = urlsplit(url)
+    request = "\n".join(
+        (
+            method.upper(),
+            canonical_path(parts.path),
+            canonical_query(parse_qsl(parts.query, keep_blank_values=True)),
+            *(f"{name}:{signed[name]}" for name in names),
+            "",
+            ";".join(names),
+            hashlib.sha256(body).hexdigest(),
+        )
+    )
+    text = f"{ALGORITHM}\n{signed[DATE_HEADER.lower()]}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    signature = hmac.new(secret_key.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return f"{ALGORITHM} Access={access_key}, SignedHeaders={';'.join(names)}, Signature={signature}"
+
+
+def _is_signed(name: str) -> bool:
+    return name in _SIGNED or name.startswith("x-sdk-")
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="~")
+
+
+def _text(value: str | bool | int) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
