@@ -55,7 +55,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from keystoneauth1.identity.base import BaseIdentityPlugin
-    from keystoneauth1.session import Session as KeystoneSession
 
 CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
     "endpoint": {"type": "str"},
@@ -85,20 +84,20 @@ _GENERAL = ("endpoint", "region", "project_id", "validate_certs", "ca_path", "ti
 
 # The order is the order within one level.
 _NAMED_BY = {
-    "token": ("auth_token",),
-    "aksk": ("access_key", "secret_key"),
+    "auth_token": ("auth_token",),
+    "access_key": ("access_key", "secret_key"),
     "password": ("username", "password"),
     "cloud": ("cloud",),
 }
 _FIELDS = {
-    "token": ("auth_token", "auth_url", "project_name"),
-    "aksk": ("access_key", "secret_key", "security_token", "auth_url", "project_name"),
+    "auth_token": ("auth_token", "auth_url", "project_name"),
+    "access_key": ("access_key", "secret_key", "security_token", "auth_url", "project_name"),
     "password": ("auth_url", "username", "password", "domain_name", "project_name"),
     "cloud": ("cloud",),
 }
 _REQUIRED = {
-    "token": ("auth_token",),
-    "aksk": ("access_key", "secret_key"),
+    "auth_token": ("auth_token",),
+    "access_key": ("access_key", "secret_key"),
     "password": ("auth_url", "username", "password", "domain_name"),
     "cloud": ("cloud",),
 }
@@ -189,7 +188,7 @@ def merge_levels(*levels: Mapping[str, t.Any]) -> dict[str, t.Any]:
 def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
     """The connection that merged ``options`` describe, checked, with nothing sent yet.
 
-    ``where`` is the host that the code runs on, for the sentences of errors. Raises InputError, MissingLibraryError.
+    ``where`` is the host that the code runs on, as errors name it. Raises InputError, MissingLibraryError.
     """
     if REQUESTS_IMPORT_ERROR is not None:
         raise _missing("requests", "every connection to ModelArts") from REQUESTS_IMPORT_ERROR
@@ -199,9 +198,8 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
     method = _method(given)
     if method is None:
         raise InputError(
-            f"No credentials on {_host(where)}: give auth_token, access_key with secret_key, username with password, "
-            f"or cloud, {_anywhere(where)} (OS_TOKEN, OS_ACCESS_KEY, HW_ACCESS_KEY, HUAWEICLOUD_SDK_AK, OS_USERNAME, "
-            "OS_CLOUD)."
+            "No credentials: give auth_token, access_key with secret_key, username with password, or cloud, "
+            f"{_sources(where, 'auth_token', 'access_key', 'username', 'cloud')}."
         )
     _require_whole(method, given, where)
     if method == "cloud":
@@ -217,9 +215,9 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
         where=where,
     )
     auth: TokenAuth | SignatureAuth | KeystoneAuth
-    if method == "token":
+    if method == "auth_token":
         auth = TokenAuth(given["auth_token"])
-    elif method == "aksk":
+    elif method == "access_key":
         auth = SignatureAuth(
             given["access_key"], given["secret_key"], given.get("security_token"), given.get("project_id")
         )
@@ -283,6 +281,10 @@ class Connection:
         """``text`` with every known secret replaced by asterisks."""
         return _redacted(text, self.secrets)
 
+    def finish_by(self, deadline: float) -> None:
+        """Stop asking IAM at this time of ``time.monotonic()``."""
+        self._iam.deadline = deadline
+
     def base_url(self) -> str:
         """``https://host`` of ModelArts: the endpoint, else the service catalog's, else the region's."""
         with self._lock:
@@ -306,8 +308,8 @@ class Connection:
         url = listed or _regional("modelarts", self.region)
         if url is None:
             raise InputError(
-                f"The service catalog lists no endpoint of ModelArts: set endpoint or region {_anywhere(self.where)} "
-                f"({_names('endpoint')}, {_names('region')})."
+                "The service catalog lists no endpoint of ModelArts: set endpoint or region, "
+                f"{_sources(self.where, 'endpoint', 'region')}."
             )
         return url
 
@@ -316,13 +318,13 @@ class Connection:
             scope = self.auth.login().project_id
             if scope is None and self.project_id is None:
                 raise InputError(
-                    f"The login on {_host(self.where)} belongs to no project: set project_id or project_name "
-                    f"{_anywhere(self.where)} ({_names('project_id')})."
+                    "The login belongs to no project: set project_id, or name a project in the entry of clouds.yaml, "
+                    f"{_sources(self.where, 'project_id')}."
                 )
             if scope and self.project_id and scope != self.project_id:
                 raise InputError(
-                    f"project_id is {self.project_id}, but the login on {_host(self.where)} is for project {scope}: "
-                    "leave project_id out, or log in to that project."
+                    f"project_id is {self.project_id}, but the login on {self.where} is for {plain(scope, 80)}: leave "
+                    "project_id out, or log in to that project."
                 )
             return str(self.project_id or scope)
         if self.project_id is not None:
@@ -340,13 +342,12 @@ class Connection:
             return
         if self.endpoint is None and self.region is None:
             raise InputError(
-                f"No address of ModelArts: set endpoint or region {_anywhere(self.where)} "
-                f"({_names('endpoint')}, {_names('region')})."
+                f"No address of ModelArts: set endpoint or region, {_sources(self.where, 'endpoint', 'region')}."
             )
         if self.project_id is None and not (self.auth_url and (self.project_name or self.region)):
             raise InputError(
-                f"No project: set project_id, or region, or auth_url and project_name, for IAM to find it "
-                f"{_anywhere(self.where)} ({_names('project_id')}, {_names('region')})."
+                "No project: set project_id; or region, or auth_url with project_name, to have it looked up in IAM, "
+                f"{_sources(self.where, 'project_id', 'region', 'auth_url', 'project_name')}."
             )
 
 
@@ -418,31 +419,40 @@ class KeystoneAuth(AuthBase):
         self._secrets = deque(given, maxlen=100)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        self._sent.token = self.login().token
+        self._sent.token = None
+        # Whoever sends the request repeats it, so the login is tried once.
+        self._sent.token = self._login(retries=0).token
         request.headers["X-Auth-Token"] = self._sent.token
         return request
 
     def login(self) -> Login:
-        """The login that holds now; a new one is made only when there is none or it is about to expire."""
+        """The login that holds now; a new one is made when there is none or when it is about to expire."""
+        return self._login(self._iam.retries)
+
+    def secrets(self) -> Iterable[str]:
+        return self._secrets.copy()
+
+    def invalidate(self) -> bool:
+        """Whether a new login can follow a 401; not when the login itself was refused.
+
+        Threads that were refused with one and the same token make one new login.
+        """
+        with self._lock:
+            refused = getattr(self._sent, "token", self._token)
+            if refused is not None and refused == self._token:
+                self._plugin.invalidate()
+            return refused is not None
+
+    def _login(self, retries: int) -> Login:
         with self._lock:
             try:
-                login = self._iam.log_in(self._plugin)
+                login = self._iam.log_in(self._plugin, retries)
             except ModelArtsError as failure:
                 raise _masked(failure, self._secrets) from None
             if login.token != self._token:
                 self._token = login.token
                 self._secrets.append(login.token)
             return login
-
-    def secrets(self) -> Iterable[str]:
-        return tuple(self._secrets)
-
-    def invalidate(self) -> bool:
-        """Whether a new login can follow a 401. Threads that were refused with one token make one new login."""
-        with self._lock:
-            if getattr(self._sent, "token", self._token) == self._token:
-                self._plugin.invalidate()
-        return True
 
 
 class Login(t.NamedTuple):
@@ -465,27 +475,26 @@ class _Iam:
         self.timeout = timeout
         self.retries = retries
         self.where = where
+        self.deadline = math.inf
 
-    def log_in(self, plugin: BaseIdentityPlugin) -> Login:
-        from keystoneauth1.session import Session
+    def log_in(self, plugin: BaseIdentityPlugin, retries: int) -> Login:
+        """The plugin's login, made anew only when it has none that holds."""
+        return self._repeated(lambda timeout: self._log_in_once(plugin, timeout), retries)
 
-        session = Session(session=_session(), verify=self.verify, timeout=self.timeout, redirect=False)
-        try:
-            return self._repeated(lambda: self._log_in_once(plugin, session))
-        finally:
-            session.session.close()
-
-    def _log_in_once(self, plugin: BaseIdentityPlugin, session: KeystoneSession) -> Login:
+    def _log_in_once(self, plugin: BaseIdentityPlugin, timeout: float) -> Login:
         from keystoneauth1 import exceptions
+        from keystoneauth1.session import Session
 
         url = f"{plugin.auth_url}/auth/tokens"
         try:
-            access = plugin.get_access(session)
+            with _session() as session:
+                iam = Session(session=session, verify=self.verify, timeout=timeout, redirect=False)
+                access = plugin.get_access(iam)
             return Login(str(access.auth_token), access.project_id, access.service_catalog.catalog)
         except exceptions.HttpError as failure:
             if failure.response is None:
                 raise ApiError(f"POST {url} was answered {failure.http_status}.", status=failure.http_status) from None
-            hint = f"Check the credentials on {_host(self.where)}." if failure.http_status == 401 else ""
+            hint = f"Check the credentials on {self.where}." if failure.http_status == 401 else ""
             raise self._answered("POST", url, failure.response, hint) from None
         except exceptions.InvalidResponse as failure:
             raise self._answered("POST", url, failure.response) from None
@@ -494,14 +503,14 @@ class _Iam:
         except exceptions.ConnectionError as failure:
             raise _UnreachableError(self._no_answer(url, failure)) from None
         except exceptions.ClientException as failure:
-            raise InputError(f"Login at {url} on {_host(self.where)} failed: {plain(str(failure))}.") from None
+            raise InputError(f"The login at {url} on {self.where} failed: {plain(str(failure))}.") from None
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ApiError(f"POST {url} was answered with something that is not a login.") from None
 
     def find_project(self, auth_url: str, name: str, auth: AuthBase) -> str:
         """The ID of the one project of this name: KeystoneListProjects of the IAM API."""
         url = f"{auth_url}/projects"
-        document = self._repeated(lambda: self._get(url, name, auth))
+        document = self._repeated(lambda timeout: self._get(url, name, auth, timeout), self.retries)
         listed = document.get("projects") if isinstance(document, dict) else None
         if not isinstance(listed, list):
             raise ApiError(f"GET {url} was answered with something that is not a list of projects.")
@@ -509,20 +518,20 @@ class _Iam:
         if len(found) != 1:
             raise InputError(
                 f"IAM at {auth_url} knows {len(found) or 'no'} project{'s' * (len(found) > 1)} named {plain(name)}: "
-                f"set project_id, or another project_name, {_anywhere(self.where)} ({_names('project_id')})."
+                f"set project_id or project_name, {_sources(self.where, 'project_id', 'project_name')}."
             )
         if not isinstance(found[0], str) or not _PROJECT_ID.fullmatch(found[0]):
-            raise ApiError(f"GET {url} was answered with a project whose ID cannot be one.")
+            raise ApiError(f"GET {url} was answered with an ID of a project that cannot be one.")
         return found[0]
 
-    def _get(self, url: str, name: str, auth: AuthBase) -> object:
+    def _get(self, url: str, name: str, auth: AuthBase, timeout: float) -> object:
         with _session() as session:
             try:
                 answer = session.get(
                     f"{url}?{canonical_query([('name', name)])}",
                     auth=auth,
                     headers={"Accept": "application/json"},
-                    timeout=self.timeout,
+                    timeout=timeout,
                     verify=self.verify,
                     allow_redirects=False,
                 )
@@ -531,21 +540,27 @@ class _Iam:
             except requests.exceptions.RequestException as failure:
                 raise _UnreachableError(self._no_answer(url, failure)) from None
         if answer.status_code != 200:
-            raise self._answered("GET", url, answer, f"Set project_id to do without, {_anywhere(self.where)}.")
+            raise self._answered("GET", url, answer, "Set project_id to do without this look-up.")
         try:
             return answer.json()
         except ValueError:
             raise self._answered("GET", url, answer) from None
 
-    def _repeated(self, call: Callable[[], _Answer]) -> _Answer:
-        for attempt in range(self.retries):
+    def _repeated(self, call: Callable[[float], _Answer], retries: int) -> _Answer:
+        attempt = 0
+        while True:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise TransportError(f"No time was left on {self.where} to ask IAM.")
+            wait = min(2.0**attempt, 30.0) * random.uniform(0.5, 1.0)
             try:
-                return call()
+                return call(min(self.timeout, left))
             except (_UnreachableError, ApiError) as failure:
-                if isinstance(failure, ApiError) and failure.status not in _TRANSIENT:
+                transient = isinstance(failure, _UnreachableError) or failure.status in _TRANSIENT
+                if not transient or attempt >= retries or time.monotonic() + wait >= self.deadline:
                     raise
-            time.sleep(min(2.0**attempt, 30.0) * random.uniform(0.5, 1.0))
-        return call()
+            time.sleep(wait)
+            attempt += 1
 
     def _answered(self, verb: str, url: str, answer: requests.Response, hint: str = "") -> ApiError:
         if 300 <= answer.status_code < 400:
@@ -555,7 +570,7 @@ class _Iam:
     def _no_answer(self, url: str, failure: Exception) -> str:
         cause = _CAUSE.search(str(failure))
         said = cause[0].strip() if cause else type(failure).__name__
-        return f"IAM at {url} could not be reached from {_host(self.where)}: {said}."
+        return f"IAM at {url} could not be reached from {self.where}: {said}. Check auth_url, region and ca_path."
 
 
 class _Cloud(t.NamedTuple):
@@ -595,12 +610,12 @@ def _read_cloud(name: str, region: str | None, where: str) -> _Cloud:
         from openstack.config import OpenStackConfig
     except ImportError as failure:
         raise _missing("openstacksdk", "the option cloud") from failure
-    entry = f"The entry {name} of clouds.yaml on {_host(where)}"
+    entry = f"The entry {name} of clouds.yaml on {where}"
     try:
         clouds = OpenStackConfig()
         if name not in clouds.get_cloud_names():
             known = ", ".join(sorted(clouds.get_cloud_names())) or "none"
-            raise InputError(f"{entry} does not exist: known entries are {known} (option cloud, {_names('cloud')}).")
+            raise InputError(f"{entry} does not exist: known are {known}. Set cloud, {_sources(where, 'cloud')}.")
         kind = clouds.get_one(cloud=name, region_name=region, validate=False).config.get("auth_type")
         # These two would ask IAM for its versions, and send credentials to the address in the answer.
         kind = {"password": "v3password", "token": "v3token"}.get(str(kind), kind)
@@ -641,8 +656,8 @@ def _catalog_endpoint(catalog: Iterable[Mapping[str, t.Any]] | None, region: str
     urls = urls or {url for place, url in public if place in (None, "", "*")}
     if len(urls) > 1:
         raise InputError(
-            f"The service catalog lists {len(urls)} endpoints of ModelArts: set region or endpoint "
-            f"{_anywhere(where)} ({_names('region')}, {_names('endpoint')})."
+            f"The service catalog lists {len(urls)} endpoints of ModelArts: set region or endpoint, "
+            f"{_sources(where, 'region', 'endpoint')}."
         )
     return _checked_url(urls.pop(), "The service catalog has an endpoint of ModelArts that") if urls else None
 
@@ -688,8 +703,8 @@ def _require_whole(method: str, given: Mapping[str, t.Any], where: str) -> None:
     if lacking:
         named = next(option for option in _NAMED_BY[method] if option in given)
         raise InputError(
-            f"{named} is given on {_host(where)}, but not {' and '.join(lacking)}: set "
-            f"{'it' if len(lacking) == 1 else 'them'} {_anywhere(where)} ({', '.join(map(_names, lacking))})."
+            f"{named} is given, but not {' and '.join(lacking)}: set {'it' if len(lacking) == 1 else 'them'} "
+            f"{_sources(where, *lacking)}."
         )
 
 
@@ -705,7 +720,7 @@ def _checked(option: str, value: object, where: str) -> object:
         return _count(option, value, where)
     text = str(value)
     if option in ("endpoint", "auth_url"):
-        url = _checked_url(text, f"{option} on {_host(where)} ({_names(option)})")
+        url = _checked_url(text, f"{option} (on {where}: {' or '.join(ENVIRONMENT[option])})")
         return _VERSION.sub("", url) if option == "endpoint" else url
     if option == "ca_path":
         path = os.path.expanduser(os.path.expandvars(text))
@@ -783,27 +798,22 @@ def _missing(library: str, needed_for: str) -> MissingLibraryError:
 
 
 def _unusable(option: str, expected: str, where: str) -> InputError:
-    return InputError(f"{option} {expected}: correct it {_anywhere(where)} ({_names(option)}).")
+    return InputError(f"{option} {expected}. It can be set {_sources(where, option)}.")
 
 
-def _host(where: str) -> str:
-    return f"host {where}"
-
-
-def _anywhere(where: str) -> str:
+def _sources(where: str, *options: str) -> str:
+    environment = "; ".join(f"{option}: {' or '.join(ENVIRONMENT[option])}" for option in options)
     return (
-        "as option, as variable modelarts_<option> (read by lookup, action and role), or in the environment of "
-        f"{_host(where)}"
+        "by option, by variable modelarts_<option> (not in a plain module), or in the environment of "
+        f"{where} ({environment})"
     )
-
-
-def _names(option: str) -> str:
-    return " or ".join(ENVIRONMENT[option])
 
 
 def _redacted(text: str, secrets: Iterable[str]) -> str:
     spellings = {
-        spelling for secret in secrets for spelling in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1])
+        spelling
+        for secret in secrets
+        for spelling in (secret, quote(secret, "", errors="replace"), json.dumps(secret)[1:-1])
     }
     for spelling in sorted(filter(None, spellings), key=len, reverse=True):
         text = text.replace(spelling, "********")
