@@ -21,7 +21,7 @@ options:
     type: str
   region:
     description:
-      - Region, like V(eu-de). It gives the addresses of ModelArts and IAM when O(endpoint) and O(auth_url) are not given.
+      - Region, like V(eu-de). It gives the addresses of ModelArts and IAM when O(endpoint) and O(auth_url) do not.
       - The regions V(eu-de), V(eu-nl) and V(eu-ch2) are taken for Open Telekom Cloud's, every other for Huawei Cloud's.
       - From the environment, E(MODELARTS_REGION), E(OS_REGION_NAME) or E(HW_REGION_NAME).
     type: str
@@ -118,16 +118,18 @@ options:
       - From the environment, E(MODELARTS_MAX_RETRIES).
     type: int
 notes:
-  - Connection options come from several levels. From the highest to the lowest, these are the option itself (in the task, in
-    C(module_defaults) of the action group C(poolgate.modelarts.modelarts), or in an inventory file); the Ansible variable
-    C(modelarts_<option>), which the action, the role, the lookup and the inventory plugin read and a plain module does not;
-    the environment of the host that the code runs on, which for a module is its target and for a lookup the controller;
-    and for lookup and inventory plugins the section C([modelarts]) of C(ansible.cfg). An empty value counts as not given.
-  - There are four ways to log in, which are O(auth_token); O(access_key) with O(secret_key); O(username) with O(password);
-    and O(cloud). The highest level that names any of them decides which one is used, in this order within one level, and
-    lower levels only fill in what it lacks. If something is still lacking then, that is an error, and never a reason to try
-    another way.
-  - Proxies are taken from the usual environment variables. Redirects are errors, so that credentials reach no other host.
+  - Connection options come from several levels. From the highest to the lowest, these are the option itself (in the
+    task, in C(module_defaults) of the action group C(poolgate.modelarts.modelarts), or in an inventory file); the
+    Ansible variable C(modelarts_<option>), which the action, the role, the lookup and the inventory plugin read and a
+    plain module does not; the environment of the host that the code runs on, which for a module is its target and for
+    a lookup the controller; and for lookup and inventory plugins the section C([modelarts]) of C(ansible.cfg). An
+    empty value counts as not given.
+  - There are four ways to log in, which are O(auth_token); O(access_key) with O(secret_key); O(username) with
+    O(password); and O(cloud). The highest level that names any of them decides which one is used, in this order
+    within one level, and lower levels only fill in what it lacks. If something is still lacking then, that is an
+    error, and never a reason to try another way.
+  - Proxies are taken from the usual environment variables. Redirects are errors, so that credentials reach no other
+    host.
 requirements:
   - requests >= 2.28
   - keystoneauth1 >= 5.0 (only for O(username) and O(password))
@@ -311,7 +313,7 @@ attributes:
     details:
       - This module only reads, and does the same in check mode.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    description: Returns details on what has changed, or needs changing in C(check_mode), when in diff mode.
     support: N/A
     details:
       - This module changes nothing.
