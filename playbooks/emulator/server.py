@@ -1,0 +1,504 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The emulator's HTTP side: routes, parameters as documented, and a record of what was asked."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import socket
+import ssl
+import threading
+import time
+import typing as t
+import uuid
+from collections import deque
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote
+
+from .iam import Credentials, Iam, Refused, Request, api_error
+from .pools import JOB_TYPES, POOL_PARTS, STATUSES, Pool, PoolNotFound, ScenarioError, World, checked, whole
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+MAX_PAGE = 500
+MAX_OFFSET = 2**31 - 1
+MAX_BODY = 2**20
+RECORDED_REQUESTS = 100_000
+RECORDED_HEADERS = ("host", "x-project-id", "x-sdk-date", "content-type")
+SCENARIO_KEYS = (
+    "clock", "credentials", "flavors", "iam", "pools", "projects", "quirks", "refuse", "region", "timeline",
+)  # fmt: skip
+
+
+@dataclass
+class Answer:
+    """A response: ``body`` is a JSON text, a document to encode, or bytes."""
+
+    status: int
+    body: t.Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def encoded(self) -> bytes:
+        if isinstance(self.body, bytes):
+            return self.body
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
+
+
+@dataclass
+class Call:
+    """A request on its way through a route, with what its path names."""
+
+    request: Request
+    project_id: str = ""
+    pool: str = ""
+
+
+class Query:
+    """The query of a request, checked against the documented values. Anything else is a bad request."""
+
+    def __init__(self, query: str, known: t.Iterable[str]) -> None:
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), errors="strict")
+        except ValueError:
+            raise bad_request() from None
+        self._values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            if name not in known:
+                raise bad_request()
+            self._values.setdefault(name, []).append(value)
+
+    def text(self, name: str, choices: t.Iterable[str] | None = None) -> str | None:
+        values = self._values.get(name)
+        if values is None:
+            return None
+        if len(values) > 1 or (choices is not None and values[0] not in choices):
+            raise bad_request()
+        return values[0]
+
+    def texts(self, name: str, choices: t.Iterable[str]) -> frozenset[str]:
+        values = self._values.get(name, [])
+        if any(value not in choices for value in values):
+            raise bad_request()
+        return frozenset(values)
+
+    def addresses(self, name: str) -> frozenset[str]:
+        return frozenset(",".join(self._values.get(name, [])).split(",")) - {""}
+
+    def number(self, name: str, maximum: int) -> int:
+        """A whole number from 0 to ``maximum``; absent or blank is 0."""
+        value = self.text(name) or "0"
+        if not re.fullmatch(r"[0-9]{1,10}", value) or int(value) > maximum:
+            raise bad_request()
+        return int(value)
+
+
+def bad_request() -> Refused:
+    return api_error(400, "ModelArts.50004000", "Bad request.")
+
+
+def load_scenario(scenario: dict[str, t.Any] | str) -> dict[str, t.Any]:
+    """A scenario from a mapping, from the name of one that is shipped, or from a file."""
+    if isinstance(scenario, dict):
+        return scenario
+    shipped = SCENARIOS / f"{scenario}.json"
+    path = shipped if shipped.is_file() else Path(scenario)
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        names = ", ".join(sorted(entry.stem for entry in SCENARIOS.glob("*.json")))
+        raise ScenarioError(f"cannot read the scenario {scenario!r} ({error.strerror}); shipped are: {names}") from None
+    except ValueError as error:
+        raise ScenarioError(f"the scenario {scenario!r} is not JSON: {error}") from None
+    return t.cast("dict[str, t.Any]", loaded)
+
+
+class Emulator:
+    """ModelArts and IAM on a port of this machine.
+
+    A context manager: inside, ``endpoint`` and ``iam_url`` answer. ``requests`` are the recorded requests, and
+    ``credentials`` says how to log in.
+    """
+
+    def __init__(
+        self,
+        scenario: dict[str, t.Any] | str = "demo",
+        *,
+        port: int = 0,
+        bind: str = "127.0.0.1",
+        latency_ms: float = 0,
+        request_log: str | os.PathLike[str] | None = None,
+        tls_cert: str | os.PathLike[str] | None = None,
+        tls_key: str | os.PathLike[str] | None = None,
+    ) -> None:
+        loaded = checked(load_scenario(scenario), SCENARIO_KEYS, "the scenario")
+        self.credentials = Credentials(**checked(loaded.get("credentials", {}), Credentials.names(), "credentials"))
+        self.region: str = loaded.get("region", "eu-de")
+        self.iam = Iam(
+            self.credentials,
+            region=self.region,
+            projects=loaded.get("projects", ()),
+            **checked(loaded.get("iam", {}), ("token_seconds", "token_uses"), "iam"),
+        )
+        self.world = World(loaded)
+        self._refuse = checked(loaded.get("refuse", {}), ("pools", "metrics", "flavors"), "refuse")
+        self.latency_ms = latency_ms
+        self._recorded: deque[dict[str, t.Any]] = deque(maxlen=RECORDED_REQUESTS)
+        self._log = open(request_log, "a", encoding="utf-8", buffering=1) if request_log else None  # noqa: SIM115
+        self._connections = itertools.count(1)
+        self._server = _Server((bind, port), self)
+        scheme = "http"
+        if tls_cert:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls_cert, tls_key)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+            scheme = "https"
+        self.endpoint = f"{scheme}://{bind}:{self._server.server_address[1]}"
+        self.iam_url = f"{self.endpoint}/v3"
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Emulator:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._thread = None
+        self._server.server_close()
+        self._server.close_connections()
+        if self._log is not None:
+            self._log.close()
+
+    @property
+    def requests(self) -> list[dict[str, t.Any]]:
+        """What was asked so far, oldest first: see ``record``."""
+        return list(self._recorded)
+
+    def advance(self, seconds: float) -> None:
+        """Move the scenario's clock on, which is the only way for one that is frozen."""
+        self.world.clock.advance(seconds)
+
+    def revoke_tokens(self, static: bool = False) -> None:
+        self.iam.revoke_tokens(static)
+
+    def state(self) -> dict[str, t.Any]:
+        """What a client needs to know; the content of the state file."""
+        return {
+            "endpoint": self.endpoint,
+            "iam_url": self.iam_url,
+            "region": self.region,
+            "pid": os.getpid(),
+            **self.credentials.as_dict(),
+            "pools": [{"id": pool.id, "name": pool.name} for pool in self.world.pools.values()],
+        }
+
+    # Answering
+
+    def next_connection(self) -> int:
+        return next(self._connections)
+
+    def answer(self, request: Request, entry: dict[str, t.Any]) -> Answer:
+        """Answer a request; ``entry`` is its record and learns the method of authentication."""
+        if self.latency_ms:
+            time.sleep(self.latency_ms / 1000)
+        try:
+            for pattern, method, needs_login, route in _ROUTES:
+                found = pattern.fullmatch(request.path)
+                if not found or request.method != method:
+                    continue
+                call = Call(request, **{name: unquote(value) for name, value in found.groupdict().items()})
+                if needs_login:
+                    entry["auth"], project_id = self.iam.authenticate(request)
+                    named = request.headers.get("x-project-id", project_id)
+                    if call.project_id and (call.project_id != project_id or named != project_id):
+                        raise api_error(403, "ModelArts.0206", "The project in the URL is not that of the credentials.")
+                with self.world.lock:
+                    self.world.catch_up()
+                    return t.cast(Answer, route(self, call))
+            raise api_error(404, "APIG.0101", "The API does not exist or has not been published in the environment")
+        except Refused as refused:
+            return Answer(refused.status, refused.body, refused.headers)
+
+    def record(self, entry: dict[str, t.Any]) -> None:
+        self._recorded.append(entry)
+        if self._log is not None:
+            self._log.write(json.dumps(entry) + "\n")
+
+    def _pool(self, call: Call, part: str, message: str = "pool not found") -> Pool:
+        try:
+            pool = self.world.pool(call.pool)
+        except PoolNotFound:
+            raise api_error(404, "ModelArts.50015001", message) from None
+        if part in pool.refuse:
+            raise refusal(pool.refuse[part])
+        return pool
+
+    def _check_allowed(self, part: str) -> None:
+        if part in self._refuse:
+            raise refusal(self._refuse[part])
+
+    # Routes of ModelArts
+
+    def list_workloads(self, call: Call) -> Answer:
+        query = Query(call.request.query, ("type", "status", "sort", "ascend", "offset", "limit", "hostip"))
+        types = query.texts("type", JOB_TYPES)
+        status = query.text("status", STATUSES)
+        sort = query.text("sort", ("create_time",))
+        ascend = query.text("ascend", ("true", "false"))
+        offset = query.number("offset", MAX_OFFSET)
+        limit = query.number("limit", MAX_PAGE) or MAX_PAGE
+        host_ips = query.addresses("hostip")
+        pool = self._pool(call, "workloads", f"Pool {call.pool} not found.")
+        jobs = pool.selection(types, status, host_ips)
+        total = len(jobs)
+        if host_ips:
+            offset, limit = 0, total
+        # Guesses: without sort the order is newest first, and ascend without sort changes nothing.
+        if sort and ascend == "true":
+            page = jobs[offset : offset + limit]
+        else:
+            page = jobs[max(0, total - offset - limit) : max(0, total - offset)][::-1]
+        return Answer(200, _workload_list(pool, pool.encoded_jobs(page), total))
+
+    def list_pool_nodes(self, call: Call) -> Answer:
+        query = Query(call.request.query, ("continue", "limit"))
+        limit = query.number("limit", MAX_PAGE) or MAX_PAGE
+        token = query.text("continue") or ""
+        pool = self._pool(call, "nodes")
+        start = _position(token, len(pool.nodes))
+        if start == 0:
+            self.world.count_read(pool)
+        end = len(pool.nodes) if pool.quirks.get("nodes_unpaged") else start + limit
+        metadata: dict[str, t.Any] = {}
+        if end < len(pool.nodes):
+            after = start if pool.quirks.get("nodes_repeat_token") and start else end
+            metadata = {"continue": f"node-{after}", "remainingItemCount": len(pool.nodes) - end}
+        items = [node.as_document() for node in pool.nodes[start:end]]
+        return Answer(200, {"kind": "NodeList", "apiVersion": "v2", "metadata": metadata, "items": items})
+
+    def show_pool(self, call: Call) -> Answer:
+        return Answer(200, self._pool(call, "pool").as_document())
+
+    def list_pools(self, call: Call) -> Answer:
+        query = Query(call.request.query, ("workspaceId", "labelSelector", "status", "parent"))
+        status = query.text("status", POOL_STATUS_PHASES)
+        labels = _label_selector(query.text("labelSelector"))
+        parent = query.text("parent")
+        self._check_allowed("pools")
+        documents = [pool.as_document() for pool in self.world.pools.values()]
+        items = [
+            document
+            for document in documents
+            if (status is None or document["status"]["phase"] in POOL_STATUS_PHASES[status])
+            and (parent is None or document["status"].get("parent") == parent)
+            and labels.items() <= document["metadata"]["labels"].items()
+        ]
+        return Answer(200, {"kind": "PoolList", "apiVersion": "v2", "items": items})
+
+    def show_workload_statistics(self, call: Call) -> Answer:
+        Query(call.request.query, ())
+        return Answer(200, self._pool(call, "statistics", f"Pool {call.pool} not found.").statistics())
+
+    def show_pool_runtime_metrics(self, call: Call) -> Answer:
+        Query(call.request.query, ())
+        self._check_allowed("metrics")
+        items = [document for pool in self.world.pools.values() if (document := pool.metrics_document()) is not None]
+        return Answer(200, {"apiVersion": "v2", "kind": "PoolMetricsList", "items": items})
+
+    def list_resource_flavors(self, call: Call) -> Answer:
+        query = Query(call.request.query, ("continue", "limit", "labelSelector"))
+        labels = _label_selector(query.text("labelSelector"))
+        limit = query.number("limit", MAX_PAGE) or MAX_PAGE
+        self._check_allowed("flavors")
+        flavors = [
+            flavor
+            for flavor in self.world.flavor_documents()
+            if labels.items() <= flavor["metadata"]["labels"].items()
+        ]
+        start = _position(query.text("continue") or "", len(flavors))
+        end = start + limit
+        more = {"continue": f"node-{end}", "remainingItemCount": len(flavors) - end} if end < len(flavors) else {}
+        return Answer(
+            200, {"kind": "ResourceFlavorList", "apiVersion": "v1", "metadata": more, "items": flavors[start:end]}
+        )
+
+    # Routes of IAM
+
+    def create_token(self, call: Call) -> Answer:
+        catalog = "nocatalog" not in dict(parse_qsl(call.request.query, keep_blank_values=True))
+        token, document = self.iam.issue_token(call.request.body, self.endpoint, catalog)
+        return Answer(201, document, {"X-Subject-Token": token})
+
+    def list_projects(self, call: Call) -> Answer:
+        name = dict(parse_qsl(call.request.query, keep_blank_values=True)).get("name")
+        return Answer(200, self.iam.list_projects(name, self.endpoint))
+
+    def show_version(self, call: Call) -> Answer:
+        return Answer(200, {"version": self.iam.version_document(self.endpoint)})
+
+    def list_versions(self, call: Call) -> Answer:
+        return Answer(300, {"versions": {"values": [self.iam.version_document(self.endpoint)]}})
+
+
+POOL_STATUS_PHASES = {
+    # Which phases each value of ListPools' status covers is a guess.
+    "created": ("Running", "Abnormal", "Deleting", "ScalingFailed"),
+    "failed": ("Error", "CreationFailed"),
+    "creating": ("Creating", "Waiting"),
+}
+
+_PROJECT = r"/(?P<project_id>[^/]+)"
+_POOL = r"/pools/(?P<pool>[^/]+)"
+_ROUTES: list[tuple[re.Pattern[str], str, bool, t.Callable[[Emulator, Call], Answer]]] = [
+    (re.compile(pattern), method, needs_login, route)
+    for pattern, method, needs_login, route in (
+        (rf"/v2{_PROJECT}{_POOL}/workloads", "GET", True, Emulator.list_workloads),
+        (rf"/v2{_PROJECT}{_POOL}/nodes", "GET", True, Emulator.list_pool_nodes),
+        (rf"/v2{_PROJECT}{_POOL}", "GET", True, Emulator.show_pool),
+        (rf"/v2{_PROJECT}/pools", "GET", True, Emulator.list_pools),
+        (rf"/v2{_PROJECT}/statistics{_POOL}/workloads", "GET", True, Emulator.show_workload_statistics),
+        (rf"/v2{_PROJECT}/metrics/runtime/pools", "GET", True, Emulator.show_pool_runtime_metrics),
+        (rf"/v1{_PROJECT}/resourceflavors", "GET", True, Emulator.list_resource_flavors),
+        (r"/v3/auth/tokens", "POST", False, Emulator.create_token),
+        (r"/v3/projects", "GET", True, Emulator.list_projects),
+        (r"/v3/?", "GET", False, Emulator.show_version),
+        (r"/", "GET", False, Emulator.list_versions),
+    )
+]
+
+
+def refusal(given: t.Any) -> Refused:
+    """A refusal of the scenario: a status, or ``status``, ``error_code`` and ``error_msg``."""
+    if isinstance(given, int):
+        given = {"status": given}
+    if not isinstance(given, dict) or not isinstance(given.get("status"), int):
+        raise ScenarioError("refuse: give a status, or status, error_code and error_msg")
+    code = given.get("error_code", "ModelArts.0108")
+    return api_error(given["status"], code, given.get("error_msg", "The user has no permission for this operation."))
+
+
+def _workload_list(pool: Pool, items: str, total: int) -> str:
+    listed = f', "items": [{items}]'
+    if not items:
+        listed = {"null": ', "items": null', "absent": ""}.get(pool.quirks.get("empty_items", "list"), listed)
+    counted = "" if pool.quirks.get("no_total") else f', "total": {total}'
+    return f'{{"kind": "WorkloadList", "apiVersion": "v1", "metadata": {{}}{listed}{counted}}}'
+
+
+def _position(token: str, count: int) -> int:
+    found = re.fullmatch(r"node-([0-9]{1,9})", token)
+    if token and (not found or int(found[1]) > count):
+        raise bad_request()
+    return int(found[1]) if found else 0
+
+
+def _label_selector(text: str | None) -> dict[str, str]:
+    pairs = [part.partition("=") for part in (text or "").split(",") if part]
+    if not all(equals for _, equals, _ in pairs):
+        raise bad_request()
+    return {key: value for key, _, value in pairs}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.open_connections: set[socket.socket] = set()
+        super().__init__(address, _Handler)
+
+    def server_bind(self) -> None:
+        # The inherited one asks DNS for the name of the address.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def close_connections(self) -> None:
+        for connection in list(self.open_connections):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the client was faster
+
+    def handle_error(self, request: t.Any, client_address: t.Any) -> None:
+        """A client that goes away is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.emulator = self.server.emulator
+        self.connection_number = self.emulator.next_connection()
+        self.server.open_connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.server.open_connections.discard(self.connection)
+        super().finish()
+
+    def log_message(self, format: str, *args: t.Any) -> None:
+        """Requests are recorded, not printed."""
+
+    def _serve(self) -> None:
+        began = time.perf_counter()
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        path, _, query = self.path.partition("?")
+        entry: dict[str, t.Any] = {
+            "method": self.command,
+            "path": path,
+            "query": query,
+            "header_names": sorted(headers),
+            "headers": {name: headers[name] for name in RECORDED_HEADERS if name in headers},
+            "auth": None,
+            "connection": self.connection_number,
+        }
+        try:
+            length = whole(int(headers.get("content-length", 0)), "content-length")
+        except (ValueError, ScenarioError):
+            length = MAX_BODY + 1
+        if length > MAX_BODY:
+            answer = Answer(413, {"error_code": "APIG.0201", "error_msg": "Request entity too large"})
+            self.close_connection = True
+        else:
+            request = Request(self.command, path, query, headers, self.rfile.read(length))
+            answer = self.emulator.answer(request, entry)
+        payload = self._encode(answer)
+        entry.update(status=answer.status, seconds=round(time.perf_counter() - began, 6))
+        self.emulator.record(entry)
+        self.connection.sendall(payload)
+
+    def _encode(self, answer: Answer) -> bytes:
+        body = answer.encoded()
+        headers = {
+            "Date": formatdate(usegmt=True),
+            "Content-Type": "application/json;charset=utf-8",
+            "X-Request-Id": uuid.uuid4().hex,
+            "Content-Length": str(len(body)),
+            **answer.headers,
+        }
+        if self.close_connection:
+            headers["Connection"] = "close"
+        reason = self.responses.get(answer.status, ("",))[0]
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return f"HTTP/1.1 {answer.status} {reason}\r\n{head}\r\n".encode("latin-1") + body
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve  # noqa: N815
