@@ -1,0 +1,48 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything that a target makes stays under .build.
+BUILD := .build
+DEMO := $(BUILD)/demo
+TEST := $(BUILD)/venv
+
+# An interpreter that ansible-core 2.19 runs on. A name on PATH can be a shim of a Python that is not there: ask it.
+PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
+	$$name -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$name && break; done)
+
+.PHONY: help demo test clean
+
+help:
+	@echo "make demo    three deployments meet the gate, on an emulated pool; needs no account"
+	@echo "make test    every check of the collection"
+	@echo "make clean   remove what the other two made"
+
+demo: $(DEMO)/ready
+	@rm -rf $(DEMO)/*.tar.gz $(DEMO)/collections
+	@ANSIBLE_HOME=$(DEMO)/home $(DEMO)/venv/bin/ansible-galaxy collection build --output-path $(DEMO) >$(DEMO)/build.log
+	@ANSIBLE_HOME=$(DEMO)/home $(DEMO)/venv/bin/ansible-galaxy collection install $(DEMO)/*.tar.gz --offline \
+		--collections-path $(DEMO)/collections >>$(DEMO)/build.log
+	@ANSIBLE_HOME=$(DEMO)/home ANSIBLE_COLLECTIONS_PATH=$(DEMO)/collections $(DEMO)/venv/bin/ansible-playbook \
+		poolgate.modelarts.demo
+
+test: $(TEST)/ready
+	@$(TEST)/bin/python tests/run.py
+
+clean:
+	rm -rf $(BUILD)
+
+$(DEMO)/ready: Makefile
+	$(call environment,$(DEMO)/venv,"ansible-core ~= 2.19.0" "requests >= 2.28")
+	@touch $@
+
+$(TEST)/ready: Makefile tests/requirements.txt
+	$(call environment,$(TEST),--requirement tests/requirements.txt)
+	@touch $@
+
+define environment
+	$(if $(PYTHON),,$(error Needs Python 3.11, 3.12 or 3.13 with its module venv on PATH, or make PYTHON=/path/to/python))
+	@$(PYTHON) -m venv --clear $(1)
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2)
+endef

@@ -1,0 +1,106 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run every nox session of the project, as many side by side as there are cores, and add up what they say.
+
+A session counts its tests in a line `name: N passed, N failed`; one without such a line counts as one. The output of a
+session is shown when it fails, and is kept in .build/logs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / ".build" / "logs"
+NOX = [sys.executable, "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
+SESSION_LIMIT = 1200.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a session; `verdict` is ok, FAIL or "not run"."""
+
+    name: str
+    verdict: str
+    seconds: float
+    passed: int
+    failed: int
+    log: str
+
+
+def session_names() -> list[str]:
+    """The sessions that run by default, in the order of the noxfile: those that take longest stand first."""
+    listing = subprocess.run([*NOX, "--list", "--json"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    return [entry["session"] for entry in json.loads(listing)]
+
+
+def run(name: str) -> Outcome:
+    """Run one session to its end, or to the time limit."""
+    report, log_file = LOGS / f"{name}.json", LOGS / f"{name}.log"
+    report.unlink(missing_ok=True)
+    began = time.monotonic()
+    with log_file.open("w") as stream:
+        process = subprocess.Popen(
+            [*NOX, "--session", name, "--report", str(report)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            process.wait(SESSION_LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            stream.write(f"\nstopped: longer than {SESSION_LIMIT:.0f} s\n")
+    log = log_file.read_text(errors="replace")
+    results = [entry["result"] for entry in json.loads(report.read_text())["sessions"]] if report.is_file() else []
+    if results == ["skipped"]:
+        return Outcome(name, "not run", time.monotonic() - began, 0, 0, log)
+    fine = process.returncode == 0 and results == ["success"]
+    counts = re.findall(rf"^{re.escape(name)}: (\d+) passed, (\d+) failed$", log, re.MULTILINE)
+    passed, failed = (int(count) for count in counts[-1]) if counts else (int(fine), 0)
+    if not fine:
+        failed = max(failed, 1)
+    return Outcome(name, "ok" if fine else "FAIL", time.monotonic() - began, passed, failed, log)
+
+
+def main() -> int:
+    """Print a line for each session, the output of the failed ones, and the sum."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    names = session_names()
+    workers = int(os.environ.get("JOBS", "0")) or min(os.cpu_count() or 1, 4)
+    print(f"{len(names)} sessions, {workers} at a time: {', '.join(names)}", flush=True)
+    outcomes = []
+    with ThreadPoolExecutor(workers) as pool:
+        for finished in as_completed([pool.submit(run, name) for name in names]):
+            outcome = finished.result()
+            outcomes.append(outcome)
+            print(
+                f"{outcome.verdict:<8} {outcome.name:<16} {outcome.seconds:5.0f} s"
+                f"  {outcome.passed} passed, {outcome.failed} failed",
+                flush=True,
+            )
+            if outcome.verdict == "FAIL":
+                print(f"\n{outcome.log.rstrip()}\n", flush=True)
+            for reason in sorted(set(re.findall(r"not run: .*|(?<=skipped: )no Python .*", outcome.log))):
+                print(f"         {reason}", flush=True)
+    failures = [outcome.name for outcome in outcomes if outcome.verdict == "FAIL"]
+    print(f"failed: {', '.join(failures)}" if failures else "every session passed")
+    print(f"{sum(outcome.passed for outcome in outcomes)} passed, {sum(outcome.failed for outcome in outcomes)} failed")
+    return 1 if failures or not outcomes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
