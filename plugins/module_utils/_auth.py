@@ -138,7 +138,7 @@ _BOOLEANS = {
     **dict.fromkeys(("false", "no", "off", "0", "n", "f"), False),
 }
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
-_CAUSE = re.compile(r"(certificate verify failed[^(\"']*|\[Errno -?\d+\] [^'\")]+)")
+_CAUSE = re.compile(r"(certificate verify failed[^(\"']*|\[Errno -?\d+\] [^'\")]+|timed out)")
 
 
 def variables_level(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -487,7 +487,7 @@ class _Iam:
 
         url = f"{plugin.auth_url}/auth/tokens"
         try:
-            with _session() as session:
+            with _session(url) as session:
                 iam = Session(session=session, verify=self.verify, timeout=timeout, redirect=False)
                 access = plugin.get_access(iam)
             return Login(str(access.auth_token), access.project_id, access.service_catalog.catalog)
@@ -525,7 +525,7 @@ class _Iam:
         return found[0]
 
     def _get(self, url: str, name: str, auth: AuthBase, timeout: float) -> object:
-        with _session() as session:
+        with _session(url) as session:
             try:
                 answer = session.get(
                     f"{url}?{canonical_query([('name', name)])}",
@@ -579,8 +579,10 @@ class _Cloud(t.NamedTuple):
     secrets: tuple[str, ...]
 
 
-def _session() -> requests.Session:
+def _session(url: str) -> requests.Session:
     session = requests.Session()
+    # Only loopback addresses may be http, and no proxy may get to read what is sent to them.
+    session.trust_env = not url.startswith("http:")
     # Without this, requests would add what ~/.netrc has for the host.
     session.auth = lambda request: request
     return session
