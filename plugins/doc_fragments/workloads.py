@@ -1,0 +1,68 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that choose jobs, as the module and the lookup document them."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The documented parameters of ListWorkloads, and how much of the answer to keep."""
+
+    DOCUMENTATION = r"""
+options:
+  type:
+    description:
+      - Service types to read. Without it, all.
+    type: list
+    elements: str
+    choices: [train, infer, notebook]
+    default: []
+  status:
+    description:
+      - Statuses to read. Without it, all.
+      - One status is filtered by the API. Several are read unfiltered and filtered here, so that no job is lost that
+        changes its status between two calls.
+    type: list
+    elements: str
+    choices: [Queue, Pending, Abnormal, Terminating, Creating, Running, Completed, Terminated, Failed]
+    default: []
+  sort:
+    description:
+      - Field to sort by.
+    type: str
+    choices: [create_time]
+  ascend:
+    description:
+      - Whether to sort in ascending order. Needs O(sort). When not given, descending.
+    type: bool
+  offset:
+    description:
+      - How many jobs to skip, in the order asked for. It is a number of jobs, not of pages.
+    type: int
+  limit:
+    description:
+      - How many jobs a page has, V(0) to V(500). V(0) means V(500), as does leaving it out.
+    type: int
+  fetch_all:
+    description:
+      - V(true) follows the pages to the end. They are always read from the oldest job to the newest, because new jobs
+        then come last and do not move the others; the order asked for is made here. A O(limit) of V(1) is read as V(2),
+        as pages overlap by one job.
+      - V(false) reads exactly the one page that O(offset) and O(limit) name.
+    type: bool
+    default: true
+  fields:
+    description:
+      - Keys to keep of each job. Without it, all. An empty list returns no jobs, only the summary.
+    type: list
+    elements: str
+  include_capacity:
+    description:
+      - Also read the pool, its nodes and its runtime metrics, and return what a decision about free capacity needs in
+        each entry of C(pools).
+      - All jobs of the pools are then read, whatever O(type) and O(status) choose; O(offset) and O(fetch_all=false)
+        are not allowed.
+    type: bool
+    default: false
+"""

@@ -1,0 +1,45 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every module does around its one call: log in, keep secrets out, turn an error into a failed task.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
+    CONNECTION_OPTIONS,
+    connect,
+    environment_level,
+    merge_levels,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ansible.module_utils.basic import AnsibleModule
+
+
+def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.NoReturn:
+    """Exits the module with the facts that ``read`` returns; their ``warnings`` become the task's."""
+    try:
+        options = {name: module.params[name] for name in CONNECTION_OPTIONS}
+        connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
+        module.no_log_values.update(connection.secrets)
+        with Client(connection, time_limit=module.params["time_limit"]) as client:
+            try:
+                facts = read(client)
+            finally:
+                module.no_log_values.update(connection.secrets)
+    except ModelArtsError as error:
+        module.fail_json(**error.as_result())
+    for warning in facts.pop("warnings", ()):
+        module.warn(warning)
+    module.exit_json(changed=False, **facts)

@@ -1,0 +1,439 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pools, nodes and metrics: API documents -> facts, and the reading of several pools at once.
+
+This module util is private to the collection. Source: ShowPool, ListPools, ListPoolNodes, ShowPoolRuntimeMetrics.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from datetime import datetime, timezone
+from functools import partial
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import (
+    POOL_NOT_FOUND,
+    Client,
+    Pages,
+    check_pool_name,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
+    ApiError,
+    InputError,
+    ModelArtsError,
+    plain,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    UnreadableQuantityError,
+    add,
+    numbers,
+    parse,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
+    Facts,
+    Occupancy,
+    Requirements,
+    Tally,
+    WorkloadQuery,
+    merged,
+    workload_facts,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+NAME_LABEL = "os.modelarts/name"
+STRATEGY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
+SUBPOOLS_ANNOTATION = "os.modelarts.pool/subpools.count"
+DRAIN_ANNOTATION = "os.modelarts.node/drain"
+PLACEMENT_ANNOTATION = "os.modelarts/npu-topology-placement"
+EXCLUSIVE_LABEL = "os.modelarts.node/volcano.scheduler.cabinet-exclusive"
+QUOTA_LABEL = "os.modelarts.node/elastic.quota"
+
+_BLOCKING_EFFECTS = ("NoSchedule", "NoExecute")
+_NODE_STATES = ("available", "creating", "abnormal", "deleting")
+_WINDOW = re.compile(r"([0-9]{1,5})(s|m|h)")
+_WINDOW_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def iso_time(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, whole seconds."""
+    return datetime.fromtimestamp(int(seconds), tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def epoch_seconds(text: object) -> float | None:
+    """An ISO 8601 time of the API as seconds since the epoch; None when it cannot be read."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def display_name(document: Facts) -> str | None:
+    """The name that the console shows: the label os.modelarts/name."""
+    return _string(_object(_object(document, "metadata"), "labels").get(NAME_LABEL))
+
+
+def pool_id(document: Facts) -> str | None:
+    """The pool's ID: metadata.name."""
+    return _string(_object(document, "metadata").get("name"))
+
+
+def pool_facts(document: Facts) -> Facts:
+    """A pool of ShowPool or ListPools as facts. Counts are numbers of nodes; null is what the API did not give.
+
+    ``job_types`` maps train, infer, notebook (as the API spells them, in lower case) to their state; ``flavors`` is a
+    list of ``{flavor, count, max_count, available, creating, abnormal, deleting}``.
+    """
+    metadata, spec, status = (_object(document, name) for name in ("metadata", "spec", "status"))
+    annotations = _object(metadata, "annotations")
+    return {
+        "pool_name": pool_id(document),
+        "display_name": display_name(document),
+        "created_at": _string(metadata.get("creationTimestamp")),
+        "type": _string(spec.get("type")),
+        "phase": _string(status.get("phase")),
+        "message": _string(status.get("message")),
+        "job_types": _job_types(status.get("scope")),
+        "flavors": _flavors(spec.get("resources"), _object(status, "resources")),
+        "driver": {
+            kind: {"version": _string(state.get("version")), "state": _string(state.get("state"))}
+            for kind, state in _object(status, "driver").items()
+            if isinstance(state, dict)
+        },
+        "queue_strategy": _string(annotations.get(STRATEGY_ANNOTATION)),
+        "subpools": _count(annotations.get(SUBPOOLS_ANNOTATION)),
+        "parent": _string(status.get("parent")),
+        "root": _string(status.get("root")),
+    }
+
+
+def _job_types(scopes: object) -> dict[str, str] | None:
+    if not isinstance(scopes, list):
+        return None
+    named = [scope for scope in scopes if isinstance(scope, dict) and isinstance(scope.get("scopeType"), str)]
+    return {scope["scopeType"].lower(): str(scope.get("state")) for scope in named}
+
+
+def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[Facts]:
+    flavors: dict[str, Facts] = {}
+
+    def row(name: str) -> Facts:
+        return flavors.setdefault(
+            name, {"flavor": name, "count": None, "max_count": None, **dict.fromkeys(_NODE_STATES, 0)}
+        )
+
+    for entry in _counts(specified):
+        row(entry["flavor"])["count"] = (row(entry["flavor"])["count"] or 0) + (_count(entry.get("count")) or 0)
+        most = _count(entry.get("maxCount"))
+        if most is not None:
+            row(entry["flavor"])["max_count"] = (row(entry["flavor"])["max_count"] or 0) + most
+    for state in _NODE_STATES:
+        for entry in _counts(by_state.get(state)):
+            row(entry["flavor"])[state] += _count(entry.get("count")) or 0
+    return list(flavors.values())
+
+
+def _counts(entries: object) -> list[Facts]:
+    """Counts by flavor: the reference shows an array, the SDK models one object."""
+    several = [entries] if isinstance(entries, dict) else entries if isinstance(entries, list) else []
+    return [entry for entry in several if isinstance(entry, dict) and isinstance(entry.get("flavor"), str)]
+
+
+def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -> Facts:
+    """A node as facts: ``resources`` it has and ``free`` ones in cores, bytes and cards, null where not readable.
+
+    ``usable`` tells whether it can take new work, ``unusable`` says why not. ``jobs`` is how many jobs show its
+    address; ``cards_occupied`` counts the ones of its NPU placement bits, when it has them.
+    """
+    metadata, spec, status = (_object(document, name) for name in ("metadata", "spec", "status"))
+    labels, annotations = _object(metadata, "labels"), _object(metadata, "annotations")
+    taints = [taint for taint in _list(spec.get("taints")) + _list(status.get("taints")) if isinstance(taint, dict)]
+    resources, unreadable = _node_amounts(status.get("resources"))
+    free, unreadable_free = _node_amounts(status.get("availableResources"))
+    phase = _string(status.get("phase"))
+    unusable = _why_unusable(phase, taints, annotations, labels)
+    address = _string(status.get("privateIp"))
+    bits = annotations.get(PLACEMENT_ANNOTATION)
+    return {
+        "name": _string(metadata.get("name")),
+        "phase": phase,
+        "flavor": _string(spec.get("flavor")),
+        "az": _string(status.get("az")),
+        "private_ip": address,
+        "taints": taints,
+        "drain": DRAIN_ANNOTATION in annotations,
+        "exclusive_to": _string(labels.get(EXCLUSIVE_LABEL)),
+        "elastic_quota": _string(labels.get(QUOTA_LABEL)),
+        "usable": unusable is None,
+        "unusable": unusable,
+        "resources": None if resources is None else numbers(resources),
+        "free": None if free is None else numbers(free),
+        "unreadable": unreadable + unreadable_free,
+        "cards_occupied": bits.count("1") if isinstance(bits, str) and set(bits) <= {"0", "1"} else None,
+        "jobs": None if jobs_by_host is None or address is None else jobs_by_host.get(address, 0),
+    }
+
+
+def _why_unusable(phase: str | None, taints: Sequence[Facts], annotations: Facts, labels: Facts) -> str | None:
+    if phase != "Available":
+        return f"phase {phase or 'unknown'}"
+    for taint in taints:
+        if taint.get("effect") in _BLOCKING_EFFECTS:
+            return f"taint {plain(str(taint.get('key')), 60)}:{taint['effect']}"
+    if DRAIN_ANNOTATION in annotations:
+        return "draining"
+    if labels.get(EXCLUSIVE_LABEL):
+        return f"reserved for {plain(str(labels[EXCLUSIVE_LABEL]), 60)}"
+    return None
+
+
+def _node_amounts(resources: object) -> tuple[Amounts | None, list[str]]:
+    if not isinstance(resources, dict):
+        return None, []
+    amounts: Amounts = {}
+    unreadable = []
+    for resource, value in resources.items():
+        try:
+            amounts[resource] = parse(resource, value)
+        except UnreadableQuantityError as error:
+            unreadable.append(str(error))
+    return amounts, unreadable
+
+
+def metrics_facts(item: Facts, now: float) -> Facts:
+    """The runtime metrics of one pool: ``{allocated, capacity, observed_at, age_seconds, window_seconds, unreadable}``.
+
+    Amounts are in cores, bytes and cards; ``age_seconds`` is that of the older of the two tables, null when a
+    timestamp cannot be read. Keys of accelerators are masked by the API (``tnt004``).
+    """
+    table = _object(item, "table")
+    allocated, capacity = _object(table, "allocated"), _object(table, "capacity")
+    used, unread_used = _node_amounts(allocated.get("value"))
+    had, unread_had = _node_amounts(capacity.get("value"))
+    times = [epoch_seconds(part.get("timestamp")) for part in (allocated, capacity)]
+    known = [at for at in times if at is not None]
+    oldest = min(known) if len(known) == len(times) else None
+    windows = [_window_seconds(part.get("window")) for part in (allocated, capacity)]
+    return {
+        "allocated": None if used is None else numbers(used),
+        "capacity": None if had is None else numbers(had),
+        "observed_at": None if oldest is None else iso_time(oldest),
+        "age_seconds": None if oldest is None else max(0, int(now - oldest)),
+        "window_seconds": max((seconds for seconds in windows if seconds), default=None),
+        "unreadable": unread_used + unread_had,
+    }
+
+
+def _window_seconds(window: object) -> int | None:
+    match = _WINDOW.fullmatch(window) if isinstance(window, str) else None
+    return int(match.group(1)) * _WINDOW_SECONDS[match.group(2)] if match else None
+
+
+def capacity_facts(nodes: Sequence[Facts]) -> Facts:
+    """Sums over nodes: ``{nodes, usable_nodes, total, usable, free}``.
+
+    ``total`` is what all nodes have, ``usable`` what those have that can take work, ``free`` what is idle on these. A
+    node whose quantities cannot be read adds nothing.
+    """
+    sums: dict[str, Facts] = {"total": {}, "usable": {}, "free": {}}
+    for node in nodes:
+        _add_numbers(sums["total"], node["resources"])
+        if node["usable"]:
+            _add_numbers(sums["usable"], node["resources"])
+            _add_numbers(sums["free"], node["free"])
+    return {
+        "nodes": len(nodes),
+        "usable_nodes": sum(node["usable"] for node in nodes),
+        **{name: numbers(amounts) for name, amounts in sums.items()},
+    }
+
+
+def _add_numbers(total: Amounts, facts: Mapping[str, t.Any] | None) -> None:
+    add(total, {resource: parse(resource, value) for resource, value in (facts or {}).items()})
+
+
+def read_workloads(
+    client: Client,
+    pool_names: Sequence[str],
+    query: WorkloadQuery,
+    *,
+    clock: Callable[[], float],
+    placement_of: Iterable[str] = (),
+) -> Facts:
+    """Jobs of pools: ``{workloads, total, complete, summary, pools, warnings}``. Raises the first error.
+
+    With the query's ``include_capacity``, each entry of ``pools`` also has what a decision and its report need:
+    ``pool`` (see pool_facts), ``nodes``, ``capacity``, ``metrics``, what Occupancy.as_facts() gives, ``observed_at``
+    and ``errors``: ``[{document, msg, status, error_code, error_msg, request_id}]``. A document that could not be read
+    is null; NoPoolReadableError is raised when nothing of any pool could be read.
+
+    ``clock`` gives seconds since the epoch.
+    """
+    names = list(dict.fromkeys(check_pool_name(name) for name in pool_names))
+    if not names:
+        raise InputError("pool_name names no pool: give the ID of at least one.")
+    if query.include_capacity:
+        return _combined(_read_capacity(client, names, query, clock, placement_of), query.fields)
+
+    def read(name: str) -> _Answer:
+        return _Answer(name, _or_say_its_id(client, name, lambda: query.read(client, name)), clock())
+
+    return _combined(list(client.side_by_side([partial(read, name) for name in names])), query.fields)
+
+
+def _read_capacity(
+    client: Client,
+    names: Sequence[str],
+    query: WorkloadQuery,
+    clock: Callable[[], float],
+    placement_of: Iterable[str],
+) -> list[_Answer]:
+    def read_metrics() -> tuple[list[Facts], Facts | None]:
+        return _attempt("metrics", client.runtime_metrics, [])  # one document tells about every pool
+
+    def read(name: str) -> _Answer:
+        return _read_pool(client, name, query, clock, placement_of)
+
+    calls: list[Callable[[], t.Any]] = [read_metrics, *(partial(read, name) for name in names)]
+    (metrics, metrics_error), *answers = client.side_by_side(calls)
+    by_pool = {_string(_object(item, "metadata").get("name")): item for item in metrics if isinstance(item, dict)}
+    for answer in answers:
+        item = by_pool.get(answer.entry["pool_name"])
+        answer.entry["metrics"] = None if item is None else metrics_facts(item, clock())
+        if metrics_error is not None:
+            answer.entry["errors"].append(metrics_error)
+    if not any(answer.readable for answer in answers):
+        raise NoPoolReadableError([answer.entry for answer in answers])
+    return t.cast("list[_Answer]", answers)
+
+
+def _read_pool(
+    client: Client, name: str, query: WorkloadQuery, clock: Callable[[], float], placement_of: Iterable[str]
+) -> _Answer:
+    calls: list[Callable[[], t.Any]] = [
+        lambda: _attempt(
+            "workloads", lambda: _or_say_its_id(client, name, lambda: query.read_pool(client, name)), None
+        ),
+        lambda: _attempt("pool", lambda: client.show_pool(name), None),
+        lambda: _attempt("nodes", lambda: client.list_nodes(name), None),
+    ]
+    (pages, pages_error), (pool, pool_error), (nodes, nodes_error) = client.side_by_side(calls)
+    now = clock()
+    occupancy = None if pages is None else Occupancy(now, pages.items, placement_of)
+    hosts = None if occupancy is None else occupancy.jobs_by_host
+    listed = None if nodes is None else [node_facts(node, hosts) for node in nodes]
+    answer = _Answer(name, query.selected(pages or Pages([], None, False)), now)
+    answer.entry.update(
+        pool=None if pool is None else pool_facts(pool),
+        nodes=listed,
+        capacity=None if listed is None else capacity_facts(listed),
+        observed_at=iso_time(now),
+        errors=[error for error in (pages_error, pool_error, nodes_error) if error is not None],
+        **(dict.fromkeys(Occupancy.FACTS) if occupancy is None else occupancy.as_facts()),
+    )
+    return answer
+
+
+def _attempt(document: str, call: Callable[[], t.Any], otherwise: object) -> tuple[t.Any, Facts | None]:
+    """(what the call returned, None), or (otherwise, the error as facts)."""
+    try:
+        return call(), None
+    except InputError:
+        raise
+    except ModelArtsError as error:
+        return otherwise, {"document": document, **error.as_result()}
+
+
+def _or_say_its_id(client: Client, name: str, call: Callable[[], Pages]) -> Pages:
+    """The call's result; its 404 says which pool has that display name, when that can be told."""
+    try:
+        return call()
+    except ApiError as error:
+        if error.error_code == POOL_NOT_FOUND:
+            error.message += _name_hint(client, name)
+        raise
+
+
+def _name_hint(client: Client, name: str) -> str:
+    try:
+        ids = [pool_id(pool) for pool in client.list_pools() if display_name(pool) == name]
+    except ModelArtsError:
+        ids = []
+    if len(ids) == 1:
+        return f" {name} is the display name of {ids[0]}: give that ID."
+    return " Give the ID of the pool, which is its metadata.name and not the name that the console shows."
+
+
+class NoPoolReadableError(ModelArtsError):
+    """Nothing could be read of any pool: the first error of the first pool, and all of them in ``pools``."""
+
+    def __init__(self, pools: list[Facts]) -> None:
+        first = {name: value for name, value in pools[0]["errors"][0].items() if name != "document"}
+        super().__init__(first.pop("msg"), **first)
+        self.pools = pools
+
+    def as_result(self) -> Facts:
+        return {**super().as_result(), "pools": self.pools}
+
+
+class _Answer:
+    """What was read of one pool: its entry in ``pools``, and the documents of its jobs."""
+
+    def __init__(self, name: str, pages: Pages, now: float) -> None:
+        self.items = pages.items
+        self.tally = Tally(now, pages.items)
+        self.entry: Facts = {
+            "pool_name": name,
+            "total": pages.total,
+            "complete": pages.complete,
+            "summary": self.tally.as_facts(),
+        }
+        self.warnings = [f"{name}: {warning}" for warning in pages.warnings]
+
+    @property
+    def readable(self) -> bool:
+        return any(self.entry[document] is not None for document in ("pool", "nodes", "held"))
+
+
+def _combined(answers: Sequence[_Answer], fields: Sequence[str] | None) -> Facts:
+    totals = [answer.entry["total"] for answer in answers]
+    requirements = Requirements()
+    workloads: list[Facts] = []
+    if fields is None or fields:
+        for answer in answers:
+            name = answer.entry["pool_name"]
+            workloads += [workload_facts(item, name, requirements, fields) for item in answer.items]
+    return {
+        "workloads": workloads,
+        "total": None if None in totals else sum(totals),
+        "complete": all(answer.entry["complete"] for answer in answers),
+        "summary": merged([answer.tally for answer in answers]).as_facts(),
+        "pools": [answer.entry for answer in answers],
+        "warnings": [warning for answer in answers for warning in answer.warnings],
+    }
+
+
+def _object(document: Mapping[str, t.Any], name: str) -> Facts:
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[t.Any]:
+    return value if isinstance(value, list) else []
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,139 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Quantities of the API and of people, as exact integers.
+
+Inside, an amount is an int in the smallest unit of its resource: millicores for cpu, bytes for memory and other
+storage, thousandths of a card (or of anything else that is counted) for the rest. What cannot be read raises
+UnreadableQuantityError; it is never taken for 0.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from functools import lru_cache
+
+Amounts = dict[str, int]
+
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,2}))?")
+_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
+_DECIMAL = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
+_FACTORS: dict[str, Decimal] = {
+    "": Decimal(1),
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    **{suffix: Decimal(factor) for suffix, factor in {**_BINARY, **_DECIMAL}.items()},
+}
+_BYTE_RESOURCES = ("memory", "ephemeral-storage", "hugepages")
+_MAX_LENGTH = 40
+
+# Two names of one card each: the reference writes 310 and 1980 for jobs, snt3 and snt9 for nodes.
+_ONE_CARD = {
+    "huawei.com/ascend-310": "huawei.com/ascend-snt3",
+    "huawei.com/ascend-1980": "huawei.com/ascend-snt9",
+}
+
+
+class UnreadableQuantityError(ValueError):
+    """A quantity that cannot be read. ``str()`` quotes it, with the resource that it was given for."""
+
+
+def canonical(resource: str) -> str:
+    """The one name under which both spellings of an Ascend card meet."""
+    return _ONE_CARD.get(resource, resource)
+
+
+def merge_spellings(amounts: Amounts, choose: t.Callable[[int, int], int] = max) -> Amounts:
+    """The amounts of one job or node under canonical names; of two spellings of one card, the chosen amount counts."""
+    if amounts.keys().isdisjoint(_ONE_CARD):
+        return amounts
+    merged: Amounts = {}
+    for resource, amount in amounts.items():
+        name = canonical(resource)
+        merged[name] = choose(merged.get(name, amount), amount)
+    return merged
+
+
+def counts_bytes(resource: str) -> bool:
+    """Whether the resource is measured in bytes (memory, storage) and not in cores or cards."""
+    return resource.startswith(_BYTE_RESOURCES)
+
+
+def parse(resource: str, value: object) -> int:
+    """An amount in the smallest unit of ``resource``, rounded up as Kubernetes does.
+
+    Reads every form of the API reference: ``"1 Cores"``, ``"6.52 GiB"``, ``"3920m"``, ``"6270Mi"``, ``5``, ``"64Gi"``,
+    ``"1073m"``, ``"8"``, ``"32G"``. A decimal suffix is taken at its word ("8G" is 8,000,000,000 bytes), which
+    the reference does not say. Raises UnreadableQuantityError.
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise UnreadableQuantityError(f"{resource} {_quoted(value)}")
+    return _parse(resource, value if isinstance(value, str) else repr(value))
+
+
+@lru_cache(maxsize=65536)
+def _parse(resource: str, text: str) -> int:
+    stripped = text.strip()
+    match = _NUMBER.match(stripped) if len(stripped) <= _MAX_LENGTH else None
+    if match is None:
+        raise UnreadableQuantityError(f"{resource} {_quoted(text)}")
+    factor = _factor(resource, stripped[match.end() :].strip())
+    if factor is None:
+        raise UnreadableQuantityError(f"{resource} {_quoted(text)}")
+    try:
+        exact = Decimal(match.group(0)) * factor * (1 if counts_bytes(resource) else 1000)
+        return int(exact.to_integral_value(rounding=ROUND_CEILING))
+    except InvalidOperation:
+        raise UnreadableQuantityError(f"{resource} {_quoted(text)}") from None
+
+
+def _factor(resource: str, suffix: str) -> Decimal | None:
+    if suffix in _FACTORS:
+        return _FACTORS[suffix]
+    if counts_bytes(resource):
+        return _FACTORS.get(suffix[:-1]) if suffix.endswith("B") else None
+    if resource == "cpu" and suffix.lower() in ("core", "cores"):
+        return _FACTORS[""]
+    return None
+
+
+def _quoted(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 3] + "..."
+
+
+def number(resource: str, amount: int) -> int | float:
+    """An amount as facts carry it: cores, bytes or cards; an int wherever it is whole."""
+    if counts_bytes(resource) or amount % 1000 == 0:
+        return amount if counts_bytes(resource) else amount // 1000
+    return amount / 1000
+
+
+def numbers(amounts: t.Mapping[str, int]) -> dict[str, int | float]:
+    """Amounts as facts carry them, see number()."""
+    return {resource: number(resource, amount) for resource, amount in amounts.items()}
+
+
+def text(resource: str, amount: int) -> str:
+    """An amount as a person reads it: ``24``, ``63.2``, ``400Gi``. Of bytes one decimal is shown, rounded down."""
+    if not counts_bytes(resource):
+        return f"{Decimal(amount) / 1000:f}".rstrip("0").rstrip(".") if amount % 1000 else str(amount // 1000)
+    sign, size = ("-", -amount) if amount < 0 else ("", amount)
+    for suffix, factor in reversed(list(_BINARY.items())):
+        if size >= factor:
+            tenths = size * 10 // factor
+            return (
+                f"{sign}{tenths // 10}{suffix}" if tenths % 10 == 0 else f"{sign}{tenths // 10}.{tenths % 10}{suffix}"
+            )
+    return f"{sign}{size}"
+
+
+def add(total: Amounts, more: t.Mapping[str, int]) -> None:
+    """Adds the amounts to ``total``, in place."""
+    for resource, amount in more.items():
+        total[resource] = total.get(resource, 0) + amount

@@ -1,0 +1,528 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jobs: the documents of ListWorkloads -> facts.
+
+This module util is private to the collection. Source: ListWorkloads, tables 3 to 7.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from difflib import get_close_matches
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import PAGE_SIZE, Client, Pages, Query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    UnreadableQuantityError,
+    add,
+    counts_bytes,
+    merge_spellings,
+    numbers,
+    parse,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+Facts = dict[str, t.Any]
+
+TYPES = ("train", "infer", "notebook")
+STATUSES = (
+    "Queue",
+    "Pending",
+    "Abnormal",
+    "Terminating",
+    "Creating",
+    "Running",
+    "Completed",
+    "Terminated",
+    "Failed",
+)
+WAITING = frozenset(("Queue", "Pending"))
+OVER = frozenset(("Completed", "Terminated", "Failed"))
+
+FIELDS = {
+    "api_version": "apiVersion",
+    "kind": "kind",
+    "type": "type",
+    "namespace": "namespace",
+    "name": "name",
+    "job_name": "jobName",
+    "uid": "uid",
+    "job_uuid": "jobUUID",
+    "flavor": "flavor",
+    "status": "status",
+    "user_name": "userName",
+    "resource_requirement": "resourceRequirement",
+    "priority": "priority",
+    "running_duration": "runningDuration",
+    "pending_duration": "pendingDuration",
+    "pending_position": "pendingPosition",
+    "create_time": "createTime",
+    "gvk": "gvk",
+    "host_ips": "hostIps",
+    "nodes": "nodes",
+    "is_deleted": "isDeleted",
+}
+"""The documented fields, as facts spell them and as the API does."""
+
+ADDED_FIELDS = ("pool_name", "resources", "created_at", "extra")
+
+WORKLOAD_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "type": {"type": "list", "elements": "str", "choices": list(TYPES), "default": []},
+    "status": {"type": "list", "elements": "str", "choices": list(STATUSES), "default": []},
+    "sort": {"type": "str", "choices": ["create_time"]},
+    "ascend": {"type": "bool"},
+    "offset": {"type": "int"},
+    "limit": {"type": "int"},
+    "fetch_all": {"type": "bool", "default": True},
+    "fields": {"type": "list", "elements": "str"},
+    "include_capacity": {"type": "bool", "default": False},
+}
+
+_DOCUMENTED = frozenset(FIELDS.values())
+_NODE_DOCUMENTED = frozenset(("hostIp", "npuTopologyPlacement", "resourceRequirement"))
+_INTEGERS = ("running_duration", "pending_duration", "pending_position", "create_time")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_JOB_FIELDS = ("job_uuid", "job_name", "name", "user_name", "type", "status", "priority")
+_HOLDERS = 10
+_QUEUED = 100
+_UNPARSED = 50
+
+
+def created_at(create_time: object) -> str | None:
+    """Milliseconds since the epoch as ISO 8601 in UTC; None when it cannot be read."""
+    milliseconds = _integer(create_time)
+    if milliseconds is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(milliseconds / 1000, tz=timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Requirements:
+    """Reads resource requirements, each different one once, and counts what could not be read."""
+
+    def __init__(self) -> None:
+        self.unparsed: Counter[tuple[str, str]] = Counter()
+        self._read: dict[tuple[t.Any, ...], tuple[Amounts, list[tuple[str, str]]]] = {}
+
+    def read(self, requirement: object) -> tuple[Amounts, bool]:
+        """(amounts, whether they are all there and could be read).
+
+        The reference gives an array of objects and shows one object: the parts of an array are added up.
+        """
+        if isinstance(requirement, list):
+            total: Amounts = {}
+            known = bool(requirement)
+            for part in requirement:
+                amounts, readable = self.read(part)
+                add(total, amounts)
+                known = known and readable
+            return total, known
+        try:
+            key = tuple(requirement.items()) if isinstance(requirement, dict) else (requirement,)
+            found = self._read.get(key)
+        except TypeError:
+            key, found = (), None
+        if found is None:
+            found = _read_amounts(requirement)
+            if key:
+                self._read[key] = found
+        amounts, unread = found
+        for what in unread:
+            if what in self.unparsed or len(self.unparsed) < _UNPARSED:
+                self.unparsed[what] += 1
+        return amounts, bool(amounts) and not unread
+
+    def as_facts(self) -> list[Facts]:
+        """What could not be read: ``[{resource, value, jobs}]``."""
+        return [{"resource": r, "value": v, "jobs": n} for (r, v), n in self.unparsed.items()]
+
+
+def _read_amounts(requirement: object) -> tuple[Amounts, list[tuple[str, str]]]:
+    amounts: Amounts = {}
+    unread = []
+    if not isinstance(requirement, dict):
+        return amounts, [] if requirement is None else [("resourceRequirement", plain(repr(requirement), 60))]
+    for resource, value in requirement.items():
+        if value is None or value == "":
+            continue
+        try:
+            amounts[resource] = parse(resource, value)
+        except UnreadableQuantityError:
+            unread.append((plain(resource, 60), plain(repr(value), 60)))
+    return amounts, unread
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, (int, float)) else None
+
+
+def _label(value: object) -> str:
+    return value if isinstance(value, str) and value else "unknown"
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, str):
+        return int(value) if _INTEGER.fullmatch(value.strip()) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _boolean(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+def _pending_seconds(item: Facts, now: float) -> int | None:
+    seconds = _integer(item.get("pendingDuration"))
+    if seconds is not None and seconds >= 0:
+        return seconds
+    created = _integer(item.get("createTime"))
+    return None if created is None else max(0, int(now - created / 1000))
+
+
+def _split_hosts(value: object) -> list[str]:
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
+    return [part.strip() for part in parts if isinstance(part, str) and part.strip()]
+
+
+def _hosts(item: Facts) -> list[str]:
+    """The addresses of the nodes that a job shows, from hostIps and from nodes, each once."""
+    nodes = item.get("nodes")
+    shown = [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []
+    placed = [node.get("hostIp") for node in shown if isinstance(node, dict)]
+    return list(dict.fromkeys(_split_hosts(item.get("hostIps")) + _split_hosts(placed)))
+
+
+def _node_facts(nodes: object, requirements: Requirements) -> tuple[list[Facts], list[t.Any]]:
+    """(nodes of a job as facts, what was no object). The table of the reference gives one object, the SDK a list."""
+    facts: list[Facts] = []
+    unreadable: list[t.Any] = []
+    for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
+        if not isinstance(node, dict):
+            unreadable.append(node)
+            continue
+        amounts, _known = requirements.read(node.get("resourceRequirement"))
+        fact = {
+            "host_ip": _text(node.get("hostIp")),
+            "npu_topology_placement": _text(node.get("npuTopologyPlacement")),
+            "resource_requirement": node.get("resourceRequirement"),
+            "resources": numbers(amounts),
+        }
+        unknown = {key: value for key, value in node.items() if key not in _NODE_DOCUMENTED}
+        facts.append({**fact, "extra": unknown} if unknown else fact)
+    return facts, unreadable
+
+
+@dataclass(frozen=True)
+class WorkloadQuery:
+    """What to ask of ListWorkloads, in the words of the module's options.
+
+    ``limit`` is the page size (0 or None: 500); ``fetch_all`` follows the pages, else exactly the page of ``offset``
+    and ``limit`` is read.
+    """
+
+    types: Sequence[str] = ()
+    statuses: Sequence[str] = ()
+    sort: str | None = None
+    ascend: bool | None = None
+    offset: int | None = None
+    limit: int | None = None
+    fetch_all: bool = True
+    fields: Sequence[str] | None = None
+    include_capacity: bool = False
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, t.Any]) -> WorkloadQuery:
+        """The query of WORKLOAD_OPTIONS. Raises InputError for what the reference does not allow."""
+        query = cls(
+            types=options["type"],
+            statuses=options["status"],
+            **{name: options[name] for name in WORKLOAD_OPTIONS if name not in ("type", "status")},
+        )
+        query.check()
+        return query
+
+    def check(self) -> None:
+        """Raises InputError before anything is sent."""
+        if self.limit is not None and not 0 <= self.limit <= PAGE_SIZE:
+            raise InputError(f"limit is {self.limit}, and must be 0 to {PAGE_SIZE} (0 means {PAGE_SIZE}).")
+        if self.offset is not None and self.offset < 0:
+            raise InputError(f"offset is {self.offset}, and must be 0 or more: the number of jobs to skip.")
+        if self.ascend is not None and self.sort is None:
+            raise InputError("ascend is given without sort: set sort to create_time, or leave ascend out.")
+        if self.include_capacity and (self.offset or not self.fetch_all):
+            raise InputError("include_capacity needs all jobs: leave out offset, and fetch_all=false.")
+        known = [*FIELDS, *ADDED_FIELDS]
+        for name in self.fields or ():
+            if name not in known:
+                near = get_close_matches(name, known, 1)
+                raise InputError(
+                    f"fields names {plain(name, 60)!r}, which a job does not have"
+                    + (f": did you mean {near[0]}?" if near else f". It has {', '.join(known)}.")
+                )
+
+    def read(self, client: Client, pool_name: str) -> Pages:
+        """The jobs of one pool that the query names. Several statuses are filtered here: the API takes one."""
+        filters: Query = [("type", one) for one in self.types]
+        if len(self.statuses) == 1:
+            filters.append(("status", self.statuses[0]))
+        if self.fetch_all:
+            pages = self._read_pages(client, pool_name, filters)
+        else:
+            pages = self._read_page(client, pool_name, filters)
+        return self.selected(pages) if len(self.statuses) > 1 else pages
+
+    def read_pool(self, client: Client, pool_name: str) -> Pages:
+        """All jobs of one pool, whatever the query filters, in the order that it asks for."""
+        return self._read_pages(client, pool_name, [])
+
+    def selected(self, pages: Pages) -> Pages:
+        """The same pages with what the filters of the query let through; ``total`` counts that."""
+        if not self.types and not self.statuses:
+            return pages
+        items = [
+            item
+            for item in pages.items
+            if (not self.types or item.get("type") in self.types)
+            and (not self.statuses or item.get("status") in self.statuses)
+        ]
+        return replace(pages, items=items, total=len(items) if pages.complete else None)
+
+    def _read_pages(self, client: Client, pool_name: str, filters: Query) -> Pages:
+        size = self.limit or PAGE_SIZE
+        skip = self.offset or 0
+        if self.sort is None or self.ascend:
+            return client.list_workloads(pool_name, filters, offset=skip, limit=size)
+        pages = client.list_workloads(pool_name, filters, limit=size)
+        pages.items = pages.items[::-1][skip:]
+        return pages
+
+    def _read_page(self, client: Client, pool_name: str, filters: Query) -> Pages:
+        asked = {
+            "sort": self.sort,
+            "ascend": None if self.ascend is None else str(self.ascend).lower(),
+            "offset": self.offset,
+            "limit": self.limit,
+        }
+        query = [*filters, *((name, str(value)) for name, value in asked.items() if value is not None)]
+        return client.list_workloads_page(pool_name, query)
+
+
+class Tally:
+    """One pass over jobs: the summary. ``now`` is in seconds since the epoch."""
+
+    def __init__(self, now: float, items: Iterable[Facts] = ()) -> None:
+        self._requirements = Requirements()
+        self._now = now
+        self._by_status: Counter[str] = Counter()
+        self._by_type: Counter[str] = Counter()
+        self._resources_by_status: dict[str, Amounts] = {}
+        self._oldest_pending: int | None = None
+        for item in items:
+            self._add(item)
+
+    def _add(self, item: Facts) -> None:
+        status = _label(item.get("status"))
+        self._by_status[status] += 1
+        self._by_type[_label(item.get("type"))] += 1
+        amounts, _known = self._requirements.read(item.get("resourceRequirement"))
+        total = self._resources_by_status.get(status)
+        if total is None:
+            total = self._resources_by_status[status] = {}
+        for resource, amount in amounts.items():
+            total[resource] = total.get(resource, 0) + amount
+        if status in WAITING:
+            seconds = _pending_seconds(item, self._now)
+            if seconds is not None and (self._oldest_pending is None or seconds > self._oldest_pending):
+                self._oldest_pending = seconds
+
+    def merge(self, other: Tally) -> None:
+        """Adds what another tally counted."""
+        self._by_status += other._by_status
+        self._by_type += other._by_type
+        for status, amounts in other._resources_by_status.items():
+            add(self._resources_by_status.setdefault(status, {}), amounts)
+        ages = [age for age in (self._oldest_pending, other._oldest_pending) if age is not None]
+        self._oldest_pending = max(ages, default=None)
+        self._requirements.unparsed += other._requirements.unparsed
+
+    def as_facts(self) -> Facts:
+        """``{total, by_status, by_type, resources_by_status, oldest_pending_seconds, unparsed}``.
+
+        Resources are in cores, bytes and cards.
+        """
+        return {
+            "total": sum(self._by_status.values()),
+            "by_status": dict(self._by_status),
+            "by_type": dict(self._by_type),
+            "resources_by_status": {status: numbers(total) for status, total in self._resources_by_status.items()},
+            "oldest_pending_seconds": self._oldest_pending,
+            "unparsed": self._requirements.as_facts(),
+        }
+
+
+def merged(tallies: Sequence[Tally]) -> Tally:
+    """One tally of several pools; that of a single pool is itself."""
+    if len(tallies) == 1:
+        return tallies[0]
+    together = Tally(0)
+    for tally in tallies:
+        together.merge(tally)
+    return together
+
+
+class Occupancy:
+    """One pass over all jobs of a pool: what a decision and its report need, in a size that stays small.
+
+    ``placement_of`` are the job_uuids whose split over nodes is kept. ``now`` is in seconds since the epoch.
+    """
+
+    FACTS = ("held", "holders", "queued", "queue_counts", "unplaced", "placements")
+
+    def __init__(self, now: float, items: Iterable[Facts], placement_of: Iterable[str] = ()) -> None:
+        self.jobs_by_host: Counter[str] = Counter()
+        self._now = now
+        self._placement_of = frozenset(placement_of)
+        self._requirements = Requirements()
+        self._held: Amounts = {}
+        self._held_unknown = 0
+        self._holders: list[tuple[tuple[int, int], int, Facts]] = []
+        self._queue: list[tuple[tuple[float, int], int, Facts]] = []
+        self._queue_counts: Counter[tuple[str, int | None]] = Counter()
+        self._unplaced: dict[str, Facts] = {}
+        self._placements: list[Facts] = []
+        self._count = 0
+        for item in items:
+            self._add(item)
+
+    def _add(self, item: Facts) -> None:
+        self._count += 1
+        status = _label(item.get("status"))
+        if item.get("jobUUID") in self._placement_of:
+            nodes = _node_facts(item.get("nodes"), self._requirements)[0]
+            split = [{"host_ip": node["host_ip"], "resources": node["resources"]} for node in nodes]
+            self._placements.append({**self._job(item), "host_ips": _hosts(item), "nodes": split})
+        if status in WAITING:
+            self._add_queued(item)
+        elif status not in OVER:
+            self._add_holder(item)
+
+    def _add_holder(self, item: Facts) -> None:
+        amounts, known = self._requirements.read(item.get("resourceRequirement"))
+        amounts = merge_spellings(amounts)
+        add(self._held, amounts)
+        self._held_unknown += not known
+        hosts = _hosts(item)
+        self.jobs_by_host.update(hosts)
+        if not hosts:
+            group = {"count": 0, "resources": numbers(amounts), "known": known}
+            self._unplaced.setdefault(repr((sorted(amounts.items()), known)), group)["count"] += 1
+        cards = sum(amount for resource, amount in amounts.items() if resource != "cpu" and not counts_bytes(resource))
+        _keep_largest(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
+
+    def _add_queued(self, item: Facts) -> None:
+        priority = _integer(item.get("priority"))
+        self._queue_counts[(_label(item.get("type")), priority)] += 1
+        order = (math.inf if priority is None else priority, -(_integer(item.get("createTime")) or 0))
+        _keep_largest(self._queue, (order, -self._count, item), _QUEUED)
+
+    def _job(self, item: Facts) -> Facts:
+        amounts, known = self._requirements.read(item.get("resourceRequirement"))
+        waits = item.get("status") in WAITING
+        return {
+            **{name: _text(item.get(FIELDS[name])) for name in _JOB_FIELDS},
+            "created_at": created_at(item.get("createTime")),
+            "seconds": _pending_seconds(item, self._now) if waits else _integer(item.get("runningDuration")),
+            "resources": numbers(merge_spellings(amounts)),
+            "known": known,
+        }
+
+    def as_facts(self) -> Facts:
+        """``{held, holders, queued, queue_counts, unplaced, placements}``.
+
+        ``held`` is ``{resources, unknown}``: what jobs hold, and how many hold something that could not be read.
+        ``holders`` are the ten jobs that hold most, ``queued`` the first hundred that wait, in the scheduler's order;
+        ``queue_counts`` counts all that wait by type and priority (null: not readable). ``unplaced`` are the jobs that
+        hold resources and show no node yet, by requirement. ``placements`` are the jobs that were asked for by UUID.
+        A job's ``seconds`` are those that it has waited, or run; ``known`` tells that all it requires could be read.
+        """
+        return {
+            "held": {"resources": numbers(self._held), "unknown": self._held_unknown},
+            "holders": [self._job(item) for *_order, item in sorted(self._holders, key=_order_of, reverse=True)],
+            "queued": [self._job(item) for *_order, item in sorted(self._queue, key=_order_of, reverse=True)],
+            "queue_counts": [
+                {"type": kind, "priority": priority, "count": n} for (kind, priority), n in self._queue_counts.items()
+            ],
+            "unplaced": list(self._unplaced.values()),
+            "placements": self._placements,
+        }
+
+
+def _keep_largest(heap: list[t.Any], entry: tuple[t.Any, int, Facts], most: int) -> None:
+    if len(heap) < most:
+        heapq.heappush(heap, entry)
+    elif entry[:2] > heap[0][:2]:
+        heapq.heapreplace(heap, entry)
+
+
+def _order_of(entry: tuple[t.Any, int, Facts]) -> tuple[t.Any, int]:
+    return entry[:2]
+
+
+def workload_facts(
+    item: Facts, pool_name: str, requirements: Requirements, fields: Sequence[str] | None = None
+) -> Facts:
+    """A job as facts: every documented field, null where the API gave none, and what is added to them.
+
+    Added are ``pool_name``, ``resources`` (cores, bytes, cards), ``created_at`` (ISO 8601, UTC) and ``extra`` (what
+    the reference does not document, and documented fields of a type that cannot be theirs, as the API sent them).
+    ``fields`` keeps only those keys.
+    """
+    extra = {key: value for key, value in item.items() if key not in _DOCUMENTED}
+    facts: Facts = {}
+    for name, key in FIELDS.items():
+        value = item.get(key)
+        if name in _READERS:
+            facts[name] = _READERS[name](value)
+        else:
+            facts[name] = value if isinstance(value, str) else _text(value)
+        if facts[name] is None and value is not None:
+            extra[key] = value
+    facts["nodes"], unreadable = _node_facts(item.get("nodes"), requirements)
+    if unreadable:
+        extra["nodes"] = unreadable
+    facts["pool_name"] = pool_name
+    facts["resources"] = numbers(requirements.read(item.get("resourceRequirement"))[0])
+    facts["created_at"] = created_at(facts["create_time"])
+    facts["extra"] = extra
+    return facts if fields is None else {name: facts[name] for name in fields}
+
+
+def _as_sent(value: object) -> object:
+    return value
+
+
+_READERS: dict[str, Callable[[object], t.Any]] = {
+    "resource_requirement": _as_sent,
+    "host_ips": _split_hosts,
+    "nodes": _as_sent,
+    "is_deleted": _boolean,
+    **dict.fromkeys(_INTEGERS, _integer),
+}

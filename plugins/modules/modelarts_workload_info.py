@@ -1,0 +1,391 @@
+#!/usr/bin/python
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: modelarts_workload_info
+short_description: Obtain the jobs in dedicated resource pools of ModelArts
+version_added: 0.1.0
+description:
+  - Reads the jobs (training, inference, notebooks) that run or wait in one or more dedicated resource pools of Huawei
+    Cloud or Open Telekom Cloud ModelArts, as structured facts with a summary.
+  - With O(include_capacity) it also reads, in the same call, what the pools can still take.
+  - It calls the API "Obtaining Jobs in a Dedicated Resource Pool".
+author:
+  - The poolgate.modelarts contributors (@poolgate)
+extends_documentation_fragment:
+  - poolgate.modelarts.connection
+  - poolgate.modelarts.connection.actiongroup
+  - poolgate.modelarts.connection.info_module
+  - poolgate.modelarts.workloads
+options:
+  pool_name:
+    description:
+      - IDs of the pools. The ID is the C(metadata.name) of a pool, not the name that the console shows.
+    type: list
+    elements: str
+    required: true
+  placement_of:
+    description:
+      - Values of C(job_uuid) of jobs whose split over nodes is returned under RV(pools[].placements). Needs
+        O(include_capacity).
+    type: list
+    elements: str
+    default: []
+  time_limit:
+    description:
+      - Seconds that the whole call may take, with its retries and the waits that the API asks for when it throttles.
+      - When not given, only O(timeout) and O(max_retries) limit it.
+    type: float
+seealso:
+  - plugin: poolgate.modelarts.modelarts_workloads
+    plugin_type: lookup
+  - module: poolgate.modelarts.modelarts_capacity_gate
+"""
+
+EXAMPLES = r"""
+- name: What runs and waits in a pool
+  poolgate.modelarts.modelarts_workload_info:
+    pool_name: pool-train-a100-4f1c9a7be2d84c0c9f5e6a7b8c9d0e1f
+  register: pool
+
+- name: Say it
+  ansible.builtin.debug:
+    msg: >-
+      {{ pool.summary.by_status }}, the oldest waits for {{ pool.summary.oldest_pending_seconds }} s
+
+- name: Training and inference jobs that wait, newest first, a few fields of each
+  poolgate.modelarts.modelarts_workload_info:
+    pool_name: pool-train-a100-4f1c9a7be2d84c0c9f5e6a7b8c9d0e1f
+    type:
+      - train
+      - infer
+    status:
+      - Queue
+      - Pending
+    sort: create_time
+    ascend: false
+    fields:
+      - job_name
+      - user_name
+      - resources
+      - created_at
+
+- name: One page, as the API gives it
+  poolgate.modelarts.modelarts_workload_info:
+    pool_name: pool-train-a100-4f1c9a7be2d84c0c9f5e6a7b8c9d0e1f
+    fetch_all: false
+    offset: 0
+    limit: 5
+
+- name: What two pools can still take, without the list of jobs
+  poolgate.modelarts.modelarts_workload_info:
+    pool_name:
+      - pool-train-a100-4f1c9a7be2d84c0c9f5e6a7b8c9d0e1f
+      - pool-npu-snt9-0b7d2e5f8a1c4d6e9f3b5a7c8d0e2f4a
+    fields: []
+    include_capacity: true
+  register: pools
+
+- name: Idle resources on the nodes that can take work
+  ansible.builtin.debug:
+    msg: "{{ pools.pools | items2dict(key_name='pool_name', value_name='capacity') }}"
+"""
+
+RETURN = r"""
+workloads:
+  description:
+    - The jobs, oldest first unless O(sort) and O(ascend) say otherwise. With O(fields), only those keys of each.
+  returned: success
+  type: list
+  elements: dict
+  contains: &workload
+    pool_name:
+      description: ID of the pool that was asked for this job.
+      type: str
+    api_version:
+      description: Resource version.
+      type: str
+      sample: v1
+    kind:
+      description: Resource type.
+      type: str
+      sample: Workload
+    type:
+      description: Service type, V(train), V(infer) or V(notebook).
+      type: str
+      sample: train
+    namespace:
+      description: ID of the pool to which the job belongs.
+      type: str
+    name:
+      description: Job name.
+      type: str
+      sample: modelarts-job-c237e9e1-50e7-4c4d-97ba-f4a5e0f62f70
+    job_name:
+      description: Name of the job in the service above.
+      type: str
+      sample: autotest_b82d17
+    uid:
+      description: Job UID.
+      type: str
+    job_uuid:
+      description: ID of the job in the service above.
+      type: str
+    flavor:
+      description: Job specifications.
+      type: str
+    status:
+      description: Job status.
+      type: str
+      sample: Queue
+    user_name:
+      description: Who started the job. The reference does not document it, the official SDK does.
+      type: str
+    resource_requirement:
+      description: The resources requested for the job, as the API sends them, one object or a list of objects.
+      type: raw
+      sample: {"cpu": "1 Cores", "memory": "6.52 GiB"}
+    resources:
+      description:
+        - The same as numbers, the parts of a list added up. C(cpu) is in cores, C(memory) in bytes, accelerators in
+          cards. What cannot be read is missing, and counted in RV(summary.unparsed).
+      type: dict
+      sample: {"cpu": 1, "memory": 7000796693}
+    priority:
+      description: Job priority, a number as text. A higher one goes first.
+      type: str
+      sample: "0"
+    running_duration:
+      description: Running duration in seconds.
+      type: int
+    pending_duration:
+      description: Queuing duration in seconds.
+      type: int
+    pending_position:
+      description: Queuing position. V(-1) means unknown, not first.
+      type: int
+    create_time:
+      description: Creation time in milliseconds since the epoch.
+      type: int
+      sample: 1727254947000
+    created_at:
+      description: Creation time, ISO 8601 in UTC.
+      type: str
+      sample: "2024-09-25T09:02:27Z"
+    gvk:
+      description: GVK of the job.
+      type: str
+      sample: batch.volcano.sh/v1alpha1, Kind=Job
+    host_ips:
+      description: IP addresses of the nodes where the job runs.
+      type: list
+      elements: str
+    nodes:
+      description:
+        - Those nodes with the resources of each; also when the API sends a single object.
+      type: list
+      elements: dict
+      contains:
+        host_ip:
+          description: IP address of the node.
+          type: str
+        npu_topology_placement:
+          description:
+            - Sixteen bits as text, the right-most one for the first card. V(1) means occupied.
+          type: str
+        resource_requirement:
+          description: Requested resources, as the API sends them.
+          type: raw
+        resources:
+          description: The same as numbers.
+          type: dict
+    is_deleted:
+      description: Whether the job is deleted. Only the example of the reference shows it.
+      type: bool
+      sample: false
+    extra:
+      description: Keys that the reference does not document, as the API sends them.
+      type: dict
+total:
+  description: How many jobs the API says there are, over all pools; null when it does not say.
+  returned: success
+  type: int
+  sample: 234
+complete:
+  description:
+    - Whether every job that the API holds is in the answer, and the pages fitted together. Jobs start and end while
+      pages are read; what slipped is read again, a bounded number of times.
+  returned: success
+  type: bool
+summary:
+  description: Counts and sums over the jobs that were read.
+  returned: success
+  type: dict
+  contains: &summary
+    total:
+      description: Number of jobs.
+      type: int
+    by_status:
+      description: Number of jobs by status.
+      type: dict
+      sample: {"Queue": 234}
+    by_type:
+      description: Number of jobs by service type.
+      type: dict
+      sample: {"train": 234}
+    resources_by_status:
+      description: Requested resources by status, in cores, bytes and cards.
+      type: dict
+      sample: {"Queue": {"cpu": 234, "memory": 1638186426162}}
+    oldest_pending_seconds:
+      description: For how long the oldest job waits that is queued or pending; null when none is.
+      type: int
+    unparsed:
+      description: Quantities that could not be read, and of how many jobs; at most fifty different ones.
+      type: list
+      elements: dict
+      sample: []
+pools:
+  description: One entry for each pool.
+  returned: success, or when O(include_capacity) is set and no pool could be read
+  type: list
+  elements: dict
+  contains:
+    pool_name:
+      description: ID of the pool.
+      type: str
+    total:
+      description: As RV(total), of this pool.
+      type: int
+    complete:
+      description: As RV(complete), of this pool.
+      type: bool
+    summary:
+      description: As RV(summary), of this pool.
+      type: dict
+    pool:
+      description:
+        - With O(include_capacity), the pool itself, as RV(poolgate.modelarts.modelarts_pool_info#module:pools[])
+          describes it. Null when it could not be read.
+      type: dict
+    nodes:
+      description:
+        - With O(include_capacity), the nodes, with the resources they have and the free ones in cores, bytes and cards,
+          whether they can take new work, and if not, why. Null when they could not be read.
+      type: list
+      elements: dict
+    capacity:
+      description:
+        - With O(include_capacity), sums over the nodes. C(total) is what all nodes have, C(usable) what those have that
+          can take work, C(free) what is idle on these.
+      type: dict
+    metrics:
+      description: With O(include_capacity), the runtime metrics of the pool with their age. Null when there are none.
+      type: dict
+    held:
+      description: With O(include_capacity), what the jobs hold, and how many hold something that could not be read.
+      type: dict
+    holders:
+      description: With O(include_capacity), the ten jobs that hold most.
+      type: list
+      elements: dict
+    queued:
+      description: With O(include_capacity), the first hundred jobs that wait, in the order of the scheduler.
+      type: list
+      elements: dict
+    queue_counts:
+      description: With O(include_capacity), how many jobs wait, by type and priority.
+      type: list
+      elements: dict
+    unplaced:
+      description: With O(include_capacity), jobs that hold resources and show no node yet, grouped by requirement.
+      type: list
+      elements: dict
+    placements:
+      description: With O(include_capacity), the jobs of O(placement_of) with their split over nodes.
+      type: list
+      elements: dict
+    observed_at:
+      description: With O(include_capacity), when the documents were read, ISO 8601 in UTC, by the clock of the host.
+      type: str
+    errors:
+      description:
+        - With O(include_capacity), the documents of the pool that could not be read. The module fails only when nothing
+          of any pool could be read.
+      type: list
+      elements: dict
+      contains:
+        document:
+          description: V(workloads), V(pool), V(nodes) or V(metrics).
+          type: str
+        msg:
+          description: What happened.
+          type: str
+        status:
+          description: HTTP status.
+          type: int
+        error_code:
+          description: Error code of the API.
+          type: str
+        request_id:
+          description: ID of the request, for the support of the cloud.
+          type: str
+status:
+  description: HTTP status of the answer that made the module fail.
+  returned: failure, when the API answered
+  type: int
+  sample: 404
+error_code:
+  description: Error code of the API.
+  returned: failure, when the API gave one
+  type: str
+  sample: ModelArts.50015001
+error_msg:
+  description: Error message of the API.
+  returned: failure, when the API gave one
+  type: str
+request_id:
+  description: ID of the request, for the support of the cloud.
+  returned: failure, when the API gave one
+  type: str
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import CONNECTION_OPTIONS
+from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION_OPTIONS,
+            **WORKLOAD_OPTIONS,
+            "pool_name": {"type": "list", "elements": "str", "required": True},
+            "placement_of": {"type": "list", "elements": "str", "default": []},
+            "time_limit": {"type": "float"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    run(
+        module,
+        lambda client: read_workloads(
+            client,
+            params["pool_name"],
+            WorkloadQuery.from_options(params),
+            clock=time.time,
+            placement_of=params["placement_of"],
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()
