@@ -19,13 +19,14 @@ help:
 	@echo "make test    every check of the collection"
 	@echo "make clean   remove what the other two made"
 
+demo: export ANSIBLE_HOME = $(DEMO)/home
+demo: export ANSIBLE_COLLECTIONS_PATH = $(DEMO)/collections
 demo: $(DEMO)/ready
 	@rm -rf $(DEMO)/*.tar.gz $(DEMO)/collections
-	@ANSIBLE_HOME=$(DEMO)/home $(DEMO)/venv/bin/ansible-galaxy collection build --output-path $(DEMO) >$(DEMO)/build.log
-	@ANSIBLE_HOME=$(DEMO)/home $(DEMO)/venv/bin/ansible-galaxy collection install $(DEMO)/*.tar.gz --offline \
+	@$(DEMO)/venv/bin/ansible-galaxy collection build --output-path $(DEMO) >$(DEMO)/build.log
+	@$(DEMO)/venv/bin/ansible-galaxy collection install $(DEMO)/*.tar.gz --offline \
 		--collections-path $(DEMO)/collections >>$(DEMO)/build.log
-	@ANSIBLE_HOME=$(DEMO)/home ANSIBLE_COLLECTIONS_PATH=$(DEMO)/collections $(DEMO)/venv/bin/ansible-playbook \
-		poolgate.modelarts.demo
+	@$(DEMO)/venv/bin/ansible-playbook poolgate.modelarts.demo
 
 test: $(TEST)/ready
 	@$(TEST)/bin/python tests/run.py

@@ -92,10 +92,10 @@ def main() -> int:
                 f"  {outcome.passed} passed, {outcome.failed} failed",
                 flush=True,
             )
+            for reason in sorted(set(re.findall(r"^not run.*|(?<=skipped: )no Python .*", outcome.log, re.MULTILINE))):
+                print(f"         {reason}", flush=True)
             if outcome.verdict == "FAIL":
                 print(f"\n{outcome.log.rstrip()}\n", flush=True)
-            for reason in sorted(set(re.findall(r"not run: .*|(?<=skipped: )no Python .*", outcome.log))):
-                print(f"         {reason}", flush=True)
     failures = [outcome.name for outcome in outcomes if outcome.verdict == "FAIL"]
     print(f"failed: {', '.join(failures)}" if failures else "every session passed")
     print(f"{sum(outcome.passed for outcome in outcomes)} passed, {sum(outcome.failed for outcome in outcomes)} failed")
