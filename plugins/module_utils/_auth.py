@@ -323,7 +323,7 @@ class Connection:
                 )
             if scope and self.project_id and scope != self.project_id:
                 raise InputError(
-                    f"project_id is {self.project_id}, but the login on {self.where} is for {plain(scope, 80)}: leave "
+                    f"project_id is {self.project_id}, but the login on {self.where} is for {_shown(scope)}: leave "
                     "project_id out, or log in to that project."
                 )
             return str(self.project_id or scope)
@@ -517,7 +517,7 @@ class _Iam:
         found = [entry.get("id") for entry in listed if isinstance(entry, dict) and entry.get("name") == name]
         if len(found) != 1:
             raise InputError(
-                f"IAM at {auth_url} knows {len(found) or 'no'} project{'s' * (len(found) > 1)} named {plain(name)}: "
+                f"IAM at {auth_url} knows {len(found) or 'no'} project{'s' * (len(found) > 1)} named {_shown(name)}: "
                 f"set project_id or project_name, {_sources(self.where, 'project_id', 'project_name')}."
             )
         if not isinstance(found[0], str) or not _PROJECT_ID.fullmatch(found[0]):
@@ -610,15 +610,26 @@ def _read_cloud(name: str, region: str | None, where: str) -> _Cloud:
     try:
         from keystoneauth1.identity.base import BaseIdentityPlugin as Identity
         from openstack.config import OpenStackConfig
+        from openstack.exceptions import ConfigException
     except ImportError as failure:
         raise _missing("openstacksdk", "the option cloud") from failure
     entry = f"The entry {name} of clouds.yaml on {where}"
     try:
         clouds = OpenStackConfig()
         if name not in clouds.get_cloud_names():
-            known = ", ".join(sorted(clouds.get_cloud_names())) or "none"
-            raise InputError(f"{entry} does not exist: known are {known}. Set cloud, {_sources(where, 'cloud')}.")
-        kind = clouds.get_one(cloud=name, region_name=region, validate=False).config.get("auth_type")
+            # Without any entry, openstacksdk makes up one of this name.
+            known = ", ".join(sorted({*clouds.get_cloud_names()} - {"defaults"})) or "none"
+            raise InputError(
+                f"{entry} does not exist, or the file cannot be read: known are {known}. Set cloud, {_sources(where, 'cloud')}."
+            )
+        try:
+            kind = clouds.get_one(cloud=name, region_name=region, validate=False).config.get("auth_type")
+        except ConfigException:
+            own = clouds.get_one(cloud=name, validate=False).region_name
+            raise InputError(
+                f"{entry} is for region {own}, not {region}: set another cloud or region, "
+                f"{_sources(where, 'cloud', 'region')}."
+            ) from None
         # These two would ask IAM for its versions, and send credentials to the address in the answer.
         kind = {"password": "v3password", "token": "v3token"}.get(str(kind), kind)
         cloud = clouds.get_one(cloud=name, region_name=region, auth_type=kind)
@@ -647,13 +658,18 @@ def _read_cloud(name: str, region: str | None, where: str) -> _Cloud:
 
 def _catalog_endpoint(catalog: Iterable[Mapping[str, t.Any]] | None, region: str | None, where: str) -> str | None:
     """The public endpoint of the service type ``modelarts``; in an entry for all regions, ``region`` is "*"."""
-    services = [service for service in catalog or () if service.get("type") == "modelarts"]
-    public = [
-        (endpoint.get("region_id") or endpoint.get("region"), _VERSION.sub("", endpoint.get("url") or ""))
-        for service in services
-        for endpoint in service.get("endpoints") or ()
-        if endpoint.get("interface") == "public"
-    ]
+    try:
+        public = [
+            (endpoint.get("region_id") or endpoint.get("region"), _VERSION.sub("", endpoint["url"]))
+            for service in catalog or ()
+            if service.get("type") == "modelarts"
+            for endpoint in service["endpoints"]
+            if endpoint.get("interface") == "public"
+        ]
+    except (AttributeError, KeyError, TypeError):
+        raise ApiError(
+            f"IAM gave a service catalog that cannot be read: set endpoint, {_sources(where, 'endpoint')}."
+        ) from None
     urls = {url for place, url in public if place == region or region is None}
     urls = urls or {url for place, url in public if place in (None, "", "*")}
     if len(urls) > 1:
@@ -727,7 +743,7 @@ def _checked(option: str, value: object, where: str) -> object:
     if option == "ca_path":
         path = os.path.expanduser(os.path.expandvars(text))
         if not os.path.exists(path):
-            raise _unusable(option, f"names a file that does not exist, {plain(path)}", where)
+            raise _unusable(option, f"names a file that does not exist, {_shown(path)}", where)
         return path
     expected, accepted = _TEXTS.get(option, ("must be printable text on one line", str.isprintable))
     if not accepted(text):
@@ -751,7 +767,7 @@ def _boolean(option: str, value: object, where: str) -> bool:
         return value
     known = _BOOLEANS.get(str(value).strip().lower())
     if known is None:
-        raise _unusable(option, f"must be true or false, not {plain(str(value), 40)}", where)
+        raise _unusable(option, f"must be true or false, not {_shown(value)}", where)
     return known
 
 
@@ -761,7 +777,7 @@ def _seconds(option: str, value: object, where: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise _unusable(option, f"must be a number of seconds above 0, not {plain(str(value), 40)}", where)
+        raise _unusable(option, f"must be a number of seconds above 0, not {_shown(value)}", where)
     return seconds
 
 
@@ -771,7 +787,7 @@ def _count(option: str, value: object, where: str) -> int:
     except ValueError:
         count = -1
     if count < 0:
-        raise _unusable(option, f"must be a whole number, 0 or more, not {plain(str(value), 40)}", where)
+        raise _unusable(option, f"must be a whole number, 0 or more, not {_shown(value)}", where)
     return count
 
 
@@ -795,8 +811,12 @@ def _is_loopback(host: str) -> bool:
 
 
 def _missing(library: str, needed_for: str) -> MissingLibraryError:
-    sentence = missing_required_lib(library, reason=f"for {needed_for}")  # type: ignore[no-untyped-call]
+    sentence = missing_required_lib(library, reason=f"for {needed_for}")
     return MissingLibraryError(str(sentence))
+
+
+def _shown(value: object) -> str:
+    return plain(repr(str(value)), 60)
 
 
 def _unusable(option: str, expected: str, where: str) -> InputError:
