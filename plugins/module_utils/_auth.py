@@ -620,7 +620,8 @@ def _read_cloud(name: str, region: str | None, where: str) -> _Cloud:
             # Without any entry, openstacksdk makes up one of this name.
             known = ", ".join(sorted({*clouds.get_cloud_names()} - {"defaults"})) or "none"
             raise InputError(
-                f"{entry} does not exist, or the file cannot be read: known are {known}. Set cloud, {_sources(where, 'cloud')}."
+                f"{entry} does not exist, or the file cannot be read: known are {known}. Set cloud, "
+                f"{_sources(where, 'cloud')}."
             )
         try:
             kind = clouds.get_one(cloud=name, region_name=region, validate=False).config.get("auth_type")

@@ -26,6 +26,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 import yaml
+from ansible_collections.poolgate.modelarts.playbooks.emulator.iam import Credentials
+from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.doc_fragments.connection import ModuleDocFragment
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _auth
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
@@ -43,6 +45,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -1044,7 +1047,7 @@ def test_a_region_that_the_entry_of_clouds_yaml_does_not_have(clouds: t.Callable
 def test_a_project_that_is_not_the_login_s(clouds: t.Callable[[object], None]) -> None:
     with ScriptedIam(login()) as iam:
         clouds({"otc": entry(iam.url)})
-        with pytest.raises(InputError, match=r"project_id is p-other, but the login .* p-scope"):
+        with pytest.raises(InputError, match=r"project_id is p-other, but the login .* 'p-scope'"):
             connect({"cloud": "otc", "project_id": "p-other"}, where=HOST).project()
 
 
@@ -1174,6 +1177,75 @@ def test_redaction_finds_a_secret_however_it_is_spelled() -> None:
     for text in spelled:
         assert connection.redact(f"a {text} b") == "a ******** b"
     assert connection.redact("nothing to hide") == "nothing to hide"
+
+
+# The emulator, which has its own opinion on signatures and log-ins
+
+
+def log_ins(mine: Credentials, iam_url: str) -> dict[str, Level]:
+    return {
+        "token": {"auth_token": mine.auth_token},
+        "aksk": {"access_key": mine.access_key, "secret_key": mine.secret_key},
+        "temporary aksk": {
+            "access_key": mine.temporary_access_key,
+            "secret_key": mine.temporary_secret_key,
+            "security_token": mine.security_token,
+        },
+        "password": {"username": mine.username, "password": mine.password, "domain_name": mine.domain_name},
+        "cloud": {"cloud": "emulated"},
+    }
+
+
+@pytest.mark.parametrize("method", ["token", "aksk", "temporary aksk", "password", "cloud"])
+def test_the_emulator_lets_every_method_in(method: str, clouds: t.Callable[[object], None]) -> None:
+    with Emulator("document") as emulator:
+        mine = emulator.credentials
+        clouds(
+            {
+                "emulated": {
+                    "auth": {
+                        "auth_url": emulator.iam_url,
+                        "username": mine.username,
+                        "password": mine.password,
+                        "user_domain_name": mine.domain_name,
+                        "project_domain_name": mine.domain_name,
+                        "project_name": mine.project_name,
+                    }
+                }
+            }
+        )
+        options: Level = {"auth_url": emulator.iam_url, "project_name": mine.project_name}
+        if method not in ("password", "cloud"):
+            options["endpoint"] = emulator.endpoint
+        connection = connect({**options, **log_ins(mine, emulator.iam_url)[method]}, where=HOST)
+        assert connection.base_url() == emulator.endpoint
+        assert connection.project() == mine.project_id
+        query = canonical_query([("type", "train"), ("type", "infer"), ("ascend", True), ("sort", "create_time")])
+        answer = requests.get(
+            f"{connection.base_url()}/v2/{connection.project()}/pools?{query}", auth=connection.auth, timeout=10
+        )
+        assert answer.status_code == 200
+        assert emulator.requests[-1]["auth"] == ("token" if method in ("password", "cloud") else method)
+
+
+@pytest.mark.parametrize("method", ["token", "aksk", "temporary aksk", "password"])
+def test_the_emulator_refuses_what_is_wrong(method: str) -> None:
+    with Emulator("document") as emulator:
+        mine = emulator.credentials
+        options: Level = {
+            "auth_url": emulator.iam_url,
+            "project_name": mine.project_name,
+            "endpoint": emulator.endpoint,
+        }
+        credentials = dict(log_ins(mine, emulator.iam_url)[method])
+        wrong = next(reversed(credentials)) if method != "password" else "password"
+        credentials[wrong] = "wr0ng-S3CR3T"
+        connection = connect({**options, **credentials}, where=HOST)
+        with pytest.raises(ApiError, match="answered 401") as failure:
+            connection.project()
+        assert len(emulator.requests) == 1
+    assert failure.value.status == 401
+    assert not leaked(str(failure.value.as_result()))
 
 
 # TLS, proxies and other people's files
