@@ -23,7 +23,7 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
     __package__ = "emulator"
 
-from .pools import ScenarioError
+from .scenario import ScenarioError
 from .server import Emulator
 
 START_SECONDS = 30
@@ -45,9 +45,7 @@ def arguments(argv: t.Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--latency-ms", type=float, default=0, metavar="N", help="wait so long before each answer")
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate to serve HTTPS with")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate")
-    parser.add_argument(
-        "--background", action="store_true", help="return once it listens, and print its state as JSON"
-    )
+    parser.add_argument("--background", action="store_true", help="return once it listens, and print its state as JSON")
     return parser.parse_args(argv)
 
 

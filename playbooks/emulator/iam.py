@@ -26,7 +26,7 @@ LOCK_SECONDS = 5 * 60
 TOKEN_SECONDS = 24 * 60 * 60
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The request is answered with an error: ``status`` and a JSON ``body``."""
 
     def __init__(self, status: int, body: dict[str, t.Any], headers: dict[str, str] | None = None) -> None:
@@ -36,15 +36,15 @@ class Refused(Exception):
         self.headers = headers or {}
 
 
-def api_error(status: int, code: str, message: str) -> Refused:
+def api_error(status: int, code: str, message: str) -> RefusedError:
     """An error in the shape that ModelArts and the gateway use."""
-    return Refused(status, {"error_code": code, "error_msg": message})
+    return RefusedError(status, {"error_code": code, "error_msg": message})
 
 
-def keystone_error(status: int, message: str) -> Refused:
+def keystone_error(status: int, message: str) -> RefusedError:
     """An error in the shape that IAM uses."""
     titles = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
-    return Refused(status, {"error": {"code": status, "message": message, "title": titles[status]}})
+    return RefusedError(status, {"error": {"code": status, "message": message, "title": titles[status]}})
 
 
 @dataclass
@@ -170,12 +170,12 @@ class Iam:
             named = user.get("name") == mine.username and self._is_domain(user.get("domain"))
         return named and _same(str(user.get("password", "")), mine.password)
 
-    def _is_domain(self, domain: t.Any) -> bool:
+    def _is_domain(self, domain: object) -> bool:
         if not isinstance(domain, dict):
             return False
         return domain.get("name") == self.credentials.domain_name or domain.get("id") == self.credentials.domain_id
 
-    def _project_of_scope(self, project: t.Any) -> str:
+    def _project_of_scope(self, project: object) -> str:
         if isinstance(project, dict):
             if project.get("id") in self.projects:
                 return str(project["id"])
@@ -249,7 +249,7 @@ class Iam:
     # Who is asking
 
     def authenticate(self, request: Request) -> tuple[str, str | None]:
-        """The method (``token``, ``aksk`` or ``temporary aksk``) and the project of a request, or Refused."""
+        """The method (``token``, ``aksk`` or ``temporary aksk``) and the project of a request, or RefusedError."""
         token = request.headers.get("x-auth-token")
         if token is not None:
             return "token", self._project_of_token(token)
@@ -269,9 +269,7 @@ class Iam:
         return token.project_id
 
     def _project_of_signature(self, request: Request, authorization: str) -> tuple[str, str]:
-        parts = dict(
-            part.strip().split("=", 1) for part in authorization[len(ALGORITHM) :].split(",") if "=" in part
-        )
+        parts = dict(part.strip().split("=", 1) for part in authorization[len(ALGORITHM) :].split(",") if "=" in part)
         access_key = parts.get("Access", "")
         failures = self._failures.setdefault(access_key, _Failures())
         now = self._now()
@@ -279,14 +277,17 @@ class Iam:
             raise _bad_signature("the access key is locked after repeated failures")
         try:
             self._verify(request, access_key, parts)
-        except Refused:
+        except RefusedError:
             failures.count += 1
             if failures.count > LOCK_AFTER_FAILURES:
                 failures.locked_until, failures.count = now + LOCK_SECONDS, 0
             raise
         failures.count = 0
         temporary = access_key == self.credentials.temporary_access_key
+        # Which error another project's ID in this header gives is a guess.
         project_id = request.headers.get("x-project-id", self.credentials.project_id)
+        if project_id not in self.projects:
+            raise api_error(403, "ModelArts.0206", "The project of X-Project-Id is not one of the access key's.")
         return "temporary aksk" if temporary else "aksk", project_id
 
     def _verify(self, request: Request, access_key: str, parts: dict[str, str]) -> None:
@@ -362,7 +363,7 @@ def _same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
-def _bad_signature(reason: str) -> Refused:
+def _bad_signature(reason: str) -> RefusedError:
     # The code is documented; the reasons after the colon are a guess at the gateway's wording.
     return api_error(401, "APIG.0301", f"Incorrect IAM authentication information: {reason}")
 

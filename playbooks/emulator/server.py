@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -19,13 +20,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
-from .iam import Credentials, Iam, Refused, Request, api_error
-from .pools import JOB_TYPES, POOL_PARTS, STATUSES, Pool, PoolNotFound, ScenarioError, World, checked, whole
+from .iam import Credentials, Iam, RefusedError, Request, api_error
+from .pools import JOB_TYPES, STATUSES, Pool
+from .scenario import ScenarioError, checked, load
+from .timeline import World
 
-SCENARIOS = Path(__file__).parent / "scenarios"
 MAX_PAGE = 500
 MAX_OFFSET = 2**31 - 1
 MAX_BODY = 2**20
@@ -98,24 +99,8 @@ class Query:
         return int(value)
 
 
-def bad_request() -> Refused:
+def bad_request() -> RefusedError:
     return api_error(400, "ModelArts.50004000", "Bad request.")
-
-
-def load_scenario(scenario: dict[str, t.Any] | str) -> dict[str, t.Any]:
-    """A scenario from a mapping, from the name of one that is shipped, or from a file."""
-    if isinstance(scenario, dict):
-        return scenario
-    shipped = SCENARIOS / f"{scenario}.json"
-    path = shipped if shipped.is_file() else Path(scenario)
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        names = ", ".join(sorted(entry.stem for entry in SCENARIOS.glob("*.json")))
-        raise ScenarioError(f"cannot read the scenario {scenario!r} ({error.strerror}); shipped are: {names}") from None
-    except ValueError as error:
-        raise ScenarioError(f"the scenario {scenario!r} is not JSON: {error}") from None
-    return t.cast("dict[str, t.Any]", loaded)
 
 
 class Emulator:
@@ -136,7 +121,7 @@ class Emulator:
         tls_cert: str | os.PathLike[str] | None = None,
         tls_key: str | os.PathLike[str] | None = None,
     ) -> None:
-        loaded = checked(load_scenario(scenario), SCENARIO_KEYS, "the scenario")
+        loaded = checked(load(scenario), SCENARIO_KEYS, "the scenario")
         self.credentials = Credentials(**checked(loaded.get("credentials", {}), Credentials.names(), "credentials"))
         self.region: str = loaded.get("region", "eu-de")
         self.iam = Iam(
@@ -222,14 +207,13 @@ class Emulator:
                 call = Call(request, **{name: unquote(value) for name, value in found.groupdict().items()})
                 if needs_login:
                     entry["auth"], project_id = self.iam.authenticate(request)
-                    named = request.headers.get("x-project-id", project_id)
-                    if call.project_id and (call.project_id != project_id or named != project_id):
+                    if call.project_id and call.project_id != project_id:
                         raise api_error(403, "ModelArts.0206", "The project in the URL is not that of the credentials.")
                 with self.world.lock:
                     self.world.catch_up()
-                    return t.cast(Answer, route(self, call))
+                    return route(self, call)
             raise api_error(404, "APIG.0101", "The API does not exist or has not been published in the environment")
-        except Refused as refused:
+        except RefusedError as refused:
             return Answer(refused.status, refused.body, refused.headers)
 
     def record(self, entry: dict[str, t.Any]) -> None:
@@ -237,11 +221,14 @@ class Emulator:
         if self._log is not None:
             self._log.write(json.dumps(entry) + "\n")
 
+    def _pools(self, call: Call) -> dict[str, Pool]:
+        """The pools of the project in the URL: further projects of the scenario have none."""
+        return self.world.pools if call.project_id == self.credentials.project_id else {}
+
     def _pool(self, call: Call, part: str, message: str = "pool not found") -> Pool:
-        try:
-            pool = self.world.pool(call.pool)
-        except PoolNotFound:
-            raise api_error(404, "ModelArts.50015001", message) from None
+        pool = self._pools(call).get(call.pool)
+        if pool is None:
+            raise api_error(404, "ModelArts.50015001", message)
         if part in pool.refuse:
             raise refusal(pool.refuse[part])
         return pool
@@ -286,8 +273,9 @@ class Emulator:
         if end < len(pool.nodes):
             after = start if pool.quirks.get("nodes_repeat_token") and start else end
             metadata = {"continue": f"node-{after}", "remainingItemCount": len(pool.nodes) - end}
-        items = [node.as_document() for node in pool.nodes[start:end]]
-        return Answer(200, {"kind": "NodeList", "apiVersion": "v2", "metadata": metadata, "items": items})
+        items = ", ".join(node.encoded() for node in pool.nodes[start:end])
+        head = f'"kind": "NodeList", "apiVersion": "v2", "metadata": {json.dumps(metadata)}'
+        return Answer(200, f'{{{head}, "items": [{items}]}}')
 
     def show_pool(self, call: Call) -> Answer:
         return Answer(200, self._pool(call, "pool").as_document())
@@ -298,7 +286,7 @@ class Emulator:
         labels = _label_selector(query.text("labelSelector"))
         parent = query.text("parent")
         self._check_allowed("pools")
-        documents = [pool.as_document() for pool in self.world.pools.values()]
+        documents = [pool.as_document() for pool in self._pools(call).values()]
         items = [
             document
             for document in documents
@@ -315,7 +303,7 @@ class Emulator:
     def show_pool_runtime_metrics(self, call: Call) -> Answer:
         Query(call.request.query, ())
         self._check_allowed("metrics")
-        items = [document for pool in self.world.pools.values() if (document := pool.metrics_document()) is not None]
+        items = [document for pool in self._pools(call).values() if (document := pool.metrics_document()) is not None]
         return Answer(200, {"apiVersion": "v2", "kind": "PoolMetricsList", "items": items})
 
     def list_resource_flavors(self, call: Call) -> Answer:
@@ -324,9 +312,7 @@ class Emulator:
         limit = query.number("limit", MAX_PAGE) or MAX_PAGE
         self._check_allowed("flavors")
         flavors = [
-            flavor
-            for flavor in self.world.flavor_documents()
-            if labels.items() <= flavor["metadata"]["labels"].items()
+            flavor for flavor in self.world.flavor_documents() if labels.items() <= flavor["metadata"]["labels"].items()
         ]
         start = _position(query.text("continue") or "", len(flavors))
         end = start + limit
@@ -380,7 +366,7 @@ _ROUTES: list[tuple[re.Pattern[str], str, bool, t.Callable[[Emulator, Call], Ans
 ]
 
 
-def refusal(given: t.Any) -> Refused:
+def refusal(given: object) -> RefusedError:
     """A refusal of the scenario: a status, or ``status``, ``error_code`` and ``error_msg``."""
     if isinstance(given, int):
         given = {"status": given}
@@ -431,12 +417,10 @@ class _Server(ThreadingHTTPServer):
 
     def close_connections(self) -> None:
         for connection in list(self.open_connections):
-            try:
+            with contextlib.suppress(OSError):  # the client may have been faster
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # the client was faster
 
-    def handle_error(self, request: t.Any, client_address: t.Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is no news."""
 
 
@@ -455,7 +439,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.open_connections.discard(self.connection)
         super().finish()
 
-    def log_message(self, format: str, *args: t.Any) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Requests are recorded, not printed."""
 
     def _serve(self) -> None:
@@ -471,15 +455,12 @@ class _Handler(BaseHTTPRequestHandler):
             "auth": None,
             "connection": self.connection_number,
         }
-        try:
-            length = whole(int(headers.get("content-length", 0)), "content-length")
-        except (ValueError, ScenarioError):
-            length = MAX_BODY + 1
-        if length > MAX_BODY:
+        length = headers.get("content-length", "0")
+        if not re.fullmatch("[0-9]{1,7}", length) or int(length) > MAX_BODY:
             answer = Answer(413, {"error_code": "APIG.0201", "error_msg": "Request entity too large"})
             self.close_connection = True
         else:
-            request = Request(self.command, path, query, headers, self.rfile.read(length))
+            request = Request(self.command, path, query, headers, self.rfile.read(int(length)))
             answer = self.emulator.answer(request, entry)
         payload = self._encode(answer)
         entry.update(status=answer.status, seconds=round(time.perf_counter() - began, 6))
