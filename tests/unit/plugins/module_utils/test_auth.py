@@ -1182,7 +1182,7 @@ def test_redaction_finds_a_secret_however_it_is_spelled() -> None:
 # The emulator, which has its own opinion on signatures and log-ins
 
 
-def log_ins(mine: Credentials, iam_url: str) -> dict[str, Level]:
+def log_ins(mine: Credentials) -> dict[str, Level]:
     return {
         "token": {"auth_token": mine.auth_token},
         "aksk": {"access_key": mine.access_key, "secret_key": mine.secret_key},
@@ -1217,12 +1217,15 @@ def test_the_emulator_lets_every_method_in(method: str, clouds: t.Callable[[obje
         options: Level = {"auth_url": emulator.iam_url, "project_name": mine.project_name}
         if method not in ("password", "cloud"):
             options["endpoint"] = emulator.endpoint
-        connection = connect({**options, **log_ins(mine, emulator.iam_url)[method]}, where=HOST)
+        connection = connect({**options, **log_ins(mine)[method]}, where=HOST)
         assert connection.base_url() == emulator.endpoint
         assert connection.project() == mine.project_id
         query = canonical_query([("type", "train"), ("type", "infer"), ("ascend", True), ("sort", "create_time")])
+        pool = emulator.state()["pools"][0]["id"]
         answer = requests.get(
-            f"{connection.base_url()}/v2/{connection.project()}/pools?{query}", auth=connection.auth, timeout=10
+            f"{connection.base_url()}/v2/{connection.project()}/pools/{pool}/workloads?{query}",
+            auth=connection.auth,
+            timeout=10,
         )
         assert answer.status_code == 200
         assert emulator.requests[-1]["auth"] == ("token" if method in ("password", "cloud") else method)
@@ -1232,15 +1235,9 @@ def test_the_emulator_lets_every_method_in(method: str, clouds: t.Callable[[obje
 def test_the_emulator_refuses_what_is_wrong(method: str) -> None:
     with Emulator("document") as emulator:
         mine = emulator.credentials
-        options: Level = {
-            "auth_url": emulator.iam_url,
-            "project_name": mine.project_name,
-            "endpoint": emulator.endpoint,
-        }
-        credentials = dict(log_ins(mine, emulator.iam_url)[method])
-        wrong = next(reversed(credentials)) if method != "password" else "password"
-        credentials[wrong] = "wr0ng-S3CR3T"
-        connection = connect({**options, **credentials}, where=HOST)
+        place = {"auth_url": emulator.iam_url, "project_name": mine.project_name, "endpoint": emulator.endpoint}
+        secret = {"token": "auth_token", "aksk": "secret_key", "temporary aksk": "security_token"}.get(method, method)
+        connection = connect({**place, **log_ins(mine)[method], secret: "wr0ng-S3CR3T"}, where=HOST)
         with pytest.raises(ApiError, match="answered 401") as failure:
             connection.project()
         assert len(emulator.requests) == 1
