@@ -1,0 +1,140 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the examples of every plugin's documentation and of the README, as they stand, on the emulator's scenario demo.
+
+The connection comes from the environment, except where an example gives it. Such an example takes what it needs from
+variables like vault_auth_token and vault_password, one for each entry of the emulator's state file, and calls the cloud of
+its clouds.yaml otc.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+from pathlib import Path
+
+import yaml
+
+NAME = "poolgate.modelarts"
+COLLECTION = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)[0], "ansible_collections", *NAME.split("."))
+PLUGIN_TYPES = ("module", "lookup", "filter", "inventory", "test")
+START_SECONDS = 30.0
+PLAY_SECONDS = 300.0
+
+
+def documented_plugins(plugin_type: str) -> dict[str, str]:
+    """The examples of each plugin of the type, by its name."""
+    command = ["ansible-doc", "--json", "--type", plugin_type]
+    listing = json.loads(subprocess.check_output([*command, "--list", NAME], text=True) or "{}")
+    if not listing:
+        return {}
+    documents = json.loads(subprocess.check_output([*command, *listing], text=True))
+    return {name: document["examples"] or "" for name, document in documents.items()}
+
+
+def readme_examples() -> dict[str, str]:
+    """The YAML blocks of the README that are plays or tasks, by their place."""
+    text = (COLLECTION / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return {
+        f"README.md, block {i}": block for i, block in enumerate(blocks, 1) if isinstance(yaml.safe_load(block), list)
+    }
+
+
+def start_emulator(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, t.Any]]:
+    """Start the emulator and wait for its state file."""
+    state_file = folder / "state.json"
+    command = [sys.executable, str(COLLECTION / "playbooks" / "emulator"), "--scenario", "demo"]
+    process = subprocess.Popen([*command, "--state-file", str(state_file), "--parent-pid", str(os.getpid())])
+    deadline = time.monotonic() + START_SECONDS
+    while not state_file.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise SystemExit("the emulator did not start")
+        time.sleep(0.05)
+    return process, json.loads(state_file.read_text(encoding="utf-8"))
+
+
+def environment_of(state: dict[str, t.Any], folder: Path) -> dict[str, str]:
+    """The environment of a user of the emulator, with a clouds.yaml that calls it otc."""
+    login = {key: state[key] for key in ("username", "password", "project_id")}
+    cloud = {"auth": {"auth_url": state["iam_url"], **login, "user_domain_name": state["domain_name"]}}
+    clouds = folder / "clouds.yaml"
+    clouds.write_text(yaml.safe_dump({"clouds": {"otc": {**cloud, "region_name": state["region"]}}}), encoding="utf-8")
+    return dict(
+        os.environ,
+        ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
+        ANSIBLE_LOCALHOST_WARNING="false",
+        MODELARTS_ENDPOINT=state["endpoint"],
+        OS_ACCESS_KEY=state["access_key"],
+        OS_AUTH_URL=state["iam_url"],
+        OS_CLIENT_CONFIG_FILE=str(clouds),
+        OS_PROJECT_ID=state["project_id"],
+        OS_SECRET_KEY=state["secret_key"],
+    )
+
+
+def playbook_of(examples: str) -> list[dict[str, t.Any]]:
+    """The examples as plays; those that are tasks become a play on localhost."""
+    entries: list[dict[str, t.Any]] = yaml.safe_load(examples)
+    plays = [entry for entry in entries if "hosts" in entry or "import_playbook" in entry]
+    tasks = [entry for entry in entries if entry not in plays]
+    if tasks:
+        plays.append({"name": "Examples", "hosts": "localhost", "gather_facts": False, "tasks": tasks})
+    return plays
+
+
+def problem_with(examples: str, folder: Path, environment: dict[str, str], state: dict[str, t.Any]) -> str:
+    """Run the examples; what went wrong, or nothing."""
+    if not examples.strip():
+        return "it has no examples"
+    playbook = folder / "examples.yml"
+    playbook.write_text(json.dumps(playbook_of(examples)), encoding="utf-8")
+    variables = json.dumps({f"vault_{key}": value for key, value in state.items()})
+    ended = subprocess.run(
+        ["ansible-playbook", "--extra-vars", variables, str(playbook)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=PLAY_SECONDS,
+        check=False,
+    )
+    ran = re.search(r"ok=[1-9]\d* .*unreachable=0 +failed=0", ended.stdout)
+    return "" if ended.returncode == 0 and ran else ended.stdout
+
+
+def main() -> int:
+    """Run everything; 1 when an example does not run."""
+    documents = {f"{kind} {name}": text for kind in PLUGIN_TYPES for name, text in documented_plugins(kind).items()}
+    documents.update(readme_examples())
+    if not documents:
+        raise SystemExit("no plugin is documented")
+    problems = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        emulator, state = start_emulator(folder)
+        try:
+            environment = environment_of(state, folder)
+            for title, examples in documents.items():
+                problem = problem_with(examples, folder, environment, state)
+                print(f"{'FAIL' if problem else 'ok'} {title}\n{problem}".rstrip(), flush=True)
+                problems += bool(problem)
+        finally:
+            emulator.send_signal(signal.SIGTERM)
+            emulator.wait()
+    print(f"{len(documents) - problems} of {len(documents)} documents have examples that run")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
