@@ -12,6 +12,7 @@ import re
 import typing as t
 from datetime import datetime, timezone
 from functools import partial
+from itertools import islice
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import (
     POOL_NOT_FOUND,
@@ -286,6 +287,12 @@ def read_workloads(
         return _Answer(name, _or_say_its_id(client, name, lambda: query.read(client, name)), clock())
 
     return _combined(list(client.side_by_side([partial(read, name) for name in names])), query.fields)
+
+
+def by_pool(facts: Facts) -> list[Facts]:
+    """The entries of ``pools`` that read_workloads() returned, each with its ``workloads``."""
+    workloads = iter(facts["workloads"])
+    return [{**pool, "workloads": list(islice(workloads, pool["summary"]["total"]))} for pool in facts["pools"]]
 
 
 def _read_capacity(

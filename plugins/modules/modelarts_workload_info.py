@@ -49,7 +49,7 @@ seealso:
 EXAMPLES = r"""
 - name: What runs and waits in a pool
   poolgate.modelarts.modelarts_workload_info:
-    pool_name: pool-train-a100-4f1c9a7be2d84c0c9f5e6a7b8c9d0e1f
+    pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
   register: pool
 
 - name: Say it
@@ -59,7 +59,7 @@ EXAMPLES = r"""
 
 - name: Training and inference jobs that wait, newest first, a few fields of each
   poolgate.modelarts.modelarts_workload_info:
-    pool_name: pool-train-a100-4f1c9a7be2d84c0c9f5e6a7b8c9d0e1f
+    pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
     type:
       - train
       - infer
@@ -76,7 +76,7 @@ EXAMPLES = r"""
 
 - name: One page, as the API gives it
   poolgate.modelarts.modelarts_workload_info:
-    pool_name: pool-train-a100-4f1c9a7be2d84c0c9f5e6a7b8c9d0e1f
+    pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
     fetch_all: false
     offset: 0
     limit: 5
@@ -84,8 +84,8 @@ EXAMPLES = r"""
 - name: What two pools can still take, without the list of jobs
   poolgate.modelarts.modelarts_workload_info:
     pool_name:
-      - pool-train-a100-4f1c9a7be2d84c0c9f5e6a7b8c9d0e1f
-      - pool-npu-snt9-0b7d2e5f8a1c4d6e9f3b5a7c8d0e2f4a
+      - pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
+      - pool-npu-dev-9d40c1b7e2f64a538b0f6ac3d51e7284
     fields: []
     include_capacity: true
   register: pools

@@ -1,0 +1,203 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: modelarts_workloads
+short_description: The jobs in dedicated resource pools of ModelArts, in a template
+version_added: 0.1.0
+author:
+  - The poolgate.modelarts contributors (@poolgate)
+description:
+  - Returns the jobs (training, inference, notebooks) that run or wait in one or more dedicated resource pools of Huawei
+    Cloud or Open Telekom Cloud ModelArts, with the same facts and the same options as the module
+    M(poolgate.modelarts.modelarts_workload_info).
+  - It runs on the controller. Its sentences of errors are those of the module; the ID of the request follows them.
+extends_documentation_fragment:
+  - poolgate.modelarts.connection
+  - poolgate.modelarts.connection.plugins
+  - poolgate.modelarts.workloads
+options:
+  _terms:
+    description:
+      - IDs of the pools. The ID is the C(metadata.name) of a pool, not the name that the console shows.
+    type: list
+    elements: str
+    required: true
+  wantpools:
+    description:
+      - V(true) returns one entry for each pool, with its jobs, its totals and its summary, in place of the jobs alone.
+      - What O(include_capacity) reads, and whether the answer is complete, is only told in these entries.
+    type: bool
+    default: false
+notes:
+  - An answer that is not complete is a warning, and C(complete) is V(false) in the entry of its pool.
+  - Use C(query), or C(lookup) with C(wantlist=true), to get a list whatever its length. With C(lookup), core returns a
+    single job or pool without its list.
+  - Several lookups in one task log in once.
+seealso:
+  - module: poolgate.modelarts.modelarts_workload_info
+"""
+
+EXAMPLES = r"""
+- name: Who waits in the pool
+  ansible.builtin.debug:
+    msg: "{{ query('poolgate.modelarts.modelarts_workloads', pool, status='Queue') | map(attribute='job_name') }}"
+  vars:
+    pool: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
+
+- name: Cards of each running job, largest first
+  ansible.builtin.debug:
+    msg: "{{ item.job_name }} of {{ item.user_name }} holds {{ item.resources['nvidia.com/gpu'] | default(0) }} cards"
+  loop: "{{ jobs | sort(attribute='resources.cpu', reverse=true) }}"
+  loop_control:
+    label: "{{ item.job_uuid }}"
+  vars:
+    jobs: >-
+      {{ query('poolgate.modelarts.modelarts_workloads', 'pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03',
+               type=['train', 'infer'], status='Running') }}
+
+- name: The summaries of two pools, without their jobs
+  ansible.builtin.debug:
+    msg: "{{ pools | items2dict(key_name='pool_name', value_name='summary') }}"
+  vars:
+    pools: >-
+      {{ query('poolgate.modelarts.modelarts_workloads', 'pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03',
+               'pool-npu-dev-9d40c1b7e2f64a538b0f6ac3d51e7284', wantpools=true, fields=[]) }}
+
+- name: Idle cards on the nodes of a pool that can take work
+  ansible.builtin.debug:
+    msg: "{{ pool.capacity.free['nvidia.com/gpu'] }} of {{ pool.capacity.total['nvidia.com/gpu'] }}"
+  vars:
+    pool: >-
+      {{ lookup('poolgate.modelarts.modelarts_workloads', 'pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03',
+                wantpools=true, fields=[], include_capacity=true) }}
+"""
+
+RETURN = r"""
+_raw:
+  description:
+    - The jobs of all pools, pool after pool, each as in
+      RV(poolgate.modelarts.modelarts_workload_info#module:workloads[]).
+    - With O(wantpools=true), one entry for each pool as in
+      RV(poolgate.modelarts.modelarts_workload_info#module:pools[]), with its jobs under C(workloads).
+  type: list
+  elements: dict
+"""
+
+import configparser
+import os
+import platform
+import time
+import typing as t
+
+from ansible import constants
+from ansible.config.manager import ensure_type
+from ansible.errors import AnsibleLookupError, AnsibleValueOmittedError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.lookup import LookupBase
+from ansible.template import Templar
+from ansible.utils.display import Display
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
+    CONNECTION_OPTIONS,
+    Connection,
+    connect,
+    environment_level,
+    merge_levels,
+    variables_level,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import by_pool, read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
+
+LOOKUP_OPTIONS: dict[str, dict[str, t.Any]] = {
+    **{name: {"type": "raw"} for name in CONNECTION_OPTIONS},  # connect() reads them, from whatever level they come
+    **WORKLOAD_OPTIONS,
+    "_terms": {"type": "list", "elements": "str"},
+    "wantpools": {"type": "bool", "default": False},
+}
+
+display = Display()
+
+# One a set of options and worker process, so that the items of a loop share a login.
+_connections: dict[str, Connection] = {}
+
+
+class LookupModule(LookupBase):
+    def run(
+        self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
+    ) -> list[dict[str, t.Any]]:
+        try:
+            options = _validated(kwargs, terms)
+            query = WorkloadQuery.from_options(options)
+            connection = _connection(
+                merge_levels(
+                    options,
+                    self._variables_level(variables or {}),
+                    environment_level(os.environ),
+                    _config_level(constants.config.get_config_value("CONFIG_FILE")),
+                )
+            )
+            with Client(connection) as client:
+                facts = read_workloads(client, options["_terms"], query, clock=time.time)
+        except ModelArtsError as error:
+            request = f" Request ID: {error.request_id}." if error.request_id else ""
+            raise AnsibleLookupError(error.message + request) from None
+        for warning in facts["warnings"]:
+            display.warning(warning)
+        found: list[dict[str, t.Any]] = by_pool(facts) if options["wantpools"] else facts["workloads"]
+        return found
+
+    def _variables_level(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The variables ``modelarts_<option>``, which come as they were written, with templates and vaulted."""
+        level = {}
+        for name in (f"modelarts_{option}" for option in CONNECTION_OPTIONS):
+            if name in variables:
+                try:
+                    level[name] = t.cast(Templar, self._templar).template(variables[name])
+                except AnsibleValueOmittedError:
+                    continue
+        return variables_level(level)
+
+
+def _validated(options: dict[str, t.Any], terms: list[t.Any]) -> dict[str, t.Any]:
+    """The options and terms, converted by the rules of a module. Raises InputError with a module's sentence."""
+    pools = [pool for term in terms for pool in (term if isinstance(term, list) else [term])]
+    result = ArgumentSpecValidator(LOOKUP_OPTIONS).validate({**options, "_terms": pools})
+    if result.unsupported_parameters:
+        raise InputError(
+            f"Unsupported parameters for (poolgate.modelarts.modelarts_workloads) lookup: {result.errors.msg}"
+        )
+    if result.error_messages:
+        raise InputError(result.errors.msg)
+    validated: dict[str, t.Any] = result.validated_parameters
+    return validated
+
+
+def _connection(options: dict[str, t.Any]) -> Connection:
+    key = repr(sorted(options.items()))
+    if key not in _connections:
+        _connections[key] = connect(options, where=platform.node())
+    return _connections[key]
+
+
+def _config_level(path: str | None) -> dict[str, t.Any]:
+    """The options that the section [modelarts] of ansible.cfg gives, the lowest level.
+
+    The file is read here, because get_option() lets an empty environment variable hide what stands in it, and ranks
+    single options where merge_levels() ranks ways to log in.
+    """
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
+    if path is not None:
+        parser.read(path)
+    if not parser.has_section("modelarts"):
+        return {}
+    section = {option: value for option, value in parser.items("modelarts") if option in CONNECTION_OPTIONS}
+    return {
+        option: ensure_type(value, "path" if option == "ca_path" else "str", origin=path, origin_ftype="ini")
+        for option, value in section.items()
+        if value
+    }
