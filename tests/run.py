@@ -53,6 +53,7 @@ def run(name: str) -> Outcome:
         process = subprocess.Popen(
             [*NOX, "--session", name, "--report", str(report)],
             cwd=ROOT,
+            env=dict(os.environ, NO_COLOR="1"),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,

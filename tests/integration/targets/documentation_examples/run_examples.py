@@ -4,8 +4,8 @@
 """Run the examples of every plugin's documentation and of the README, as they stand, on the emulator's scenario demo.
 
 The connection comes from the environment, except where an example gives it. Such an example takes what it needs from
-variables like vault_auth_token and vault_password, one for each entry of the emulator's state file, and calls the cloud of
-its clouds.yaml otc.
+variables like vault_auth_token and vault_password, one for each entry of the emulator's state file, and calls the cloud
+of its clouds.yaml otc.
 """
 
 from __future__ import annotations
