@@ -880,6 +880,26 @@ def test_a_wrong_password_is_sent_once() -> None:
     assert not leaked(str(result))
 
 
+def test_a_password_that_is_refused_later_is_sent_once_more() -> None:
+    with ScriptedIam(login(), (401, {}, {})) as iam:
+        connection = connect({**PASSWORD, **PLACE, "auth_url": iam.url}, where=HOST)
+        prepared(connection)
+        assert connection.auth.invalidate() is True
+        with pytest.raises(ApiError, match="answered 401"):
+            prepared(connection)
+        assert connection.auth.invalidate() is False
+    assert len(iam.seen) == 2
+
+
+def test_addresses_are_asked_for_once() -> None:
+    with ScriptedIam(login(seconds=5, catalog=[listed(("eu-de", "https://m.example.com/v1/p"))])) as iam:
+        connection = connect({**PASSWORD, "auth_url": iam.url}, where=HOST)
+        assert {connection.base_url() for _ in range(3)} == {"https://m.example.com"}
+        assert len(iam.seen) == 1
+        assert {connection.project() for _ in range(3)} == {"p-scope"}
+    assert len(iam.seen) == 2
+
+
 def test_a_request_tries_the_login_once_and_leaves_repeating_to_whoever_sends_it() -> None:
     with ScriptedIam((503, {}, {})) as iam:
         connection = connect({**PASSWORD, **PLACE, "auth_url": iam.url}, where=HOST)
@@ -1277,7 +1297,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "options", [{**KEYS, "region": "eu-de"}, {**PASSWORD, "region": "eu-de"}], ids=["keys", "password"]
 )
-def test_certificates_are_verified(options: Level, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_are_verified(
+    options: Level, certificate: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login x password y\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     answer: t.Callable[[Seen], Answer] = lambda seen: login() if seen.method == "POST" else projects(("p9", "eu-de"))  # noqa: E731
@@ -1291,15 +1315,11 @@ def test_certificates_are_verified(options: Level, certificate: Path, monkeypatc
         with pytest.warns(Warning, match="Unverified HTTPS request"):
             assert connect({**given, "validate_certs": False}, where=HOST).project()
     assert len(iam.seen) == 2
+    assert not any(seen.headers.get("authorization", "").startswith("Basic") for seen in iam.seen)
 
 
 @pytest.mark.parametrize("options", [{**KEYS, "region": "eu-de"}, PASSWORD], ids=["keys", "password"])
-def test_netrc_adds_nothing_and_no_proxy_hears_loopback(
-    options: Level, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login x password y\n")
-    monkeypatch.setenv("NETRC", str(netrc))
+def test_no_proxy_hears_loopback(options: Level, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     answer: t.Callable[[Seen], Answer] = lambda seen: login() if seen.method == "POST" else projects(("p9", "eu-de"))  # noqa: E731
@@ -1307,4 +1327,4 @@ def test_netrc_adds_nothing_and_no_proxy_hears_loopback(
         monkeypatch.setenv("http_proxy", proxy.url)
         assert connect({**options, "auth_url": iam.url}, where=HOST).project()
     assert proxy.seen == []
-    assert "Basic" not in iam.seen[0].headers.get("authorization", "")
+    assert iam.seen
