@@ -1,0 +1,246 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The emulator as a process: how it starts, what it says, and that it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import typing as t
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from ansible_collections.poolgate.modelarts.playbooks.emulator import server
+
+FOLDER = Path(server.__file__).parent
+WAIT_SECONDS = 20
+
+
+def until(condition: t.Callable[[], t.Any], what: str) -> t.Any:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"waited {WAIT_SECONDS} s for {what}")
+
+
+class Started:
+    """An emulator started by its command, with what it printed."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.state_file = folder / "state.json"
+        self.process = subprocess.Popen(
+            [sys.executable, str(FOLDER), "--state-file", str(self.state_file), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+        )
+        until(lambda: self.state_file.exists() or self.process.poll() is not None, "the state file")
+        self.state = json.loads(self.state_file.read_text()) if self.state_file.exists() else {}
+
+    def end(self, number: int | None = None) -> tuple[int, str, str]:
+        if number is not None:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=WAIT_SECONDS)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> t.Iterator[t.Callable[..., Started]]:
+    started: list[Started] = []
+
+    def run(*options: str) -> Started:
+        started.append(Started(tmp_path, *options))
+        return started[-1]
+
+    yield run
+    for one in started:
+        one.process.kill()
+        one.process.wait()
+
+
+def fetch(state: dict[str, t.Any], context: ssl.SSLContext | None = None) -> int:
+    url = f"{state['endpoint']}/v2/{state['project_id']}/pools/{state['pools'][0]['id']}/workloads"
+    request = urllib.request.Request(url, headers={"X-Auth-Token": state["auth_token"]})
+    with urllib.request.urlopen(request, timeout=10, context=context) as response:
+        return len(json.load(response)["items"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_cleanly(start: t.Callable[..., Started], number: int) -> None:
+    emulator = start()
+    assert fetch(emulator.state) == 12
+    status, out, err = emulator.end(number)
+    assert (status, err) == (0, "")
+    assert not emulator.state_file.exists()
+    assert emulator.state["endpoint"] in out
+
+
+def test_it_says_how_to_use_it(start: t.Callable[..., Started]) -> None:
+    emulator = start()
+    _, out, _ = emulator.end(signal.SIGTERM)
+    exported = dict(re.findall(r"^export (\w+)=(.*)$", out, re.MULTILINE))
+    exported = {name: shlex.split(value)[0] for name, value in exported.items()}
+    assert exported["OS_AUTH_URL"] == emulator.state["iam_url"]
+    assert exported["OS_PASSWORD"] == emulator.state["password"]
+    assert exported["MODELARTS_ENDPOINT"] == emulator.state["endpoint"]
+    for pool in emulator.state["pools"]:
+        assert f"{pool['id']}  ({pool['name']})" in out
+
+
+def test_the_state_file_is_complete_and_private(start: t.Callable[..., Started]) -> None:
+    emulator = start("--scenario", "many")
+    assert emulator.state_file.stat().st_mode & 0o077 == 0
+    assert emulator.state["pid"] == emulator.process.pid
+    assert emulator.state["scenario"] == "many"
+    assert {"access_key", "secret_key", "security_token", "auth_token", "username"} <= set(emulator.state)
+    assert list(emulator.state_file.parent.iterdir()) == [emulator.state_file]
+
+
+def test_it_ends_with_its_lifetime(start: t.Callable[..., Started]) -> None:
+    began = time.monotonic()
+    emulator = start("--lifetime", "1.5")
+    assert fetch(emulator.state) == 12
+    assert emulator.end()[::2] == (0, "")
+    assert 1.5 <= time.monotonic() - began < WAIT_SECONDS
+    assert not emulator.state_file.exists()
+
+
+@pytest.mark.parametrize("reaped", [True, False])
+def test_it_ends_with_its_parent(start: t.Callable[..., Started], reaped: bool) -> None:
+    """A parent that was killed, and one that nobody has waited for yet."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as parent:
+        emulator = start("--parent-pid", str(parent.pid))
+        time.sleep(1.2)
+        assert emulator.process.poll() is None
+        assert fetch(emulator.state) == 12
+        parent.kill()
+        if reaped:
+            parent.wait()
+        assert emulator.end()[::2] == (0, "")
+
+
+def test_a_parent_that_is_gone_already(start: t.Callable[..., Started]) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as parent:
+        pass
+    status, out, err = start("--parent-pid", str(parent.pid)).end()
+    assert (status, out, err) == (2, "", f"emulator: there is no process {parent.pid}\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--scenario", "nothing"], "cannot read the scenario 'nothing' .*shipped are: demo, document, many"),
+        (["--scenario", "broken.json"], "the scenario 'broken.json' is not JSON"),
+        (["--scenario", "unknown.json"], "the scenario: unknown key 'nodes'"),
+        (["--tls-cert", "nothing.pem"], "No such file"),
+    ],
+)
+def test_what_cannot_start_says_why(
+    start: t.Callable[..., Started], tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "unknown.json").write_text('{"nodes": []}')
+    status, _, err = start(*options).end()
+    assert status == 2
+    assert re.match(f"emulator: .*{sentence}", err)
+    assert err.count("\n") == 1
+
+
+def test_it_listens_on_loopback_only(start: t.Callable[..., Started]) -> None:
+    status, _, err = start("--bind", "0.0.0.0").end()
+    assert status == 2
+    assert "invalid choice: '0.0.0.0'" in err
+
+
+def test_a_port_that_is_taken(start: t.Callable[..., Started]) -> None:
+    first = start()
+    port = first.state["endpoint"].rpartition(":")[2]
+    first.state_file.unlink()
+    status, _, err = start("--port", port).end()
+    assert status == 2
+    assert "Address already in use" in err
+
+
+def test_a_scenario_of_ones_own(start: t.Callable[..., Started], tmp_path: Path) -> None:
+    scenario = {"pools": [{"id": "pool-" + "x" * 40, "jobs": [{"name": "mine", "count": 3}]}]}
+    (tmp_path / "mine.json").write_text(json.dumps(scenario))
+    assert fetch(start("--scenario", "mine.json").state) == 3
+
+
+def test_the_request_log(start: t.Callable[..., Started], tmp_path: Path) -> None:
+    emulator = start("--request-log", "requests.jsonl")
+    fetch(emulator.state)
+    bad = urllib.request.Request(f"{emulator.state['endpoint']}/nothing?x=1", headers={"X-Auth-Token": "private"})
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(bad, timeout=10)
+    emulator.end(signal.SIGTERM)
+    text = (tmp_path / "requests.jsonl").read_text()
+    first, second = (json.loads(line) for line in text.splitlines())
+    assert (first["method"], first["status"], first["auth"], first["connection"]) == ("GET", 200, "token", 1)
+    assert (second["path"], second["query"], second["status"], second["connection"]) == ("/nothing", "x=1", 404, 2)
+    assert first["headers"]["host"] == emulator.state["endpoint"].removeprefix("http://")
+    assert "x-auth-token" in first["header_names"]
+    assert 0 <= first["seconds"] < 1
+    assert "private" not in text
+    assert emulator.state["auth_token"] not in text
+
+
+def test_latency(start: t.Callable[..., Started]) -> None:
+    emulator = start("--latency-ms", "300")
+    began = time.monotonic()
+    fetch(emulator.state)
+    assert time.monotonic() - began >= 0.3
+
+
+def test_in_the_background(tmp_path: Path) -> None:
+    """The command returns when the emulator listens, and the emulator stays."""
+    command = [sys.executable, str(FOLDER), "--background", "--lifetime", "30"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, check=True, cwd=tmp_path)
+    state = json.loads(done.stdout)
+    try:
+        assert fetch(state) == 12
+        assert os.getsid(state["pid"]) != os.getsid(0)
+    finally:
+        os.kill(state["pid"], signal.SIGTERM)
+
+    def is_gone() -> bool:
+        try:
+            fetch(state)
+        except OSError:
+            return True
+        return False
+
+    until(is_gone, "the emulator to end")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_background_start_that_fails(tmp_path: Path) -> None:
+    command = [sys.executable, str(FOLDER), "--background", "--scenario", "nothing"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("emulator: cannot read the scenario 'nothing'")
+
+
+def test_tls(start: t.Callable[..., Started], tmp_path: Path) -> None:
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    command += " -keyout key.pem -out cert.pem -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
+    emulator = start("--tls-cert", "cert.pem", "--tls-key", "key.pem")
+    assert emulator.state["iam_url"].startswith("https://127.0.0.1:")
+    with pytest.raises(urllib.error.URLError):
+        fetch(emulator.state)
+    assert fetch(emulator.state, ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))) == 12
