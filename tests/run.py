@@ -25,6 +25,8 @@ LOGS = ROOT / ".build" / "logs"
 NOX = [sys.executable, "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
 SESSION_LIMIT = 1200.0
 
+running: set[subprocess.Popen[bytes]] = set()
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -59,12 +61,14 @@ def run(name: str) -> Outcome:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        running.add(process)
         try:
             process.wait(SESSION_LIMIT)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             stream.write(f"\nstopped: longer than {SESSION_LIMIT:.0f} s\n")
+        running.discard(process)
     log = log_file.read_text(errors="replace")
     results = [entry["result"] for entry in json.loads(report.read_text())["sessions"]] if report.is_file() else []
     if results == ["skipped"]:
@@ -77,26 +81,34 @@ def run(name: str) -> Outcome:
     return Outcome(name, "ok" if fine else "FAIL", time.monotonic() - began, passed, failed, log)
 
 
+def show(outcome: Outcome) -> None:
+    """Print a line for the session, what of it could not run, and the output of one that failed."""
+    counts = f"{outcome.passed} passed, {outcome.failed} failed"
+    print(f"{outcome.verdict:<8} {outcome.name:<16} {outcome.seconds:5.0f} s  {counts}", flush=True)
+    for reason in sorted(set(re.findall(r"^not run.*|(?<=skipped: )no Python .*", outcome.log, re.MULTILINE))):
+        print(f"         {reason}", flush=True)
+    if outcome.verdict == "FAIL":
+        print(f"\n{outcome.log.rstrip()}\n", flush=True)
+
+
 def main() -> int:
-    """Print a line for each session, the output of the failed ones, and the sum."""
+    """Run the sessions and print what came of each, and the sum."""
     LOGS.mkdir(parents=True, exist_ok=True)
     names = session_names()
     workers = int(os.environ.get("JOBS", "0")) or min(os.cpu_count() or 1, 4)
     print(f"{len(names)} sessions, {workers} at a time: {', '.join(names)}", flush=True)
     outcomes = []
     with ThreadPoolExecutor(workers) as pool:
-        for finished in as_completed([pool.submit(run, name) for name in names]):
-            outcome = finished.result()
-            outcomes.append(outcome)
-            print(
-                f"{outcome.verdict:<8} {outcome.name:<16} {outcome.seconds:5.0f} s"
-                f"  {outcome.passed} passed, {outcome.failed} failed",
-                flush=True,
-            )
-            for reason in sorted(set(re.findall(r"^not run.*|(?<=skipped: )no Python .*", outcome.log, re.MULTILINE))):
-                print(f"         {reason}", flush=True)
-            if outcome.verdict == "FAIL":
-                print(f"\n{outcome.log.rstrip()}\n", flush=True)
+        futures = [pool.submit(run, name) for name in names]
+        try:
+            for finished in as_completed(futures):
+                outcomes.append(finished.result())
+                show(outcomes[-1])
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                os.killpg(process.pid, signal.SIGTERM)
+            return 130
     failures = [outcome.name for outcome in outcomes if outcome.verdict == "FAIL"]
     print(f"failed: {', '.join(failures)}" if failures else "every session passed")
     print(f"{sum(outcome.passed for outcome in outcomes)} passed, {sum(outcome.failed for outcome in outcomes)} failed")
