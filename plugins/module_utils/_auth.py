@@ -127,9 +127,10 @@ ENVIRONMENT: dict[str, tuple[str, ...]] = {
 _Answer = t.TypeVar("_Answer")
 
 _OPEN_TELEKOM_CLOUD = ("eu-de", "eu-nl", "eu-ch2")
-_URL = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_URL = re.compile(rf"(https?)://((?:{_LABEL}\.)*{_LABEL}|\[[0-9A-Fa-f:.]+\])(:[0-9]{{1,5}})?(/[A-Za-z0-9._~/-]*)?")
 _VERSION = re.compile(r"/v[0-9.]+(/.*)?$")
-_REGION = re.compile(r"[a-z0-9-]{1,64}")
+_REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PRINTED = re.compile(r"[\x21-\x7e]+")
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9_+/=.-]+")
@@ -192,9 +193,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
     """
     if REQUESTS_IMPORT_ERROR is not None:
         raise _missing("requests", "every connection to ModelArts") from REQUESTS_IMPORT_ERROR
-    given: dict[str, t.Any] = {
-        option: _checked(option, value, where) for option, value in merge_levels(options).items()
-    }
+    given = _all_checked(merge_levels(options), where)
     method = _method(given)
     if method is None:
         raise InputError(
@@ -204,7 +203,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
     _require_whole(method, given, where)
     if method == "cloud":
         cloud = _read_cloud(given["cloud"], given.get("region"), where)
-        given = {**_set(cloud.settings), **given}
+        given = _all_checked({**_set(cloud.settings), **given}, where)
     region = given.get("region")
     auth_url = given.get("auth_url") or _regional("iam", region)
     auth_url = auth_url and _iam_base(auth_url)
@@ -645,7 +644,7 @@ def _read_cloud(name: str, region: str | None, where: str) -> _Cloud:
     plugin.auth_url = _iam_base(_checked_url(plugin.auth_url, f"{entry} has an auth_url that"))
     verify, _cert = cloud.get_requests_verify_args()
     settings = {
-        "region": _checked("region", cloud.region_name, where) if cloud.region_name else None,
+        "region": cloud.region_name,
         "validate_certs": verify is not False,
         "ca_path": verify if isinstance(verify, str) else None,
     }
@@ -725,6 +724,10 @@ def _require_whole(method: str, given: Mapping[str, t.Any], where: str) -> None:
             f"{named} is given, but not {' and '.join(lacking)}: set {'it' if len(lacking) == 1 else 'them'} "
             f"{_sources(where, *lacking)}."
         )
+
+
+def _all_checked(level: Mapping[str, t.Any], where: str) -> dict[str, t.Any]:
+    return {option: _checked(option, value, where) for option, value in level.items()}
 
 
 def _checked(option: str, value: object, where: str) -> object:

@@ -50,7 +50,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 HOST = "target-7"
@@ -266,6 +266,7 @@ def test_levels(task: Level, variables: Level, environ: dict[str, str], expected
 LEVEL = st.dictionaries(st.sampled_from(sorted(CONNECTION_OPTIONS)), st.sampled_from(["", None, "a", "b", "c"]))
 
 
+@settings(deadline=None)
 @given(st.lists(LEVEL, max_size=5), st.integers(0, 5))
 def test_levels_can_be_merged_from_the_top_in_any_number_of_steps(levels: list[Level], first: int) -> None:
     assert merge_levels(merge_levels(*levels[:first]), *levels[first:]) == merge_levels(*levels)
@@ -448,7 +449,9 @@ def test_verify_is_what_requests_takes(tmp_path: Path) -> None:
         ("region", "EU-DE"),
         ("region", "eu-de.evil.example"),
         ("region", "eu-de/"),
+        ("region", "-eu"),
         ("region", "eu-de\n"),
+        ("region", "r" * 64),
         ("project_id", "../p"),
         ("project_id", "p?x"),
         ("project_id", "p" * 65),
@@ -485,6 +488,9 @@ def test_verify_is_what_requests_takes(tmp_path: Path) -> None:
                 "https://example.com:99999",
                 "https://example.com:port",
                 "https://exämple.com",
+                "https://example..com",
+                "https://-example.com",
+                f"https://{'x' * 64}.example.com",
                 "https://example.com/%2e%2e",
                 "https://[::1",
                 "http://example.com",
@@ -521,6 +527,7 @@ JUNK = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(set(CONNECTION_OPTIONS) - {"cloud"})), JUNK, max_size=17))
 def test_any_options_end_in_a_connection_or_in_one_sentence(options: Level) -> None:
     try:
@@ -1051,6 +1058,12 @@ def test_an_entry_of_clouds_yaml_logs_in(clouds: t.Callable[[object], None], suf
     assert SECRETS["password"] in connection.secrets
 
 
+def test_a_certificate_file_of_clouds_yaml_has_to_be_there(clouds: t.Callable[[object], None]) -> None:
+    clouds({"otc": entry("https://iam.example.com", cacert="/no/such/file")})
+    with pytest.raises(InputError, match="ca_path names a file that does not exist, '/no/such/file'"):
+        connect({"cloud": "otc"}, where=HOST)
+
+
 def test_options_come_before_clouds_yaml(clouds: t.Callable[[object], None], tmp_path: Path) -> None:
     clouds({"otc": entry("https://iam.example.com", region_name="eu-nl", verify=False, cacert="/no/such")})
     options = {"cloud": "otc", "region": "eu-nl", "validate_certs": "yes", "ca_path": str(tmp_path)}
@@ -1088,7 +1101,7 @@ def test_a_login_without_a_project(clouds: t.Callable[[object], None]) -> None:
         ({"otc": entry("https://user:S3CR3T@iam.example.com")}, "must be a URL"),
         ({"otc": {"auth_type": "none", "auth": {"endpoint": "https://x"}}}, "does not log in"),
         ({"otc": entry("https://x.example", auth_type="no-such-type")}, "cannot be used"),
-        (f"clouds:\n otc:\n  auth:\n   password: {SECRETS['password']}: [\n", "known are none"),
+        (f"clouds:\n otc:\n  auth:\n   password: {SECRETS['password']}: [\n", "known are none|cannot be used"),
         ("[]", "cannot be used|does not exist"),
     ],
 )
@@ -1309,6 +1322,9 @@ def test_certificates_are_verified(
         given = {**options, "auth_url": iam.url}
         with pytest.raises(TransportError, match=r"certificate verify failed.*ca_path"):
             connect(given, where=HOST).project()
+        (tmp_path / "junk.pem").write_text("no certificate")
+        with pytest.raises(TransportError, match="ca_path"):
+            connect({**given, "ca_path": str(tmp_path / "junk.pem")}, where=HOST).project()
         assert iam.seen == []
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/bundle")
         assert connect({**given, "ca_path": str(certificate)}, where=HOST).project()

@@ -20,7 +20,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._signature impo
 )
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 VECTOR_URL = (
@@ -116,6 +116,7 @@ def test_host_is_the_one_that_http_sends(url: str, expected: str) -> None:
     assert host_header(url) == expected
 
 
+@settings(deadline=None)
 @given(
     method=st.sampled_from(["GET", "post", "DELETE"]),
     path=st.lists(TEXT, max_size=4).map(lambda segments: "/" + "/".join(segments)),
@@ -145,6 +146,7 @@ def test_signs_as_the_official_signer_does(
         assert canonical_query(pairs(query)) == theirs.uri.partition("?")[2]
 
 
+@settings(deadline=None)
 @given(
     path=st.lists(TEXT, max_size=4).map(lambda segments: "/v2/" + "/".join(segments)),
     query=st.lists(st.tuples(TEXT, TEXT), max_size=6),
