@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import email.utils
 import json
+import math
 import random
 import re
 import threading
 import time
 import typing as t
+from bisect import bisect_left
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -47,14 +49,17 @@ T = t.TypeVar("T")
 PAGE_SIZE = 500
 """The most records that ListWorkloads gives on a page."""
 
+SMALLEST_PAGE = 3
+"""Pages that overlap need three records to get on."""
+
 CONNECTIONS = 4
 _MAX_PAGES = 2000
 _MAX_MENDS = 20
+_PAGES_AHEAD = 64
 _MAX_BODY = 256 * 2**20
 _CHUNK = 2**18
 _LONGEST_WAIT = 60.0
 _CLOCK_SKEW = 300.0
-_RETRY = frozenset((429, 500, 502, 503, 504))
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _THROTTLE_TIME = re.compile(r"time:\s*([0-9]{1,6})\s*(second|minute)")
 
@@ -298,8 +303,7 @@ class Client:
 
     def _pause(self, error: ModelArtsError, failures: int, headers: Mapping[str, str], body: bytes) -> float | None:
         """Seconds to wait before the next try, or None when there is none: not transient, or too often, or too long."""
-        transient = isinstance(error, TransportError) or error.status in _RETRY
-        if not transient or failures > self._connection.max_retries:
+        if not error.transient or failures > self._connection.max_retries:
             return None
         wait = min(0.5 * 2 ** (failures - 1), 8.0) * random.uniform(0.5, 1.0)
         if error.status in (429, 503):
@@ -329,11 +333,13 @@ class Client:
 
 
 class _PageReader:
-    """Reads a list whose offsets move while it is read.
+    """Reads a list whose offsets move while it is read, in ascending order of createTime.
 
-    The records have a fixed order. A page fits when its first record is known: everything that was there throughout
-    and stands before that record is in what was read, everything after it is in the page. So neighbouring pages
-    overlap by one record; a page that does not fit is read again from further back, and replaces what it overlaps.
+    What is kept true: every job that was there throughout and is older than the newest one read, is read. So a page
+    fits when its first job is older than that: neighbouring pages overlap, and where jobs of one createTime stand among
+    themselves does not matter. A page that does not fit is joined after one from further back. Where the times are of
+    no use (an API that ignores sort, or a page full of one createTime) a page fits when its first job is known, and
+    only a total that stayed put and was reached makes the answer complete.
     """
 
     def __init__(
@@ -346,103 +352,127 @@ class _PageReader:
         self._read_page = read
         self._side_by_side = side_by_side
         self._offset = offset
-        self._limit = max(limit, 2)
-        self._items: list[Document] = []
-        self._position: dict[str, int] = {}
+        self._limit = max(limit, SMALLEST_PAGE)
+        self._items: dict[str, Document] = {}
+        self._newest = -math.inf
+        self._next = offset
         self._totals: list[int | None] = []
-        self._largest_page = 2
-        self._disordered = False
+        self._largest_page = SMALLEST_PAGE
+        self._ordered = True
         self._ended = False
         self._mends = 0
 
     def read_all(self) -> Pages:
         self._take(self._offset, self._read(self._offset))
-        while not self._ended and self._mends <= _MAX_MENDS:
-            known = len(self._items)
+        stalls = 0
+        while not self._ended and stalls < 3 and not self._too_many_mends():
+            known, at = len(self._items), self._next
             for start, page in self._read_ahead():
-                if not self._take(start, page):
-                    self._mend(start)
+                if not self._take(start, page) and self._mend(start) and not self._ended:
+                    self._take(start, page)
+                if self._ended:
                     break
-            if len(self._items) <= known and not self._ended:
-                self._mends += 1
+            if len(self._items) == known and self._next <= at:
+                self._ordered = False
+                stalls += 1
         return self._result()
 
+    def _overlap(self) -> int:
+        return 2 + self._largest_page // 50
+
     def _read_ahead(self) -> Iterator[tuple[int, Document]]:
-        """The pages that the last total promises, side by side; without a total just the next one."""
-        start = self._offset + max(len(self._items) - 1, 0)
-        total = self._totals[-1]
-        starts = [start] if total is None else list(range(start, max(total - 1, start + 1), self._largest_page - 1))
-        calls = [partial(self._read, start) for start in starts]
+        """The next pages that the last total promises, side by side; without a total just the next one."""
+        total = self._totals[-1] or 0
+        starts = range(self._next, max(total, self._next + 1), max(1, self._largest_page - self._overlap()))
+        calls = [partial(self._read, start) for start in starts[:_PAGES_AHEAD]]
         yield from zip(starts, self._side_by_side(calls))
 
     def _read(self, start: int) -> Document:
-        most = _MAX_PAGES + 2 * ((self._totals[-1] if self._totals else None) or 0) // (self._largest_page - 1)
-        if len(self._totals) > most:
+        # What the first answer told bounds the reading: a total can grow for ever, and a first one can be absurd.
+        told = min((self._totals[0] if self._totals else None) or 0, _MAX_PAGES * PAGE_SIZE)
+        if len(self._totals) > _MAX_PAGES + 2 * told // self._limit:
             raise ApiError(f"The list of jobs does not end: given up after {len(self._totals)} pages.")
         return self._read_page(start, self._limit)
 
     def _take(self, start: int, document: Document) -> bool:
         """Joins a page to what is known. False when it does not fit."""
-        page = _items(document)
-        total = _total(document)
+        page, total = _items(document), _total(document)
+        keys, times = [_key(item) for item in page], [_time(item) for item in page]
         self._totals.append(total)
         self._largest_page = max(self._largest_page, len(page))
-        ended = len(page) < self._limit if total is None else start + len(page) >= total
-        keys = [_key(item) for item in page]
-        cut = self._position.get(keys[0]) if keys else None
-        if not self._items:
-            cut = 0
-        if cut is None:
+        if any(earlier > later for earlier, later in zip(times, times[1:])) or math.inf in times:
+            self._ordered = False
+        if start > self._offset and not (
+            page and (times[0] < self._newest if self._ordered else keys[0] in self._items)
+        ):
             return False
-        for item in self._items[cut:]:
-            self._position.pop(_key(item), None)
-        del self._items[cut:]
-        for key, item in zip(keys, page):
-            if key in self._position:
-                self._disordered = True
-                continue
-            self._position[key] = len(self._items)
-            self._items.append(item)
-        self._ended = ended
+        for key, time_, item in zip(keys, times, page):
+            if key not in self._items and time_ < self._newest:
+                self._ordered = False  # it came in behind what was read, or the order is another
+            self._items[key] = item
+        self._newest = max([self._newest, *times])
+        self._ended = len(page) < self._limit and (total is None or start + len(page) >= total)
+        self._next = self._continuation(start, times)
         return True
 
-    def _mend(self, start: int) -> None:
+    def _continuation(self, start: int, times: Sequence[float]) -> int:
+        """Where the next page starts, so that it begins with a job that is older than the newest of this one."""
+        end = start + len(times)
+        older = bisect_left(times, times[-1]) - 1 if times and self._ordered else -1
+        if older < 1 and len(times) >= self._limit:
+            self._ordered = False
+        if not self._ordered:
+            return max(start, end - 1)
+        return max(start, min(start + older, end - self._overlap()))
+
+    def _mend(self, start: int) -> bool:
         """Reads again from further and further back, until a page fits."""
         back = 8
-        while self._mends <= _MAX_MENDS:
+        while not self._too_many_mends():
             self._mends += 1
-            again = max(self._offset, min(start, self._offset + len(self._items)) - back)
-            if again == self._offset:
-                self._items, self._position = [], {}
+            total = self._totals[-1]
+            again = max(self._offset, min(start, self._next, start if total is None else total) - back)
             if self._take(again, self._read(again)):
-                return
+                return True
             back *= 4
+        return False
+
+    def _too_many_mends(self) -> bool:
+        return self._mends > _MAX_MENDS + len(self._totals) // 2
 
     def _result(self) -> Pages:
-        total = self._totals[-1]
-        count = self._offset + len(self._items)
-        moved = len(set(self._totals)) > 1
-        exact = total is None or count == max(total, self._offset)
-        complete = self._ended and (exact or (moved and count > t.cast(int, total)))
-        if self._disordered or (moved and not _ascending(self._items)):
-            complete = complete and exact and not moved and total is not None
-        warnings = []
-        if not complete:
-            warnings.append(
-                "The list of jobs is not complete: it changed faster than its pages could be read, or the API does "
-                f"not keep its order ({len(self._items)} read, total {'not told' if total is None else total})."
-            )
-        return Pages(self._items, total, complete and not (self._offset and total), warnings)
+        total, count = self._totals[-1], len(self._items)
+        expected = None if total is None else max(total - self._offset, 0)
+        if len(self._totals) == 1:
+            whole = expected in (None, count)
+        elif self._ordered:
+            whole = expected is None or count >= expected  # jobs that ended meanwhile are among those read
+        else:
+            whole = expected == count and len(set(self._totals)) == 1
+        items = list(self._items.values())
+        if self._ordered:
+            items.sort(key=_time)
+        if self._ended and whole:
+            return Pages(items, total, self._offset == 0 or total == 0)
+        warning = (
+            "The list of jobs is not complete: it changed faster than its pages could be read, or the API does "
+            f"not keep its order ({count} read, total {'not told' if total is None else total})."
+        )
+        return Pages(items, total, False, [warning])
 
 
-def _ascending(items: Sequence[Document]) -> bool:
-    times = [at for at in (item.get("createTime") for item in items) if isinstance(at, int)]
-    return len(times) == len(items) and all(a <= b for a, b in zip(times, times[1:]))
+def _time(item: Document) -> float:
+    """createTime; a job without one that can be read counts as infinitely new."""
+    at = item.get("createTime")
+    if isinstance(at, str) and at.isascii() and at.isdigit():
+        return int(at)
+    return at if isinstance(at, (int, float)) and not isinstance(at, bool) else math.inf
 
 
 def _key(item: Document) -> str:
-    """What tells one job from another: its uid, else jobUUID, else all of it."""
-    return str(item.get("uid") or item.get("jobUUID") or json.dumps(item, sort_keys=True, default=str))
+    """What tells one job from another: its uid, else jobUUID, else name, else all of it."""
+    known = item.get("uid") or item.get("jobUUID") or item.get("name")
+    return str(known or json.dumps(item, sort_keys=True, default=str))
 
 
 def _items(document: Document) -> list[Document]:

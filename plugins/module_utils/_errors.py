@@ -15,6 +15,8 @@ import typing as t
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+TRANSIENT_STATUSES = frozenset((429, 500, 502, 503, 504))
+
 _MAX_TEXT = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -23,7 +25,8 @@ class ModelArtsError(Exception):
     """One sentence that a person can act on, with what the API said beside it.
 
     ``status`` is the HTTP status; ``error_code`` and ``error_msg`` come from the body and ``request_id`` from the
-    body or the header X-Request-Id. Each is None when the API did not give it.
+    body or the header X-Request-Id. Each is None when the API did not give it. ``transient`` tells that the same call
+    may succeed later.
     """
 
     def __init__(
@@ -42,9 +45,14 @@ class ModelArtsError(Exception):
         self.error_msg = error_msg
         self.request_id = request_id
 
+    @property
+    def transient(self) -> bool:
+        return self.status in TRANSIENT_STATUSES
+
     def as_result(self) -> dict[str, t.Any]:
         """The fields of a failed module: ``msg``, and of the others those that are known."""
-        known = {
+        known: dict[str, t.Any] = {
+            "transient": self.transient or None,
             "status": self.status,
             "error_code": self.error_code,
             "error_msg": self.error_msg,
@@ -62,7 +70,11 @@ class MissingLibraryError(ModelArtsError):
 
 
 class TransportError(ModelArtsError):
-    """No answer: unreachable, refused, broken off, timed out, or not speaking TLS as expected."""
+    """No answer: unreachable, refused, broken off or timed out."""
+
+    @property
+    def transient(self) -> bool:
+        return True
 
 
 class ApiError(ModelArtsError):

@@ -46,6 +46,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads impo
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+Attempted = tuple[t.Any, t.Optional[Facts]]
+
 NAME_LABEL = "os.modelarts/name"
 STRATEGY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
 SUBPOOLS_ANNOTATION = "os.modelarts.pool/subpools.count"
@@ -302,60 +304,96 @@ def _read_capacity(
     clock: Callable[[], float],
     placement_of: Iterable[str],
 ) -> list[_Answer]:
-    def read_metrics() -> tuple[list[Facts], Facts | None]:
-        return _attempt("metrics", client.runtime_metrics, [])  # one document tells about every pool
+    def read_pool(name: str) -> list[Attempted]:
+        jobs = partial(query.read_pool, client, name)
+        documents: list[Callable[[], Attempted]] = [
+            partial(_attempt, "workloads", partial(_or_say_its_id, client, name, jobs)),
+            partial(_attempt, "pool", partial(client.show_pool, name)),
+            partial(_attempt, "nodes", partial(client.list_nodes, name)),
+        ]
+        return list(client.side_by_side(documents))
 
-    def read(name: str) -> _Answer:
-        return _read_pool(client, name, query, clock, placement_of)
+    def answer(name: str, jobs: Attempted, pool: Attempted, nodes: Attempted) -> _Answer:
+        now = clock()
+        occupancy = None if jobs[0] is None else Occupancy(now, jobs[0].items, placement_of)
+        hosts = None if occupancy is None else occupancy.jobs_by_host
+        made = _Answer(name, query.selected(jobs[0] or Pages([], None, False)), now)
+        made.entry["pool"] = None if pool[0] is None else pool_facts(pool[0])
+        made.entry.update(dict.fromkeys(Occupancy.FACTS) if occupancy is None else occupancy.as_facts())
+        made.entry.update(_capacity_of(name, nodes, metrics, hosts, now))
+        made.entry["errors"] = [error for _a, error in (jobs, pool) if error is not None] + made.entry["errors"]
+        return made
 
-    calls: list[Callable[[], t.Any]] = [read_metrics, *(partial(read, name) for name in names)]
-    (metrics, metrics_error), *answers = client.side_by_side(calls)
-    by_pool = {_string(_object(item, "metadata").get("name")): item for item in metrics if isinstance(item, dict)}
-    for answer in answers:
-        item = by_pool.get(answer.entry["pool_name"])
-        answer.entry["metrics"] = None if item is None else metrics_facts(item, clock())
-        if metrics_error is not None:
-            answer.entry["errors"].append(metrics_error)
-    if not any(answer.readable for answer in answers):
-        raise NoPoolReadableError([answer.entry for answer in answers])
-    return t.cast("list[_Answer]", answers)
-
-
-def _read_pool(
-    client: Client, name: str, query: WorkloadQuery, clock: Callable[[], float], placement_of: Iterable[str]
-) -> _Answer:
     calls: list[Callable[[], t.Any]] = [
-        lambda: _attempt(
-            "workloads", lambda: _or_say_its_id(client, name, lambda: query.read_pool(client, name)), None
-        ),
-        lambda: _attempt("pool", lambda: client.show_pool(name), None),
-        lambda: _attempt("nodes", lambda: client.list_nodes(name), None),
+        partial(_attempt, "metrics", client.runtime_metrics),  # one document tells about every pool
+        *(partial(read_pool, name) for name in names),
     ]
-    (pages, pages_error), (pool, pool_error), (nodes, nodes_error) = client.side_by_side(calls)
-    now = clock()
-    occupancy = None if pages is None else Occupancy(now, pages.items, placement_of)
-    hosts = None if occupancy is None else occupancy.jobs_by_host
-    listed = None if nodes is None else [node_facts(node, hosts) for node in nodes]
-    answer = _Answer(name, query.selected(pages or Pages([], None, False)), now)
-    answer.entry.update(
-        pool=None if pool is None else pool_facts(pool),
-        nodes=listed,
-        capacity=None if listed is None else capacity_facts(listed),
-        observed_at=iso_time(now),
-        errors=[error for error in (pages_error, pool_error, nodes_error) if error is not None],
-        **(dict.fromkeys(Occupancy.FACTS) if occupancy is None else occupancy.as_facts()),
-    )
-    return answer
+    metrics, *read = client.side_by_side(calls)
+    answers = [answer(name, *documents) for name, documents in zip(names, read)]
+    if not any(made.readable for made in answers):
+        raise NoPoolReadableError([made.entry for made in answers])
+    return answers
 
 
-def _attempt(document: str, call: Callable[[], t.Any], otherwise: object) -> tuple[t.Any, Facts | None]:
-    """(what the call returned, None), or (otherwise, the error as facts)."""
+def _attempt(document: str, call: Callable[[], t.Any]) -> Attempted:
+    """(what the call returned, None), or (None, the error as facts)."""
     try:
         return call(), None
     except InputError:
         raise
     except ModelArtsError as error:
-        return otherwise, {"document": document, **error.as_result()}
+        return None, {"document": document, **error.as_result()}
+
+
+def read_pools(client: Client, names: Sequence[str], *, include_capacity: bool, clock: Callable[[], float]) -> Facts:
+    """The answer of modelarts_pool_info: ``{pools, resolved}``.
+
+    ``names`` are IDs or display names; none means all pools. With ``include_capacity`` each pool also has ``nodes``,
+    ``capacity``, ``metrics``, ``observed_at`` and ``errors``. Raises InputError for a name that no
+    pool has, or several.
+    """
+    documents = client.list_pools()
+    ids = [(name, _resolve(name, documents)) for name in names]
+    by_id = {pool_id(document): document for document in documents}
+    wanted = dict.fromkeys(own for _name, own in ids) if names else by_id
+    pools = [pool_facts(by_id[own]) for own in wanted if own is not None]
+    if include_capacity:
+        metrics, *listed = client.side_by_side(
+            [
+                partial(_attempt, "metrics", client.runtime_metrics),
+                *(partial(_attempt, "nodes", partial(client.list_nodes, pool["pool_name"])) for pool in pools),
+            ]
+        )
+        for pool, nodes in zip(pools, listed):
+            pool.update(_capacity_of(pool["pool_name"], nodes, metrics, None, clock()))
+    return {"pools": pools, "resolved": {name: own for name, own in ids if name != own}}
+
+
+def _resolve(name: str, documents: Sequence[Facts]) -> str:
+    named = [own for own in map(pool_id, documents) if own == name]
+    named = named or [own for own in (pool_id(d) for d in documents if display_name(d) == name) if own]
+    if len(named) == 1:
+        return named[0]
+    shown = plain(name, 80)
+    if named:
+        raise InputError(f"{shown} is the display name of {len(named)} pools: give one of the IDs {', '.join(named)}.")
+    known = ", ".join(sorted(str(display_name(d) or pool_id(d)) for d in documents)) or "none"
+    raise InputError(f"No pool has the ID or the display name {shown}; the project has {known}.")
+
+
+def _capacity_of(
+    name: str, nodes: Attempted, metrics: Attempted, jobs_by_host: Mapping[str, int] | None, now: float
+) -> Facts:
+    """Nodes and metrics as facts, and the errors of what could not be read."""
+    listed = None if nodes[0] is None else [node_facts(node, jobs_by_host) for node in nodes[0]]
+    named = [item for item in metrics[0] or () if _object(item, "metadata").get("name") == name]
+    return {
+        "nodes": listed,
+        "capacity": None if listed is None else capacity_facts(listed),
+        "metrics": metrics_facts(named[0], now) if named else None,
+        "observed_at": iso_time(now),
+        "errors": [error for _answer, error in (nodes, metrics) if error is not None],
+    }
 
 
 def _or_say_its_id(client: Client, name: str, call: Callable[[], Pages]) -> Pages:
@@ -382,9 +420,15 @@ class NoPoolReadableError(ModelArtsError):
     """Nothing could be read of any pool: the first error of the first pool, and all of them in ``pools``."""
 
     def __init__(self, pools: list[Facts]) -> None:
-        first = {name: value for name, value in pools[0]["errors"][0].items() if name != "document"}
-        super().__init__(first.pop("msg"), **first)
+        first = pools[0]["errors"][0]
+        details = ("status", "error_code", "error_msg", "request_id")
+        super().__init__(first["msg"], **{name: first.get(name) for name in details})
         self.pools = pools
+        self._transient = bool(first.get("transient"))
+
+    @property
+    def transient(self) -> bool:
+        return self._transient
 
     def as_result(self) -> Facts:
         return {**super().as_result(), "pools": self.pools}

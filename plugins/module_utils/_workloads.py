@@ -445,13 +445,16 @@ class Occupancy:
 
     def _job(self, item: Facts) -> Facts:
         amounts, known = self._requirements.read(item.get("resourceRequirement"))
-        waits = item.get("status") in WAITING
+        status = _label(item.get("status"))
+        waits = status in WAITING
         return {
             **{name: _text(item.get(FIELDS[name])) for name in _JOB_FIELDS},
             "created_at": created_at(item.get("createTime")),
             "seconds": _pending_seconds(item, self._now) if waits else _integer(item.get("runningDuration")),
             "resources": numbers(merge_spellings(amounts)),
             "known": known,
+            "waits": waits,
+            "holds": not waits and status not in OVER,
         }
 
     def as_facts(self) -> Facts:

@@ -352,6 +352,10 @@ request_id:
   description: ID of the request, for the support of the cloud.
   returned: failure, when the API gave one
   type: str
+transient:
+  description: V(true) when the same call may succeed later, as after a time-out or when the API throttled it.
+  returned: failure, when it is so
+  type: bool
 """
 
 import time

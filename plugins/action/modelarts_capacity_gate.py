@@ -1,0 +1,255 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import random
+import re
+import time
+import typing as t
+from datetime import datetime, timezone
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
+    CONNECTION_OPTIONS,
+    merge_levels,
+    variables_level,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import (
+    best,
+    capacity_verdict,
+    hold_until_stable,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report import attempt_line, page
+from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
+    Policy,
+    Request,
+    check_together,
+    read_declared_capacity,
+    read_policy,
+    read_request,
+)
+
+Facts = dict[str, t.Any]
+
+GATE_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "pools": {"type": "list", "elements": "raw", "required": True},
+    "request": {"type": "dict"},
+    "policy": {"type": "dict"},
+    "declared_capacity": {"type": "dict"},
+    "wait_timeout": {"type": "float", "default": 0},
+    "poll_interval": {"type": "float", "default": 30},
+    "on_refusal": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
+}
+
+_POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
+_JITTER = 0.1
+_FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
+display = Display()
+
+
+class Candidate(t.NamedTuple):
+    """A pool to ask, by ID or display name, and what to ask of it."""
+
+    pool: str
+    request: Request
+
+
+class ActionModule(ActionBase):
+    """Runs modelarts_workload_info on the task's host, attempt after attempt, and decides here."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: Facts | None = None) -> Facts:
+        super().run(tmp, task_vars)
+        self._variables = task_vars or {}
+        _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **GATE_OPTIONS})
+        try:
+            policy = read_policy(args["policy"])
+            declared = read_declared_capacity(args["declared_capacity"])
+            candidates = read_candidates(args["pools"], args["request"])
+            timeout = 0.0 if self._task.check_mode else read_seconds("wait_timeout", args["wait_timeout"])
+            interval = read_seconds("poll_interval", args["poll_interval"])
+            for candidate in candidates:
+                check_together(candidate.request, policy, args["wait_timeout"])
+        except InputError as error:
+            raise AnsibleActionFail(error.message) from error
+        self._connection_options = merge_levels(
+            {name: args[name] for name in CONNECTION_OPTIONS}, variables_level(self._templated_variables())
+        )
+        gate = _Gate(self._with_ids(candidates), policy, declared, timeout, interval)
+        outcome = gate.wait(self._observe, self._say)
+        self._say(outcome["report"])
+        if outcome["decision"] != "admit" and args["on_refusal"] == "fail":
+            return {"failed": True, "msg": outcome["summary"], **outcome}
+        return outcome
+
+    def _observe(self, candidates: list[Candidate], seconds_left: float | None) -> Facts:
+        """One call of modelarts_workload_info over all candidates."""
+        replaced = [candidate.request.replaces for candidate in candidates]
+        result = self._execute_module(
+            module_name="poolgate.modelarts.modelarts_workload_info",
+            module_args={
+                **self._connection_options,
+                "pool_name": [candidate.pool for candidate in candidates],
+                "fields": [],
+                "include_capacity": True,
+                "placement_of": sorted({replaces.job_uuid for replaces in replaced if replaces is not None}),
+                **({} if seconds_left is None else {"time_limit": seconds_left}),
+            },
+            task_vars=self._variables,
+        )
+        if "pools" not in result or result.get("status") == 401:
+            details = {name: result[name] for name in ("status", "error_code", "request_id") if name in result}
+            raise AnsibleActionFail(result.get("msg", "the module failed"), result={**details, "failed": True})
+        return t.cast(Facts, result)
+
+    def _with_ids(self, candidates: list[Candidate]) -> list[Candidate]:
+        """The candidates with IDs in place of display names; what cannot be resolved stays as it is."""
+        if all(_POOL_ID.fullmatch(candidate.pool) for candidate in candidates):
+            return candidates
+        result = self._execute_module(
+            module_name="poolgate.modelarts.modelarts_pool_info",
+            module_args={**self._connection_options, "include_capacity": False},
+            task_vars=self._variables,
+        )
+        listed = result.get("pools", [])
+        return [candidate._replace(pool=_resolve(candidate.pool, listed)) for candidate in candidates]
+
+    def _templated_variables(self) -> Facts:
+        names = [f"modelarts_{option}" for option in CONNECTION_OPTIONS]
+        return {name: self._templar.template(self._variables[name]) for name in names if name in self._variables}
+
+    def _say(self, lines: list[str]) -> None:
+        if not self._task.no_log:
+            for line in lines:
+                display.display(line)
+
+
+class _Gate:
+    """Decides over the candidates, and waits for one that admits."""
+
+    def __init__(
+        self,
+        candidates: list[Candidate],
+        policy: Policy,
+        declared: dict[str, int] | None,
+        timeout: float,
+        interval: float,
+    ) -> None:
+        self._candidates = candidates
+        self._policy = policy
+        self._declared = declared
+        self._timeout = timeout
+        self._interval = interval
+        self._started = time.monotonic()
+        self._fits_since: dict[str, float] = {}
+
+    def wait(self, observe: Observe, say: t.Callable[[list[str]], None]) -> Facts:
+        """The outcome: at once when it is admitted or rejected, else at the last attempt that ends in time."""
+        attempts = 0
+        longest = 0.0
+        while True:
+            attempts += 1
+            began = time.monotonic()
+            verdicts = self._decide(observe(self._candidates, self._left()))
+            verdict = best(verdicts)
+            longest = max(longest, time.monotonic() - began)
+            if self._timeout:
+                say([attempt_line(verdict, _now(), time.monotonic() - self._started, self._timeout)])
+            pause = self._interval * random.uniform(1 - _JITTER, 1 + _JITTER)
+            over = verdict["decision"] in ("admit", "reject") or (self._left() or 0.0) < pause + longest
+            if over:
+                return _outcome(verdict, verdicts, attempts)
+            time.sleep(pause)
+
+    def _left(self) -> float | None:
+        """Seconds until the deadline; None when there is none, because one attempt decides."""
+        return max(0.0, self._started + self._timeout - time.monotonic()) if self._timeout else None
+
+    def _decide(self, result: Facts) -> list[Facts]:
+        observed = time.monotonic()
+        facts = {entry["pool_name"]: entry for entry in result["pools"]}
+        verdicts = []
+        for candidate in self._candidates:
+            verdict = capacity_verdict(facts[candidate.pool], candidate.request, self._policy, self._declared)
+            if verdict["decision"] == "admit":
+                since = self._fits_since.setdefault(candidate.pool, observed)
+                verdict = hold_until_stable(verdict, observed - since, self._policy)
+            else:
+                self._fits_since.pop(candidate.pool, None)
+            verdicts.append(verdict)
+        return verdicts
+
+
+Observe = t.Callable[[list[Candidate], t.Union[float, None]], Facts]
+
+
+def read_candidates(pools: list[object], request: Facts | None) -> list[Candidate]:
+    """The pools in order of preference, each an ID, a display name, or ``{pool, request}``. Raises InputError."""
+    candidates = []
+    for entry in pools:
+        own = dict(entry) if isinstance(entry, dict) else {"pool": entry}
+        unknown = [key for key in own if key not in ("pool", "request")]
+        name = own.get("pool")
+        if unknown or not isinstance(name, str):
+            what = f"has the key {plain(str(unknown[0]), 60)!r}" if unknown else "names no pool"
+            raise InputError(f"pools: an entry {what}; it must be a pool, or a dictionary with pool and request.")
+        asked = own.get("request") or request
+        if asked is None:
+            raise InputError("request is missing: say what the deployment asks for.")
+        candidates += [Candidate(one.strip(), read_request(asked)) for one in name.splitlines() if one.strip()]
+    if not candidates:
+        raise InputError("pools names no pool: give the ID of at least one.")
+    names = [candidate.pool for candidate in candidates]
+    if len(set(names)) < len(names):
+        raise InputError("pools names a pool twice.")
+    return candidates
+
+
+def read_seconds(name: str, value: float) -> float:
+    """The value itself. Raises InputError when it is no length of time."""
+    if not 0 <= value < 10**8:
+        raise InputError(f"{name} is {value:g}, and must be a number of seconds, 0 or more.")
+    return value
+
+
+def _resolve(name: str, pools: list[Facts]) -> str:
+    if any(pool["pool_name"] == name for pool in pools):
+        return name
+    ids = [pool["pool_name"] for pool in pools if pool["display_name"] == name]
+    if len(ids) > 1:
+        raise AnsibleActionFail(
+            f"{plain(name, 60)} is the display name of {len(ids)} pools: give one of {', '.join(ids)}."
+        )
+    return ids[0] if ids else name
+
+
+def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int) -> Facts:
+    shown = [verdict] if verdict["decision"] == "admit" else verdicts
+    head = {name: verdict[name] for name in ("decision", "pool", "source", "observed_at")}
+    result = {
+        **head,
+        "checks": verdict["checks"],
+        "reasons": verdict["reasons"],
+        "attempts": attempts,
+        "pools": verdicts,
+    }
+    checks = [{name: check[name] for name in _FIGURES if name in check} for check in verdict["checks"]]
+    return {
+        "changed": False,
+        **result,
+        "result": result,
+        "artifact": {**head, "attempts": attempts, "checks": checks},
+        "report": [line for each in shown for line in page(each)],
+        "summary": f"{verdict['decision']}: {verdict['pool']}: {'; '.join(verdict['reasons']) or 'it fits now'}",
+    }
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

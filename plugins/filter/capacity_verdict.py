@@ -1,0 +1,108 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: capacity_verdict
+short_description: Decide whether a request fits a ModelArts pool, from facts that were read before
+version_added: 0.1.0
+description:
+  - The decision of M(poolgate.modelarts.modelarts_capacity_gate) as a pure function of facts, request and policy.
+    Nothing is read, and no time passes.
+  - The age of the facts is not known to it. Decide right after reading them.
+author:
+  - The poolgate.modelarts contributors (@poolgate)
+positional: request, policy
+options:
+  _input:
+    description:
+      - One entry of C(pools) as M(poolgate.modelarts.modelarts_workload_info) returns it with C(include_capacity), or
+        the list of them.
+    type: raw
+    required: true
+  request:
+    description:
+      - As C(request) of M(poolgate.modelarts.modelarts_capacity_gate).
+    type: dict
+    required: true
+  policy:
+    description:
+      - As C(policy) of M(poolgate.modelarts.modelarts_capacity_gate).
+    type: dict
+  declared_capacity:
+    description:
+      - As C(declared_capacity) of M(poolgate.modelarts.modelarts_capacity_gate).
+    type: dict
+seealso:
+  - module: poolgate.modelarts.modelarts_capacity_gate
+"""
+
+EXAMPLES = r"""
+- name: Read what the pool can take
+  poolgate.modelarts.modelarts_workload_info:
+    pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
+    fields: []
+    include_capacity: true
+  register: observed
+
+- name: Decide
+  ansible.builtin.debug:
+    msg: "{{ observed.pools[0] | poolgate.modelarts.capacity_verdict(request) }}"
+  vars:
+    request:
+      type: infer
+      replicas: 1
+      resources:
+        nvidia.com/gpu: 2
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - The verdict, with C(decision), C(pool), C(source), C(checks), C(reasons) and more. Of several pools, the best one,
+      and all of them under C(pools).
+  type: dict
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import best
+from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import capacity_verdict as decide
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
+    check_together,
+    read_declared_capacity,
+    read_policy,
+    read_request,
+)
+
+Facts = dict[str, t.Any]
+
+
+def capacity_verdict(
+    facts: Facts | list[Facts], request: Facts, policy: Facts | None = None, declared_capacity: Facts | None = None
+) -> Facts:
+    """See DOCUMENTATION."""
+    pools = [facts] if isinstance(facts, dict) else list(facts)
+    if not pools or not all(isinstance(pool, dict) and "errors" in pool for pool in pools):
+        raise AnsibleFilterError(
+            "capacity_verdict: the input is no entry of pools of modelarts_workload_info with include_capacity=true."
+        )
+    try:
+        asked, strictness = read_request(request), read_policy(policy)
+        check_together(asked, strictness, float("inf"))
+        declared = read_declared_capacity(declared_capacity)
+    except InputError as error:
+        raise AnsibleFilterError(f"capacity_verdict: {error.message}") from error
+    verdicts = [decide(pool, asked, strictness, declared) for pool in pools]
+    return verdicts[0] if isinstance(facts, dict) else {**best(verdicts), "pools": verdicts}
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"capacity_verdict": capacity_verdict}

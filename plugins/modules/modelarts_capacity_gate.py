@@ -1,0 +1,200 @@
+#!/usr/bin/python
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: modelarts_capacity_gate
+short_description: Hold a deployment back until a ModelArts pool has room for it
+version_added: 0.1.0
+description:
+  - Observes one or more dedicated resource pools, decides whether a deployment fits now, and waits until it does.
+  - The decision is V(admit), V(wait), V(reject) (waiting is pointless) or V(unknown) (it could not be determined, which
+    is never treated as room). Over several pools, the first that admits wins.
+  - While it waits, it prints one line for each attempt; at the end it prints the verdict as a page.
+  - This is an action plugin. It runs M(poolgate.modelarts.modelarts_workload_info) on the host of the task, once for
+    each attempt, and decides on the controller.
+author:
+  - The poolgate.modelarts contributors (@poolgate)
+extends_documentation_fragment:
+  - poolgate.modelarts.connection
+  - poolgate.modelarts.connection.actiongroup
+  - poolgate.modelarts.connection.info_module
+attributes:
+  check_mode:
+    details:
+      - Decides once, without waiting.
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
+      controller.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+    details:
+      - Use O(wait_timeout) to wait.
+options:
+  pools:
+    description:
+      - Pools to ask, in order of preference. Each is an ID, a display name, or a dictionary with C(pool) and
+        C(request). The latter has a request of its own, as for a fall-back pool with other cards.
+    type: list
+    elements: raw
+    required: true
+  request:
+    description:
+      - What the deployment asks for. Required, unless every entry of O(pools) has a request of its own.
+      - C(replicas) is a number, 1 or more, and V(1) when left out. C(resources) is what one replica takes, like
+        V({"nvidia.com/gpu": 8, "cpu": "60", "memory": "400Gi"}). In its place, C(flavor) means one whole node of that
+        flavor for each replica. For replicas of several shapes, C(groups) is a list of such.
+      - C(type) is V(train), V(infer) or V(notebook). C(priority) is the number that the job will have; without it,
+        every job that waits counts as ahead.
+      - C(replaces) names a job that the deployment ends first, by C(job_uuid), and how many C(replicas) of it; all of
+        them when left out.
+    type: dict
+  policy:
+    description:
+      - How strictly to decide.
+      - C(headroom) is what stays free, a percentage of the usable capacity like V(10%), or quantities and percentages
+        by resource.
+      - C(queue_strategy) is V(auto) (what the pool names, else V(fifo)), V(fifo) (any job ahead means wait) or
+        V(backfill) (a job may pass others that do not fit).
+      - C(queue_scope) is V(pool) (all jobs stand in one queue) or V(type) (only jobs of the same type do). Which one
+        holds is not in the API.
+      - C(max_oldest_queued_seconds) makes the gate wait while a job is queued for longer.
+      - C(placement) is V(required) (the replicas must fit on the nodes, one by one) or V(aggregate) (the sums count).
+      - C(stable_seconds) is for how long the request must have fitted at every attempt.
+    type: dict
+  declared_capacity:
+    description:
+      - What the pools have in all, like V({"nvidia.com/gpu": 64}). It counts, less what the jobs hold, when neither
+        nodes nor metrics can be read. Placement on nodes is then not checked.
+    type: dict
+  wait_timeout:
+    description:
+      - Seconds to wait for room. V(0) decides once.
+    type: float
+    default: 0
+  poll_interval:
+    description:
+      - Seconds between two attempts, give or take a tenth.
+    type: float
+    default: 30
+  on_refusal:
+    description:
+      - What to do when the request is not admitted, V(fail) the task or V(continue) with the result.
+    type: str
+    choices: [fail, continue]
+    default: fail
+seealso:
+  - module: poolgate.modelarts.modelarts_workload_info
+  - plugin: poolgate.modelarts.capacity_verdict
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Go on only when two whole 8-card replicas fit
+  poolgate.modelarts.modelarts_capacity_gate:
+    pools:
+      - pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
+    request:
+      type: train
+      replicas: 2
+      resources:
+        nvidia.com/gpu: 8
+        cpu: 60
+        memory: 400Gi
+
+- name: Wait for room in either pool, and keep a card free
+  poolgate.modelarts.modelarts_capacity_gate:
+    pools:
+      - train-a100
+      - pool: npu-dev
+        request:
+          type: train
+          replicas: 1
+          resources:
+            huawei.com/ascend-1980: 8
+    request:
+      type: train
+      replicas: 4
+      resources:
+        nvidia.com/gpu: 8
+    policy:
+      headroom:
+        nvidia.com/gpu: 1
+    wait_timeout: 60
+    poll_interval: 5
+    on_refusal: continue
+  register: gate
+
+- name: Say where to deploy
+  ansible.builtin.debug:
+    msg: "{{ gate.decision }}: {{ gate.pool }}"
+"""
+
+RETURN = r"""
+decision:
+  description: V(admit), V(wait), V(reject) or V(unknown).
+  returned: always
+  type: str
+  sample: admit
+pool:
+  description: ID of the pool that the decision is about, the one to deploy to when it is V(admit).
+  returned: always
+  type: str
+source:
+  description: Where the free capacity was read, V(nodes), V(metrics) or V(declared); null when it was not.
+  returned: always
+  type: str
+observed_at:
+  description: When it was read, ISO 8601 in UTC.
+  returned: always
+  type: str
+checks:
+  description: What was looked at.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the check, or the resource that it is about.
+      type: str
+    passed:
+      description: Whether it passed; null when it could not be made.
+      type: bool
+    message:
+      description: A sentence with numbers.
+      type: str
+reasons:
+  description: The sentences of the checks that decided against.
+  returned: always
+  type: list
+  elements: str
+attempts:
+  description: Number of attempts.
+  returned: always
+  type: int
+pools:
+  description:
+    - The verdict on each pool, in the order asked for, with C(decision), C(checks), C(reasons), C(remedies), C(notes),
+      C(resources), C(ahead) and C(holders).
+  returned: always
+  type: list
+  elements: dict
+report:
+  description: The page that was printed, as lines.
+  returned: always
+  type: list
+  elements: str
+artifact:
+  description: The decision without any text of the API, fit to be handed on between jobs.
+  returned: always
+  type: dict
+summary:
+  description: The decision and its reasons as one sentence.
+  returned: always
+  type: str
+"""

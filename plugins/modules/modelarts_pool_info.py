@@ -1,0 +1,222 @@
+#!/usr/bin/python
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: modelarts_pool_info
+short_description: Obtain dedicated resource pools of ModelArts, their nodes and their capacity
+version_added: 0.1.0
+description:
+  - Reads one, several or all dedicated resource pools of a project, with the state of their job types, their flavors,
+    their nodes and what these can still take.
+  - It calls the APIs "Querying a Resource Pool List", "Querying Nodes" and "Querying Resource Pool Monitoring".
+author:
+  - The poolgate.modelarts contributors (@poolgate)
+extends_documentation_fragment:
+  - poolgate.modelarts.connection
+  - poolgate.modelarts.connection.actiongroup
+  - poolgate.modelarts.connection.info_module
+options:
+  pool_name:
+    description:
+      - Pools to read, each by ID or by display name. Without it, all pools of the project.
+      - A display name that matches several pools is an error that lists them.
+    type: list
+    elements: str
+    default: []
+  include_capacity:
+    description:
+      - Also read the nodes and the runtime metrics of the pools.
+    type: bool
+    default: true
+  time_limit:
+    description:
+      - Seconds that the whole call may take, with its retries and the waits that the API asks for when it throttles.
+      - When not given, only O(timeout) and O(max_retries) limit it.
+    type: float
+seealso:
+  - module: poolgate.modelarts.modelarts_workload_info
+"""
+
+EXAMPLES = r"""
+- name: All pools of the project, without their nodes
+  poolgate.modelarts.modelarts_pool_info:
+    include_capacity: false
+  register: project
+
+- name: List IDs and names
+  ansible.builtin.debug:
+    msg: "{{ project.pools | items2dict(key_name='pool_name', value_name='display_name') }}"
+
+- name: A pool by the name that the console shows
+  poolgate.modelarts.modelarts_pool_info:
+    pool_name: train-a100
+  register: named
+
+- name: Nodes that cannot take work, and why
+  ansible.builtin.debug:
+    msg: "{{ item.name }}: {{ item.unusable }}"
+  loop: "{{ named.pools[0].nodes | rejectattr('usable') }}"
+"""
+
+RETURN = r"""
+pools:
+  description: The pools, in the order asked for.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    pool_name:
+      description: ID of the pool.
+      type: str
+    display_name:
+      description: Name that the console shows.
+      type: str
+    created_at:
+      description: When the pool was created, as the API sends it.
+      type: str
+    type:
+      description: Type of the pool.
+      type: str
+      sample: Dedicate
+    phase:
+      description: Phase of the pool. Only a pool that is V(Running) takes work.
+      type: str
+      sample: Running
+    message:
+      description: What the API says about the phase.
+      type: str
+    job_types:
+      description: State of each job type; null when the API does not tell.
+      type: dict
+      sample: {"train": "Enabled", "infer": "Enabled"}
+    flavors:
+      description:
+        - Number of nodes by flavor. C(count) and C(max_count) are what the pool is meant to have, C(available),
+          C(creating), C(abnormal) and C(deleting) what it has.
+      type: list
+      elements: dict
+    driver:
+      description: Version and state of the drivers of GPUs and NPUs.
+      type: dict
+    queue_strategy:
+      description: The queue strategy that the pool names; null when it names none.
+      type: str
+    subpools:
+      description: Number of logical pools that share it.
+      type: int
+    parent:
+      description: The pool that it is a part of.
+      type: str
+    root:
+      description: The pool at the top.
+      type: str
+    nodes:
+      description: With O(include_capacity), the nodes; null when they could not be read.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Name of the node.
+          type: str
+        phase:
+          description: Phase of the node.
+          type: str
+          sample: Available
+        flavor:
+          description: Flavor of the node.
+          type: str
+        az:
+          description: Availability zone.
+          type: str
+        private_ip:
+          description: Address of the node.
+          type: str
+        taints:
+          description: Taints, as the API sends them.
+          type: list
+          elements: dict
+        drain:
+          description: Whether the node is being drained.
+          type: bool
+        exclusive_to:
+          description: The job that the node is reserved for.
+          type: str
+        elastic_quota:
+          description: The logical pool that the node is bound to.
+          type: str
+        usable:
+          description: Whether the node can take new work.
+          type: bool
+        unusable:
+          description: Why it cannot.
+          type: str
+        resources:
+          description: What the node has, in cores, bytes and cards.
+          type: dict
+          sample: {"cpu": 3.92, "memory": 6574571520}
+        free:
+          description: What of it is idle.
+          type: dict
+        unreadable:
+          description: Quantities that could not be read.
+          type: list
+          elements: str
+        cards_occupied:
+          description: Number of occupied NPU cards, by the placement bits; null when the API gives none.
+          type: int
+    capacity:
+      description:
+        - With O(include_capacity), sums over the nodes. C(total) is what all nodes have, C(usable) what those have that
+          can take work, C(free) what is idle on these.
+      type: dict
+    metrics:
+      description: With O(include_capacity), the runtime metrics of the pool with their age.
+      type: dict
+    observed_at:
+      description:
+        - With O(include_capacity), when nodes and metrics were read, ISO 8601 in UTC, by the clock of the host.
+      type: str
+    errors:
+      description: With O(include_capacity), the documents of the pool that could not be read.
+      type: list
+      elements: dict
+resolved:
+  description: The display names among O(pool_name), and the IDs that they stand for.
+  returned: success
+  type: dict
+  sample: {"train-a100": "pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03"}
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import CONNECTION_OPTIONS
+from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **CONNECTION_OPTIONS,
+            "pool_name": {"type": "list", "elements": "str", "default": []},
+            "include_capacity": {"type": "bool", "default": True},
+            "time_limit": {"type": "float"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    run(
+        module,
+        lambda client: read_pools(
+            client, params["pool_name"], include_capacity=params["include_capacity"], clock=time.time
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main()
