@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import re
 import typing as t
 from bisect import insort
@@ -172,8 +173,8 @@ _POOL_KEYS = (
     "parent", "phase", "quirks", "refuse", "resources", "root", "scope",
 )  # fmt: skip
 _QUIRK_KEYS = (
-    "empty_items", "nodes_as_object", "nodes_repeat_token", "nodes_unpaged", "no_total", "requirement_as_array",
-    "statistics_as_table",
+    "empty_items", "endless", "ignore_offset", "ignore_sort", "list_extra", "nodes_as_object", "nodes_repeat_token",
+    "nodes_unpaged", "no_total", "requirement_as_array", "short_pages", "shuffle_ties", "statistics_as_table",
 )  # fmt: skip
 _METRIC_KEYS = ("age", "allocated", "capacity", "mask", "max", "window")
 _POOL_PARTS = ("nodes", "pool", "statistics", "workloads")
@@ -183,6 +184,10 @@ def checked_quirks(given: object, where: str) -> dict[str, t.Any]:
     quirks = checked(given, _QUIRK_KEYS, where)
     if "empty_items" in quirks:
         one_of(quirks["empty_items"], ("list", "null", "absent"), f"{where}.empty_items")
+    if "short_pages" in quirks:
+        whole(quirks["short_pages"], f"{where}.short_pages")
+    if "list_extra" in quirks:
+        mapping_of(quirks["list_extra"], f"{where}.list_extra")
     return quirks
 
 
@@ -212,6 +217,7 @@ class Pool:
         self._scenario = scenario
         self._flavors = flavors
         self.reads = 0
+        self._random = random.Random(index)
         self.nodes: list[Node] = []
         self._nodes_by_name: dict[str, Node] = {}
         for position, node in enumerate(listed(scenario.get("nodes", []), f"{where}.nodes")):
@@ -430,6 +436,26 @@ class Pool:
                 and (not host_ips or any(node.ip in host_ips for node, _ in job.placement))
             ]
         return self._selections[key]
+
+    def page(self, jobs: list[Job], offset: int, limit: int, *, oldest_first: bool) -> list[Job]:
+        """A page of a selection, in the order asked for; quirks are what keeps a server from that."""
+        quirks = self.quirks
+        oldest_first = oldest_first and not quirks.get("ignore_sort")
+        offset = 0 if quirks.get("ignore_offset") else offset
+        limit = min(limit, quirks.get("short_pages") or limit)
+        if quirks.get("shuffle_ties"):
+            jobs = sorted(jobs, key=lambda job: (job.create_ms, self._random.random()))
+        end = offset + limit
+        newest = jobs[max(0, len(jobs) - end) : max(0, len(jobs) - offset)][::-1]
+        page = jobs[offset:end] if oldest_first else newest
+        if quirks.get("endless"):
+            page += [self._invented(position) for position in range(offset + len(page), end)]
+        return page
+
+    def _invented(self, position: int) -> Job:
+        """A job of a server that never ends."""
+        entry = {"jobUUID": _uuid(_hash(self.id, "invented", position)[:32])}
+        return self._parsed_job(entry, f"invented-{position}", {}, 10**9 + position, "quirks.endless")
 
     def encoded_jobs(self, jobs: t.Iterable[Job]) -> str:
         """The jobs as JSON, separated by commas, with durations as of now."""

@@ -17,11 +17,13 @@ import time
 import typing as t
 import uuid
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote
 
+from .churn import Churn
+from .faults import Answer, FaultPlan
 from .iam import Credentials, Iam, RefusedError, Request, api_error
 from .pools import JOB_TYPES, STATUSES, Pool
 from .scenario import ScenarioError, checked, load
@@ -33,22 +35,9 @@ MAX_BODY = 2**20
 RECORDED_REQUESTS = 100_000
 RECORDED_HEADERS = ("host", "x-project-id", "x-sdk-date", "content-type")
 SCENARIO_KEYS = (
-    "clock", "credentials", "flavors", "iam", "pools", "projects", "quirks", "refuse", "region", "timeline",
+    "churn", "clock", "credentials", "faults", "flavors", "iam", "pools", "projects", "quirks", "refuse", "region",
+    "timeline",
 )  # fmt: skip
-
-
-@dataclass
-class Answer:
-    """A response: ``body`` is a JSON text, a document to encode, or bytes."""
-
-    status: int
-    body: t.Any
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def encoded(self) -> bytes:
-        if isinstance(self.body, bytes):
-            return self.body
-        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
 
 @dataclass
@@ -107,7 +96,7 @@ class Emulator:
     """ModelArts and IAM on a port of this machine.
 
     A context manager: inside, ``endpoint`` and ``iam_url`` answer. ``requests`` are the recorded requests, and
-    ``credentials`` says how to log in.
+    ``credentials`` says how to log in. ``faults`` are added to those of the scenario.
     """
 
     def __init__(
@@ -120,6 +109,7 @@ class Emulator:
         request_log: str | os.PathLike[str] | None = None,
         tls_cert: str | os.PathLike[str] | None = None,
         tls_key: str | os.PathLike[str] | None = None,
+        faults: t.Iterable[dict[str, t.Any]] = (),
     ) -> None:
         loaded = checked(load(scenario), SCENARIO_KEYS, "the scenario")
         self.credentials = Credentials(**checked(loaded.get("credentials", {}), Credentials.names(), "credentials"))
@@ -128,9 +118,11 @@ class Emulator:
             self.credentials,
             region=self.region,
             projects=loaded.get("projects", ()),
-            **checked(loaded.get("iam", {}), ("token_seconds", "token_uses"), "iam"),
+            **checked(loaded.get("iam", {}), ("clock_offset", "token_seconds", "token_uses"), "iam"),
         )
         self.world = World(loaded)
+        self.churn = Churn(loaded["churn"]) if "churn" in loaded else None
+        self.faults = FaultPlan([*loaded.get("faults", []), *faults])
         self._refuse = checked(loaded.get("refuse", {}), ("pools", "metrics", "flavors"), "refuse")
         self.latency_ms = latency_ms
         self._recorded: deque[dict[str, t.Any]] = deque(maxlen=RECORDED_REQUESTS)
@@ -175,6 +167,10 @@ class Emulator:
     def advance(self, seconds: float) -> None:
         """Move the scenario's clock on, which is the only way for one that is frozen."""
         self.world.clock.advance(seconds)
+
+    def set_faults(self, faults: t.Iterable[dict[str, t.Any]]) -> None:
+        """Replace the plan of faults; requests are counted anew."""
+        self.faults = FaultPlan(list(faults))
 
     def revoke_tokens(self, static: bool = False) -> None:
         self.iam.revoke_tokens(static)
@@ -249,16 +245,14 @@ class Emulator:
         limit = query.number("limit", MAX_PAGE) or MAX_PAGE
         host_ips = query.addresses("hostip")
         pool = self._pool(call, "workloads", f"Pool {call.pool} not found.")
+        if self.churn is not None:
+            self.churn.before_read(pool)
         jobs = pool.selection(types, status, host_ips)
-        total = len(jobs)
         if host_ips:
-            offset, limit = 0, total
+            offset, limit = 0, len(jobs)
         # Guesses: without sort the order is newest first, and ascend without sort changes nothing.
-        if sort and ascend == "true":
-            page = jobs[offset : offset + limit]
-        else:
-            page = jobs[max(0, total - offset - limit) : max(0, total - offset)][::-1]
-        return Answer(200, _workload_list(pool, pool.encoded_jobs(page), total))
+        page = pool.page(jobs, offset, limit, oldest_first=sort is not None and ascend == "true")
+        return Answer(200, _workload_list(pool, pool.encoded_jobs(page), len(jobs)))
 
     def list_pool_nodes(self, call: Call) -> Answer:
         query = Query(call.request.query, ("continue", "limit"))
@@ -381,7 +375,9 @@ def _workload_list(pool: Pool, items: str, total: int) -> str:
     if not items:
         listed = {"null": ', "items": null', "absent": ""}.get(pool.quirks.get("empty_items", "list"), listed)
     counted = "" if pool.quirks.get("no_total") else f', "total": {total}'
-    return f'{{"kind": "WorkloadList", "apiVersion": "v1", "metadata": {{}}{listed}{counted}}}'
+    answer = f'{{"kind": "WorkloadList", "apiVersion": "v1", "metadata": {{}}{listed}{counted}}}'
+    extra = pool.quirks.get("list_extra")
+    return json.dumps({**json.loads(answer), **extra}) if extra else answer
 
 
 def _position(token: str, count: int) -> int:
@@ -462,15 +458,22 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             request = Request(self.command, path, query, headers, self.rfile.read(int(length)))
             answer = self.emulator.answer(request, entry)
-        payload = self._encode(answer)
+        fault = self.emulator.faults.next(path)
+        if fault is not None:
+            entry["fault"] = fault.kind
+            answer = fault.altered(answer)
+        head, body = self._encode(answer)
         entry.update(status=answer.status, seconds=round(time.perf_counter() - began, 6))
         self.emulator.record(entry)
-        self.connection.sendall(payload)
+        if fault is None:
+            self.connection.sendall(head + body)
+        elif not fault.send(self.connection, head, body):
+            self.close_connection = True
 
-    def _encode(self, answer: Answer) -> bytes:
+    def _encode(self, answer: Answer) -> tuple[bytes, bytes]:
         body = answer.encoded()
         headers = {
-            "Date": formatdate(usegmt=True),
+            "Date": formatdate(self.emulator.iam.now(), usegmt=True),
             "Content-Type": "application/json;charset=utf-8",
             "X-Request-Id": uuid.uuid4().hex,
             "Content-Length": str(len(body)),
@@ -480,6 +483,6 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Connection"] = "close"
         reason = self.responses.get(answer.status, ("",))[0]
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"HTTP/1.1 {answer.status} {reason}\r\n{head}\r\n".encode("latin-1") + body
+        return f"HTTP/1.1 {answer.status} {reason}\r\n{head}\r\n".encode("latin-1"), body
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve  # noqa: N815
