@@ -220,6 +220,8 @@ class Client:
     def _fetch(self, path: str, query: Iterable[tuple[str, str]]) -> Document:
         """Sends the request until it is answered. Retries what is transient, and logs in anew once on a 401."""
         base, project = self._connection.base_url(), self._connection.project()
+        if base.startswith("http:"):
+            self._session.trust_env = False  # loopback in clear text: no proxy may read the credentials
         url = f"{base}/v2/{project}{path}"
         encoded = canonical_query(query)
         request = f"GET {path}"
