@@ -1,156 +1,19 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Command line of the emulator: ``python3 playbooks/emulator --help``."""
+"""Start of the emulator, as a folder (``python3 playbooks/emulator``) or as a module of the collection."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import shlex
-import signal
-import subprocess
+import importlib
 import sys
-import tempfile
-import threading
-import time
-import typing as t
 from pathlib import Path
 
-if not __package__:
-    # Started as a folder: name the package, so that the modules find each other.
+if __package__:
+    command = importlib.import_module(".command", __package__)
+else:
+    # A folder has no package name. Its own is given to it, so that the modules find each other.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
-    __package__ = "emulator"
+    command = importlib.import_module("emulator.command")
 
-from .scenario import ScenarioError
-from .server import Emulator
-
-START_SECONDS = 30
-POLL_SECONDS = 0.5
-
-
-def arguments(argv: t.Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python3 playbooks/emulator",
-        description="ModelArts and IAM on a port of this machine, for trying out and for tests.",
-    )
-    parser.add_argument("--scenario", default="demo", help="name of a shipped scenario, or a file (default: demo)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
-    parser.add_argument("--bind", default="127.0.0.1", choices=["127.0.0.1"], help="address to listen on")
-    parser.add_argument("--lifetime", type=float, metavar="SECONDS", help="end after so long")
-    parser.add_argument("--parent-pid", type=int, metavar="PID", help="end when this process is gone")
-    parser.add_argument("--state-file", type=Path, metavar="FILE", help="write a JSON file once it listens")
-    parser.add_argument("--request-log", type=Path, metavar="FILE", help="append a JSON line a request")
-    parser.add_argument("--latency-ms", type=float, default=0, metavar="N", help="wait so long before each answer")
-    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate to serve HTTPS with")
-    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate")
-    parser.add_argument("--background", action="store_true", help="return once it listens, and print its state as JSON")
-    return parser.parse_args(argv)
-
-
-def usage(emulator: Emulator) -> str:
-    """How to use it: lines for a shell."""
-    mine = emulator.credentials
-    exports = {
-        "MODELARTS_ENDPOINT": emulator.endpoint,
-        "OS_AUTH_URL": emulator.iam_url,
-        "OS_USERNAME": mine.username,
-        "OS_PASSWORD": mine.password,
-        "OS_USER_DOMAIN_NAME": mine.domain_name,
-        "OS_PROJECT_ID": mine.project_id,
-    }
-    pools = "\n".join(f"#   {pool.id}  ({pool.name})" for pool in emulator.world.pools.values())
-    lines = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in exports.items())
-    return f"# ModelArts emulator on {emulator.endpoint}, its pools:\n{pools}\n# To use it from another shell:\n{lines}"
-
-
-def write_state(path: Path, state: dict[str, t.Any]) -> None:
-    """Write the state file in one step, readable for its owner only."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(state, file, indent=2)
-        file.write("\n")
-    os.replace(name, path)
-
-
-def birth_of(pid: int) -> str | None:
-    """Something that tells a living process from a later one with its number; None when it is gone."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            pass
-        return "alive"
-    return None if fields[0] in "ZX" else fields[19]
-
-
-def serve(options: argparse.Namespace) -> int:
-    """Serve until a signal, the end of the lifetime, or the end of the parent."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    parent = birth_of(options.parent_pid) if options.parent_pid else None
-    if options.parent_pid and parent is None:
-        raise ScenarioError(f"there is no process {options.parent_pid}")
-    deadline = time.monotonic() + options.lifetime if options.lifetime is not None else None
-    with Emulator(
-        options.scenario,
-        port=options.port,
-        bind=options.bind,
-        latency_ms=options.latency_ms,
-        request_log=options.request_log,
-        tls_cert=options.tls_cert,
-        tls_key=options.tls_key,
-    ) as emulator:
-        if options.state_file:
-            write_state(options.state_file, {**emulator.state(), "scenario": options.scenario})
-        print(usage(emulator), flush=True)
-        while not stop.is_set():
-            left = POLL_SECONDS if deadline is None else min(POLL_SECONDS, deadline - time.monotonic())
-            if left <= 0 or (parent is not None and birth_of(options.parent_pid) != parent):
-                break
-            stop.wait(left)
-    if options.state_file:
-        options.state_file.unlink(missing_ok=True)
-    return 0
-
-
-def start_in_background(argv: list[str], options: argparse.Namespace) -> int:
-    """Start the emulator as a process of its own, and return when it listens."""
-    with tempfile.TemporaryDirectory() as folder:
-        state_file = options.state_file or Path(folder) / "state.json"
-        state_file.unlink(missing_ok=True)
-        command = [sys.executable, str(Path(__file__).resolve().parent), *argv, "--state-file", str(state_file)]
-        command.remove("--background")
-        with open(Path(folder) / "errors", "w+b") as errors:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
-            )
-            deadline = time.monotonic() + START_SECONDS
-            while not state_file.exists():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    process.kill()
-                    errors.seek(0)
-                    sys.stderr.write(errors.read().decode() or "the emulator did not start\n")
-                    return 1
-                time.sleep(0.02)
-        print(state_file.read_text(encoding="utf-8"), end="")
-    return 0
-
-
-def main(argv: list[str]) -> int:
-    options = arguments(argv)
-    try:
-        return start_in_background(argv, options) if options.background else serve(options)
-    except (ScenarioError, OSError) as error:
-        print(f"emulator: {error}", file=sys.stderr)
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+sys.exit(command.main(sys.argv[1:]))

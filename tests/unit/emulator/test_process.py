@@ -79,6 +79,14 @@ def fetch(state: dict[str, t.Any], context: ssl.SSLContext | None = None) -> int
         return len(json.load(response)["items"])
 
 
+def is_served(state: dict[str, t.Any]) -> bool:
+    try:
+        fetch(state)
+    except OSError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_it_cleanly(start: t.Callable[..., Started], number: int) -> None:
     emulator = start()
@@ -216,16 +224,32 @@ def test_in_the_background(tmp_path: Path) -> None:
         assert os.getsid(state["pid"]) != os.getsid(0)
     finally:
         os.kill(state["pid"], signal.SIGTERM)
-
-    def is_gone() -> bool:
-        try:
-            fetch(state)
-        except OSError:
-            return True
-        return False
-
-    until(is_gone, "the emulator to end")
+    until(lambda: not is_served(state), "the emulator to end")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_ends_with_the_program_that_it_was_started_for(tmp_path: Path) -> None:
+    """As a playbook starts it: from a process below the one that matters, which is known by its name."""
+    script = tmp_path / "some-playbook"
+    script.write_text(
+        "import subprocess, sys\n"
+        f"subprocess.run(['sh', '-c', '{sys.executable} {FOLDER} --background --parent-name some-playbook; true'])\n"
+        "input()\n"
+    )
+    with subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as playbook:
+        assert playbook.stdout is not None
+        state = json.loads("".join(iter(lambda: next(iter(playbook.stdout)).decode(), "}\n")) + "}")
+        time.sleep(1.2)
+        assert fetch(state) == 12
+        playbook.kill()
+        playbook.wait()
+    until(lambda: not is_served(state), "the emulator to end")
+
+
+def test_a_parent_that_nobody_runs() -> None:
+    command = [sys.executable, str(FOLDER), "--parent-name", "nobody-runs-this"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
+    assert (done.returncode, done.stderr) == (2, "emulator: no process above this one runs nobody-runs-this\n")
 
 
 def test_a_background_start_that_fails(tmp_path: Path) -> None:
