@@ -106,6 +106,23 @@ def test_host_and_date_must_be_signed(missing: str) -> None:
         iam().authenticate(request)
 
 
+def test_a_security_token_must_be_signed() -> None:
+    mine = Credentials()
+    headers = {"x-security-token": mine.security_token}
+    for signed, fine in ((VECTOR_SIGNED, False), ([*VECTOR_SIGNED, "x-security-token"], True)):
+        request = published(headers=headers)
+        request.headers["authorization"] = (
+            f"SDK-HMAC-SHA256 Access={mine.temporary_access_key}, SignedHeaders={';'.join(signed)}, "
+            f"Signature={signature(request, signed, mine.temporary_secret_key)}"
+        )
+        guard = Iam(mine, now=lambda: NOW)
+        if fine:
+            assert guard.authenticate(request) == ("temporary aksk", mine.project_id)
+        else:
+            with pytest.raises(RefusedError, match="security token is not signed"):
+                guard.authenticate(request)
+
+
 @pytest.mark.parametrize(("seconds", "fine"), [(899, True), (-899, True), (901, False), (-901, False)])
 def test_clock_skew(seconds: int, fine: bool) -> None:
     signed_at = NOW + 60

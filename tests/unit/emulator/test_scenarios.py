@@ -208,6 +208,27 @@ def test_a_job_that_finds_no_room_stays_in_the_queue(serve: Serve) -> None:
     assert sorted(caller.jobs("status=Queue")) == ["c", "d"]
 
 
+def test_a_filtered_list_learns_of_new_jobs(serve: Serve) -> None:
+    timeline = [{"after": 1, "add": job("b", status="Queue")}]
+    caller = serve(frozen(small_pool(jobs=[job("a", status="Queue")]), timeline=timeline))
+    assert caller.jobs("status=Queue") == ["a"]
+    caller.emulator.advance(1)
+    assert caller.jobs("status=Queue") == ["b", "a"]
+
+
+def test_a_node_that_comes_back_takes_work_again(serve: Serve) -> None:
+    timeline = [
+        {"after": 1, "node": "node-01", "phase": "Abnormal"},
+        {"after": 2, "add": job("a")},
+        {"after": 3, "node": "node-01", "phase": "Available"},
+        {"after": 4, "add": job("b")},
+    ]
+    caller = serve(frozen(small_pool(), timeline=timeline))
+    caller.emulator.advance(4)
+    found = caller.workloads("status=Running")["items"]
+    assert {entry["jobName"]: entry["hostIps"] for entry in found} == {"a": "10.0.0.2", "b": "10.0.0.1"}
+
+
 def test_an_event_can_count_from_a_read_of_the_nodes(serve: Serve) -> None:
     """So that a demonstration does not depend on how fast the machine is."""
     timeline = [{"after": 3, "after_reads": 2, "end": "a"}]
