@@ -97,7 +97,12 @@ def capacity_verdict(
         declared = read_declared_capacity(declared_capacity)
     except InputError as error:
         raise AnsibleFilterError(f"capacity_verdict: {error.message}") from error
-    verdicts = [decide(pool, asked, strictness, declared) for pool in pools]
+    try:
+        verdicts = [decide(pool, asked, strictness, declared) for pool in pools]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise AnsibleFilterError(
+            f"capacity_verdict: the facts are not whole ({type(error).__name__} {error}): pass an entry of pools as it is."
+        ) from error
     return verdicts[0] if isinstance(facts, dict) else {**best(verdicts), "pools": verdicts}
 
 

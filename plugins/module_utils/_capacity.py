@@ -16,16 +16,22 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._placement import Need, Slot, most_replicas, place
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
-    Amounts,
-    UnreadableQuantityError,
-    add,
-    canonical,
-    counts_bytes,
-    merge_spellings,
-    number,
-    parse,
-    text,
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, number, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._room import (
+    GivenBack,
+    Node,
+    Room,
+    Unplaced,
+    is_unread,
+    largest_of_flavor,
+    read_nodes,
+    read_numbers,
+    room_declared,
+    room_of_metrics,
+    room_on_nodes,
+    split_over_nodes,
+    whole_pool,
+    why_no_metrics,
 )
 
 if t.TYPE_CHECKING:
@@ -41,15 +47,12 @@ PREFERENCE = ("admit", "wait", "unknown", "reject")
 OLDEST_FACTS = 300
 """Seconds after which facts are too old to decide on."""
 
-_METRIC_WINDOWS = 5
-_DEFAULT_WINDOW = 60
-_ABOUT_TO_START = 30
-_STUCK_SECONDS = 14 * 86400
 _POOL_NOT_FOUND = "ModelArts.50015001"
 _USABLE_PHASE = "Running"
 _PASSING_PHASES = ("Creating", "Waiting", "Abnormal", "ScalingFailed")
 _LOST_PHASES = ("Deleting", "Error", "CreationFailed")
-_LEAVING_PHASE = "Deleting"
+_ABOUT_TO_START = 30
+_STUCK_SECONDS = 14 * 86400
 
 
 def label(resource: str) -> str:
@@ -58,7 +61,7 @@ def label(resource: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person reads them, in two units: ``40 s``, ``12 min``, ``9 h``, ``2 d 4 h``."""
+    """Seconds as a person reads them: ``40 s``, ``12 min``, ``9 h``, ``2 d 4 h``, ``98 d``."""
     whole = int(seconds)
     if whole < 120:
         return f"{whole} s"
@@ -68,6 +71,12 @@ def duration(seconds: float) -> str:
     if days == 0:
         return f"{hours} h"
     return f"{days} d {hours} h" if hours and days < 10 else f"{days} d"
+
+
+def job_name(job: Facts) -> str:
+    """A job as sentences name it: its type and its name."""
+    name = job["job_name"] or job["name"] or job["job_uuid"] or "without a name"
+    return f"{job['type'] or 'job'} {name}"
 
 
 @dataclass
@@ -81,47 +90,13 @@ class Check:
     remedy: str = ""
     figures: Facts = field(default_factory=dict)
 
+    @property
+    def reason(self) -> str:
+        """The check as one line among others."""
+        return f"{label(self.name)} {self.message}" if "resource" in self.figures else f"{self.name}: {self.message}"
+
     def as_facts(self) -> Facts:
         return {"name": self.name, "passed": self.passed, "message": self.message, **self.figures}
-
-
-@dataclass
-class _Source:
-    """Where room comes from. ``free`` are the amounts that are surely idle, ``hoped`` those that may be.
-
-    A resource that is absent from ``free`` is not known, unless ``lists_all``: then there is none of it.
-    """
-
-    name: str
-    age: float
-    usable: Amounts
-    free: Amounts
-    hoped: Amounts
-    lists_all: bool
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass
-class _Node:
-    """A node that is listed, with amounts under canonical names; None where they could not be read."""
-
-    flavor: str | None
-    unusable: str | None
-    leaving: bool
-    resources: Amounts | None
-    free: Amounts | None
-    jobs: int | None
-    address: str | None
-
-    @property
-    def empty(self) -> bool:
-        """Whether a whole node is idle: no job shows it, and all its cards are free."""
-        return (
-            self.jobs == 0
-            and self.free is not None
-            and self.resources is not None
-            and all(self.free.get(r, 0) >= amount for r, amount in self.resources.items() if _is_card(r))
-        )
 
 
 def capacity_verdict(
@@ -147,803 +122,494 @@ def hold_until_stable(verdict: Facts, fitted_seconds: float, policy: Policy) -> 
     if verdict["decision"] != "admit" or fitted_seconds >= policy.stable_seconds:
         return verdict
     message = f"it fits for {duration(fitted_seconds)}, and has to for {duration(policy.stable_seconds)}"
-    check = Check("stable", False, message).as_facts()
-    return {**verdict, "decision": "wait", "checks": [*verdict["checks"], check], "reasons": [f"stable {message}"]}
+    check = Check("stable", False, message)
+    return {**verdict, "decision": "wait", "checks": [*verdict["checks"], check.as_facts()], "reasons": [check.reason]}
 
 
 class _Decision:
+    """The checks of one verdict, made one after the other."""
+
     def __init__(self, facts: Facts, request: Request, policy: Policy, declared: Amounts | None, age: float) -> None:
-        self.facts = facts
-        self.request = request
-        self.policy = policy
-        self.declared = declared
-        self.age = age
-        self.pool: Facts = facts.get("pool") or {}
-        self.errors: dict[str, Facts] = {error["document"]: error for error in facts.get("errors") or ()}
-        self.checks: list[Check] = []
-        self.notes: list[str] = []
-        self.bars: list[Facts] = []
-        self.ahead: list[Facts] = []
-        self.nodes = _read_nodes(facts["nodes"]) if facts.get("nodes") is not None else None
-        self.source: _Source | None = None
+        self._facts = facts
+        self._request = request
+        self._policy = policy
+        self._declared = declared
+        self._age = age
+        self._pool: Facts = facts["pool"] or {}
+        self._errors: dict[str, Facts] = {error["document"]: error for error in facts["errors"]}
+        self._order = sorted({resource for group in request.groups for resource in group.resources or ()})
+        self._nodes: list[Node] | None = None if facts["nodes"] is None else read_nodes(facts["nodes"])
+        self._empty_pool = None
+        if self._nodes is not None and self._pool:
+            self._empty_pool = whole_pool(self._nodes, self._pool["flavors"])
+        self._ahead = [job for job in facts["queued"] or () if self._is_ahead(job)]
+        self._checks: list[Check] = []
+        self._notes: list[str] = []
+        self._resources: list[Facts] = []
+        self._room: Room | None = None
 
     def verdict(self) -> Facts:
-        if self._pool_is_unknown_to_the_api():
-            self._fail(
-                "pool", f"not found ({_error_text(self._any_error('pool', 'workloads'))})", never=True,
-                remedy="give the ID (metadata.name) of a pool of this project.",
-            )  # fmt: skip
+        missing = next((e for e in self._errors.values() if e.get("error_code") == _POOL_NOT_FOUND), None)
+        if missing is not None:
+            remedy = "give the ID (metadata.name) of a pool of this project."
+            self._check("pool", False, f"not found ({_said(missing)})", never=True, remedy=remedy)
             return self._as_facts()
         self._check_facts()
         self._check_pool()
         self._check_job_type()
         self._check_logical_pools()
-        replaced = self._read_replaced()
-        self.source = self._choose_source(replaced)
-        if self.source is not None:
-            self._check_room(self.source, replaced)
-            self._check_placement(self.source, replaced)
-        self._check_queue(replaced)
+        given_back = self._read_given_back()
+        given_back_at_once = GivenBack() if given_back.is_partial else given_back
+        given_back_at_once.credit_nodes()
+        self._room = self._choose_room(given_back)
+        if self._room is not None:
+            unplaced = self._read_unplaced(self._room)
+            self._check_room(self._room, unplaced, given_back)
+            if not any(check.never and "resource" in check.figures for check in self._checks):
+                self._check_placement(self._room, unplaced, given_back)
+        self._check_queue()
         return self._as_facts()
 
-    # What the decision stands on
+    def _check(
+        self,
+        name: str,
+        passed: bool | None,
+        message: str,
+        *,
+        never: bool = False,
+        remedy: str = "",
+        figures: Facts | None = None,
+    ) -> None:
+        self._checks.append(Check(name, passed, message, never, remedy, figures or {}))
+
+    # Whether the pool takes such work at all
 
     def _check_facts(self) -> None:
-        if self.age > OLDEST_FACTS:
-            self._unknown("age", f"the facts are {duration(self.age)} old, limit {duration(OLDEST_FACTS)}")
-        if "workloads" in self.errors:
-            self._unknown("jobs", _error_text(self.errors["workloads"]), remedy="allow listing the jobs of the pool.")
-        elif not self.facts.get("complete"):
-            self._unknown("jobs", "the list of jobs is not complete: it changed faster than it could be read")
-
-    def _pool_is_unknown_to_the_api(self) -> bool:
-        return any(
-            error.get("error_code") == _POOL_NOT_FOUND for name, error in self.errors.items() if name != "metrics"
-        )
+        if self._age > OLDEST_FACTS:
+            self._check("age", None, f"the facts are {duration(self._age)} old, limit {duration(OLDEST_FACTS)}")
+        if "workloads" in self._errors:
+            said = _said(self._errors["workloads"])
+            self._check("jobs", None, said, remedy="allow listing the jobs of the pool.")
+        elif not self._facts["complete"]:
+            self._check("jobs", None, "the list of jobs is not complete: it changed faster than it could be read")
 
     def _check_pool(self) -> None:
-        if not self.pool:
-            self._unknown("pool", _error_text(self.errors.get("pool")), remedy="allow showing the pool.")
+        if not self._pool:
+            self._check("pool", None, _said(self._errors.get("pool")), remedy="allow showing the pool.")
             return
-        phase = self.pool.get("phase")
+        phase = self._pool["phase"]
         message = f"phase {phase or 'not told'}"
         if phase == _USABLE_PHASE:
-            self._pass("pool", message)
+            self._check("pool", True, message)
         elif phase in _LOST_PHASES:
-            self._fail("pool", message, never=True, remedy="use another pool.")
+            self._check("pool", False, message, never=True, remedy="use another pool.")
         elif phase in _PASSING_PHASES:
-            self._fail("pool", message, remedy=f"wait until the pool is {_USABLE_PHASE}, or use another one.")
+            remedy = f"wait until the pool is {_USABLE_PHASE}, or use another one."
+            self._check("pool", False, message, remedy=remedy)
         else:
-            self._unknown("pool", f"{message}, which is not a phase that the API reference knows")
+            self._check("pool", None, f"{message}, which is not a phase that the API reference knows")
 
     def _check_job_type(self) -> None:
-        kind = self.request.type
+        kind = self._request.type
         if kind is None:
-            self.notes.append("job type not asked for, so not checked")
-            return
-        states = self.pool.get("job_types")
-        if states is None:
-            self._unknown("job_type", f"the pool does not tell whether it takes {kind} jobs")
-            return
-        state = states.get(kind)
-        if state == "Enabled":
-            self._pass("job_type", f"{kind} is enabled")
-        elif state == "Enabling":
-            self._fail("job_type", f"{kind} is being enabled")
+            self._notes.append("job type not asked for, so not checked")
+        elif not self._pool or self._pool["job_types"] is None:
+            self._check("job_type", None, f"the pool does not tell whether it takes {kind} jobs")
         else:
-            known = ", ".join(f"{name} {of}" for name, of in states.items()) or "none"
-            self._fail(
-                "job_type", f"{kind} is {state or 'not enabled'} (the pool has: {known})", never=True,
-                remedy=f"enable {kind} jobs in the pool, or use a pool that takes them.",
-            )  # fmt: skip
+            states = self._pool["job_types"]
+            state = states.get(kind, "not there")
+            if state == "Enabled":
+                self._check("job_type", True, f"{kind} is enabled")
+            elif state == "Enabling":
+                self._check("job_type", False, f"{kind} is being enabled", remedy="wait until it is enabled.")
+            else:
+                known = ", ".join(f"{name} {of}" for name, of in states.items()) or "none"
+                remedy = f"enable {kind} jobs in the pool, or use a pool that takes them."
+                message = f"{kind} is {state} (the pool has: {known})"
+                self._check("job_type", False, message, never=True, remedy=remedy)
 
     def _check_logical_pools(self) -> None:
         reasons = []
-        if self.pool.get("parent"):
-            reasons.append(f"this pool is a part of {self.pool['parent']}")
-        if self.pool.get("subpools"):
-            reasons.append(f"{self.pool['subpools']} logical pools share it")
-        bound = sum(bool(node.get("elastic_quota")) for node in self.facts.get("nodes") or ())
+        if self._pool.get("parent"):
+            reasons.append(f"this pool is a part of {self._pool['parent']}")
+        if self._pool.get("subpools"):
+            reasons.append(f"{self._pool['subpools']} logical pools share it")
+        bound = sum(bool(node["elastic_quota"]) for node in self._facts["nodes"] or ())
         if bound:
             reasons.append(f"{bound} nodes are bound to logical pools")
         if reasons:
-            self._unknown(
-                "logical_pools", f"{'; '.join(reasons)}: their quotas cannot be read",
-                remedy="use a pool without logical pools; their quotas are not in the API.",
-            )  # fmt: skip
+            remedy = "use a pool without logical pools, because their quotas are not in the API."
+            self._check("logical_pools", None, f"{'; '.join(reasons)}: quotas cannot be read", remedy=remedy)
 
-    # Capacity
+    # What it can still take
 
-    def _choose_source(self, replaced: _Replaced) -> _Source | None:
-        metrics = self._metrics_source()
-        if self.nodes is not None:
-            source = self._nodes_source(replaced)
-            if metrics is not None:
-                _take_smaller(source, metrics)
-            return source
-        error = self.errors.get("nodes")
-        said = _error_text(error) if error else "not read"
-        stale = self._why_no_metrics() if metrics is None else ""
-        if metrics is not None:
-            self.notes.append(f"nodes: {said}")
-            return metrics
-        if self.declared is not None:
-            self.notes += [f"nodes: {said}", f"metrics: {stale}"]
-            return self._declared_source(self.declared)
-        self._unknown("nodes", said, remedy="allow listing nodes, or set capacity_gate_declared_capacity.")
-        self._unknown("metrics", stale)
+    def _choose_room(self, given_back: GivenBack) -> Room | None:
+        metrics = self._facts["metrics"]
+        stale = _said(self._errors.get("metrics")) if "metrics" in self._errors else ""
+        stale = stale or why_no_metrics(metrics, self._age, duration)
+        measured = None if stale else room_of_metrics(metrics, self._facts["held"], self._age)
+        if self._nodes is not None:
+            room = room_on_nodes(self._nodes, self._age)
+            if given_back.is_partial:
+                add(room.free, given_back.surely())
+                add(room.hoped, given_back.surely())
+            if measured is not None:
+                room.take_smaller(measured, lambda resource, of: f"{label(resource)} {text(resource, of)}")
+            return room
+        said = _said(self._errors.get("nodes"))
+        if measured is not None:
+            self._notes.append(f"nodes: {said}")
+            return measured
+        if self._declared is not None:
+            self._notes += [f"nodes: {said}", f"metrics: {stale}"]
+            return room_declared(self._declared, self._facts["held"], self._age)
+        self._check("nodes", None, said, remedy="allow listing nodes, or set capacity_gate_declared_capacity.")
+        self._check("metrics", None, stale)
         return None
 
-    def _nodes_source(self, replaced: _Replaced) -> _Source:
-        usable: Amounts = {}
-        free: Amounts = {}
-        hoped: Amounts = {}
-        for node in self.nodes or ():
-            if node.unusable is not None:
-                continue
-            add(usable, node.resources or {})
-            add(free, node.free or {})
-            add(hoped, node.free if node.free is not None else node.resources or {})
-        for amounts in (free, hoped):
-            add(amounts, replaced.surely_back)
-        return _Source("nodes", self.age, usable, free, hoped, lists_all=True)
-
-    def _metrics_source(self) -> _Source | None:
-        metrics = self.facts.get("metrics")
-        if not metrics or self._why_no_metrics():
-            return None
-        capacity, _unread = _read_numbers(metrics["capacity"])
-        allocated, _unread = _read_numbers(metrics["allocated"])
-        held, _unread = _read_numbers((self.facts.get("held") or {}).get("resources"))
-        # Jobs that started after the metrics were taken are in the list of jobs only.
-        free = {r: max(0, c - max(allocated[r], (held or {}).get(r, 0))) for r, c in capacity.items() if r in allocated}
-        return _Source("metrics", metrics["age_seconds"] + self.age, capacity, free, dict(free), lists_all=False)
-
-    def _why_no_metrics(self) -> str:
-        """Why the runtime metrics do not count; empty when they do."""
-        metrics = self.facts.get("metrics")
-        if "metrics" in self.errors:
-            return _error_text(self.errors["metrics"])
-        if not metrics:
-            return "the API has none for this pool"
-        if metrics.get("age_seconds") is None:
-            return "their time cannot be read: not used"
-        limit = _METRIC_WINDOWS * (metrics.get("window_seconds") or _DEFAULT_WINDOW)
-        age = metrics["age_seconds"] + self.age
-        if age > limit:
-            return f"{duration(age)} old, limit {duration(limit)}: not used"
-        if metrics.get("unreadable") or metrics.get("capacity") is None or metrics.get("allocated") is None:
-            return f"not readable ({', '.join(metrics.get('unreadable') or ['no tables'])}): not used"
-        return ""
-
-    def _declared_source(self, declared: Amounts) -> _Source:
-        held = self.facts.get("held") or {}
-        resources, unread = _read_numbers(held.get("resources"))
-        if unread or held.get("unknown", 1):
-            self._unknown("held", f"{held.get('unknown', 'all')} jobs hold what could not be read")
-        free = {r: max(0, amount - resources.get(r, 0)) for r, amount in declared.items()}
-        return _Source("declared", self.age, dict(declared), free, dict(free), lists_all=False)
-
-    def _unplaced(self, source: _Source) -> _Unplaced:
+    def _read_unplaced(self, room: Room) -> Unplaced:
         """What is about to take room that the source still shows as free."""
-        groups = [] if source.name == "declared" else list(self.facts.get("unplaced") or ())
-        starting = [job for job in self._jobs_ahead() if self._strategy()[0] == "backfill" and _is_starting(job)]
-        groups += [{"count": 1, "resources": job["resources"], "known": job["known"]} for job in starting]
-        return _Unplaced.of(groups)
+        groups: list[Facts] = [] if self._is_declared(room) else list(self._facts["unplaced"] or ())
+        if self._strategy()[0] == "backfill":
+            starting = [job for job in self._ahead if job["seconds"] is None or job["seconds"] < _ABOUT_TO_START]
+            groups += [{"count": 1, "resources": job["resources"], "unread": job["unread"]} for job in starting]
+        return Unplaced.of(groups)
 
-    def _check_room(self, source: _Source, replaced: _Replaced) -> None:
-        unplaced = self._unplaced(source)
-        needs = self._needs(source)
-        if not unplaced.known:
-            self._unknown("unplaced", "jobs without a node hold what could not be read")
+    def _is_declared(self, room: Room) -> bool:
+        return self._nodes is None and not room.lists_all and room.source != "metrics"
+
+    def _check_room(self, room: Room, unplaced: Unplaced, given_back: GivenBack) -> None:
+        needs = self._needs()
+        if needs is None:
+            return
         for resource, need in needs.items():
-            self._check_resource(resource, need, source, unplaced, replaced)
+            self._check_resource(resource, need, room, unplaced, given_back)
         missing = [name for name in ("cpu", "memory") if name not in needs]
         if missing:
-            self.notes.append(f"{' and '.join(missing)} not asked for, so not checked")
-        skipped = [label(name) for name in self.policy.headroom if name not in needs]
+            self._notes.append(f"{' and '.join(missing)} not asked for, so not checked")
+        skipped = [label(name) for name in self._policy.headroom if name not in needs]
         if skipped:
-            self.notes.append(f"headroom of {', '.join(skipped)} not checked: not asked for")
-        self.notes += source.notes
+            self._notes.append(f"headroom of {', '.join(skipped)} not checked: not asked for")
+        self._notes += room.notes
 
-    def _needs(self, source: _Source) -> Amounts:
+    def _needs(self) -> Amounts | None:
         """What is asked of each resource; a whole node of a flavor counts as what the largest of them has."""
-        needs = self.request.resources()
-        for group in self.request.groups:
+        needs = self._request.resources()
+        for group in self._request.groups:
             if group.flavor is None:
                 continue
-            shape = self._largest_of_flavor(group.flavor)
-            if shape is None and source.name != "nodes":
-                self._unknown("flavor", f"what a node of {group.flavor} gives is only known from the list of nodes")
+            shape = largest_of_flavor(self._nodes or (), group.flavor)
+            if shape is None and self._nodes is None:
+                self._check("flavor", None, f"only the list of nodes tells what a node of {group.flavor} has")
+                return None
             add(needs, {resource: amount * group.replicas for resource, amount in (shape or {}).items()})
         return needs
 
-    def _check_resource(
-        self, resource: str, need: int, source: _Source, unplaced: _Unplaced, replaced: _Replaced
-    ) -> None:
-        total = source.usable.get(resource, 0)
-        kept = self.policy.kept(resource, total)
-        taken = unplaced.total.get(resource, 0)
-        back = replaced.surely_back.get(resource, 0)
-        if resource not in source.free and not source.lists_all:
-            self._unknown(
-                resource, f"{source.name} do not tell about {label(resource)} (they have "
-                f"{', '.join(label(r) for r in source.free) or 'nothing'})",
-            )  # fmt: skip
+    def _check_resource(self, resource: str, need: int, room: Room, unplaced: Unplaced, given_back: GivenBack) -> None:
+        if resource not in room.free and not room.lists_all:
+            known = ", ".join(label(name) for name in room.free) or "nothing"
+            self._check(resource, None, f"{room.source} do not tell about {label(resource)}, only about {known}")
             return
-        free = source.free.get(resource, 0)
+        total, free = room.usable.get(resource, 0), room.free.get(resource, 0)
+        kept = self._policy.kept(resource, total)
+        taken = unplaced.total.get(resource, 0)
         short = need + kept + taken - free
-        hoped_short = need + kept + taken - source.hoped.get(resource, 0)
-
-        def said(amount: int) -> str:
-            return text(resource, amount)
-
-        extras = [f"kept {said(kept)}"] if kept else []
-        extras += [f"{said(taken)} taken by jobs that show no node yet"] if taken else []
-        extras += [f"{said(back)} of it given back"] if back else []
-        message = f"need {said(need)}, free {said(free)}{''.join(', ' + extra for extra in extras)} of {said(total)}"
+        hoped_short = need + kept + taken - room.hoped.get(resource, 0)
         amounts = {"need": need, "free": free, "total": total, "kept": kept, "unplaced": taken}
-        amounts["missing"] = max(0, short)
+        amounts |= {"missing": max(0, short), "used": max(0, total - free), "left": max(0, -short)}
         figures: Facts = {"resource": resource, **{name: number(resource, of) for name, of in amounts.items()}}
-        if short <= 0:
-            self._pass(resource, message, figures=figures)
+        self._resources.append(figures)
+        message = f"need {text(resource, need)}, free {text(resource, free)}"
+        for said, amount in (
+            ("kept", kept),
+            ("about to be taken by jobs that show no node yet", taken),
+            ("of it given back", given_back.surely().get(resource, 0)),
+        ):
+            message += f", {said} {text(resource, amount)}" if amount else ""
+        message += f" of {text(resource, total)}"
+        if is_unread(unplaced.unread, (resource,)):
+            unknown = "and jobs that show no node yet take what could not be read"
+            self._check(resource, False if hoped_short > 0 else None, f"{message}, {unknown}", figures=figures)
+        elif short <= 0:
+            self._check(resource, True, message, figures=figures)
         elif hoped_short <= 0:
-            self._unknown(resource, f"{message}; nodes whose free amount cannot be read may have it", figures=figures)
+            unknown = "nodes whose free amount cannot be read may have it"
+            self._check(resource, None, f"{message}, short {text(resource, short)}; {unknown}", figures=figures)
         else:
-            never = self._never_enough(resource, need)
-            self._fail(
-                resource, f"{message}, short {said(short)}" + (f": {never}" if never else ""), never=bool(never),
-                remedy=f"ask for less {label(resource)}, or use a larger pool." if never else
-                f"wait until {said(short)} {label(resource)} are given back, or use another pool.", figures=figures,
-            )  # fmt: skip
-        amounts["used"], amounts["left"] = max(0, total - free), max(0, -short)
-        self.bars.append({"resource": resource, **{name: number(resource, of) for name, of in amounts.items()}})
+            message += f", short {text(resource, short)}"
+            never = self._why_never_enough(resource, need)
+            if never:
+                less = f"use a pool that has {label(resource)}" if not total else f"ask for less {label(resource)}"
+                remedy = f"{less}, or use a larger pool." if total else f"{less}."
+                self._check(resource, False, f"{message}: {never}", never=True, remedy=remedy, figures=figures)
+            else:
+                remedy = f"wait until {text(resource, short)} {label(resource)} are given back, or use another pool."
+                self._check(resource, False, message, remedy=remedy, figures=figures)
 
-    def _never_enough(self, resource: str, need: int) -> str:
+    def _why_never_enough(self, resource: str, need: int) -> str:
         """Why the pool cannot give as much even with nothing running; empty when it could."""
-        if self.nodes is None:
-            if self.declared is None or resource not in self.declared:
-                return ""
-            most, whole = self.declared[resource], "the declared capacity is"
+        if self._empty_pool is not None:
+            most = sum(dict(amounts).get(resource, 0) * count for (_f, amounts), count in self._empty_pool.items())
+            whole = "with every node it is meant to have, the pool has"
+        elif self._nodes is None and self._declared is not None and resource in self._declared:
+            most, whole = self._declared[resource], "the declared capacity is"
         else:
-            potential = self._potential()
-            if potential is None:
-                return ""
-            most, whole = sum(p.get(resource, 0) for p in potential), "with every node it is meant to have the pool has"
-        kept = self.policy.kept(resource, most)
+            return ""
+        kept = self._policy.kept(resource, most)
         if need + kept <= most:
             return ""
-        return f"{whole} {text(resource, most)}" + (f", of which {text(resource, kept)} are kept" if kept else "")
+        return f"{whole} {text(resource, most)}" + (f", and {text(resource, kept)} are kept" if kept else "")
 
-    def _potential(self) -> list[Amounts] | None:
-        """Every node that the pool is meant to have, empty. None when the size of one of them is not known."""
-        if not self.pool:
-            return None
-        staying = [node for node in self.nodes or () if not node.leaving]
-        counts = {
-            flavor["flavor"]: max(flavor["count"] or 0, flavor["max_count"] or 0) for flavor in self.pool["flavors"]
-        }
-        listed = Counter(node.flavor for node in staying)
-        potential = []
-        for node in staying:
-            resources = node.resources or self._largest_of_flavor(node.flavor)
-            if not resources:
-                return None
-            potential.append(resources)
-        for flavor, count in counts.items():
-            missing = count - listed[flavor]
-            shape = self._largest_of_flavor(flavor)
-            if missing > 0 and not shape:
-                return None
-            potential += [shape or {}] * max(0, missing)
-        return potential
+    # Whether the replicas find a place, node by node
 
-    def _largest_of_flavor(self, flavor: str | None) -> Amounts | None:
-        largest: Amounts = {}
-        for node in self.nodes or ():
-            if node.flavor == flavor:
-                for resource, amount in (node.resources or {}).items():
-                    largest[resource] = max(amount, largest.get(resource, 0))
-        return largest or None
-
-    # Placement
-
-    def _check_placement(self, source: _Source, replaced: _Replaced) -> None:
-        if source.name != "nodes":
-            self._placement_unseen(source)
+    def _check_placement(self, room: Room, unplaced: Unplaced, given_back: GivenBack) -> None:
+        if self._nodes is None:
+            self._check_placement_unseen(room)
             return
-        order = sorted({resource for group in self.request.groups for resource in group.resources or ()})
-        needs = [_need(group, order) for group in self.request.groups]
-        usable = [node for node in self.nodes or () if node.unusable is None]
-        slots = Counter(_slot(node.free, node, order) for node in usable if node.free is not None)
-        replicas = f"{self.request.replicas} replicas" if self.request.replicas > 1 else "1 replica"
-        left_out = self._left_out()
-        never = self._never_placed(needs, order)
-        if never is not None:
-            self.checks.append(never)
+        needs = [_need(group, self._order) for group in self._request.groups]
+        if self._check_empty_pool(needs) or self._policy.placement == "aggregate":
             return
-        if self.policy.placement == "aggregate":
-            self.notes.append("placement on nodes not asked for (policy.placement is aggregate)")
-            return
-        unplaced = self._unplaced(source)
-        if replaced.partial:
-            fitted = self._fits_beside(slots, needs, unplaced, replaced.smallest_gain(needs, order))
+        usable = [node for node in self._nodes if node.unusable is None]
+        slots = Counter(slot for slot in (node.slot(self._order) for node in usable) if slot is not None)
+        hoped = Counter(slot for slot in (node.slot(self._order, hopeful=True) for node in usable) if slot is not None)
+        where = f"{len(usable)} usable node{'s' * (len(usable) != 1)}{self._left_out()}"
+        replicas = f"{self._request.replicas} replica{'s' * (self._request.replicas != 1)}"
+        gained = given_back.places(needs[0], self._order) if given_back.is_partial else 0
+        sure = most_replicas(slots, needs[0]) + gained - unplaced.damage(needs[0], self._order)
+        if len(needs) == 1:
+            fits: bool | None = sure >= needs[0].replicas
+            message = f"{max(0, min(sure, needs[0].replicas))} of {replicas} on {where}"
         else:
-            fitted = self._fits_beside(slots, needs, unplaced, 0)
-        where = f"{len(usable)} usable node{'s' * (len(usable) != 1)}{left_out}"
-        if fitted:
-            self._pass("placement", f"{self.request.replicas} of {replicas} on {where}")
-            return
-        hoped = slots + Counter(_slot(node.resources or {}, node, order) for node in usable if node.free is None)
-        if fitted is None or (hoped != slots and place(hoped, needs) is not False):
-            why = "nodes whose free amount cannot be read may take them" if hoped != slots else (
-                "jobs that show no node yet may land on the same nodes" if unplaced.pieces else
-                "the search over several groups was given up"
-            )  # fmt: skip
-            self._unknown("placement", f"{replicas} on {where}: {why}")
-            return
-        self._fail(
-            "placement", self._why_not_placed(slots, needs, order, unplaced, where), remedy=self._scattered(order)
-        )
-
-    def _fits_beside(
-        self, slots: Mapping[Slot, int], needs: Sequence[Need], unplaced: _Unplaced, gained: int
-    ) -> bool | None:
-        """Whether the replicas fit wherever the jobs without a node land."""
-        if len(needs) > 1:
-            fits = place(slots, needs) if slots else False
-            return None if fits and unplaced.pieces else fits
-        return most_replicas(slots, needs[0]) + gained - unplaced.damage(needs[0], self._order()) >= needs[0].replicas
-
-    def _order(self) -> list[str]:
-        return sorted({resource for group in self.request.groups for resource in group.resources or ()})
-
-    def _placement_unseen(self, source: _Source) -> None:
-        if self.policy.placement == "aggregate" or self.declared is not None:
-            self.notes.append(f"placement not checked: {source.name} know no nodes")
+            fits = place(slots, needs)
+            message = f"{'all' if fits else 'not all'} {replicas} of {len(needs)} groups on {where}"
+        unknown = ""
+        if fits and len(needs) > 1 and unplaced.pieces:
+            unknown = "jobs that show no node yet may land on the same nodes"
+        elif fits is None:
+            unknown = "the search over several groups was given up"
+        elif not fits and hoped != slots and place(hoped, needs) is not False:
+            unknown = "nodes that could not be read whole may take them"
+        if unknown:
+            self._check("placement", None, f"{replicas} on {where}: {unknown}")
+        elif fits:
+            self._check("placement", True, message)
         else:
-            self._unknown(
-                "placement", f"{source.name} know no nodes, so nobody can tell whether a replica fits on one",
-                remedy="allow listing nodes, or set policy.placement to aggregate.",
-            )  # fmt: skip
+            if sure < needs[0].replicas <= most_replicas(slots, needs[0]):
+                message += "; jobs that show no node yet may take the other places"
+            remedy = "ask for smaller replicas, or wait: there is enough, but scattered over nodes."
+            enough = all(check.passed for check in self._checks if check.name in self._order)
+            self._check("placement", False, message, remedy=remedy if enough else "")
 
-    def _never_placed(self, needs: Sequence[Need], order: Sequence[str]) -> Check | None:
-        """The failure when not even the empty pool takes the replicas."""
-        potential = self._potential()
-        if potential is None:
-            return None
-        flavors: list[str | None] = [node.flavor for node in self.nodes or () if not node.leaving]
-        for flavor in self.pool["flavors"]:
-            count = max(flavor["count"] or 0, flavor["max_count"] or 0)
-            flavors += [flavor["flavor"]] * max(0, count - flavors.count(flavor["flavor"]))
-        slots = Counter(
-            Slot(tuple(amounts.get(r, 0) for r in order), flavor, True) for amounts, flavor in zip(potential, flavors)
-        )
-        for need, group in zip(needs, self.request.groups):
+    def _check_placement_unseen(self, room: Room) -> None:
+        if self._policy.placement == "aggregate" or self._declared is not None:
+            self._notes.append(f"placement not checked: {room.source} know no nodes")
+        else:
+            remedy = "allow listing nodes, or set policy.placement to aggregate."
+            message = f"{room.source} know no nodes, so nobody can tell whether a replica fits on one"
+            self._check("placement", None, message, remedy=remedy)
+
+    def _check_empty_pool(self, needs: Sequence[Need]) -> bool:
+        """Whether not even the empty pool takes the replicas, which is then said."""
+        if self._empty_pool is None:
+            return False
+        slots: Counter[Slot] = Counter()
+        for (flavor, amounts), count in self._empty_pool.items():
+            had = dict(amounts)
+            slots[Slot(tuple(had.get(resource, 0) for resource in self._order), flavor, True)] += count
+        for need, group in zip(needs, self._request.groups):
             if most_replicas(slots, need) == 0:
-                return self._replica_too_large(group, potential)
+                message, remedy = self._why_replica_never_fits(group, slots)
+                self._check("placement", False, message, never=True, remedy=remedy)
+                return True
         if place(slots, needs) is not False:
-            return None
+            return False
         most = most_replicas(slots, needs[0])
+        message = "the empty pool would not take all groups together"
         if len(needs) == 1:
             message = f"the empty pool would take {most} of {needs[0].replicas} replicas"
-            remedy = f"ask for {most} replicas or fewer, or use a larger pool."
-        else:
-            message, remedy = "the empty pool would not take all groups", "ask for less, or use a larger pool."
-        return Check("placement", False, message, never=True, remedy=remedy)
+        remedy = f"ask for {most} replicas or fewer" if len(needs) == 1 else "ask for less"
+        self._check("placement", False, message, never=True, remedy=f"{remedy}, or use a larger pool.")
+        return True
 
-    def _replica_too_large(self, group: Group, potential: Sequence[Amounts]) -> Check:
+    def _why_replica_never_fits(self, group: Group, slots: Mapping[Slot, int]) -> tuple[str, str]:
+        """(what is wrong, what to do)."""
         if group.resources is None:
-            return Check(
-                "placement", False, f"the pool has no node of flavor {group.flavor}", never=True,
-                remedy=f"ask for a flavor that the pool has: "
-                f"{', '.join(sorted(flavor['flavor'] for flavor in self.pool['flavors'])) or 'none'}.",
-            )  # fmt: skip
-        for resource, asked in group.resources.items():
-            largest = max((amounts.get(resource, 0) for amounts in potential), default=0)
+            known = ", ".join(sorted(flavor["flavor"] for flavor in self._pool["flavors"])) or "none"
+            return f"the pool has no node of flavor {group.flavor}", f"ask for a flavor that it has: {known}."
+        for index, resource in enumerate(self._order):
+            asked = group.resources.get(resource, 0)
+            largest = max((slot.free[index] for slot in slots), default=0)
             if asked > largest:
-                return Check(
-                    "placement", False,
+                offer = f"{label(resource)} {text(resource, largest)}"
+                return (
                     f"a replica asks {label(resource)} {text(resource, asked)}; the largest node offers "
-                    f"{text(resource, largest)} ({len(potential)} looked at)", never=True,
-                    remedy=f"ask for {label(resource)} {text(resource, largest)} or less"
-                    + (", or give a flavor instead of resources." if largest else ", or use a pool that has it."),
-                )  # fmt: skip
-        return Check(
-            "placement",
-            False,
-            "no node has all that a replica asks for",
-            never=True,
-            remedy="ask for smaller replicas.",
-        )
-
-    def _why_not_placed(
-        self, slots: Mapping[Slot, int], needs: Sequence[Need], order: Sequence[str], unplaced: _Unplaced, where: str
-    ) -> str:
-        if len(needs) > 1:
-            return f"not all {self.request.replicas} replicas of {len(needs)} groups on {where}"
-        most = most_replicas(slots, needs[0])
-        sure = max(0, most - unplaced.damage(needs[0], order))
-        message = f"{min(sure, needs[0].replicas)} of {needs[0].replicas} replicas on {where}"
-        if sure < most:
-            message += f"; {most - sure} places may go to jobs that show no node yet"
-        return message
-
-    def _scattered(self, order: Sequence[str]) -> str:
-        fits = [check for check in self.checks if check.name in order]
-        if fits and all(check.passed for check in fits):
-            return "there is enough, but scattered over nodes: ask for smaller replicas, or wait."
-        return ""
+                    f"{text(resource, largest)} ({sum(slots.values())} looked at)",
+                    f"ask for {offer} or less, or give a flavor instead of resources.",
+                )
+        return "no node has all that a replica asks for", "ask for smaller replicas."
 
     def _left_out(self) -> str:
-        reasons = Counter(node.unusable for node in self.nodes or () if node.unusable is not None)
+        reasons = Counter(node.unusable for node in self._nodes or () if node.unusable is not None)
         if not reasons:
             return ""
         return ", left out " + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
 
     # What the deployment gives back
 
-    def _read_replaced(self) -> _Replaced:
-        replaces = self.request.replaces
+    def _read_given_back(self) -> GivenBack:
+        replaces = self._request.replaces
         if replaces is None:
-            return _Replaced()
-        jobs = [job for job in self.facts.get("placements") or () if job["job_uuid"] == replaces.job_uuid]
-        if self.facts.get("placements") is None:
-            self._unknown("replaces", "the jobs could not be read")
-        elif not jobs:
-            self.notes.append(f"job {replaces.job_uuid} is not in the pool: nothing is given back")
-        elif jobs[0]["waits"]:
-            self.notes.append(f"{_job_name(jobs[0])} waits itself: it gives nothing back, and is not counted as ahead")
-            return _Replaced(waiting=jobs[0])
-        elif jobs[0]["holds"]:
-            return self._give_back(jobs[0], replaces.replicas)
-        return _Replaced()
+            return GivenBack()
+        if self._facts["placements"] is None:
+            self._check("replaces", None, "the jobs could not be read")
+            return GivenBack()
+        job = next((job for job in self._facts["placements"] if job["job_uuid"] == replaces.job_uuid), None)
+        if job is None:
+            self._notes.append(f"job {replaces.job_uuid} is not in the pool: nothing is given back")
+        elif job["waits"]:
+            self._notes.append(f"{job_name(job)} waits itself: it gives nothing back, and does not count as ahead")
+        elif not job["holds"]:
+            self._notes.append(f"{job_name(job)} is {job['status']}: nothing is given back")
+        elif self._strategy()[0] == "backfill" and self._count_ahead():
+            self._notes.append(f"what {job_name(job)} gives back is not counted: it goes to the jobs ahead first")
+        elif self._nodes is None:
+            self._notes.append(f"what {job_name(job)} gives back is not counted: the nodes are not known")
+        else:
+            return self._split_job(job, replaces.replicas)
+        return GivenBack()
 
-    def _give_back(self, job: Facts, replicas: int | None) -> _Replaced:
+    def _split_job(self, job: Facts, replicas: int | None) -> GivenBack:
+        name = job_name(job)
+        by_address = {node.address: node for node in self._nodes or () if node.address is not None}
+        split = split_over_nodes(job) if job["host_ips"] else None
         if not job["host_ips"]:
-            self._unknown("replaces", f"{_job_name(job)} shows no node yet, so where it gives back is not known")
-            return _Replaced()
-        split = _split_over_nodes(job)
-        by_address = {node.address: node for node in self.nodes or () if node.address is not None}
-        if self.nodes is None:
-            self.notes.append(f"what {_job_name(job)} gives back is not counted: the nodes are not known")
-            return _Replaced()
-        if split is None or any(address not in by_address for address in split):
-            self._unknown("replaces", f"how {_job_name(job)} is split over its nodes is not known")
-            return _Replaced()
-        shares = [(by_address[address], amounts) for address, amounts in split.items()]
-        if any(node.free is None for node, _amounts in shares):
-            self._unknown("replaces", f"what is free on the nodes of {_job_name(job)} could not be read")
-            return _Replaced()
-        if replicas is not None and replicas < len(shares):
-            self.notes.append(
-                f"{replicas} of {len(shares)} replicas of {_job_name(job)} are given back, taken for one a node, "
-                "and for the least useful ones"
-            )
-            return _Replaced(shares=shares, replicas=replicas)
-        for node, amounts in shares:
-            add(t.cast(Amounts, node.free), amounts)
-            node.jobs = None if node.jobs is None else max(0, node.jobs - 1)
-        back: Amounts = {}
-        for node, amounts in shares:
-            if node.unusable is None:
-                add(back, amounts)
-        self.notes.append(f"{_job_name(job)} is given back first")
-        return _Replaced(back=back, credited=True)
+            self._check("replaces", None, f"{name} shows no node yet, so where it gives back is not known")
+        elif split is None or any(address not in by_address for address in split):
+            self._check("replaces", None, f"how {name} is split over its nodes is not known")
+        elif any(is_unread(by_address[address].unread_free, self._order) for address in split):
+            self._check("replaces", None, f"what is free on the nodes of {name} could not be read")
+        else:
+            given_back = GivenBack([(by_address[address], amounts) for address, amounts in split.items()], replicas)
+            self._notes.append(f"{name} is given back first")
+            if given_back.is_partial:
+                self._notes[-1] = (
+                    f"{replicas} of {len(split)} replicas of {name} are given back first, taken for one a node and for "
+                    "the least useful ones"
+                )
+            return given_back
+        return GivenBack()
 
-    # Queue
+    # Who goes first
 
     def _strategy(self) -> tuple[str, str]:
-        """(fifo or backfill, how that is known)."""
-        if self.policy.queue_strategy != "auto":
-            return self.policy.queue_strategy, "by policy"
-        named = self.pool.get("queue_strategy")
+        """(fifo or backfill, how that is known). An unknown strategy is taken for the stricter one."""
+        if self._policy.queue_strategy != "auto":
+            return self._policy.queue_strategy, "by policy"
+        named = self._pool.get("queue_strategy")
         if not named:
             return "fifo", "assumed, pool names none"
         if named.lower() in ("fifo", "backfill"):
             return named.lower(), "named by the pool"
         return "fifo", f"assumed, pool names {named!r}, which is not known"
 
-    def _counts_ahead(self) -> int:
-        groups: list[Facts] = self.facts.get("queue_counts") or []
-        return sum(
-            int(group["count"])
-            for group in groups
-            if self._is_in_scope(group["type"]) and self._goes_first(group["priority"])
-        )
+    def _is_ahead(self, job: Facts) -> bool:
+        """Whether a job that waits goes before the request. All of them are older."""
+        replaces = self._request.replaces
+        if replaces is not None and job["job_uuid"] == replaces.job_uuid:
+            return False
+        return self._is_in_queue(job["type"]) and self._goes_first(_priority(job["priority"]))
 
-    def _jobs_ahead(self) -> list[Facts]:
-        replaces = self.request.replaces
-        return [
-            job
-            for job in self.facts.get("queued") or ()
-            if self._is_in_scope(job["type"])
-            and self._goes_first(_priority(job["priority"]))
-            and (replaces is None or job["job_uuid"] != replaces.job_uuid)
-        ]
-
-    def _is_in_scope(self, kind: str | None) -> bool:
-        return self.policy.queue_scope == "pool" or kind == self.request.type or kind in (None, "unknown")
+    def _is_in_queue(self, kind: str | None) -> bool:
+        return self._policy.queue_scope == "pool" or kind in (self._request.type, None, "unknown")
 
     def _goes_first(self, priority: int | None) -> bool:
-        """Whether a job that waits already goes before the request: they are all older."""
-        return priority is None or self.request.priority is None or priority >= self.request.priority
+        return priority is None or self._request.priority is None or priority >= self._request.priority
 
-    def _check_queue(self, replaced: _Replaced) -> None:
-        if self.facts.get("queue_counts") is None:
-            if "workloads" not in self.errors:
-                self._unknown("queue", "the jobs that wait could not be read")
+    def _count_ahead(self) -> int:
+        groups: list[Facts] = self._facts["queue_counts"] or []
+        count = sum(g["count"] for g in groups if self._is_in_queue(g["type"]) and self._goes_first(g["priority"]))
+        replaces = self._request.replaces
+        for job in self._facts["placements"] or ():
+            if replaces is not None and job["job_uuid"] == replaces.job_uuid and job["waits"]:
+                count -= self._is_in_queue(job["type"]) and self._goes_first(_priority(job["priority"]))
+        return int(count)
+
+    def _check_queue(self) -> None:
+        if self._facts["queue_counts"] is None:
             return
         strategy, known = self._strategy()
-        count = self._counts_ahead()
-        own = replaced.waiting
-        if own is not None and self._is_in_scope(own["type"]) and self._goes_first(_priority(own["priority"])):
-            count -= 1
-        self.ahead = self._jobs_ahead()
-        if self.policy.queue_scope == "type":
-            self.notes.append(f"only {self.request.type} jobs are taken to stand in this queue (policy.queue_scope)")
+        count = self._count_ahead()
         message = f"{strategy} ({known}), {count} ahead"
         figures = {"ahead": count, "strategy": strategy}
-        if strategy == "backfill":
-            if replaced.credited and count:
-                self._fail("queue", f"{message}: what is given back is theirs first", figures=figures)
-            else:
-                self._pass("queue", message, figures=figures)
-        elif count == 0:
-            self._pass("queue", message, figures=figures)
+        if self._policy.queue_scope == "type":
+            self._notes.append(f"only {self._request.type} jobs are taken to stand in this queue (policy.queue_scope)")
+        if count == 0 or strategy == "backfill":
+            self._check("queue", True, message, figures=figures)
         else:
-            self._fail_queue(message, figures)
+            never, why, remedy = self._why_queue_stands()
+            self._check("queue", False, message + why, never=never, remedy=remedy, figures=figures)
         self._check_queue_age()
 
-    def _fail_queue(self, message: str, figures: Facts) -> None:
-        head = self.ahead[0] if self.ahead else None
-        if head is None:
-            self._fail("queue", message, figures=figures)
-            return
-        too_much = self._why_head_never_fits(head)
-        name = _job_name(head)
-        if too_much:
-            self._fail(
-                "queue", f"{message}; its head {name} can never fit: {too_much}", never=True, figures=figures,
-                remedy=f"end {name}: it blocks the queue and can never start.",
-            )  # fmt: skip
-        elif (head["seconds"] or 0) >= _STUCK_SECONDS:
-            self._fail(
-                "queue", f"{message}; its head {name} has waited {duration(head['seconds'])}: this queue does not move",
-                figures=figures, remedy=f"find out why {name} does not start, or end it; waiting is unlikely to help.",
-            )  # fmt: skip
-        else:
-            self._fail(
-                "queue", f"{message}, first {name}", figures=figures,
-                remedy="wait for the jobs ahead, ask with a higher priority, or use another pool.",
-            )  # fmt: skip
-
-    def _why_head_never_fits(self, head: Facts) -> str:
-        potential = self._potential() if self.nodes is not None else None
-        if potential is None:
-            return ""
-        asked, _unread = _read_numbers(head["resources"])
-        for resource, amount in asked.items():
-            most = sum(amounts.get(resource, 0) for amounts in potential)
+    def _why_queue_stands(self) -> tuple[bool, str, str]:
+        """(whether it never moves, who is at its head, what to do)."""
+        if not self._ahead:
+            return False, "", "wait for the jobs ahead, or use another pool."
+        head = self._ahead[0]
+        name = job_name(head)
+        asked, _unread = read_numbers(head["resources"])
+        for resource, amount in asked.items() if self._empty_pool is not None else ():
+            most = sum(dict(had).get(resource, 0) * n for (_f, had), n in (self._empty_pool or {}).items())
             if amount > most:
-                return f"it asks {label(resource)} {text(resource, amount)}, the pool has {text(resource, most)}"
-        return ""
+                what = f"it asks {label(resource)} {text(resource, amount)}, the pool has {text(resource, most)}"
+                remedy = f"end {name}: it blocks the queue and can never start."
+                return True, f"; its head {name} can never fit: {what}", remedy
+        if (head["seconds"] or 0) >= _STUCK_SECONDS:
+            stuck = f"; its head {name} has waited {duration(head['seconds'])}: this queue does not move"
+            return False, stuck, f"find out why {name} does not start, or end it; waiting is unlikely to help."
+        return False, f", first {name}", "wait for the jobs ahead, ask with a higher priority, or use another pool."
 
     def _check_queue_age(self) -> None:
-        limit = self.policy.max_oldest_queued_seconds
+        limit = self._policy.max_oldest_queued_seconds
         if limit is None:
             return
-        ages = [job["seconds"] for job in self.facts.get("queued") or () if self._is_in_scope(job["type"])]
+        ages = [job["seconds"] for job in self._facts["queued"] if self._is_in_queue(job["type"])]
         oldest = max((age for age in ages if age is not None), default=0)
         said = f"the oldest job waits for {duration(oldest)}, limit {duration(limit)}"
-        if None in ages and oldest <= limit:
-            self._unknown("queue_age", "for how long a job waits could not be read")
-        elif oldest > limit:
-            self._fail("queue_age", said)
+        if oldest <= limit and None in ages:
+            self._check("queue_age", None, "for how long a job waits could not be read")
         else:
-            self._pass("queue_age", said)
+            self._check("queue_age", oldest <= limit, said)
 
     # The verdict
 
-    def _pass(self, name: str, message: str, *, figures: Facts | None = None) -> None:
-        self.checks.append(Check(name, True, message, figures=figures or {}))
-
-    def _fail(
-        self, name: str, message: str, *, never: bool = False, remedy: str = "", figures: Facts | None = None
-    ) -> None:
-        self.checks.append(Check(name, False, message, never, remedy, figures or {}))
-
-    def _unknown(self, name: str, message: str, *, remedy: str = "", figures: Facts | None = None) -> None:
-        self.checks.append(Check(name, None, message, False, remedy, figures or {}))
-
-    def _any_error(self, *documents: str) -> Facts | None:
-        return next((self.errors[name] for name in documents if name in self.errors), None)
-
-    def _decision(self) -> str:
-        if any(check.never for check in self.checks):
-            return "reject"
-        if any(check.passed is False for check in self.checks):
-            return "wait"
-        return "unknown" if any(check.passed is None for check in self.checks) else "admit"
-
     def _as_facts(self) -> Facts:
-        decision = self._decision()
-        if decision == "reject":
-            decisive = [check for check in self.checks if check.never]
+        if any(check.never for check in self._checks):
+            decision = "reject"
+            decisive = [check for check in self._checks if check.never]
         else:
-            decisive = [check for check in self.checks if check.passed is not True]
+            decisive = [check for check in self._checks if check.passed is not True]
+            failed = any(check.passed is False for check in decisive)
+            decision = "wait" if failed else "unknown" if decisive else "admit"
         return {
             "decision": decision,
-            "pool": self.facts["pool_name"],
-            "display_name": self.pool.get("display_name"),
-            "source": None if self.source is None else self.source.name,
-            "observed_at": self.facts.get("observed_at"),
-            "age_seconds": None if self.source is None else int(self.source.age),
-            "checks": [check.as_facts() for check in self.checks],
-            "reasons": [f"{label(check.name)} {check.message}" for check in decisive],
+            "pool": self._facts["pool_name"],
+            "display_name": self._pool.get("display_name"),
+            "source": None if self._room is None else self._room.source,
+            "observed_at": self._facts["observed_at"],
+            "age_seconds": None if self._room is None else int(self._room.age),
+            "checks": [check.as_facts() for check in self._checks],
+            "reasons": [check.reason for check in decisive],
             "remedies": list(dict.fromkeys(check.remedy for check in decisive if check.remedy)),
-            "notes": self.notes,
-            "resources": self.bars,
-            "ahead": self.ahead[:10],
-            "holders": self.facts.get("holders") or [],
+            "notes": self._notes,
+            "resources": self._resources,
+            "ahead": self._ahead[:10],
+            "holders": self._facts["holders"] or [],
         }
-
-
-@dataclass
-class _Replaced:
-    """What the job that is ended first gives back.
-
-    ``back`` is already added to the nodes. Of ``shares``, only ``replicas`` are given back, and not known which.
-    """
-
-    back: Amounts = field(default_factory=dict)
-    credited: bool = False
-    waiting: Facts | None = None
-    shares: list[tuple[_Node, Amounts]] = field(default_factory=list)
-    replicas: int = 0
-
-    @property
-    def partial(self) -> bool:
-        return bool(self.shares)
-
-    @property
-    def surely_back(self) -> Amounts:
-        """What is given back on usable nodes, and is not yet in their free amounts."""
-        usable = [amounts for node, amounts in self.shares if node.unusable is None]
-        count = self.replicas - (len(self.shares) - len(usable))
-        least: Amounts = {}
-        for resource in {resource for amounts in usable for resource in amounts}:
-            least[resource] = sum(sorted(amounts.get(resource, 0) for amounts in usable)[: max(0, count)])
-        return least
-
-    def smallest_gain(self, needs: Sequence[Need], order: Sequence[str]) -> int:
-        """Places that giving back opens for one group, if the least useful replicas go."""
-        gains = []
-        for node, amounts in self.shares:
-            if node.unusable is not None or node.free is None:
-                gains.append(0)
-                continue
-            after = dict(node.free)
-            add(after, amounts)
-            before_slot, after_slot = _slot(node.free, node, order), _slot(after, node, order)
-            gains.append(max(0, needs[0].fits(after_slot)) - max(0, needs[0].fits(before_slot)))
-        return sum(sorted(gains)[: self.replicas])
-
-
-@dataclass
-class _Unplaced:
-    """Resources that will be taken on nodes nobody knows yet, in ``pieces`` that have at most ``piece`` each.
-
-    How a job is split is not in the API: a piece is taken to have one card, or one core when the job has no cards.
-    """
-
-    total: Amounts
-    piece: Amounts
-    pieces: int
-    known: bool
-
-    @classmethod
-    def of(cls, groups: Sequence[Facts]) -> _Unplaced:
-        total: Amounts = {}
-        piece: Amounts = {}
-        pieces = 0
-        known = True
-        for group in groups:
-            amounts, unread = _read_numbers(group["resources"])
-            known = known and group["known"] and not unread
-            cards = sum(amount for resource, amount in amounts.items() if _is_card(resource))
-            parts = max(1, -(-(cards or amounts.get("cpu", 0)) // 1000))
-            pieces += parts * group["count"]
-            add(total, {resource: amount * group["count"] for resource, amount in amounts.items()})
-            for resource, amount in amounts.items():
-                piece[resource] = max(piece.get(resource, 0), -(-amount // parts))
-        return cls(total, piece, pieces, known)
-
-    def damage(self, need: Need, order: Sequence[str]) -> int:
-        """The most places for replicas that the pieces can take, wherever they land."""
-        if not self.pieces:
-            return 0
-        if need.amounts is None:
-            return self.pieces
-        pairs = [(self.piece.get(resource, 0), asked) for resource, asked in zip(order, need.amounts) if asked]
-        return self.pieces * max(-(-piece // asked) for piece, asked in pairs)
-
-
-def _read_nodes(facts: Sequence[Facts]) -> list[_Node]:
-    nodes = []
-    for fact in facts:
-        resources, unread = _read_numbers(fact["resources"])
-        free, unread_free = _read_numbers(fact["free"])
-        broken = bool(unread or unread_free or fact["unreadable"])
-        nodes.append(
-            _Node(
-                flavor=fact["flavor"],
-                unusable=fact["unusable"],
-                leaving=fact["phase"] == _LEAVING_PHASE,
-                resources=None if fact["resources"] is None or unread else merge_spellings(resources, min),
-                free=None if fact["free"] is None or broken else merge_spellings(free, min),
-                jobs=fact["jobs"],
-                address=fact["private_ip"],
-            )
-        )
-    return nodes
-
-
-def _read_numbers(facts: Mapping[str, t.Any] | None) -> tuple[Amounts, list[str]]:
-    """(amounts of facts, what could not be read)."""
-    amounts: Amounts = {}
-    unread = []
-    for resource, value in (facts or {}).items():
-        try:
-            amounts[resource] = parse(resource, value)
-        except UnreadableQuantityError as error:
-            unread.append(str(error))
-    return amounts, unread
-
-
-def _take_smaller(source: _Source, metrics: _Source) -> None:
-    """Nodes and fresh metrics contradict each other: the smaller counts."""
-    for resource, free in metrics.free.items():
-        name = canonical(resource)
-        if name in source.free and free < source.free[name]:
-            seen = text(name, source.free[name])
-            source.notes.append(f"metrics show {text(name, free)} free {label(name)}, nodes {seen}: the smaller counts")
-            source.free[name] = free
-            source.hoped[name] = min(free, source.hoped.get(name, free))
 
 
 def _need(group: Group, order: Sequence[str]) -> Need:
     amounts = None if group.resources is None else tuple(group.resources.get(resource, 0) for resource in order)
     return Need(group.replicas, amounts, group.flavor)
-
-
-def _slot(amounts: Mapping[str, int], node: _Node, order: Sequence[str]) -> Slot:
-    return Slot(tuple(amounts.get(resource, 0) for resource in order), node.flavor, node.empty)
-
-
-def _split_over_nodes(job: Facts) -> dict[str, Amounts] | None:
-    """What a job has on each address; None when that is not known."""
-    if job["nodes"]:
-        split: dict[str, Amounts] = {}
-        for node in job["nodes"]:
-            amounts, unread = _read_numbers(node["resources"])
-            if unread or not amounts or not node["host_ip"]:
-                return None
-            add(split.setdefault(node["host_ip"], {}), merge_spellings(amounts))
-        return split if set(split) >= set(job["host_ips"]) else None
-    if len(job["host_ips"]) == 1 and job["known"]:
-        return {job["host_ips"][0]: merge_spellings(_read_numbers(job["resources"])[0])}
-    return None
-
-
-def _job_name(job: Facts) -> str:
-    return " ".join(
-        part for part in (job.get("type"), job.get("job_name") or job.get("name") or job.get("job_uuid")) if part
-    )
-
-
-def _is_starting(job: Facts) -> bool:
-    return job["seconds"] is None or job["seconds"] < _ABOUT_TO_START
 
 
 def _priority(value: object) -> int | None:
@@ -953,14 +619,11 @@ def _priority(value: object) -> int | None:
         return None
 
 
-def _is_card(resource: str) -> bool:
-    return resource != "cpu" and not counts_bytes(resource)
-
-
-def _error_text(error: Facts | None) -> str:
+def _said(error: Facts | None) -> str:
+    """An error of the API in a few words: its status, code and request."""
     if error is None:
         return "not read"
-    parts = [str(error[name]) for name in ("status", "error_code") if error.get(name)]
+    parts = " ".join(str(error[name]) for name in ("status", "error_code") if error.get(name))
     if not parts:
         return str(error["msg"])
-    return " ".join(parts) + (f", request {error['request_id']}" if error.get("request_id") else "")
+    return parts + (f", request {error['request_id']}" if error.get("request_id") else "")

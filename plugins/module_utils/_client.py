@@ -54,7 +54,9 @@ SMALLEST_PAGE = 3
 
 CONNECTIONS = 4
 _MAX_PAGES = 2000
-_MAX_MENDS = 20
+_MAX_PAGES_UNTOLD = 200
+_MAX_RECORDS = 1_000_000
+_MAX_WASTED = 20
 _PAGES_AHEAD = 64
 _MAX_BODY = 256 * 2**20
 _CHUNK = 2**18
@@ -362,76 +364,81 @@ class _PageReader:
         self._largest_page = SMALLEST_PAGE
         self._ordered = True
         self._ended = False
-        self._mends = 0
+        self._wasted = 0
 
     def read_all(self) -> Pages:
         self._take(self._offset, self._read(self._offset))
-        stalls = 0
-        while not self._ended and stalls < 3 and not self._too_many_mends():
-            known, at = len(self._items), self._next
+        while not self._ended and not self._gives_up():
+            at = self._next
             for start, page in self._read_ahead():
                 if not self._take(start, page) and self._mend(start) and not self._ended:
-                    self._take(start, page)
-                if self._ended:
+                    self._join(start, page)
+                if self._ended or self._gives_up():
                     break
-            if len(self._items) == known and self._next <= at:
+            if self._next <= at and not self._ended:
                 self._ordered = False
-                stalls += 1
         return self._result()
 
-    def _overlap(self) -> int:
-        return 2 + self._largest_page // 50
+    def _gives_up(self) -> bool:
+        return self._wasted > _MAX_WASTED + len(self._totals) // 2
+
+    def _step(self) -> int:
+        """How far apart pages start: they overlap a little, as few jobs have the same createTime."""
+        return max(1, self._largest_page - 2 - self._largest_page // 50)
 
     def _read_ahead(self) -> Iterator[tuple[int, Document]]:
         """The next pages that the last total promises, side by side; without a total just the next one."""
         total = self._totals[-1] or 0
-        starts = range(self._next, max(total, self._next + 1), max(1, self._largest_page - self._overlap()))
+        starts = range(self._next, max(total, self._next + 1), self._step())
         calls = [partial(self._read, start) for start in starts[:_PAGES_AHEAD]]
         yield from zip(starts, self._side_by_side(calls))
 
     def _read(self, start: int) -> Document:
-        # What the first answer told bounds the reading: a total can grow for ever, and a first one can be absurd.
-        told = min((self._totals[0] if self._totals else None) or 0, _MAX_PAGES * PAGE_SIZE)
-        if len(self._totals) > _MAX_PAGES + 2 * told // self._limit:
+        told = self._totals[0] if self._totals else None  # a later one may grow for ever
+        most = _MAX_PAGES if told is None else _MAX_PAGES_UNTOLD + 3 * min(told, _MAX_RECORDS) // self._step()
+        if len(self._totals) > most:
             raise ApiError(f"The list of jobs does not end: given up after {len(self._totals)} pages.")
         return self._read_page(start, self._limit)
 
     def _take(self, start: int, document: Document) -> bool:
-        """Joins a page to what is known. False when it does not fit."""
+        """Joins a page that was just read to what is known. False when it does not fit."""
+        self._totals.append(_total(document))
+        self._largest_page = max(self._largest_page, len(_items(document)))
+        known = len(self._items)
+        fits = self._join(start, document)
+        self._wasted += 2 * (len(self._items) - known) < self._step()
+        return fits
+
+    def _join(self, start: int, document: Document) -> bool:
         page, total = _items(document), _total(document)
         keys, times = [_key(item) for item in page], [_time(item) for item in page]
-        self._totals.append(total)
-        self._largest_page = max(self._largest_page, len(page))
         if any(earlier > later for earlier, later in zip(times, times[1:])) or math.inf in times:
             self._ordered = False
-        if start > self._offset and not (
-            page and (times[0] < self._newest if self._ordered else keys[0] in self._items)
-        ):
-            return False
-        for key, time_, item in zip(keys, times, page):
-            if key not in self._items and time_ < self._newest:
-                self._ordered = False  # it came in behind what was read, or the order is another
-            self._items[key] = item
+        if start > self._offset:
+            fits = bool(page) and (times[0] < self._newest if self._ordered else keys[0] in self._items)
+            if not fits:
+                return False
+        if any(at < self._newest and key not in self._items for key, at in zip(keys, times)):
+            self._ordered = False  # it came in behind what was read, or the order is another
+        self._items.update(zip(keys, page))
         self._newest = max([self._newest, *times])
         self._ended = len(page) < self._limit and (total is None or start + len(page) >= total)
-        self._next = self._continuation(start, times)
+        self._next = max(start, self._continuation(start, times))
         return True
 
     def _continuation(self, start: int, times: Sequence[float]) -> int:
         """Where the next page starts, so that it begins with a job that is older than the newest of this one."""
-        end = start + len(times)
-        older = bisect_left(times, times[-1]) - 1 if times and self._ordered else -1
+        older = bisect_left(times, times[-1]) - 1 if times else 0
         if older < 1 and len(times) >= self._limit:
             self._ordered = False
-        if not self._ordered:
-            return max(start, end - 1)
-        return max(start, min(start + older, end - self._overlap()))
+        if self._ordered:
+            return start + min(older, self._step())
+        return start + len(times) - 1
 
     def _mend(self, start: int) -> bool:
         """Reads again from further and further back, until a page fits."""
         back = 8
-        while not self._too_many_mends():
-            self._mends += 1
+        while not self._gives_up():
             total = self._totals[-1]
             again = max(self._offset, min(start, self._next, start if total is None else total) - back)
             if self._take(again, self._read(again)):
@@ -439,18 +446,13 @@ class _PageReader:
             back *= 4
         return False
 
-    def _too_many_mends(self) -> bool:
-        return self._mends > _MAX_MENDS + len(self._totals) // 2
-
     def _result(self) -> Pages:
         total, count = self._totals[-1], len(self._items)
-        expected = None if total is None else max(total - self._offset, 0)
-        if len(self._totals) == 1:
-            whole = expected in (None, count)
-        elif self._ordered:
-            whole = expected is None or count >= expected  # jobs that ended meanwhile are among those read
+        told = {max(one - self._offset, 0) for one in self._totals if one is not None}
+        if self._ordered and len(self._totals) > 1:
+            whole = not told or count >= min(told)  # of jobs that ended or started meanwhile, some are counted
         else:
-            whole = expected == count and len(set(self._totals)) == 1
+            whole = told == {count} or (not told and len(self._totals) == 1)
         items = list(self._items.values())
         if self._ordered:
             items.sort(key=_time)

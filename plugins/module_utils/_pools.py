@@ -197,7 +197,7 @@ def _why_unusable(phase: str | None, taints: Sequence[Facts], annotations: Facts
     return None
 
 
-def _node_amounts(resources: object) -> tuple[Amounts | None, list[str]]:
+def _node_amounts(resources: object) -> tuple[Amounts | None, list[Facts]]:
     if not isinstance(resources, dict):
         return None, []
     amounts: Amounts = {}
@@ -205,8 +205,8 @@ def _node_amounts(resources: object) -> tuple[Amounts | None, list[str]]:
     for resource, value in resources.items():
         try:
             amounts[resource] = parse(resource, value)
-        except UnreadableQuantityError as error:
-            unreadable.append(str(error))
+        except UnreadableQuantityError:
+            unreadable.append({"resource": resource, "value": plain(repr(value), 60)})
     return amounts, unreadable
 
 

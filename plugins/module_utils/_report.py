@@ -11,7 +11,7 @@ from __future__ import annotations
 import textwrap
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import duration, label
+from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import duration, job_name, label
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import parse, text
 
@@ -125,18 +125,16 @@ def _people(verdict: Facts) -> list[str]:
 
 
 def _job(job: Facts, wanted: Sequence[str]) -> str:
-    name = _line(str(job["job_name"] or job["name"] or job["job_uuid"]))
     owner = f" ({_line(job['user_name'])})" if job["user_name"] else ""
     shown = [resource for resource in wanted if job["resources"].get(resource)] or list(job["resources"])
-    amounts = ", ".join(
-        f"{text(resource, parse(resource, job['resources'][resource]))} {_unit(resource)}" for resource in shown[:2]
-    )
+    held = [(resource, parse(resource, job["resources"][resource])) for resource in shown[:2]]
+    amounts = ", ".join(f"{text(resource, amount)} {_unit(resource, amount)}" for resource, amount in held)
     age = f" {duration(job['seconds'])}" if job["seconds"] is not None else ""
-    return f"{job['type'] or 'job'} {name}{owner} {amounts}{age}"
+    return f"{_line(job_name(job))}{owner} {amounts}{age}"
 
 
-def _unit(resource: str) -> str:
-    return resource if resource in ("cpu", "memory") else "cards"
+def _unit(resource: str, amount: int) -> str:
+    return resource if resource in ("cpu", "memory") else "card" if amount == 1000 else "cards"
 
 
 def _wrapped(rows: Sequence[tuple[str, str]]) -> list[str]:

@@ -117,19 +117,19 @@ class Requirements:
         self.unparsed: Counter[tuple[str, str]] = Counter()
         self._read: dict[tuple[t.Any, ...], tuple[Amounts, list[tuple[str, str]]]] = {}
 
-    def read(self, requirement: object) -> tuple[Amounts, bool]:
-        """(amounts, whether they are all there and could be read).
+    def read(self, requirement: object) -> tuple[Amounts, list[str]]:
+        """(amounts, the resources that could not be read; ``"*"`` when there is no requirement to read).
 
         The reference gives an array of objects and shows one object: the parts of an array are added up.
         """
-        if isinstance(requirement, list):
+        if isinstance(requirement, list) and requirement:
             total: Amounts = {}
-            known = bool(requirement)
+            unread: list[str] = []
             for part in requirement:
-                amounts, readable = self.read(part)
+                amounts, missing = self.read(part)
                 add(total, amounts)
-                known = known and readable
-            return total, known
+                unread += missing
+            return total, unread
         try:
             key = tuple(requirement.items()) if isinstance(requirement, dict) else (requirement,)
             found = self._read.get(key)
@@ -139,11 +139,11 @@ class Requirements:
             found = _read_amounts(requirement)
             if key:
                 self._read[key] = found
-        amounts, unread = found
-        for what in unread:
+        amounts, unparsed = found
+        for what in unparsed:
             if what in self.unparsed or len(self.unparsed) < _UNPARSED:
                 self.unparsed[what] += 1
-        return amounts, bool(amounts) and not unread
+        return amounts, [name for name, _value in unparsed] if amounts or unparsed else ["*"]
 
     def as_facts(self) -> list[Facts]:
         """What could not be read: ``[{resource, value, jobs}]``."""
@@ -154,7 +154,7 @@ def _read_amounts(requirement: object) -> tuple[Amounts, list[tuple[str, str]]]:
     amounts: Amounts = {}
     unread = []
     if not isinstance(requirement, dict):
-        return amounts, [] if requirement is None else [("resourceRequirement", plain(repr(requirement), 60))]
+        return amounts, [] if requirement is None else [("*", plain(repr(requirement), 60))]
     for resource, value in requirement.items():
         if value is None or value == "":
             continue
@@ -218,7 +218,7 @@ def _node_facts(nodes: object, requirements: Requirements) -> tuple[list[Facts],
         if not isinstance(node, dict):
             unreadable.append(node)
             continue
-        amounts, _known = requirements.read(node.get("resourceRequirement"))
+        amounts, _unread = requirements.read(node.get("resourceRequirement"))
         fact = {
             "host_ip": _text(node.get("hostIp")),
             "npu_topology_placement": _text(node.get("npuTopologyPlacement")),
@@ -342,7 +342,7 @@ class Tally:
         status = _label(item.get("status"))
         self._by_status[status] += 1
         self._by_type[_label(item.get("type"))] += 1
-        amounts, _known = self._requirements.read(item.get("resourceRequirement"))
+        amounts, _unread = self._requirements.read(item.get("resourceRequirement"))
         total = self._resources_by_status.get(status)
         if total is None:
             total = self._resources_by_status[status] = {}
@@ -402,7 +402,7 @@ class Occupancy:
         self._placement_of = frozenset(placement_of)
         self._requirements = Requirements()
         self._held: Amounts = {}
-        self._held_unknown = 0
+        self._held_unread: Counter[str] = Counter()
         self._holders: list[tuple[tuple[int, int], int, Facts]] = []
         self._queue: list[tuple[tuple[float, int], int, Facts]] = []
         self._queue_counts: Counter[tuple[str, int | None]] = Counter()
@@ -425,15 +425,15 @@ class Occupancy:
             self._add_holder(item)
 
     def _add_holder(self, item: Facts) -> None:
-        amounts, known = self._requirements.read(item.get("resourceRequirement"))
+        amounts, unread = self._requirements.read(item.get("resourceRequirement"))
         amounts = merge_spellings(amounts)
         add(self._held, amounts)
-        self._held_unknown += not known
+        self._held_unread.update(unread)
         hosts = _hosts(item)
         self.jobs_by_host.update(hosts)
         if not hosts:
-            group = {"count": 0, "resources": numbers(amounts), "known": known}
-            self._unplaced.setdefault(repr((sorted(amounts.items()), known)), group)["count"] += 1
+            group = {"count": 0, "resources": numbers(amounts), "unread": unread}
+            self._unplaced.setdefault(repr((sorted(amounts.items()), unread)), group)["count"] += 1
         cards = sum(amount for resource, amount in amounts.items() if resource != "cpu" and not counts_bytes(resource))
         _keep_largest(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
 
@@ -444,7 +444,7 @@ class Occupancy:
         _keep_largest(self._queue, (order, -self._count, item), _QUEUED)
 
     def _job(self, item: Facts) -> Facts:
-        amounts, known = self._requirements.read(item.get("resourceRequirement"))
+        amounts, unread = self._requirements.read(item.get("resourceRequirement"))
         status = _label(item.get("status"))
         waits = status in WAITING
         return {
@@ -452,7 +452,7 @@ class Occupancy:
             "created_at": created_at(item.get("createTime")),
             "seconds": _pending_seconds(item, self._now) if waits else _integer(item.get("runningDuration")),
             "resources": numbers(merge_spellings(amounts)),
-            "known": known,
+            "unread": unread,
             "waits": waits,
             "holds": not waits and status not in OVER,
         }
@@ -460,14 +460,15 @@ class Occupancy:
     def as_facts(self) -> Facts:
         """``{held, holders, queued, queue_counts, unplaced, placements}``.
 
-        ``held`` is ``{resources, unknown}``: what jobs hold, and how many hold something that could not be read.
+        ``held`` is ``{resources, unread}``: what jobs hold, and how many hold what could not be read, by resource.
         ``holders`` are the ten jobs that hold most, ``queued`` the first hundred that wait, in the scheduler's order;
         ``queue_counts`` counts all that wait by type and priority (null: not readable). ``unplaced`` are the jobs that
         hold resources and show no node yet, by requirement. ``placements`` are the jobs that were asked for by UUID.
-        A job's ``seconds`` are those that it has waited, or run; ``known`` tells that all it requires could be read.
+        A job's ``seconds`` are those that it has waited, or run; ``unread`` names what of its requirement could not be
+        read (``"*"``: all of it).
         """
         return {
-            "held": {"resources": numbers(self._held), "unknown": self._held_unknown},
+            "held": {"resources": numbers(self._held), "unread": dict(self._held_unread)},
             "holders": [self._job(item) for *_order, item in sorted(self._holders, key=_order_of, reverse=True)],
             "queued": [self._job(item) for *_order, item in sorted(self._queue, key=_order_of, reverse=True)],
             "queue_counts": [

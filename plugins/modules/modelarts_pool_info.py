@@ -162,9 +162,9 @@ pools:
           description: What of it is idle.
           type: dict
         unreadable:
-          description: Quantities that could not be read.
+          description: Quantities that could not be read, with C(resource) and C(value).
           type: list
-          elements: str
+          elements: dict
         cards_occupied:
           description: Number of occupied NPU cards, by the placement bits; null when the API gives none.
           type: int
