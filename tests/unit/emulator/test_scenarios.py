@@ -378,3 +378,12 @@ def test_the_demo_has_room_for_two_nodes_at_once_and_for_four_later(serve: Serve
     caller.emulator.advance(4)
     assert whole_nodes() == 4
     assert caller.jobs("status=Queue", pool) == []
+
+
+def test_the_scenario_of_the_readme(serve: Serve) -> None:
+    text = (SCENARIOS.parent / "README.md").read_text(encoding="utf-8")
+    caller = serve(json.loads(text.partition("```json\n")[2].partition("```")[0]))
+    pool = caller.emulator.state()["pools"][0]["id"]
+    assert (caller.workloads(pool=pool)["total"], len(caller.available(pool))) == (21, 4)
+    caller.emulator.advance(60)
+    assert caller.jobs("status=Completed", pool) == ["llm"]
