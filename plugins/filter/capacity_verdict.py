@@ -101,7 +101,7 @@ def capacity_verdict(
         verdicts = [decide(pool, asked, strictness, declared) for pool in pools]
     except (KeyError, TypeError, AttributeError) as error:
         raise AnsibleFilterError(
-            f"capacity_verdict: the facts are not whole ({type(error).__name__} {error}): pass an entry of pools as it is."
+            f"capacity_verdict: the facts are not whole ({type(error).__name__} {error}): pass an entry of pools whole."
         ) from error
     return verdicts[0] if isinstance(facts, dict) else {**best(verdicts), "pools": verdicts}
 
