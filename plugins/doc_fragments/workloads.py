@@ -47,8 +47,8 @@ options:
   fetch_all:
     description:
       - V(true) follows the pages to the end. They are always read from the oldest job to the newest, because new jobs
-        then come last and do not move the others; the order asked for is made here. A O(limit) of V(1) is read as V(2),
-        as pages overlap by one job.
+        then come last and do not move the others; the order asked for is made here. Pages overlap, so a O(limit) of
+        V(1) or V(2) is read as V(3).
       - V(false) reads exactly the one page that O(offset) and O(limit) name.
     type: bool
     default: true

@@ -54,9 +54,9 @@ SMALLEST_PAGE = 3
 
 CONNECTIONS = 4
 _MAX_PAGES = 2000
-_MAX_PAGES_UNTOLD = 200
+_SPARE_PAGES = 200
 _MAX_RECORDS = 1_000_000
-_MAX_WASTED = 20
+_MAX_WASTED = 10
 _PAGES_AHEAD = 64
 _MAX_BODY = 256 * 2**20
 _CHUNK = 2**18
@@ -393,7 +393,7 @@ class _PageReader:
 
     def _read(self, start: int) -> Document:
         told = self._totals[0] if self._totals else None  # a later one may grow for ever
-        most = _MAX_PAGES if told is None else _MAX_PAGES_UNTOLD + 3 * min(told, _MAX_RECORDS) // self._step()
+        most = _MAX_PAGES if told is None else _SPARE_PAGES + 3 * min(told, _MAX_RECORDS) // self._step()
         if len(self._totals) > most:
             raise ApiError(f"The list of jobs does not end: given up after {len(self._totals)} pages.")
         return self._read_page(start, self._limit)
@@ -448,10 +448,10 @@ class _PageReader:
     def _result(self) -> Pages:
         total, count = self._totals[-1], len(self._items)
         told = {max(one - self._offset, 0) for one in self._totals if one is not None}
-        if self._ordered and len(self._totals) > 1:
-            whole = not told or count >= min(told)  # of jobs that ended or started meanwhile, some are counted
+        if len(self._totals) == 1:
+            whole = told in (set(), {count})
         else:
-            whole = told == {count} or (not told and len(self._totals) == 1)
+            whole = self._ordered or told == {count}
         items = list(self._items.values())
         if self._ordered:
             items.sort(key=_time)
