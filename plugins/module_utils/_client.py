@@ -448,10 +448,8 @@ class _PageReader:
     def _result(self) -> Pages:
         total, count = self._totals[-1], len(self._items)
         told = {max(one - self._offset, 0) for one in self._totals if one is not None}
-        if len(self._totals) == 1:
-            whole = told in (set(), {count})
-        else:
-            whole = self._ordered or told == {count}
+        alone = len(self._totals) == 1
+        whole = told in (set(), {count}) if alone else self._ordered or told == {count}
         items = list(self._items.values())
         if self._ordered:
             items.sort(key=_time)
