@@ -241,43 +241,43 @@ def ruff(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", *cache, ".")
 
 
+def own_folders(session: nox.Session) -> dict[str, str]:
+    """An environment in which tools find the session's copy of the collection, and leave the user's home alone."""
+    place = str(BUILD / session.name)
+    return {"ANSIBLE_COLLECTIONS_PATH": place, "ANSIBLE_HOME": place, "HOME": place}
+
+
 @nox.session(name="ansible-lint")
 def ansible_lint(session: nox.Session) -> None:
     """ansible-lint with the production profile and no rule skipped."""
     session.install(ANSIBLE_CORE, ANSIBLE_LINT)
-    tree = collection_tree(session)
-    environment = {"ANSIBLE_COLLECTIONS_PATH": str(BUILD / session.name), "ANSIBLE_HOME": str(BUILD / session.name)}
-    with session.chdir(tree):
-        session.run("ansible-lint", "--profile", "production", "--strict", "--offline", env=environment)
+    with session.chdir(collection_tree(session)):
+        session.run("ansible-lint", "--profile", "production", "--strict", "--offline", env=own_folders(session))
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """antsibull-docs over the plugins' and roles' documentation, antsibull-changelog over the fragments."""
+    """antsibull-docs over the documentation of plugins and roles, antsibull-changelog over the fragments."""
     session.install(ANSIBLE_CORE, "antsibull-docs ~= 2.28", "antsibull-changelog ~= 0.36")
-    tree = collection_tree(session)
-    with session.chdir(tree):
+    with session.chdir(collection_tree(session)):
         session.run(
             *("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", "."),
-            env={"ANSIBLE_COLLECTIONS_PATH": str(BUILD / session.name)},
+            env=own_folders(session),
         )
-        session.run("antsibull-changelog", "lint")
+        session.run("antsibull-changelog", "lint", env=own_folders(session))
 
 
 @nox.session(name="galaxy-importer")
 def galaxy_importer(session: nox.Session) -> None:
-    """Build the artifact and import it as Galaxy does, with the checks that certification adds."""
+    """Build the artifact and import it as Galaxy does, with the tags that certification asks for."""
     session.install(ANSIBLE_CORE, ANSIBLE_LINT, "galaxy-importer ~= 0.4.44")
-    place = BUILD / session.name
     tree = collection_tree(session)
+    place = BUILD / session.name
     for artifact in place.glob("*.tar.gz"):
         artifact.unlink()
-    session.run("ansible-galaxy", "collection", "build", "--output-path", str(place), str(tree))
+    environment = {**own_folders(session), "GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true"}
+    session.run("ansible-galaxy", "collection", "build", "--output-path", str(place), str(tree), env=environment)
     (artifact,) = place.glob("*.tar.gz")
-    environment = {
-        "GALAXY_IMPORTER_ANSIBLE_LOCAL_TMP": str(place / "tmp"),
-        "GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true",
-    }
     with session.chdir(place):
         log = str(session.run("python", "-m", "galaxy_importer.main", artifact.name, env=environment, silent=True))
     print(log)

@@ -85,7 +85,7 @@ def show(outcome: Outcome) -> None:
     """Print a line for the session, what of it could not run, and the output of one that failed."""
     counts = f"{outcome.passed} passed, {outcome.failed} failed"
     print(f"{outcome.verdict:<8} {outcome.name:<16} {outcome.seconds:5.0f} s  {counts}", flush=True)
-    for reason in sorted(set(re.findall(r"^not run.*|(?<=skipped: )no Python .*", outcome.log, re.MULTILINE))):
+    for reason in sorted(set(re.findall(r"^not run.*|no Python \S+ on this machine", outcome.log, re.MULTILINE))):
         print(f"         {reason}", flush=True)
     if outcome.verdict == "FAIL":
         print(f"\n{outcome.log.rstrip()}\n", flush=True)
