@@ -128,7 +128,7 @@ def _bits(occupied: t.Iterable[bool]) -> str:
     return "".join("1" if bit else "0" for bit in occupied)[::-1].rjust(16, "0")
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Job:
     """A job. Times are whole seconds of the scenario's clock, None where it did not happen.
 

@@ -22,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity impor
     best,
     capacity_verdict,
     hold_until_stable,
+    unread_facts,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report import attempt_line, page
@@ -48,6 +49,7 @@ GATE_OPTIONS: dict[str, dict[str, t.Any]] = {
 
 _POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
 _JITTER = 0.1
+_DETAILS = ("status", "error_code", "error_msg", "request_id", "unreachable", "module_stderr")
 _FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
 display = Display()
 
@@ -82,44 +84,53 @@ class ActionModule(ActionBase):
         self._connection_options = merge_levels(
             {name: args[name] for name in CONNECTION_OPTIONS}, variables_level(self._templated_variables())
         )
-        gate = _Gate(self._with_ids(candidates), policy, declared, timeout, interval)
-        outcome = gate.wait(self._observe, self._say)
+        self._ids: dict[str, str] | None = None
+        outcome = _Gate(candidates, policy, declared, timeout, interval).wait(self._observe, self._say)
         self._say(outcome["report"])
         if outcome["decision"] != "admit" and args["on_refusal"] == "fail":
             return {"failed": True, "msg": outcome["summary"], **outcome}
         return outcome
 
-    def _observe(self, candidates: list[Candidate], seconds_left: float | None) -> Facts:
-        """One call of modelarts_workload_info over all candidates."""
-        replaced = [candidate.request.replaces for candidate in candidates]
+    def _observe(self, candidates: list[Candidate], seconds_left: float | None) -> list[Facts]:
+        """Facts about the pool of each candidate: one call of modelarts_workload_info over all of them."""
+        limit = {} if seconds_left is None else {"time_limit": seconds_left}
+        if self._ids is None:
+            listed = self._list_pools(candidates, limit)
+            if listed.get("transient"):
+                return [unread_facts(candidate.pool, listed) for candidate in candidates]
+            self._ids = {one.pool: _resolve(one.pool, listed.get("pools", [])) for one in candidates}
+        names = [self._ids[candidate.pool] for candidate in candidates]
+        replaced = [one.request.replaces.job_uuid for one in candidates if one.request.replaces is not None]
         result = self._execute_module(
             module_name="poolgate.modelarts.modelarts_workload_info",
             module_args={
                 **self._connection_options,
-                "pool_name": [candidate.pool for candidate in candidates],
+                **limit,
+                "pool_name": names,
                 "fields": [],
                 "include_capacity": True,
-                "placement_of": sorted({replaces.job_uuid for replaces in replaced if replaces is not None}),
-                **({} if seconds_left is None else {"time_limit": seconds_left}),
+                "placement_of": replaced,
             },
             task_vars=self._variables,
         )
         if "pools" not in result or result.get("status") == 401:
-            details = {name: result[name] for name in ("status", "error_code", "request_id") if name in result}
-            raise AnsibleActionFail(result.get("msg", "the module failed"), result={**details, "failed": True})
-        return t.cast(Facts, result)
+            details = {name: result[name] for name in _DETAILS if name in result}
+            raise AnsibleActionFail(result.get("msg", "modelarts_workload_info returned nothing"), result=details)
+        facts = {entry["pool_name"]: entry for entry in result["pools"]}
+        return [facts[name] for name in names]
 
-    def _with_ids(self, candidates: list[Candidate]) -> list[Candidate]:
-        """The candidates with IDs in place of display names; what cannot be resolved stays as it is."""
+    def _list_pools(self, candidates: list[Candidate], limit: Facts) -> Facts:
+        """The pools of the project, if a candidate needs its display name resolved."""
         if all(_POOL_ID.fullmatch(candidate.pool) for candidate in candidates):
-            return candidates
-        result = self._execute_module(
-            module_name="poolgate.modelarts.modelarts_pool_info",
-            module_args={**self._connection_options, "include_capacity": False},
-            task_vars=self._variables,
+            return {}
+        return t.cast(
+            Facts,
+            self._execute_module(
+                module_name="poolgate.modelarts.modelarts_pool_info",
+                module_args={**self._connection_options, **limit, "include_capacity": False},
+                task_vars=self._variables,
+            ),
         )
-        listed = result.get("pools", [])
-        return [candidate._replace(pool=_resolve(candidate.pool, listed)) for candidate in candidates]
 
     def _templated_variables(self) -> Facts:
         names = [f"modelarts_{option}" for option in CONNECTION_OPTIONS]
@@ -172,22 +183,21 @@ class _Gate:
         """Seconds until the deadline; None when there is none, because one attempt decides."""
         return max(0.0, self._started + self._timeout - time.monotonic()) if self._timeout else None
 
-    def _decide(self, result: Facts) -> list[Facts]:
-        observed = time.monotonic()
-        facts = {entry["pool_name"]: entry for entry in result["pools"]}
+    def _decide(self, observed: list[Facts]) -> list[Facts]:
+        now = time.monotonic()
         verdicts = []
-        for candidate in self._candidates:
-            verdict = capacity_verdict(facts[candidate.pool], candidate.request, self._policy, self._declared)
+        for candidate, facts in zip(self._candidates, observed):
+            verdict = capacity_verdict(facts, candidate.request, self._policy, self._declared)
             if verdict["decision"] == "admit":
-                since = self._fits_since.setdefault(candidate.pool, observed)
-                verdict = hold_until_stable(verdict, observed - since, self._policy)
+                since = self._fits_since.setdefault(candidate.pool, now)
+                verdict = hold_until_stable(verdict, now - since, self._policy)
             else:
                 self._fits_since.pop(candidate.pool, None)
             verdicts.append(verdict)
         return verdicts
 
 
-Observe = t.Callable[[list[Candidate], t.Union[float, None]], Facts]
+Observe = t.Callable[[list[Candidate], t.Optional[float]], list[Facts]]
 
 
 def read_candidates(pools: list[object], request: Facts | None) -> list[Candidate]:

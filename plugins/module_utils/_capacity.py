@@ -16,14 +16,22 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._placement import Need, Slot, most_replicas, place
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, number, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add,
+    canonical,
+    number,
+    numbers,
+    text,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._room import (
     GivenBack,
     Node,
     Room,
     Unplaced,
+    cards_not_shown,
+    has_whole_replicas,
     is_unread,
-    largest_of_flavor,
     read_nodes,
     read_numbers,
     room_declared,
@@ -47,6 +55,18 @@ PREFERENCE = ("admit", "wait", "unknown", "reject")
 OLDEST_FACTS = 300
 """Seconds after which facts are too old to decide on."""
 
+_FACTS = (
+    "pool",
+    "nodes",
+    "metrics",
+    "held",
+    "holders",
+    "queued",
+    "queue_counts",
+    "unplaced",
+    "placements",
+    "observed_at",
+)
 _POOL_NOT_FOUND = "ModelArts.50015001"
 _USABLE_PHASE = "Running"
 _PASSING_PHASES = ("Creating", "Waiting", "Abnormal", "ScalingFailed")
@@ -112,6 +132,16 @@ def capacity_verdict(
     return _Decision(facts, request, policy, declared, age).verdict()
 
 
+def unread_facts(pool_name: str, error: Facts) -> Facts:
+    """The entry of ``pools`` of a pool that could not be read at all; ``error`` has at least ``msg``."""
+    return {
+        **dict.fromkeys(_FACTS),
+        "pool_name": pool_name,
+        "complete": False,
+        "errors": [{"document": document, **error} for document in ("pool", "nodes", "metrics", "workloads")],
+    }
+
+
 def best(verdicts: Sequence[Facts]) -> Facts:
     """The verdict that counts over several pools: the first of the best decision."""
     return min(verdicts, key=lambda verdict: PREFERENCE.index(verdict["decision"]))
@@ -149,21 +179,18 @@ class _Decision:
         self._room: Room | None = None
 
     def verdict(self) -> Facts:
-        missing = next((e for e in self._errors.values() if e.get("error_code") == _POOL_NOT_FOUND), None)
-        if missing is not None:
-            remedy = "give the ID (metadata.name) of a pool of this project."
-            self._check("pool", False, f"not found ({_said(missing)})", never=True, remedy=remedy)
+        if self._age > OLDEST_FACTS:
+            self._check("age", None, f"the facts are {duration(self._age)} old, limit {duration(OLDEST_FACTS)}")
             return self._as_facts()
-        self._check_facts()
+        if self._check_errors():
+            return self._as_facts()
         self._check_pool()
         self._check_job_type()
         self._check_logical_pools()
+        unplaced = self._read_unplaced()
         given_back = self._read_given_back()
-        given_back_at_once = GivenBack() if given_back.is_partial else given_back
-        given_back_at_once.credit_nodes()
-        self._room = self._choose_room(given_back)
+        self._room = self._choose_room(unplaced, given_back)
         if self._room is not None:
-            unplaced = self._read_unplaced(self._room)
             self._check_room(self._room, unplaced, given_back)
             if not any(check.never and "resource" in check.figures for check in self._checks):
                 self._check_placement(self._room, unplaced, given_back)
@@ -184,18 +211,28 @@ class _Decision:
 
     # Whether the pool takes such work at all
 
-    def _check_facts(self) -> None:
-        if self._age > OLDEST_FACTS:
-            self._check("age", None, f"the facts are {duration(self._age)} old, limit {duration(OLDEST_FACTS)}")
+    def _check_errors(self) -> bool:
+        """Whether what could not be read decides by itself."""
+        missing = next((e for e in self._errors.values() if e.get("error_code") == _POOL_NOT_FOUND), None)
+        if missing is not None:
+            remedy = "give the ID (metadata.name) of a pool of this project."
+            self._check("pool", False, f"not found ({_said(missing)})", never=True, remedy=remedy)
+            return True
+        messages = {error["msg"] for error in self._errors.values()}
+        if len(messages) == 1 and {"pool", "nodes", "workloads"} <= self._errors.keys():
+            self._check("api", None, messages.pop(), remedy="see that ModelArts can be reached, and try again.")
+            return True
         if "workloads" in self._errors:
-            said = _said(self._errors["workloads"])
-            self._check("jobs", None, said, remedy="allow listing the jobs of the pool.")
+            error = self._errors["workloads"]
+            self._check("jobs", None, _said(error), remedy=_allow(error, "listing the jobs of the pool"))
         elif not self._facts["complete"]:
             self._check("jobs", None, "the list of jobs is not complete: it changed faster than it could be read")
+        return False
 
     def _check_pool(self) -> None:
         if not self._pool:
-            self._check("pool", None, _said(self._errors.get("pool")), remedy="allow showing the pool.")
+            error = self._errors.get("pool")
+            self._check("pool", None, _said(error), remedy=_allow(error, "showing the pool"))
             return
         phase = self._pool["phase"]
         message = f"phase {phase or 'not told'}"
@@ -243,40 +280,50 @@ class _Decision:
 
     # What it can still take
 
-    def _choose_room(self, given_back: GivenBack) -> Room | None:
-        metrics = self._facts["metrics"]
-        stale = _said(self._errors.get("metrics")) if "metrics" in self._errors else ""
+    def _choose_room(self, unplaced: Unplaced, given_back: GivenBack) -> Room | None:
+        metrics, held = self._facts["metrics"], self._facts["held"]
+        stale = _said(self._errors["metrics"]) if "metrics" in self._errors else ""
         stale = stale or why_no_metrics(metrics, self._age, duration)
-        measured = None if stale else room_of_metrics(metrics, self._facts["held"], self._age)
+        measured = None if stale else room_of_metrics(metrics, held, unplaced, self._age)
         if self._nodes is not None:
-            room = room_on_nodes(self._nodes, self._age)
-            if given_back.is_partial:
-                add(room.free, given_back.surely())
-                add(room.hoped, given_back.surely())
-            if measured is not None:
-                room.take_smaller(measured, lambda resource, of: f"{label(resource)} {text(resource, of)}")
-            return room
+            return self._room_on_nodes(self._nodes, measured, given_back)
         said = _said(self._errors.get("nodes"))
         if measured is not None:
             self._notes.append(f"nodes: {said}")
             return measured
         if self._declared is not None:
             self._notes += [f"nodes: {said}", f"metrics: {stale}"]
-            return room_declared(self._declared, self._facts["held"], self._age)
-        self._check("nodes", None, said, remedy="allow listing nodes, or set capacity_gate_declared_capacity.")
+            return room_declared(self._declared, held, unplaced, self._age)
+        wanted = "allow listing nodes, or set capacity_gate_declared_capacity."
+        self._check("nodes", None, said, remedy=wanted)
         self._check("metrics", None, stale)
         return None
 
-    def _read_unplaced(self, room: Room) -> Unplaced:
-        """What is about to take room that the source still shows as free."""
-        groups: list[Facts] = [] if self._is_declared(room) else list(self._facts["unplaced"] or ())
+    def _room_on_nodes(self, nodes: list[Node], measured: Room | None, given_back: GivenBack) -> Room:
+        shown_already = room_on_nodes(nodes, self._age)
+        if given_back.credit_nodes():
+            self._notes.append("nodes of the replaced job show its cards as free already")
+        room = room_on_nodes(nodes, self._age)
+        if given_back.is_partial:
+            for amounts in (room.free, room.hoped):
+                add(amounts, given_back.surely())
+        if measured is not None:
+            back = {r: amount - shown_already.free.get(r, 0) for r, amount in room.free.items()}
+            measured.free = {r: amount + back.get(r, 0) for r, amount in measured.free.items()}
+            room.take_smaller(measured, lambda resource, of: f"{label(resource)} {text(resource, of)}")
+        return room
+
+    def _read_unplaced(self) -> Unplaced:
+        """What is about to take room that still shows as free."""
+        groups: list[Facts] = list(self._facts["unplaced"] or ())
         if self._strategy()[0] == "backfill":
             starting = [job for job in self._ahead if job["seconds"] is None or job["seconds"] < _ABOUT_TO_START]
             groups += [{"count": 1, "resources": job["resources"], "unread": job["unread"]} for job in starting]
-        return Unplaced.of(groups)
-
-    def _is_declared(self, room: Room) -> bool:
-        return self._nodes is None and not room.lists_all and room.source != "metrics"
+        unplaced = Unplaced.of(groups)
+        behind = cards_not_shown(self._nodes, self._facts["held"], unplaced) if self._nodes is not None else {}
+        if not behind:
+            return unplaced
+        return Unplaced.of([*groups, {"count": 1, "resources": numbers(behind), "unread": []}])
 
     def _check_room(self, room: Room, unplaced: Unplaced, given_back: GivenBack) -> None:
         needs = self._needs()
@@ -291,74 +338,95 @@ class _Decision:
         if skipped:
             self._notes.append(f"headroom of {', '.join(skipped)} not checked: not asked for")
         self._notes += room.notes
+        for node in self._facts["nodes"] or ():
+            wrong = [what for what in node["unreadable"] if canonical(what["resource"]) in needs]
+            if wrong:
+                quoted = f"{wrong[0]['resource']} {wrong[0]['value']}"
+                self._notes.append(f"node {node['name']}: {quoted} cannot be read, so the node does not count")
+                break
 
     def _needs(self) -> Amounts | None:
-        """What is asked of each resource; a whole node of a flavor counts as what the largest of them has."""
+        """What is asked of each resource; a whole node counts as what the largest idle one of its flavor gives."""
         needs = self._request.resources()
         for group in self._request.groups:
             if group.flavor is None:
                 continue
-            shape = largest_of_flavor(self._nodes or (), group.flavor)
-            if shape is None and self._nodes is None:
+            nodes = [node for node in self._nodes or () if node.flavor == group.flavor]
+            if self._nodes is None:
                 self._check("flavor", None, f"only the list of nodes tells what a node of {group.flavor} has")
                 return None
-            add(needs, {resource: amount * group.replicas for resource, amount in (shape or {}).items()})
+            idle = [node.free for node in nodes if node.unusable is None and node.empty is not False]
+            shape: Amounts = {}
+            for amounts in idle or [node.resources for node in nodes]:
+                for resource, amount in amounts.items():
+                    shape[resource] = max(amount, shape.get(resource, 0))
+            add(needs, {resource: amount * group.replicas for resource, amount in shape.items() if amount})
         return needs
 
     def _check_resource(self, resource: str, need: int, room: Room, unplaced: Unplaced, given_back: GivenBack) -> None:
         if resource not in room.free and not room.lists_all:
-            known = ", ".join(label(name) for name in room.free) or "nothing"
-            self._check(resource, None, f"{room.source} do not tell about {label(resource)}, only about {known}")
+            self._check(resource, None, self._why_not_told(resource, room), figures={"resource": resource})
             return
         total, free = room.usable.get(resource, 0), room.free.get(resource, 0)
         kept = self._policy.kept(resource, total)
         taken = unplaced.total.get(resource, 0)
+        back = given_back.surely().get(resource, 0)
         short = need + kept + taken - free
-        hoped_short = need + kept + taken - room.hoped.get(resource, 0)
         amounts = {"need": need, "free": free, "total": total, "kept": kept, "unplaced": taken}
         amounts |= {"missing": max(0, short), "used": max(0, total - free), "left": max(0, -short)}
         figures: Facts = {"resource": resource, **{name: number(resource, of) for name, of in amounts.items()}}
         self._resources.append(figures)
         message = f"need {text(resource, need)}, free {text(resource, free)}"
-        for said, amount in (
-            ("kept", kept),
-            ("about to be taken by jobs that show no node yet", taken),
-            ("of it given back", given_back.surely().get(resource, 0)),
-        ):
-            message += f", {said} {text(resource, amount)}" if amount else ""
+        message += f", kept {text(resource, kept)}" if kept else ""
         message += f" of {text(resource, total)}"
-        if is_unread(unplaced.unread, (resource,)):
-            unknown = "and jobs that show no node yet take what could not be read"
-            self._check(resource, False if hoped_short > 0 else None, f"{message}, {unknown}", figures=figures)
-        elif short <= 0:
-            self._check(resource, True, message, figures=figures)
-        elif hoped_short <= 0:
-            unknown = "nodes whose free amount cannot be read may have it"
-            self._check(resource, None, f"{message}, short {text(resource, short)}; {unknown}", figures=figures)
+        message += f", {text(resource, back)} given back" if back else ""
+        message += f", {text(resource, taken)} going to jobs that show no node yet" if taken else ""
+        message += f", short {text(resource, short)}" if short > 0 else ""
+        may_be_enough = short <= 0 or resource in room.unbounded or need + kept + taken <= room.hoped.get(resource, 0)
+        if not may_be_enough:
+            self._check_shortage(resource, need, short, message, figures)
+        elif is_unread(unplaced.unread, (resource,)):
+            message += "; jobs that show no node yet take what could not be read"
+            self._check(resource, None, message, figures=figures)
+        elif short > 0:
+            message += "; nodes that could not be read may have it"
+            remedy = "have the nodes looked at whose quantities cannot be read."
+            self._check(resource, None, message, remedy=remedy, figures=figures)
         else:
-            message += f", short {text(resource, short)}"
-            never = self._why_never_enough(resource, need)
-            if never:
-                less = f"use a pool that has {label(resource)}" if not total else f"ask for less {label(resource)}"
-                remedy = f"{less}, or use a larger pool." if total else f"{less}."
-                self._check(resource, False, f"{message}: {never}", never=True, remedy=remedy, figures=figures)
-            else:
-                remedy = f"wait until {text(resource, short)} {label(resource)} are given back, or use another pool."
-                self._check(resource, False, message, remedy=remedy, figures=figures)
+            self._check(resource, True, message, figures=figures)
 
-    def _why_never_enough(self, resource: str, need: int) -> str:
-        """Why the pool cannot give as much even with nothing running; empty when it could."""
+    def _check_shortage(self, resource: str, need: int, short: int, message: str, figures: Facts) -> None:
+        never, most = self._why_never_enough(resource, need)
+        name = label(resource)
+        if never:
+            remedy = f"ask for less {name}, or use a larger pool." if most else f"use a pool that has {name}."
+            self._check(resource, False, f"{message}: {never}", never=True, remedy=remedy, figures=figures)
+        else:
+            remedy = f"wait until {text(resource, short)} {name} are given back, or use another pool."
+            self._check(resource, False, message, remedy=remedy, figures=figures)
+
+    def _why_not_told(self, resource: str, room: Room) -> str:
+        if room.source != "declared":
+            known = ", ".join(label(name) for name in room.free) or "nothing"
+            return f"the {room.source} do not tell about it, only about {known}"
+        if resource not in room.usable:
+            return "it is not in the declared capacity"
+        quoted = ", ".join(f"{what['resource']} {what['value']}" for what in self._facts["summary"]["unparsed"][:3])
+        return f"what jobs hold of it cannot be read ({quoted or 'no requirement given'})"
+
+    def _why_never_enough(self, resource: str, need: int) -> tuple[str, int]:
+        """(why the pool cannot give as much even with nothing running, what it has); the former empty when it could."""
         if self._empty_pool is not None:
             most = sum(dict(amounts).get(resource, 0) * count for (_f, amounts), count in self._empty_pool.items())
             whole = "with every node it is meant to have, the pool has"
-        elif self._nodes is None and self._declared is not None and resource in self._declared:
-            most, whole = self._declared[resource], "the declared capacity is"
+        elif self._room is not None and self._room.source == "declared":
+            most, whole = self._room.usable.get(resource, 0), "the declared capacity is"
         else:
-            return ""
+            return "", 0
         kept = self._policy.kept(resource, most)
         if need + kept <= most:
-            return ""
-        return f"{whole} {text(resource, most)}" + (f", and {text(resource, kept)} are kept" if kept else "")
+            return "", most
+        return f"{whole} {text(resource, most)}" + (f", and {text(resource, kept)} are kept" if kept else ""), most
 
     # Whether the replicas find a place, node by node
 
@@ -367,45 +435,65 @@ class _Decision:
             self._check_placement_unseen(room)
             return
         needs = [_need(group, self._order) for group in self._request.groups]
-        if self._check_empty_pool(needs) or self._policy.placement == "aggregate":
+        if self._check_empty_pool(needs):
+            return
+        if self._policy.placement == "aggregate":
+            self._notes.append("placement not checked: policy.placement is aggregate")
             return
         usable = [node for node in self._nodes if node.unusable is None]
         slots = Counter(slot for slot in (node.slot(self._order) for node in usable) if slot is not None)
-        hoped = Counter(slot for slot in (node.slot(self._order, hopeful=True) for node in usable) if slot is not None)
         where = f"{len(usable)} usable node{'s' * (len(usable) != 1)}{self._left_out()}"
         replicas = f"{self._request.replicas} replica{'s' * (self._request.replicas != 1)}"
-        gained = given_back.places(needs[0], self._order) if given_back.is_partial else 0
-        sure = most_replicas(slots, needs[0]) + gained - unplaced.damage(needs[0], self._order)
         if len(needs) == 1:
+            most = most_replicas(slots, needs[0]) + given_back.places()
+            sure = most - unplaced.most_lost(slots, needs[0], self._order)
             fits: bool | None = sure >= needs[0].replicas
             message = f"{max(0, min(sure, needs[0].replicas))} of {replicas} on {where}"
+            if sure < needs[0].replicas <= most:
+                message += "; jobs that show no node yet may take the other places"
         else:
             fits = place(slots, needs)
             message = f"{'all' if fits else 'not all'} {replicas} of {len(needs)} groups on {where}"
-        unknown = ""
-        if fits and len(needs) > 1 and unplaced.pieces:
-            unknown = "jobs that show no node yet may land on the same nodes"
-        elif fits is None:
-            unknown = "the search over several groups was given up"
-        elif not fits and hoped != slots and place(hoped, needs) is not False:
-            unknown = "nodes that could not be read whole may take them"
+        unknown = self._why_placement_unknown(fits, needs, slots, usable, unplaced, given_back)
         if unknown:
             self._check("placement", None, f"{replicas} on {where}: {unknown}")
         elif fits:
             self._check("placement", True, message)
         else:
-            if sure < needs[0].replicas <= most_replicas(slots, needs[0]):
-                message += "; jobs that show no node yet may take the other places"
-            remedy = "ask for smaller replicas, or wait: there is enough, but scattered over nodes."
             enough = all(check.passed for check in self._checks if check.name in self._order)
+            remedy = "ask for smaller replicas, or wait: there is enough, but scattered over nodes."
             self._check("placement", False, message, remedy=remedy if enough else "")
 
+    def _why_placement_unknown(
+        self,
+        fits: bool | None,
+        needs: Sequence[Need],
+        slots: Counter[Slot],
+        usable: Sequence[Node],
+        unplaced: Unplaced,
+        given_back: GivenBack,
+    ) -> str:
+        if fits is None:
+            return "the search over several groups was given up"
+        if fits:
+            rest = unplaced.without_hit_nodes(slots) if len(needs) > 1 and not unplaced.is_empty else slots
+            return "" if rest and place(rest, needs) else "jobs that show no node yet may take their places"
+        if len(needs) > 1 and given_back.is_partial:
+            return "which replicas are given back is not known"
+        hoped = Counter(slot for slot in (node.slot(self._order, hopeful=True) for node in usable) if slot is not None)
+        unread = any(is_unread(node.unread_free & node.unread_resources, self._order) for node in usable)
+        if unread or (hoped != slots and place(hoped, needs) is not False):
+            return "nodes that could not be read may take them"
+        return ""
+
     def _check_placement_unseen(self, room: Room) -> None:
-        if self._policy.placement == "aggregate" or self._declared is not None:
-            self._notes.append(f"placement not checked: {room.source} know no nodes")
+        if room.source == "declared":
+            self._notes.append("placement not checked: a declared capacity knows no nodes")
+        elif self._policy.placement == "aggregate":
+            self._notes.append("placement not checked: policy.placement is aggregate")
         else:
             remedy = "allow listing nodes, or set policy.placement to aggregate."
-            message = f"{room.source} know no nodes, so nobody can tell whether a replica fits on one"
+            message = f"the {room.source} know no nodes, so nobody can tell whether a replica fits on one"
             self._check("placement", None, message, remedy=remedy)
 
     def _check_empty_pool(self, needs: Sequence[Need]) -> bool:
@@ -463,40 +551,53 @@ class _Decision:
         if self._facts["placements"] is None:
             self._check("replaces", None, "the jobs could not be read")
             return GivenBack()
-        job = next((job for job in self._facts["placements"] if job["job_uuid"] == replaces.job_uuid), None)
-        if job is None:
+        jobs = self._replaced_jobs()
+        holding = [job for job in jobs if job["holds"]]
+        if not jobs:
             self._notes.append(f"job {replaces.job_uuid} is not in the pool: nothing is given back")
-        elif job["waits"]:
-            self._notes.append(f"{job_name(job)} waits itself: it gives nothing back, and does not count as ahead")
-        elif not job["holds"]:
-            self._notes.append(f"{job_name(job)} is {job['status']}: nothing is given back")
-        elif self._strategy()[0] == "backfill" and self._count_ahead():
-            self._notes.append(f"what {job_name(job)} gives back is not counted: it goes to the jobs ahead first")
+        elif not holding:
+            waits = any(job["waits"] for job in jobs)
+            what = "waits itself, and does not count as ahead" if waits else f"is {jobs[0]['status']}"
+            self._notes.append(f"{job_name(jobs[0])} {what}: nothing is given back")
         elif self._nodes is None:
-            self._notes.append(f"what {job_name(job)} gives back is not counted: the nodes are not known")
+            self._notes.append(f"what {job_name(holding[0])} gives back is not counted: the nodes are not known")
+        elif any(self._is_in_queue(group["type"]) for group in self._waiting_groups()):
+            self._notes.append(
+                f"what {job_name(holding[0])} gives back is not counted: it goes to jobs that wait first"
+            )
         else:
-            return self._split_job(job, replaces.replicas)
+            return self._split_jobs(holding, replaces.replicas)
         return GivenBack()
 
-    def _split_job(self, job: Facts, replicas: int | None) -> GivenBack:
-        name = job_name(job)
+    def _replaced_jobs(self) -> list[Facts]:
+        replaces = self._request.replaces
+        placements: list[Facts] = self._facts["placements"] or []
+        return [job for job in placements if replaces is not None and job["job_uuid"] == replaces.job_uuid]
+
+    def _split_jobs(self, jobs: Sequence[Facts], replicas: int | None) -> GivenBack:
+        name = job_name(jobs[0])
         by_address = {node.address: node for node in self._nodes or () if node.address is not None}
-        split = split_over_nodes(job) if job["host_ips"] else None
-        if not job["host_ips"]:
+        splits = [split_over_nodes(job) for job in jobs if job["host_ips"]]
+        shares = [(address, amounts) for split in splits for address, amounts in (split or {}).items()]
+        if len(splits) < len(jobs):
             self._check("replaces", None, f"{name} shows no node yet, so where it gives back is not known")
-        elif split is None or any(address not in by_address for address in split):
+        elif None in splits or any(address not in by_address for address, _amounts in shares):
             self._check("replaces", None, f"how {name} is split over its nodes is not known")
-        elif any(is_unread(by_address[address].unread_free, self._order) for address in split):
+        elif any(is_unread(by_address[address].unread_free, self._order) for address, _amounts in shares):
             self._check("replaces", None, f"what is free on the nodes of {name} could not be read")
-        else:
-            given_back = GivenBack([(by_address[address], amounts) for address, amounts in split.items()], replicas)
+        elif replicas is None:
             self._notes.append(f"{name} is given back first")
-            if given_back.is_partial:
-                self._notes[-1] = (
-                    f"{replicas} of {len(split)} replicas of {name} are given back first, taken for one a node and for "
-                    "the least useful ones"
+            return GivenBack([(by_address[address], amounts) for address, amounts in shares])
+        else:
+            shape = self._request.groups[0].resources if len(self._request.groups) == 1 else None
+            if shape is not None and len(splits) == 1 and has_whole_replicas(splits[0] or {}, shape, replicas):
+                self._notes.append(
+                    f"{replicas} replicas of {name} are given back first, taken to be like those asked for"
                 )
-            return given_back
+                return GivenBack([(by_address[address], amounts) for address, amounts in shares], replicas, shape)
+            remedy = "leave out replaces.replicas if all of it is ended first."
+            message = f"how many replicas of {name} are on each of its nodes is not known"
+            self._check("replaces", None, message, remedy=remedy)
         return GivenBack()
 
     # Who goes first
@@ -525,25 +626,31 @@ class _Decision:
     def _goes_first(self, priority: int | None) -> bool:
         return priority is None or self._request.priority is None or priority >= self._request.priority
 
-    def _count_ahead(self) -> int:
-        groups: list[Facts] = self._facts["queue_counts"] or []
-        count = sum(g["count"] for g in groups if self._is_in_queue(g["type"]) and self._goes_first(g["priority"]))
-        replaces = self._request.replaces
-        for job in self._facts["placements"] or ():
-            if replaces is not None and job["job_uuid"] == replaces.job_uuid and job["waits"]:
-                count -= self._is_in_queue(job["type"]) and self._goes_first(_priority(job["priority"]))
-        return int(count)
+    def _waiting_groups(self) -> list[Facts]:
+        """What waits, by type and priority, without the jobs that the deployment replaces."""
+        groups = [dict(group) for group in self._facts["queue_counts"] or ()]
+        for job in self._replaced_jobs():
+            for group in groups:
+                if job["waits"] and (group["type"], group["priority"]) == (job["type"], _priority(job["priority"])):
+                    group["count"] -= 1
+        return [group for group in groups if group["count"] > 0]
 
     def _check_queue(self) -> None:
         if self._facts["queue_counts"] is None:
             return
         strategy, known = self._strategy()
-        count = self._count_ahead()
+        ahead = [g for g in self._waiting_groups() if self._is_in_queue(g["type"]) and self._goes_first(g["priority"])]
+        count = sum(group["count"] for group in ahead)
         message = f"{strategy} ({known}), {count} ahead"
         figures = {"ahead": count, "strategy": strategy}
         if self._policy.queue_scope == "type":
             self._notes.append(f"only {self._request.type} jobs are taken to stand in this queue (policy.queue_scope)")
-        if count == 0 or strategy == "backfill":
+        if strategy == "backfill":
+            young = any(g["youngest_seconds"] is None or g["youngest_seconds"] < _ABOUT_TO_START for g in ahead)
+            if young and count > len(self._ahead):
+                message += ", some of which may be about to start"
+            self._check("queue", None if young and count > len(self._ahead) else True, message, figures=figures)
+        elif count == 0:
             self._check("queue", True, message, figures=figures)
         else:
             never, why, remedy = self._why_queue_stands()
@@ -551,34 +658,45 @@ class _Decision:
         self._check_queue_age()
 
     def _why_queue_stands(self) -> tuple[bool, str, str]:
-        """(whether it never moves, who is at its head, what to do)."""
+        """(whether it never moves, who holds it up, what to do)."""
         if not self._ahead:
             return False, "", "wait for the jobs ahead, or use another pool."
+        for position, job in enumerate(self._ahead):
+            too_much = self._why_job_never_fits(job)
+            if too_much:
+                who = "its head" if position == 0 else f"number {position + 1}"
+                sure = _priority(job["priority"]) is not None and "not known" not in self._strategy()[1]
+                remedy = f"end {job_name(job)}: it blocks the queue and can never start."
+                return sure, f"; {who}, {job_name(job)}, can never fit: {too_much}", remedy
         head = self._ahead[0]
         name = job_name(head)
-        asked, _unread = read_numbers(head["resources"])
-        for resource, amount in asked.items() if self._empty_pool is not None else ():
-            most = sum(dict(had).get(resource, 0) * n for (_f, had), n in (self._empty_pool or {}).items())
-            if amount > most:
-                what = f"it asks {label(resource)} {text(resource, amount)}, the pool has {text(resource, most)}"
-                remedy = f"end {name}: it blocks the queue and can never start."
-                return True, f"; its head {name} can never fit: {what}", remedy
         if (head["seconds"] or 0) >= _STUCK_SECONDS:
             stuck = f"; its head {name} has waited {duration(head['seconds'])}: this queue does not move"
             return False, stuck, f"find out why {name} does not start, or end it; waiting is unlikely to help."
         return False, f", first {name}", "wait for the jobs ahead, ask with a higher priority, or use another pool."
 
+    def _why_job_never_fits(self, job: Facts) -> str:
+        if self._empty_pool is None:
+            return ""
+        asked, _unread = read_numbers(job["resources"])
+        for resource, amount in asked.items():
+            most = sum(dict(had).get(resource, 0) * count for (_f, had), count in self._empty_pool.items())
+            if amount > most:
+                return f"it asks {label(resource)} {text(resource, amount)}, the pool has {text(resource, most)}"
+        return ""
+
     def _check_queue_age(self) -> None:
         limit = self._policy.max_oldest_queued_seconds
         if limit is None:
             return
-        ages = [job["seconds"] for job in self._facts["queued"] if self._is_in_queue(job["type"])]
+        ages = [group["oldest_seconds"] for group in self._waiting_groups() if self._is_in_queue(group["type"])]
         oldest = max((age for age in ages if age is not None), default=0)
         said = f"the oldest job waits for {duration(oldest)}, limit {duration(limit)}"
         if oldest <= limit and None in ages:
             self._check("queue_age", None, "for how long a job waits could not be read")
         else:
-            self._check("queue_age", oldest <= limit, said)
+            remedy = "wait, or raise policy.max_oldest_queued_seconds."
+            self._check("queue_age", oldest <= limit, said, remedy=remedy)
 
     # The verdict
 
@@ -595,7 +713,7 @@ class _Decision:
             "pool": self._facts["pool_name"],
             "display_name": self._pool.get("display_name"),
             "source": None if self._room is None else self._room.source,
-            "observed_at": self._facts["observed_at"],
+            "observed_at": self._observed_at(),
             "age_seconds": None if self._room is None else int(self._room.age),
             "checks": [check.as_facts() for check in self._checks],
             "reasons": [check.reason for check in decisive],
@@ -605,6 +723,11 @@ class _Decision:
             "ahead": self._ahead[:10],
             "holders": self._facts["holders"] or [],
         }
+
+    def _observed_at(self) -> str | None:
+        if self._room is not None and self._room.source == "metrics":
+            return t.cast("str | None", self._facts["metrics"]["observed_at"])
+        return t.cast("str | None", self._facts["observed_at"])
 
 
 def _need(group: Group, order: Sequence[str]) -> Need:
@@ -617,6 +740,10 @@ def _priority(value: object) -> int | None:
         return int(t.cast(str, value))
     except (TypeError, ValueError):
         return None
+
+
+def _allow(error: Facts | None, what: str) -> str:
+    return f"allow {what}." if error is not None and error.get("status") == 403 else ""
 
 
 def _said(error: Facts | None) -> str:

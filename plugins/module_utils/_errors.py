@@ -9,7 +9,6 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import json
-import re
 import typing as t
 
 if t.TYPE_CHECKING:
@@ -18,7 +17,6 @@ if t.TYPE_CHECKING:
 TRANSIENT_STATUSES = frozenset((429, 500, 502, 503, 504))
 
 _MAX_TEXT = 300
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class ModelArtsError(Exception):
@@ -82,8 +80,8 @@ class ApiError(ModelArtsError):
 
 
 def plain(text: str, limit: int = _MAX_TEXT) -> str:
-    """Text of the API, fit for one line of output: control characters become blanks, long text is cut."""
-    line = _CONTROL.sub(" ", text).strip()
+    """Text of the API, fit for one line of output: control and format characters become blanks, long text is cut."""
+    line = "".join(c if c.isprintable() else " " for c in text).strip()
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 

@@ -8,8 +8,8 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import textwrap
 import typing as t
+import unicodedata
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import duration, job_name, label
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
@@ -22,6 +22,7 @@ Facts = dict[str, t.Any]
 
 WIDTH = 80
 _CELLS = 16
+_SHORTEST_NAME = 12
 _HEADLINES = {
     "admit": "it fits now",
     "wait": "it does not fit now, and could later",
@@ -34,51 +35,46 @@ _MARKS = {True: "ok  ", False: "FAIL", None: "?   "}
 def attempt_line(verdict: Facts, now: str, elapsed: float, timeout: float) -> str:
     """One line an attempt: ``03:14:07Z 0:02:00/1:00:00 WAIT pool-a: gpu need 32, free 24, kept 2, short 10``.
 
-    ``now`` is ISO 8601 in UTC, ``elapsed`` and ``timeout`` are seconds since the start of the wait.
+    ``now`` is ISO 8601 in UTC, ``elapsed`` and ``timeout`` are seconds since the start of the wait. What does not fit
+    into a line is on the page at the end.
     """
     why = verdict["reasons"][0] if verdict["reasons"] else _HEADLINES[verdict["decision"]]
-    return (
-        f"{now[11:]} {_clock(elapsed)}/{_clock(timeout)} {verdict['decision'].upper()} {_name(verdict)}: {_line(why)}"
-    )
-
-
-def failed_attempt_line(message: str, now: str, elapsed: float, timeout: float) -> str:
-    """The line of an attempt that brought no facts."""
-    return f"{now[11:]} {_clock(elapsed)}/{_clock(timeout)} UNKNOWN {_line(message)}"
+    start = f"{now[11:]} {_clock(elapsed)}/{_clock(timeout)} {verdict['decision'].upper()} "
+    room = max(_SHORTEST_NAME, WIDTH - _width(start) - _width(why) - 2)
+    return _fitted(f"{start}{_fitted(_name(verdict), room)}: {_line(why)}", WIDTH)
 
 
 def page(verdict: Facts) -> list[str]:
-    """The verdict on one pool, as lines."""
-    lines = [_headline(verdict)]
+    """The verdict on one pool, as lines of at most WIDTH columns."""
+    lines = _headline(verdict)
     if verdict["decision"] == "admit":
-        lines += [_bar(bar) for bar in verdict["resources"]]
-        lines += _wrapped(
-            [
-                (check["name"], check["message"])
-                for check in verdict["checks"]
-                if check["name"] in ("placement", "queue")
-            ]
-        )
+        for resource in verdict["resources"]:
+            lines += _resource_lines(resource)
+        for check in verdict["checks"]:
+            if check["name"] in ("placement", "queue"):
+                lines += _wrapped(f"  {check['name']:<15} ", check["message"])
     else:
-        shown = sorted(verdict["checks"], key=lambda check: (check["passed"] is not False, check["passed"] is True))
-        for check in shown:
-            lines += _indented(f"{_MARKS[check['passed']]} {label(check['name']):<10} ", check["message"])
+        for check in sorted(
+            verdict["checks"], key=lambda check: (check["passed"] is not False, check["passed"] is True)
+        ):
+            lines += _wrapped(f"  {_MARKS[check['passed']]} {label(check['name']):<10} ", check["message"])
         for remedy in verdict["remedies"]:
-            lines += _indented("Do: ", remedy)
+            lines += _wrapped("  Do: ", remedy)
         lines += _people(verdict)
     for note in verdict["notes"]:
-        lines += _indented("note: ", note)
+        lines += _wrapped("  note: ", note)
     return lines
 
 
-def _headline(verdict: Facts) -> str:
+def _headline(verdict: Facts) -> list[str]:
     left = f"{verdict['decision'].upper()} {_name(verdict)}: {_HEADLINES[verdict['decision']]}"
     if verdict["source"] is None or verdict["observed_at"] is None:
-        return left
-    right = f"({verdict['source']} read {verdict['observed_at'][11:]}, {duration(verdict['age_seconds'])} ago)"
-    if len(left) + len(right) + 2 <= WIDTH:
-        return f"{left}{right:>{WIDTH - len(left)}}"
-    return f"{left}\n  {right}"
+        return _wrapped("", left)
+    source = "jobs" if verdict["source"] == "declared" else verdict["source"]
+    right = f"({source} read {verdict['observed_at'][11:]}, {duration(verdict['age_seconds'])} ago)"
+    if _width(left) + len(right) + 2 <= WIDTH:
+        return [left + " " * (WIDTH - _width(left) - len(right)) + right]
+    return [*_wrapped("", left), f"  {right}"]
 
 
 def _name(verdict: Facts) -> str:
@@ -86,41 +82,46 @@ def _name(verdict: Facts) -> str:
     return _line(str(name))
 
 
-def _bar(bar: Facts) -> str:
-    resource = bar["resource"]
-    amounts = {name: parse(resource, bar[name]) for name in ("used", "need", "kept", "left", "total")}
-
-    def said(name: str) -> str:
-        return text(resource, amounts[name])
-
-    kept = f", kept {said('kept')}" if amounts["kept"] else ""
-    room = f"used {said('used')}, asked {said('need')}{kept}, left {said('left')} of {said('total')}"
-    return f"  {resource:<15} [{_cells(amounts)}] {room}"
+def _resource_lines(figures: Facts) -> list[str]:
+    resource = figures["resource"]
+    amounts = {name: parse(resource, figures[name]) for name in ("used", "unplaced", "need", "kept", "left", "total")}
+    parts = [("used", "used"), ("unplaced", "starting"), ("need", "asked"), ("kept", "kept"), ("left", "left")]
+    said = ", ".join(
+        f"{word} {text(resource, amounts[name])}"
+        for name, word in parts
+        if amounts[name] or name not in ("unplaced", "kept")
+    )
+    said += f" of {text(resource, amounts['total'])}"
+    for name in (resource, label(resource)):
+        line = f"  {name:<15} [{_cells(amounts)}] {said}"
+        if _width(line) <= WIDTH:
+            return [line]
+    return [f"  {_fitted(label(resource), 40):<15} [{_cells(amounts)}]", *_wrapped(" " * 18, said)]
 
 
 def _cells(amounts: Mapping[str, int]) -> str:
-    total = amounts["total"]
-    if not total:
+    """The amounts as a bar: taken, asked, kept free, and left."""
+    if not amounts["total"]:
         return "." * _CELLS
-    edges = []
     upto = 0
-    for name in ("used", "need", "kept"):
-        upto += amounts[name]
-        edges.append(min(_CELLS, -(-upto * _CELLS // total)))
-    used, need, kept = edges
-    return "#" * used + "+" * (need - used) + "k" * (kept - need) + "." * (_CELLS - kept)
+    edges = []
+    for amount in (amounts["used"] + amounts["unplaced"], amounts["need"], amounts["kept"]):
+        upto += amount
+        edges.append(min(_CELLS, -(-upto * _CELLS // amounts["total"])))
+    taken, asked, kept = edges
+    return "#" * taken + "+" * (asked - taken) + "k" * (kept - asked) + "." * (_CELLS - kept)
 
 
 def _people(verdict: Facts) -> list[str]:
     """Who holds what is missing, and who is ahead."""
-    missing = [bar["resource"] for bar in verdict["resources"] if bar["missing"]]
-    wanted = missing or [bar["resource"] for bar in verdict["resources"]]
+    missing = [figures["resource"] for figures in verdict["resources"] if figures["missing"]]
+    wanted = missing or [figures["resource"] for figures in verdict["resources"]]
     lines = []
     holders = [job for job in verdict["holders"] if any(job["resources"].get(resource) for resource in wanted)]
     if verdict["decision"] != "reject" and holders:
-        lines += _indented("held by  ", "; ".join(_job(job, wanted) for job in holders[:5]))
+        lines += _wrapped("  held by  ", "; ".join(_job(job, wanted) for job in holders[:5]))
     if verdict["ahead"]:
-        lines += _indented("ahead    ", "; ".join(_job(job, wanted) for job in verdict["ahead"][:5]))
+        lines += _wrapped("  ahead    ", "; ".join(_job(job, wanted) for job in verdict["ahead"][:5]))
     return lines
 
 
@@ -137,18 +138,41 @@ def _unit(resource: str, amount: int) -> str:
     return resource if resource in ("cpu", "memory") else "card" if amount == 1000 else "cards"
 
 
-def _wrapped(rows: Sequence[tuple[str, str]]) -> list[str]:
-    lines: list[str] = []
-    for name, message in rows:
-        lines += _indented(f"{name:<15} ", message)
-    return lines
+def _wrapped(start: str, message: str) -> list[str]:
+    """The message after ``start``, its further lines under the first, none wider than WIDTH."""
+    lines = [start]
+    for word in _line(message).split(" "):
+        for piece in _pieces(word, WIDTH - len(start)):
+            apart = "" if lines[-1].strip() == start.strip() or not lines[-1].strip() else " "
+            if _width(lines[-1] + apart + piece) > WIDTH and lines[-1].strip() not in ("", start.strip()):
+                lines.append(" " * len(start))
+                apart = ""
+            lines[-1] += apart + piece
+    return [line.rstrip() for line in lines]
 
 
-def _indented(start: str, message: str) -> list[str]:
-    first = f"  {start}"
-    return textwrap.wrap(
-        _line(message), WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False
-    ) or [first.rstrip()]
+def _pieces(word: str, width: int) -> list[str]:
+    pieces = [""]
+    for character in word:
+        if _width(pieces[-1] + character) > width:
+            pieces.append("")
+        pieces[-1] += character
+    return pieces
+
+
+def _fitted(line: str, width: int) -> str:
+    if _width(line) <= width:
+        return line
+    while _width(line) > width - 2:
+        line = line[:-1]
+    return f"{line}.."
+
+
+def _width(line: str) -> int:
+    """Columns of a terminal: East Asian wide characters take two."""
+    if line.isascii():
+        return len(line)
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in line)
 
 
 def _line(message: str) -> str:

@@ -207,10 +207,10 @@ def _read_headroom(given: object) -> tuple[dict[str, int | Fraction], Fraction |
     headroom: dict[str, int | Fraction] = {}
     for resource, value in given.items():
         share = _percent(f"policy.headroom[{plain(str(resource), 60)}]", value)
-        if share is None:
-            headroom.update(_read_amounts("policy.headroom", {resource: value}))
-        else:
-            headroom[canonical(str(resource))] = share
+        name = canonical(str(resource))
+        if name in headroom:
+            raise InputError(f"policy.headroom names one card twice: {resource} and {name} are two spellings of it.")
+        headroom[name] = _read_amounts("policy.headroom", {resource: value})[name] if share is None else share
     return headroom, None
 
 

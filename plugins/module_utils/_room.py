@@ -64,10 +64,14 @@ class Node:
 
     @property
     def empty(self) -> bool | None:
-        """Whether the whole node is idle: no job shows its address, and all its cards are free."""
-        cards = {resource: amount for resource, amount in self.resources.items() if is_card(resource)}
-        if any(self.free.get(resource, 0) < amount for resource, amount in cards.items()):
-            return False
+        """Whether the whole node is idle: no job shows its address, and only the node's own services take something.
+
+        These are taken to need less than half of cpu and memory, and no card.
+        """
+        for resource, amount in self.resources.items():
+            free = self.free.get(resource, 0)
+            if free < amount if is_card(resource) else 2 * free < amount:
+                return False
         return None if self.jobs is None else self.jobs == 0
 
     def slot(self, order: Sequence[str], *, amounts: Amounts | None = None, hopeful: bool = False) -> Slot | None:
@@ -88,8 +92,7 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
     """The nodes of an entry of ``pools``."""
     known: dict[t.Any, tuple[Amounts, Names]] = {}
 
-    def amounts(numbers: Mapping[str, t.Any] | None, unreadable: Iterable[Facts]) -> tuple[Amounts, Names]:
-        named = frozenset(canonical(what["resource"]) for what in unreadable)
+    def amounts(numbers: Mapping[str, t.Any] | None, unreadable: Names) -> tuple[Amounts, Names]:
         if numbers is None:
             return {}, frozenset("*")
         key = tuple(numbers.items())
@@ -97,12 +100,13 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
             read, unread = read_numbers(numbers)
             known[key] = merge_spellings(read, min), unread | {name for name in _ON_EVERY_NODE if name not in numbers}
         read, unread = known[key]
-        return dict(read), unread | named
+        return dict(read), unread | (unreadable - frozenset(read))
 
     nodes = []
     for fact in facts:
-        resources, unread_resources = amounts(fact["resources"], fact["unreadable"])
-        free, unread_free = amounts(fact["free"], fact["unreadable"])
+        unreadable = frozenset(canonical(what["resource"]) for what in fact["unreadable"])
+        resources, unread_resources = amounts(fact["resources"], unreadable)
+        free, unread_free = amounts(fact["free"], unreadable)
         nodes.append(
             Node(
                 flavor=fact["flavor"],
@@ -135,7 +139,8 @@ def read_numbers(numbers: Mapping[str, t.Any] | None) -> tuple[Amounts, Names]:
 class Room:
     """What one source tells: ``free`` is surely idle of ``usable``, ``hoped`` may be. ``age`` is in seconds.
 
-    A resource that is not in ``free`` is not known, unless the source ``lists_all``: then there is none of it.
+    A resource that is not in ``free`` is not known, unless the source ``lists_all``: then there is none of it. Of the
+    resources in ``unbounded`` not even the most that there may be is known.
     """
 
     source: str
@@ -143,19 +148,19 @@ class Room:
     usable: Amounts
     free: Amounts
     hoped: Amounts
-    lists_all: bool
+    lists_all: bool = False
+    unbounded: Names = frozenset()
     notes: list[str] = field(default_factory=list)
 
     def take_smaller(self, other: Room, said: Callable[[str, int], str]) -> None:
         """Where the other source contradicts this one, the smaller counts."""
         for resource, free in other.free.items():
-            name = canonical(resource)
-            mine = self.free.get(name)
+            mine = self.free.get(resource)
             if mine is not None and free < mine:
-                seen = f"{other.source} show {said(name, free)} free, {self.source} {said(name, mine)}"
+                seen = f"{other.source} show {said(resource, free)} free, {self.source} {said(resource, mine)}"
                 self.notes.append(f"{seen}: the smaller counts")
-                self.free[name] = free
-                self.hoped[name] = min(free, self.hoped.get(name, free))
+                self.free[resource] = free
+                self.hoped[resource] = min(free, self.hoped.get(resource, free))
 
 
 def room_on_nodes(nodes: Iterable[Node], age: float) -> Room:
@@ -168,6 +173,7 @@ def room_on_nodes(nodes: Iterable[Node], age: float) -> Room:
         add(room.free, node.free)
         unknown = {r: amount for r, amount in node.resources.items() if is_unread(node.unread_free, (r,))}
         add(room.hoped, {**node.free, **unknown})
+        room.unbounded |= node.unread_free & node.unread_resources
     return room
 
 
@@ -186,29 +192,34 @@ def why_no_metrics(metrics: Facts | None, age: float, said: Callable[[float], st
     return ""
 
 
-def room_of_metrics(metrics: Facts, held: Facts | None, age: float) -> Room:
-    """What the runtime metrics tell. Jobs that started after they were taken are in the list of jobs only."""
-    capacity, _unread = read_numbers(metrics["capacity"])
-    allocated, _unread = read_numbers(metrics["allocated"])
-    by_jobs, _unread = read_numbers((held or {}).get("resources"))
-    free = {
-        resource: max(0, amount - max(allocated[resource], by_jobs.get(resource, 0)))
-        for resource, amount in capacity.items()
-        if resource in allocated
-    }
-    return Room("metrics", metrics["age_seconds"] + age, capacity, free, dict(free), lists_all=False)
+def room_of_metrics(metrics: Facts, held: Facts | None, unplaced: Unplaced, age: float) -> Room:
+    """What the runtime metrics tell. Jobs that started after they were taken are in the list of jobs only.
+
+    Neither do metrics know of ``unplaced`` jobs, which are left for the caller to take off.
+    """
+    capacity = merge_spellings(read_numbers(metrics["capacity"])[0], min)
+    allocated = merge_spellings(read_numbers(metrics["allocated"])[0])
+    placed = _less(read_numbers((held or {}).get("resources"))[0], unplaced.total)
+    used = {resource: max(amount, placed.get(resource, 0)) for resource, amount in allocated.items()}
+    free = {resource: max(0, amount - used[resource]) for resource, amount in capacity.items() if resource in used}
+    return Room("metrics", metrics["age_seconds"] + age, capacity, free, dict(free))
 
 
-def room_declared(declared: Amounts, held: Facts | None, age: float) -> Room:
-    """A capacity that the caller declares, less what the jobs hold. What jobs hold unreadably is not known."""
+def room_declared(declared: Amounts, held: Facts | None, unplaced: Unplaced, age: float) -> Room:
+    """A capacity that the caller declares, less what the jobs hold; ``unplaced`` jobs are left to be taken off."""
     by_jobs, unread = read_numbers((held or {}).get("resources"))
     unread |= frozenset((held or {"unread": "*"})["unread"])
     free = {
-        resource: max(0, amount - by_jobs.get(resource, 0))
+        resource: max(0, amount - used)
         for resource, amount in declared.items()
+        for used in [_less(by_jobs, unplaced.total).get(resource, 0)]
         if not is_unread(unread, (resource,))
     }
-    return Room("declared capacity", age, dict(declared), free, dict(declared), lists_all=False)
+    return Room("declared", age, dict(declared), free, dict(free))
+
+
+def _less(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:
+    return {resource: max(0, amount - taken.get(resource, 0)) for resource, amount in amounts.items()}
 
 
 def largest_of_flavor(nodes: Iterable[Node], flavor: str | None) -> Amounts | None:
@@ -246,80 +257,159 @@ def whole_pool(
 
 @dataclass
 class Unplaced:
-    """Resources that jobs take on nodes which nobody knows yet, in ``pieces`` of at most ``piece`` each.
+    """Resources that jobs take on nodes which nobody knows yet.
 
-    How a job is split is not in the API: a piece is taken to have one card, or one core when the job has no cards.
+    How a job is split is not in the API. ``pods`` bounds the number of nodes that are hit, when it is known: a pod is
+    taken to have at least one whole card. None means any number.
     """
 
     total: Amounts
-    piece: Amounts
-    pieces: int
+    pods: int | None
     unread: Names
 
     @classmethod
     def of(cls, groups: Iterable[Facts]) -> Unplaced:
         """Of ``[{count, resources, unread}]``."""
-        unplaced = cls({}, {}, 0, frozenset())
+        unplaced = cls({}, 0, frozenset())
         for group in groups:
             amounts, unread = read_numbers(group["resources"])
             unplaced.unread |= unread | frozenset(group["unread"])
-            cards = sum(amount for resource, amount in amounts.items() if is_card(resource))
-            parts = max(1, -(-(cards or amounts.get("cpu", 0)) // 1000))
-            unplaced.pieces += parts * group["count"]
             add(unplaced.total, {resource: amount * group["count"] for resource, amount in amounts.items()})
-            for resource, amount in amounts.items():
-                unplaced.piece[resource] = max(unplaced.piece.get(resource, 0), -(-amount // parts))
+            cards = sum(amount for resource, amount in amounts.items() if is_card(resource))
+            if unplaced.pods is not None:
+                unplaced.pods = unplaced.pods + cards // 1000 * group["count"] if cards and cards % 1000 == 0 else None
         return unplaced
 
-    def damage(self, need: Need, order: Sequence[str]) -> int:
-        """The most places for replicas that the pieces can take, wherever they land."""
-        if need.amounts is None:
-            return self.pieces
-        pairs = [(self.piece.get(resource, 0), asked) for resource, asked in zip(order, need.amounts) if asked]
-        return self.pieces * max(-(-piece // asked) for piece, asked in pairs)
+    @property
+    def is_empty(self) -> bool:
+        return not self.total and not self.unread
+
+    def most_lost(self, slots: Mapping[Slot, int], need: Need, order: Sequence[str]) -> int:
+        """The most places for replicas that these jobs can take, wherever they land."""
+        if self.is_empty:
+            return 0
+        places = {slot: need.fits(slot) for slot in slots}
+        lost = sum(places[slot] * count for slot, count in slots.items())
+        if self.pods is not None:
+            lost = min(lost, _largest([(places[slot], count) for slot, count in slots.items()], self.pods))
+        if need.amounts is not None:
+            asked = [(index, amount) for index, amount in enumerate(need.amounts) if amount]
+            by_amount = [self._lost_by(slots, places, index, amount, order[index]) for index, amount in asked]
+            lost = min(lost, sum(by_amount))
+        return lost
+
+    def _lost_by(
+        self, slots: Mapping[Slot, int], places: Mapping[Slot, int], index: int, asked: int, resource: str
+    ) -> int:
+        """Places that the total of one resource can take: on each node the first costs its slack and a bit more."""
+        budget = self.total.get(resource, 0)
+        whole = is_card(resource) and all(amount % 1000 == 0 for amount in [budget, *(s.free[index] for s in slots)])
+        bit = 1000 if whole else 1
+        prices: Counter[int] = Counter()
+        for slot, count in slots.items():
+            if places[slot] > 0:
+                prices[slot.free[index] - places[slot] * asked + bit] += count
+                prices[asked] += (places[slot] - 1) * count
+        lost = 0
+        for price, count in sorted(prices.items()):
+            bought = min(count, budget // price)
+            lost, budget = lost + bought, budget - bought * price
+        return lost
+
+    def without_hit_nodes(self, slots: Mapping[Slot, int]) -> Counter[Slot] | None:
+        """What is left of every kind of node in the worst case; None when any number of nodes may be hit."""
+        if self.pods is None:
+            return None
+        return Counter({slot: count - self.pods for slot, count in slots.items() if count > self.pods})
+
+
+def _largest(values: Iterable[tuple[int, int]], most: int) -> int:
+    """The sum of the ``most`` largest values, each given with its count."""
+    total = 0
+    for value, count in sorted(values, reverse=True):
+        taken = min(count, most)
+        total, most = total + value * taken, most - taken
+    return total
 
 
 @dataclass
 class GivenBack:
-    """What a job gives back on each of its nodes when the deployment ends ``replicas`` of it; None means all of it.
+    """What a job gives back on each of its nodes when the deployment ends it.
 
-    When not all of it is given back, nobody knows which replicas go: one a node is assumed, and the least useful.
+    When only some replicas are ended, ``shape`` is what each of them has, and nobody knows which of them go.
     """
 
     shares: list[tuple[Node, Amounts]] = field(default_factory=list)
     replicas: int | None = None
+    shape: Amounts = field(default_factory=dict)
 
     @property
     def is_partial(self) -> bool:
-        return self.replicas is not None and self.replicas < len(self.shares)
+        return self.replicas is not None
 
-    def credit_nodes(self) -> None:
-        """Adds what is given back to the free amounts of the nodes, when all of it is."""
+    def credit_nodes(self) -> list[str]:
+        """Adds what all of the job gives back to the free amounts of its nodes, never beyond what they have.
+
+        Returns the addresses of nodes that show it as free already.
+        """
+        shown = []
         for node, amounts in self.shares:
-            add(node.free, amounts)
+            for resource, amount in amounts.items():
+                raised = node.free.get(resource, 0) + amount
+                node.free[resource] = min(raised, node.resources.get(resource, 0))
+                if raised > node.free[resource] and is_card(resource):
+                    shown.append(str(node.address))
             node.jobs = None if node.jobs is None else max(0, node.jobs - 1)
+        return shown
+
+    def places(self) -> int:
+        """How many places for replicas of ``shape`` are opened, if those go whose going opens none."""
+        useless = 0
+        for node, amounts in self.shares:
+            replicas = min(amounts.get(resource, 0) // asked for resource, asked in self.shape.items())
+            taken = {resource: node.resources.get(resource, 0) - node.free.get(resource, 0) for resource in self.shape}
+            opened = min(taken[resource] // asked for resource, asked in self.shape.items())
+            useless += replicas - (0 if node.unusable is not None else max(0, min(replicas, opened)))
+        return max(0, (self.replicas or 0) - useless)
 
     def surely(self) -> Amounts:
         """What is given back on nodes that can take work, whichever replicas go."""
-        usable = [amounts for node, amounts in self.shares if node.unusable is None]
-        replicas = len(self.shares) if self.replicas is None else min(self.replicas, len(self.shares))
-        count = max(0, replicas - (len(self.shares) - len(usable)))
-        names = {resource for amounts in usable for resource in amounts}
-        return {name: sum(sorted(amounts.get(name, 0) for amounts in usable)[:count]) for name in names}
-
-    def places(self, need: Need, order: Sequence[str]) -> int:
-        """How many more replicas fit when a part is given back, whichever replicas go."""
-        gains = []
+        back: Amounts = {}
+        if self.is_partial:
+            return {resource: amount * self.places() for resource, amount in self.shape.items()}
         for node, amounts in self.shares:
-            before = node.slot(order)
-            if node.unusable is not None or before is None:
-                gains.append(0)
-                continue
-            after = dict(node.free)
-            add(after, amounts)
-            raised = t.cast(Slot, node.slot(order, amounts=after))
-            gains.append(max(0, need.fits(raised)) - max(0, need.fits(before)))
-        return sum(sorted(gains)[: self.replicas])
+            if node.unusable is None:
+                add(back, amounts)
+        return back
+
+
+def has_whole_replicas(split: Mapping[str, Amounts], shape: Mapping[str, int], replicas: int) -> bool:
+    """Whether every share of a job is a whole number of replicas of the shape, and enough of them."""
+    found = 0
+    for amounts in split.values():
+        times = {divmod(amounts.get(resource, 0), amount) for resource, amount in shape.items()}
+        if len(times) != 1:
+            return False
+        count, rest = times.pop()
+        if rest or not count:
+            return False
+        found += count
+    return found >= replicas
+
+
+def cards_not_shown(nodes: Iterable[Node], held: Facts | None, unplaced: Unplaced) -> Amounts:
+    """Cards that jobs run on or are created with, and that neither a node shows as taken nor ``unplaced`` counts.
+
+    Nodes and jobs are read one after the other: a job may have got its node in between.
+    """
+    active, _unread = read_numbers((held or {}).get("active"))
+    taken: Amounts = {}
+    for node in nodes:
+        unread = node.unread_free | node.unread_resources
+        shown = {r: amount - node.free.get(r, 0) for r, amount in node.resources.items() if not is_unread(unread, (r,))}
+        add(taken, shown)
+    missing = {r: amount - taken.get(r, 0) - unplaced.total.get(r, 0) for r, amount in active.items() if is_card(r)}
+    return {resource: amount for resource, amount in missing.items() if amount > 0}
 
 
 def split_over_nodes(job: Facts) -> dict[str, Amounts] | None:

@@ -48,6 +48,7 @@ STATUSES = (
 )
 WAITING = frozenset(("Queue", "Pending"))
 OVER = frozenset(("Completed", "Terminated", "Failed"))
+_ACTIVE = frozenset(("Running", "Creating"))
 
 FIELDS = {
     "api_version": "apiVersion",
@@ -403,9 +404,10 @@ class Occupancy:
         self._requirements = Requirements()
         self._held: Amounts = {}
         self._held_unread: Counter[str] = Counter()
+        self._active: Amounts = {}
         self._holders: list[tuple[tuple[int, int], int, Facts]] = []
         self._queue: list[tuple[tuple[float, int], int, Facts]] = []
-        self._queue_counts: Counter[tuple[str, int | None]] = Counter()
+        self._queue_ages: dict[tuple[str, int | None], list[int | None]] = {}
         self._unplaced: dict[str, Facts] = {}
         self._placements: list[Facts] = []
         self._count = 0
@@ -429,6 +431,8 @@ class Occupancy:
         amounts = merge_spellings(amounts)
         add(self._held, amounts)
         self._held_unread.update(unread)
+        if item.get("status") in _ACTIVE:
+            add(self._active, amounts)
         hosts = _hosts(item)
         self.jobs_by_host.update(hosts)
         if not hosts:
@@ -439,7 +443,8 @@ class Occupancy:
 
     def _add_queued(self, item: Facts) -> None:
         priority = _integer(item.get("priority"))
-        self._queue_counts[(_label(item.get("type")), priority)] += 1
+        ages = self._queue_ages.setdefault((_label(item.get("type")), priority), [])
+        ages.append(_pending_seconds(item, self._now))
         order = (math.inf if priority is None else priority, -(_integer(item.get("createTime")) or 0))
         _keep_largest(self._queue, (order, -self._count, item), _QUEUED)
 
@@ -460,23 +465,36 @@ class Occupancy:
     def as_facts(self) -> Facts:
         """``{held, holders, queued, queue_counts, unplaced, placements}``.
 
-        ``held`` is ``{resources, unread}``: what jobs hold, and how many hold what could not be read, by resource.
+        ``held`` is ``{resources, active, unread}``: what jobs hold, what of it those that run or are created, and how
+        many hold what could not be read, by resource.
         ``holders`` are the ten jobs that hold most, ``queued`` the first hundred that wait, in the scheduler's order;
-        ``queue_counts`` counts all that wait by type and priority (null: not readable). ``unplaced`` are the jobs that
+        ``queue_counts`` counts all that wait by type and priority (null: not readable), with the seconds that the
+        oldest and the youngest have waited. ``unplaced`` are the jobs that
         hold resources and show no node yet, by requirement. ``placements`` are the jobs that were asked for by UUID.
         A job's ``seconds`` are those that it has waited, or run; ``unread`` names what of its requirement could not be
         read (``"*"``: all of it).
         """
         return {
-            "held": {"resources": numbers(self._held), "unread": dict(self._held_unread)},
+            "held": {
+                "resources": numbers(self._held),
+                "active": numbers(self._active),
+                "unread": dict(self._held_unread),
+            },
             "holders": [self._job(item) for *_order, item in sorted(self._holders, key=_order_of, reverse=True)],
             "queued": [self._job(item) for *_order, item in sorted(self._queue, key=_order_of, reverse=True)],
             "queue_counts": [
-                {"type": kind, "priority": priority, "count": n} for (kind, priority), n in self._queue_counts.items()
+                {"type": kind, "priority": priority, "count": len(ages), **_extremes(ages)}
+                for (kind, priority), ages in self._queue_ages.items()
             ],
             "unplaced": list(self._unplaced.values()),
             "placements": self._placements,
         }
+
+
+def _extremes(ages: Sequence[int | None]) -> Facts:
+    known = [age for age in ages if age is not None]
+    whole = len(known) == len(ages)
+    return {"oldest_seconds": max(known) if whole else None, "youngest_seconds": min(known) if whole else None}
 
 
 def _keep_largest(heap: list[t.Any], entry: tuple[t.Any, int, Facts], most: int) -> None:

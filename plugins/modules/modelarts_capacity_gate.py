@@ -46,7 +46,8 @@ options:
   request:
     description:
       - What the deployment asks for. Required, unless every entry of O(pools) has a request of its own.
-      - C(replicas) is a number, 1 or more, and V(1) when left out. C(resources) is what one replica takes, like
+      - >-
+        C(replicas) is a number, 1 or more, and V(1) when left out. C(resources) is what one replica takes, like
         V({"nvidia.com/gpu": 8, "cpu": "60", "memory": "400Gi"}). In its place, C(flavor) means one whole node of that
         flavor for each replica. For replicas of several shapes, C(groups) is a list of such.
       - C(type) is V(train), V(infer) or V(notebook). C(priority) is the number that the job will have; without it,
@@ -69,7 +70,8 @@ options:
     type: dict
   declared_capacity:
     description:
-      - What the pools have in all, like V({"nvidia.com/gpu": 64}). It counts, less what the jobs hold, when neither
+      - >-
+        What the pools have in all, like V({"nvidia.com/gpu": 64}). It counts, less what the jobs hold, when neither
         nodes nor metrics can be read. Placement on nodes is then not checked.
     type: dict
   wait_timeout:
