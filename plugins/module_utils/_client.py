@@ -55,7 +55,7 @@ SMALLEST_PAGE = 3
 CONNECTIONS = 4
 _MAX_PAGES = 2000
 _SPARE_PAGES = 200
-_MAX_RECORDS = 1_000_000
+_MAX_RECORDS = 300_000
 _MAX_WASTED = 10
 _PAGES_AHEAD = 64
 _MAX_BODY = 256 * 2**20
@@ -386,8 +386,8 @@ class _PageReader:
 
     def _read_ahead(self) -> Iterator[tuple[int, Document]]:
         """The next pages that the last total promises, side by side; without a total just the next one."""
-        total = self._totals[-1] or 0
-        starts = range(self._next, max(total, self._next + 1), self._step())
+        last = (self._totals[-1] or 0) - self._largest_page + self._step()  # what starts later is in the page before
+        starts = range(self._next, max(last, self._next) + 1, self._step())
         calls = [partial(self._read, start) for start in starts[:_PAGES_AHEAD]]
         yield from zip(starts, self._side_by_side(calls))
 
