@@ -346,21 +346,20 @@ class _Decision:
                 break
 
     def _needs(self) -> Amounts | None:
-        """What is asked of each resource; a whole node counts as what the largest idle one of its flavor gives."""
+        """What is asked of each resource; a whole node counts as what the smallest of those that can serve gives."""
         needs = self._request.resources()
         for group in self._request.groups:
             if group.flavor is None:
                 continue
-            nodes = [node for node in self._nodes or () if node.flavor == group.flavor]
             if self._nodes is None:
                 self._check("flavor", None, f"only the list of nodes tells what a node of {group.flavor} has")
                 return None
-            idle = [node.free for node in nodes if node.unusable is None and node.empty is not False]
-            shape: Amounts = {}
-            for amounts in idle or [node.resources for node in nodes]:
-                for resource, amount in amounts.items():
-                    shape[resource] = max(amount, shape.get(resource, 0))
-            add(needs, {resource: amount * group.replicas for resource, amount in shape.items() if amount})
+            nodes = [node for node in self._nodes if node.flavor == group.flavor]
+            serving = [node.free for node in nodes if node.unusable is None and node.empty is not False]
+            shapes = serving or [node.resources for node in nodes]
+            for resource in {resource for shape in shapes for resource in shape}:
+                smallest = min(shape.get(resource, 0) for shape in shapes)
+                add(needs, {resource: smallest * group.replicas} if smallest else {})
         return needs
 
     def _check_resource(self, resource: str, need: int, room: Room, unplaced: Unplaced, given_back: GivenBack) -> None:
@@ -416,6 +415,8 @@ class _Decision:
 
     def _why_never_enough(self, resource: str, need: int) -> tuple[str, int]:
         """(why the pool cannot give as much even with nothing running, what it has); the former empty when it could."""
+        if any(group.flavor is not None for group in self._request.groups):
+            return "", 0
         if self._empty_pool is not None:
             most = sum(dict(amounts).get(resource, 0) * count for (_f, amounts), count in self._empty_pool.items())
             whole = "with every node it is meant to have, the pool has"
@@ -498,6 +499,9 @@ class _Decision:
 
     def _check_empty_pool(self, needs: Sequence[Need]) -> bool:
         """Whether not even the empty pool takes the replicas, which is then said."""
+        for group in self._request.groups:
+            if group.flavor is not None and self._pool and self._check_flavor(group):
+                return True
         if self._empty_pool is None:
             return False
         slots: Counter[Slot] = Counter()
@@ -505,8 +509,8 @@ class _Decision:
             had = dict(amounts)
             slots[Slot(tuple(had.get(resource, 0) for resource in self._order), flavor, True)] += count
         for need, group in zip(needs, self._request.groups):
-            if most_replicas(slots, need) == 0:
-                message, remedy = self._why_replica_never_fits(group, slots)
+            if group.resources is not None and most_replicas(slots, need) == 0:
+                message, remedy = self._why_replica_never_fits(group.resources, slots)
                 self._check("placement", False, message, never=True, remedy=remedy)
                 return True
         if place(slots, needs) is not False:
@@ -519,13 +523,27 @@ class _Decision:
         self._check("placement", False, message, never=True, remedy=f"{remedy}, or use a larger pool.")
         return True
 
-    def _why_replica_never_fits(self, group: Group, slots: Mapping[Slot, int]) -> tuple[str, str]:
+    def _check_flavor(self, group: Group) -> bool:
+        """Whether the pool is not even meant to have so many nodes of a flavor, which is then said."""
+        meant = {
+            flavor["flavor"]: max(flavor["count"] or 0, flavor["max_count"] or 0) for flavor in self._pool["flavors"]
+        }
+        listed = sum(node.flavor == group.flavor and not node.leaving for node in self._nodes or ())
+        most = max(listed, meant.get(str(group.flavor), 0))
+        if most >= group.replicas:
+            return False
+        known = ", ".join(sorted(meant)) or "none"
+        message = f"{group.replicas} whole nodes of {group.flavor} asked for; the pool is meant to have {most}"
+        remedy = (
+            f"ask for {most} or fewer, or use a larger pool." if most else f"ask for a flavor that it has: {known}."
+        )
+        self._check("placement", False, message, never=True, remedy=remedy)
+        return True
+
+    def _why_replica_never_fits(self, asked_for: Mapping[str, int], slots: Mapping[Slot, int]) -> tuple[str, str]:
         """(what is wrong, what to do)."""
-        if group.resources is None:
-            known = ", ".join(sorted(flavor["flavor"] for flavor in self._pool["flavors"])) or "none"
-            return f"the pool has no node of flavor {group.flavor}", f"ask for a flavor that it has: {known}."
         for index, resource in enumerate(self._order):
-            asked = group.resources.get(resource, 0)
+            asked = asked_for.get(resource, 0)
             largest = max((slot.free[index] for slot in slots), default=0)
             if asked > largest:
                 offer = f"{label(resource)} {text(resource, largest)}"
@@ -561,13 +579,33 @@ class _Decision:
             self._notes.append(f"{job_name(jobs[0])} {what}: nothing is given back")
         elif self._nodes is None:
             self._notes.append(f"what {job_name(holding[0])} gives back is not counted: the nodes are not known")
-        elif any(self._is_in_queue(group["type"]) for group in self._waiting_groups()):
-            self._notes.append(
-                f"what {job_name(holding[0])} gives back is not counted: it goes to jobs that wait first"
-            )
         else:
-            return self._split_jobs(holding, replaces.replicas)
+            given_back = self._split_jobs(holding, replaces.replicas)
+            first = self._goes_to_first(given_back)
+            if not first:
+                return given_back
+            message = f"what {job_name(holding[0])} gives back goes to {first} first"
+            self._check("replaces", False, message, remedy="wait for the jobs that are queued, or use another pool.")
         return GivenBack()
+
+    def _goes_to_first(self, given_back: GivenBack) -> str:
+        """The job that waits and may start once the replaced job has ended; empty when none can.
+
+        The cards are free before the deployment is submitted, so its priority does not matter.
+        """
+        replaced = {job["job_uuid"] for job in self._replaced_jobs()}
+        queued: list[Facts] = self._facts["queued"] or []
+        waiting = [job for job in queued if self._is_in_queue(job["type"]) and job["job_uuid"] not in replaced]
+        count = sum(group["count"] for group in self._waiting_groups() if self._is_in_queue(group["type"]))
+        room = room_on_nodes(self._nodes or (), self._age)
+        add(room.free, given_back.surely())
+        next_ones = waiting if self._strategy()[0] == "backfill" else waiting[:1]
+        for job in next_ones:
+            asked, unread = read_numbers(job["resources"])
+            too_much = any(amount > room.free.get(resource, 0) for resource, amount in asked.items())
+            if not too_much or unread or job["unread"] or room.unbounded:
+                return job_name(job)
+        return "jobs that wait" if count > len(waiting) and next_ones is waiting else ""
 
     def _replaced_jobs(self) -> list[Facts]:
         replaces = self._request.replaces
@@ -583,7 +621,7 @@ class _Decision:
             self._check("replaces", None, f"{name} shows no node yet, so where it gives back is not known")
         elif None in splits or any(address not in by_address for address, _amounts in shares):
             self._check("replaces", None, f"how {name} is split over its nodes is not known")
-        elif any(is_unread(by_address[address].unread_free, self._order) for address, _amounts in shares):
+        elif any(self._is_blind(by_address[address]) for address, _amounts in shares):
             self._check("replaces", None, f"what is free on the nodes of {name} could not be read")
         elif replicas is None:
             self._notes.append(f"{name} is given back first")
@@ -591,14 +629,15 @@ class _Decision:
         else:
             shape = self._request.groups[0].resources if len(self._request.groups) == 1 else None
             if shape is not None and len(splits) == 1 and has_whole_replicas(splits[0] or {}, shape, replicas):
-                self._notes.append(
-                    f"{replicas} replicas of {name} are given back first, taken to be like those asked for"
-                )
+                self._notes.append(f"of {name}, as much as {replicas} of the replicas asked for is given back first")
                 return GivenBack([(by_address[address], amounts) for address, amounts in shares], replicas, shape)
             remedy = "leave out replaces.replicas if all of it is ended first."
-            message = f"how many replicas of {name} are on each of its nodes is not known"
+            message = f"{name} does not have whole replicas of the size asked for on each of its nodes"
             self._check("replaces", None, message, remedy=remedy)
         return GivenBack()
+
+    def _is_blind(self, node: Node) -> bool:
+        return node.unusable is None and is_unread(node.unread_free, self._order)
 
     # Who goes first
 

@@ -228,12 +228,14 @@ def _read_amounts(where: str, given: object) -> Amounts:
     if not isinstance(given, dict):
         raise InputError(f"{where} is {_shown(given)}, and must map resources to quantities, as in {{'cpu': '60'}}.")
     amounts: Amounts = {}
+    spelled: dict[str, object] = {}
     for resource, value in given.items():
         name = canonical(str(resource))
         if not isinstance(resource, str) or not resource or plain(resource) != resource:
             raise InputError(f"{where} has {_shown(resource)}, which cannot be the name of a resource.")
         if name in amounts:
-            raise InputError(f"{where} names one card twice: {resource} and {name} are two spellings of it.")
+            raise InputError(f"{where} names one card twice: {spelled[name]} and {resource} are two spellings of it.")
+        spelled[name] = resource
         try:
             amounts[name] = parse(name, value)
         except UnreadableQuantityError as error:

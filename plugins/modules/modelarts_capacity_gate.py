@@ -52,8 +52,8 @@ options:
         flavor for each replica. For replicas of several shapes, C(groups) is a list of such.
       - C(type) is V(train), V(infer) or V(notebook). C(priority) is the number that the job will have; without it,
         every job that waits counts as ahead.
-      - C(replaces) names a job that the deployment ends first, by C(job_uuid), and how many C(replicas) of it; all of
-        them when left out.
+      - C(replaces) names a job that the deployment ends first, by C(job_uuid). With C(replicas), only as much of it as
+        so many of the replicas asked for; without, all of it.
     type: dict
   policy:
     description:
