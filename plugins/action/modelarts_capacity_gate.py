@@ -10,7 +10,6 @@ import time
 import typing as t
 from datetime import datetime, timezone
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
@@ -21,6 +20,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
 from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import (
     best,
     capacity_verdict,
+    duration,
     hold_until_stable,
     unread_facts,
 )
@@ -42,8 +42,8 @@ GATE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "request": {"type": "dict"},
     "policy": {"type": "dict"},
     "declared_capacity": {"type": "dict"},
-    "wait_timeout": {"type": "float", "default": 0},
-    "poll_interval": {"type": "float", "default": 30},
+    "wait_timeout": {"type": "raw", "default": 0},
+    "poll_interval": {"type": "raw", "default": 30},
     "on_refusal": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
 }
 
@@ -52,6 +52,14 @@ _JITTER = 0.1
 _DETAILS = ("status", "error_code", "error_msg", "request_id", "unreachable", "module_stderr")
 _FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
 display = Display()
+
+
+class ObservationError(Exception):
+    """The pools could not be asked, and asking again would not help. ``result`` is that of the failed task."""
+
+    def __init__(self, result: Facts) -> None:
+        super().__init__(result["msg"])
+        self.result = result
 
 
 class Candidate(t.NamedTuple):
@@ -72,24 +80,29 @@ class ActionModule(ActionBase):
         self._variables = task_vars or {}
         _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **GATE_OPTIONS})
         try:
-            policy = read_policy(args["policy"])
-            declared = read_declared_capacity(args["declared_capacity"])
-            candidates = read_candidates(args["pools"], args["request"])
-            timeout = 0.0 if self._task.check_mode else read_seconds("wait_timeout", args["wait_timeout"])
-            interval = read_seconds("poll_interval", args["poll_interval"])
-            for candidate in candidates:
-                check_together(candidate.request, policy, args["wait_timeout"])
+            outcome = self._gate(args).wait(self._observe, self._say)
         except InputError as error:
-            raise AnsibleActionFail(error.message) from error
-        self._connection_options = merge_levels(
-            {name: args[name] for name in CONNECTION_OPTIONS}, variables_level(self._templated_variables())
-        )
-        self._ids: dict[str, str] | None = None
-        outcome = _Gate(candidates, policy, declared, timeout, interval).wait(self._observe, self._say)
+            return {"failed": True, "changed": False, "msg": error.message}
+        except ObservationError as error:
+            return {"failed": True, "changed": False, **error.result}
         self._say(outcome["report"])
         if outcome["decision"] != "admit" and args["on_refusal"] == "fail":
             return {"failed": True, "msg": outcome["summary"], **outcome}
         return outcome
+
+    def _gate(self, args: Facts) -> _Gate:
+        policy = read_policy(args["policy"])
+        declared = read_declared_capacity(args["declared_capacity"])
+        candidates = read_candidates(args["pools"], args["request"])
+        timeout = read_seconds("wait_timeout", args["wait_timeout"])
+        interval = read_seconds("poll_interval", args["poll_interval"])
+        for candidate in candidates:
+            check_together(candidate.request, policy, timeout)
+        self._connection_options = merge_levels(
+            {name: args[name] for name in CONNECTION_OPTIONS}, variables_level(self._templated_variables())
+        )
+        self._ids: dict[str, str] | None = None
+        return _Gate(candidates, policy, declared, 0.0 if self._task.check_mode else timeout, interval)
 
     def _observe(self, candidates: list[Candidate], seconds_left: float | None) -> list[Facts]:
         """Facts about the pool of each candidate: one call of modelarts_workload_info over all of them."""
@@ -115,7 +128,7 @@ class ActionModule(ActionBase):
         )
         if "pools" not in result or result.get("status") == 401:
             details = {name: result[name] for name in _DETAILS if name in result}
-            raise AnsibleActionFail(result.get("msg", "modelarts_workload_info returned nothing"), result=details)
+            raise ObservationError({"msg": result.get("msg", "modelarts_workload_info returned nothing"), **details})
         facts = {entry["pool_name"]: entry for entry in result["pools"]}
         return [facts[name] for name in names]
 
@@ -173,11 +186,13 @@ class _Gate:
             longest = max(longest, time.monotonic() - began)
             if self._timeout:
                 say([attempt_line(verdict, _now(), time.monotonic() - self._started, self._timeout)])
+            left = self._left() or 0.0
+            if verdict["decision"] in ("admit", "reject") or left <= longest:
+                return _outcome(
+                    verdict, verdicts, attempts, time.monotonic() - self._started if self._timeout else None
+                )
             pause = self._interval * random.uniform(1 - _JITTER, 1 + _JITTER)
-            over = verdict["decision"] in ("admit", "reject") or (self._left() or 0.0) < pause + longest
-            if over:
-                return _outcome(verdict, verdicts, attempts)
-            time.sleep(pause)
+            time.sleep(min(pause, left - longest))
 
     def _left(self) -> float | None:
         """Seconds until the deadline; None when there is none, because one attempt decides."""
@@ -222,11 +237,15 @@ def read_candidates(pools: list[object], request: Facts | None) -> list[Candidat
     return candidates
 
 
-def read_seconds(name: str, value: float) -> float:
-    """The value itself. Raises InputError when it is no length of time."""
-    if not 0 <= value < 10**8:
-        raise InputError(f"{name} is {value:g}, and must be a number of seconds, 0 or more.")
-    return value
+def read_seconds(name: str, value: object) -> float:
+    """The seconds that the value stands for. Raises InputError when it is no length of time."""
+    try:
+        seconds = float(t.cast("str | float", value))
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if isinstance(value, bool) or not 0 <= seconds < 10**8:
+        raise InputError(f"{name} is {plain(repr(value), 60)}, and must be a number of seconds, 0 or more.")
+    return seconds
 
 
 def _resolve(name: str, pools: list[Facts]) -> str:
@@ -234,14 +253,13 @@ def _resolve(name: str, pools: list[Facts]) -> str:
         return name
     ids = [pool["pool_name"] for pool in pools if pool["display_name"] == name]
     if len(ids) > 1:
-        raise AnsibleActionFail(
-            f"{plain(name, 60)} is the display name of {len(ids)} pools: give one of {', '.join(ids)}."
-        )
+        raise InputError(f"{plain(name, 60)} is the display name of {len(ids)} pools: give one of {', '.join(ids)}.")
     return ids[0] if ids else name
 
 
-def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int) -> Facts:
+def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float | None) -> Facts:
     shown = [verdict] if verdict["decision"] == "admit" else verdicts
+    wait = "" if waited is None else f"waited {duration(waited)}, {attempts} attempt{'s' * (attempts != 1)}"
     head = {name: verdict[name] for name in ("decision", "pool", "source", "observed_at")}
     result = {
         **head,
@@ -256,8 +274,9 @@ def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int) -> Facts:
         **result,
         "result": result,
         "artifact": {**head, "attempts": attempts, "checks": checks},
-        "report": [line for each in shown for line in page(each)],
-        "summary": f"{verdict['decision']}: {verdict['pool']}: {'; '.join(verdict['reasons']) or 'it fits now'}",
+        "report": [line for each in shown for line in page(each)] + ([f"  {wait}"] if wait else []),
+        "summary": f"{verdict['decision']}: {verdict['pool']}: {'; '.join(verdict['reasons']) or 'it fits now'}"
+        + (f" ({wait})" if wait else ""),
     }
 
 

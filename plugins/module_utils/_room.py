@@ -365,7 +365,7 @@ class GivenBack:
     def places(self) -> int:
         """How many places for replicas of ``shape`` are opened, if those go whose going opens none."""
         useless = 0
-        for node, amounts in self.shares:
+        for node, amounts in self.shares if self.is_partial else ():
             replicas = min(amounts.get(resource, 0) // asked for resource, asked in self.shape.items())
             taken = {resource: node.resources.get(resource, 0) - node.free.get(resource, 0) for resource in self.shape}
             opened = min(taken[resource] // asked for resource, asked in self.shape.items())
