@@ -187,8 +187,8 @@ class _Decision:
         self._check_pool()
         self._check_job_type()
         self._check_logical_pools()
-        unplaced = self._read_unplaced()
         given_back = self._read_given_back()
+        unplaced = self._read_unplaced(given_back)
         self._room = self._choose_room(unplaced, given_back)
         if self._room is not None:
             self._check_room(self._room, unplaced, given_back)
@@ -313,17 +313,44 @@ class _Decision:
             room.take_smaller(measured, lambda resource, of: f"{label(resource)} {text(resource, of)}")
         return room
 
-    def _read_unplaced(self) -> Unplaced:
-        """What is about to take room that still shows as free."""
+    def _read_unplaced(self, given_back: GivenBack) -> Unplaced:
+        """What is about to take room that still shows as free, on nodes which nobody knows yet."""
         groups: list[Facts] = list(self._facts["unplaced"] or ())
-        if self._strategy()[0] == "backfill":
+        starting = self._starting_after(given_back) if given_back.shares else []
+        if self._strategy()[0] == "backfill" and not given_back.shares:
             starting = [job for job in self._ahead if job["seconds"] is None or job["seconds"] < _ABOUT_TO_START]
-            groups += [{"count": 1, "resources": job["resources"], "unread": job["unread"]} for job in starting]
+        groups += [{"count": 1, "resources": job["resources"], "unread": job["unread"]} for job in starting]
+        if given_back.shares and starting:
+            others = f" and {len(starting) - 1} more" if len(starting) > 1 else ""
+            self._notes.append(f"{job_name(starting[0])}{others} may start on what is given back first")
         unplaced = Unplaced.of(groups)
         behind = cards_not_shown(self._nodes, self._facts["held"], unplaced) if self._nodes is not None else {}
         if not behind:
             return unplaced
         return Unplaced.of([*groups, {"count": 1, "resources": numbers(behind), "unread": []}])
+
+    def _starting_after(self, given_back: GivenBack) -> list[Facts]:
+        """Jobs that wait and may start once the replaced job has ended.
+
+        The cards are free before the deployment is submitted, so its priority does not matter. First in first out,
+        the first job that cannot start holds up all behind it.
+        """
+        replaced = {job["job_uuid"] for job in self._replaced_jobs()}
+        queued: list[Facts] = self._facts["queued"] or []
+        waiting = [job for job in queued if self._is_in_queue(job["type"]) and job["job_uuid"] not in replaced]
+        count = sum(group["count"] for group in self._waiting_groups() if self._is_in_queue(group["type"]))
+        room = room_on_nodes(self._nodes or (), self._age)
+        add(room.free, given_back.surely())
+        starting = []
+        for job in waiting:
+            asked, _unread = read_numbers(job["resources"])
+            if not any(amount > room.free.get(resource, 0) for resource, amount in asked.items()):
+                starting.append(job)
+            elif self._strategy()[0] == "fifo":
+                return starting
+        if count > len(waiting):
+            self._check("replaces", None, "more jobs wait than are listed, and what is given back goes to them first")
+        return starting
 
     def _check_room(self, room: Room, unplaced: Unplaced, given_back: GivenBack) -> None:
         needs = self._needs()
@@ -379,7 +406,7 @@ class _Decision:
         message += f", kept {text(resource, kept)}" if kept else ""
         message += f" of {text(resource, total)}"
         message += f", {text(resource, back)} given back" if back else ""
-        message += f", {text(resource, taken)} going to jobs that show no node yet" if taken else ""
+        message += f", {text(resource, taken)} going to jobs that are about to start" if taken else ""
         message += f", short {text(resource, short)}" if short > 0 else ""
         may_be_enough = short <= 0 or resource in room.unbounded or need + kept + taken <= room.hoped.get(resource, 0)
         if not may_be_enough:
@@ -580,32 +607,8 @@ class _Decision:
         elif self._nodes is None:
             self._notes.append(f"what {job_name(holding[0])} gives back is not counted: the nodes are not known")
         else:
-            given_back = self._split_jobs(holding, replaces.replicas)
-            first = self._goes_to_first(given_back)
-            if not first:
-                return given_back
-            message = f"what {job_name(holding[0])} gives back goes to {first} first"
-            self._check("replaces", False, message, remedy="wait for the jobs that are queued, or use another pool.")
+            return self._split_jobs(holding, replaces.replicas)
         return GivenBack()
-
-    def _goes_to_first(self, given_back: GivenBack) -> str:
-        """The job that waits and may start once the replaced job has ended; empty when none can.
-
-        The cards are free before the deployment is submitted, so its priority does not matter.
-        """
-        replaced = {job["job_uuid"] for job in self._replaced_jobs()}
-        queued: list[Facts] = self._facts["queued"] or []
-        waiting = [job for job in queued if self._is_in_queue(job["type"]) and job["job_uuid"] not in replaced]
-        count = sum(group["count"] for group in self._waiting_groups() if self._is_in_queue(group["type"]))
-        room = room_on_nodes(self._nodes or (), self._age)
-        add(room.free, given_back.surely())
-        next_ones = waiting if self._strategy()[0] == "backfill" else waiting[:1]
-        for job in next_ones:
-            asked, unread = read_numbers(job["resources"])
-            too_much = any(amount > room.free.get(resource, 0) for resource, amount in asked.items())
-            if not too_much or unread or job["unread"] or room.unbounded:
-                return job_name(job)
-        return "jobs that wait" if count > len(waiting) and next_ones is waiting else ""
 
     def _replaced_jobs(self) -> list[Facts]:
         replaces = self._request.replaces
