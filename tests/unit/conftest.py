@@ -1,11 +1,30 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Property tests say the same on every run, and do not fail because the machine is busy."""
+"""Property tests say the same on every run, and do not fail because the machine is busy. And a server with a script."""
 
 from __future__ import annotations
 
+import typing as t
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.poolgate.modelarts.tests.unit.scripted import Answer, ScriptedServer
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("poolgate", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("poolgate")
+
+
+@pytest.fixture
+def script() -> Iterator[t.Callable[..., ScriptedServer]]:
+    """Starts servers with a script; they stop with the test."""
+    servers: list[ScriptedServer] = []
+
+    def start(*answers: Answer) -> ScriptedServer:
+        servers.append(ScriptedServer(*answers))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
