@@ -111,39 +111,34 @@ class ActionModule(ActionBase):
             listed = self._list_pools(candidates, limit)
             if listed.get("transient"):
                 return [unread_facts(candidate.pool, listed) for candidate in candidates]
-            self._ids = {one.pool: _resolve(one.pool, listed.get("pools", [])) for one in candidates}
+            self._ids = _resolved([candidate.pool for candidate in candidates], listed.get("pools", []))
         names = [self._ids[candidate.pool] for candidate in candidates]
         replaced = [one.request.replaces.job_uuid for one in candidates if one.request.replaces is not None]
-        result = self._execute_module(
-            module_name="poolgate.modelarts.modelarts_workload_info",
-            module_args={
-                **self._connection_options,
-                **limit,
-                "pool_name": names,
-                "fields": [],
-                "include_capacity": True,
-                "placement_of": replaced,
-            },
-            task_vars=self._variables,
-        )
-        if "pools" not in result or result.get("status") == 401:
-            details = {name: result[name] for name in _DETAILS if name in result}
-            raise ObservationError({"msg": result.get("msg", "modelarts_workload_info returned nothing"), **details})
-        facts = {entry["pool_name"]: entry for entry in result["pools"]}
+        what = {"pool_name": names, "fields": [], "include_capacity": True, "placement_of": replaced}
+        facts = {
+            entry["pool_name"]: entry for entry in self._ask("modelarts_workload_info", {**what, **limit})["pools"]
+        }
         return [facts[name] for name in names]
 
     def _list_pools(self, candidates: list[Candidate], limit: Facts) -> Facts:
         """The pools of the project, if a candidate needs its display name resolved."""
         if all(_POOL_ID.fullmatch(candidate.pool) for candidate in candidates):
             return {}
-        return t.cast(
-            Facts,
-            self._execute_module(
-                module_name="poolgate.modelarts.modelarts_pool_info",
-                module_args={**self._connection_options, **limit, "include_capacity": False},
-                task_vars=self._variables,
-            ),
+        return self._ask("modelarts_pool_info", {"include_capacity": False, **limit})
+
+    def _ask(self, module: str, options: Facts) -> Facts:
+        """What a module of the collection returns. Raises ObservationError when it failed for good."""
+        result: Facts = self._execute_module(
+            module_name=f"poolgate.modelarts.{module}",
+            module_args={**self._connection_options, **options},
+            task_vars=self._variables,
         )
+        if "pools" in result and result.get("status") != 401:
+            return result
+        if result.get("transient") or result.get("status") == 403:
+            return result
+        details = {name: result[name] for name in _DETAILS if name in result}
+        raise ObservationError({"msg": result.get("msg", f"{module} returned nothing"), **details})
 
     def _templated_variables(self) -> Facts:
         names = [f"modelarts_{option}" for option in CONNECTION_OPTIONS]
@@ -226,7 +221,7 @@ def read_candidates(pools: list[object], request: Facts | None) -> list[Candidat
             what = f"has the key {plain(str(unknown[0]), 60)!r}" if unknown else "names no pool"
             raise InputError(f"pools: an entry {what}; it must be a pool, or a dictionary with pool and request.")
         asked = own.get("request") or request
-        if asked is None:
+        if not asked:
             raise InputError("request is missing: say what the deployment asks for.")
         candidates += [Candidate(one.strip(), read_request(asked)) for one in name.splitlines() if one.strip()]
     if not candidates:
@@ -248,13 +243,18 @@ def read_seconds(name: str, value: object) -> float:
     return seconds
 
 
-def _resolve(name: str, pools: list[Facts]) -> str:
-    if any(pool["pool_name"] == name for pool in pools):
-        return name
-    ids = [pool["pool_name"] for pool in pools if pool["display_name"] == name]
-    if len(ids) > 1:
-        raise InputError(f"{plain(name, 60)} is the display name of {len(ids)} pools: give one of {', '.join(ids)}.")
-    return ids[0] if ids else name
+def _resolved(names: list[str], pools: list[Facts]) -> dict[str, str]:
+    """The ID that each name stands for; a name that no pool has stays as it is. Raises InputError."""
+    ids = {}
+    for name in names:
+        named = [pool["pool_name"] for pool in pools if name in (pool["pool_name"], pool["display_name"])]
+        if name not in named and len(named) > 1:
+            several = f"{plain(name, 60)} is the display name of {len(named)} pools"
+            raise InputError(f"{several}: give one of {', '.join(named)}.")
+        ids[name] = named[0] if named and name not in named else name
+    if len(set(ids.values())) < len(ids):
+        raise InputError("pools names a pool twice, by ID and by display name.")
+    return ids
 
 
 def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float | None) -> Facts:

@@ -187,10 +187,14 @@ pools:
   type: list
   elements: dict
 report:
-  description: The page that was printed, as lines.
+  description: The page that was printed, as lines of at most 80 columns.
   returned: always
   type: list
   elements: str
+result:
+  description: The above together, as the role leaves it in the fact C(capacity_gate_result).
+  returned: always
+  type: dict
 artifact:
   description: The decision without any text of the API, fit to be handed on between jobs.
   returned: always
