@@ -384,7 +384,7 @@ class _Decision:
             nodes = [node for node in self._nodes if node.flavor == group.flavor]
             serving = [node.free for node in nodes if node.unusable is None and node.empty is not False]
             shapes = serving or [node.resources for node in nodes]
-            for resource in {resource for shape in shapes for resource in shape}:
+            for resource in sorted({resource for shape in shapes for resource in shape}):
                 smallest = min(shape.get(resource, 0) for shape in shapes)
                 add(needs, {resource: smallest * group.replicas} if smallest else {})
         return needs
@@ -488,7 +488,7 @@ class _Decision:
         elif fits:
             self._check("placement", True, message)
         else:
-            enough = all(check.passed for check in self._checks if check.name in self._order)
+            enough = all(check.passed for check in self._checks if "resource" in check.figures)
             remedy = "ask for smaller replicas, or wait: there is enough, but scattered over nodes."
             self._check("placement", False, message, remedy=remedy if enough else "")
 
@@ -560,7 +560,8 @@ class _Decision:
         if most >= group.replicas:
             return False
         known = ", ".join(sorted(meant)) or "none"
-        message = f"{group.replicas} whole nodes of {group.flavor} asked for; the pool is meant to have {most}"
+        nodes = f"{group.replicas} whole node{'s' * (group.replicas != 1)}"
+        message = f"{nodes} of {group.flavor} asked for; the pool is meant to have {most}"
         remedy = (
             f"ask for {most} or fewer, or use a larger pool." if most else f"ask for a flavor that it has: {known}."
         )
@@ -713,7 +714,7 @@ class _Decision:
         head = self._ahead[0]
         name = job_name(head)
         if (head["seconds"] or 0) >= _STUCK_SECONDS:
-            stuck = f"; its head {name} has waited {duration(head['seconds'])}: this queue does not move"
+            stuck = f"; its head, {name}, has waited {duration(head['seconds'])}: this queue does not move"
             return False, stuck, f"find out why {name} does not start, or end it; waiting is unlikely to help."
         return False, f", first {name}", "wait for the jobs ahead, ask with a higher priority, or use another pool."
 
