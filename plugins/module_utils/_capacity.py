@@ -15,6 +15,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._placement import Need, Slot, most_replicas, place
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
@@ -207,13 +208,14 @@ class _Decision:
         remedy: str = "",
         figures: Facts | None = None,
     ) -> None:
-        self._checks.append(Check(name, passed, message, never, remedy, figures or {}))
+        self._checks.append(Check(name, passed, plain(message, 500), never, plain(remedy, 500), figures or {}))
 
     # Whether the pool takes such work at all
 
     def _check_errors(self) -> bool:
         """Whether what could not be read decides by itself."""
-        missing = next((e for e in self._errors.values() if e.get("error_code") == _POOL_NOT_FOUND), None)
+        documents = [self._errors[name] for name in ("pool", "workloads") if name in self._errors]
+        missing = next((error for error in documents if error.get("error_code") == _POOL_NOT_FOUND), None)
         if missing is not None:
             remedy = "give the ID (metadata.name) of a pool of this project."
             self._check("pool", False, f"not found ({_said(missing)})", never=True, remedy=remedy)
@@ -761,7 +763,7 @@ class _Decision:
             "checks": [check.as_facts() for check in self._checks],
             "reasons": [check.reason for check in decisive],
             "remedies": list(dict.fromkeys(check.remedy for check in decisive if check.remedy)),
-            "notes": self._notes,
+            "notes": [plain(note, 500) for note in self._notes],
             "resources": self._resources,
             "ahead": self._ahead[:10],
             "holders": self._facts["holders"] or [],
