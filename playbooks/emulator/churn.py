@@ -40,7 +40,7 @@ class Churn:
         if pool.id not in self._read:
             self._read.add(pool.id)
             return
-        for _ in range(self._random.randint(0, self._changes)):
+        for _i in range(self._random.randint(0, self._changes)):
             kind = self._random.choices(self._kinds, self._weights)[0]
             if kind == "add":
                 job_uuid = self._add(pool)

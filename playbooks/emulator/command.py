@@ -77,7 +77,7 @@ def serve(options: argparse.Namespace) -> int:
     """Serve until a signal, the end of the lifetime, or the end of the parent."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_arguments: stop.set())
     parent = birth_of(options.parent_pid) if options.parent_pid else None
     if options.parent_pid and parent is None:
         raise ScenarioError(f"there is no process {options.parent_pid}")

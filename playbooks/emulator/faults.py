@@ -167,7 +167,7 @@ def _first_part(where: str, head: bytes, body: bytes) -> bytes:
 
 def _gzipped_blanks(size: int) -> bytes:
     compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
-    parts = [compressor.compress(_CHUNK) for _ in range(size // len(_CHUNK))]
+    parts = [compressor.compress(_CHUNK) for _i in range(size // len(_CHUNK))]
     return b"".join([*parts, compressor.compress(_CHUNK[: size % len(_CHUNK)]), compressor.flush()])
 
 

@@ -351,7 +351,7 @@ def canonical_request(request: Request, signed_headers: list[str]) -> str:
 def _canonical_query(query: str) -> str:
     # No "+" for a blank: a client that sends one has signed something else than it sent.
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
-    decoded = sorted((unquote(key), unquote(value)) for key, _, value in pairs)
+    decoded = sorted((unquote(key), unquote(value)) for key, _equals, value in pairs)
     return "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in decoded)
 
 

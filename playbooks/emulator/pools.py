@@ -383,7 +383,7 @@ class Pool:
         return found
 
     def _release(self, job: Job) -> None:
-        for node, _ in job.placement:
+        for node, _cards in job.placement:
             node.give_back(job.job_uuid, job.requirement)
         job.placement = []
         self._first_fit.clear()
@@ -433,7 +433,7 @@ class Pool:
                 for job in self.jobs
                 if (not types or job.type in types)
                 and (status is None or job.status == status)
-                and (not host_ips or any(node.ip in host_ips for node, _ in job.placement))
+                and (not host_ips or any(node.ip in host_ips for node, _cards in job.placement))
             ]
         return self._selections[key]
 
@@ -509,7 +509,7 @@ class Pool:
     def _encoded_nodes(self, job: Job) -> str:
         if not job.placement:
             return ""
-        ips = ",".join(dict.fromkeys(node.ip for node, _ in job.placement))
+        ips = ",".join(dict.fromkeys(node.ip for node, _cards in job.placement))
         required = self._encoded_requirement(job.requirement, 1)
         nodes = ", ".join(
             f'{{"hostIp": "{node.ip}"{_encoded_bits(bits)}, "resourceRequirement": {required}}}'

@@ -389,9 +389,9 @@ def _position(token: str, count: int) -> int:
 
 def _label_selector(text: str | None) -> dict[str, str]:
     pairs = [part.partition("=") for part in (text or "").split(",") if part]
-    if not all(equals for _, equals, _ in pairs):
+    if not all(equals for _key, equals, _value in pairs):
         raise bad_request()
-    return {key: value for key, _, value in pairs}
+    return {key: value for key, _equals, value in pairs}
 
 
 class _Server(ThreadingHTTPServer):
@@ -441,7 +441,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         began = time.perf_counter()
         headers = {name.lower(): value for name, value in self.headers.items()}
-        path, _, query = self.path.partition("?")
+        path, _mark, query = self.path.partition("?")
         entry: dict[str, t.Any] = {
             "method": self.command,
             "path": path,

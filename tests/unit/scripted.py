@@ -65,7 +65,7 @@ class ScriptedServer:
 
             def _answer(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                path, _, query = self.path.partition("?")
+                path, _mark, query = self.path.partition("?")
                 seen = Seen(self.command, path, query, {name.lower(): value for name, value in self.headers.items()})
                 with script._lock:
                     script.seen.append(seen)

@@ -50,7 +50,7 @@ def caller(serve: Serve) -> Caller:
 )
 def test_when_a_fault_strikes(caller: Caller, entry: dict[str, t.Any], statuses: list[int]) -> None:
     caller.emulator.set_faults([{"do": "status", **entry}])
-    assert [caller.send(WORKLOADS)[0].status for _ in range(5)] == statuses
+    assert [caller.send(WORKLOADS)[0].status for _i in range(5)] == statuses
     assert [bool(seen.get("fault")) for seen in caller.emulator.requests] == [status == 500 for status in statuses]
 
 
@@ -86,12 +86,12 @@ def test_a_status_with_body_and_headers(caller: Caller) -> None:
 def test_throttling(caller: Caller) -> None:
     faults: list[dict[str, t.Any]] = [{"retry_after": 2}, {"retry_after_date": 60}, {}, {"seconds": 7}]
     caller.emulator.set_faults([{"do": "throttle", "at": at, **entry} for at, entry in enumerate(faults, 1)])
-    answers = [raw(caller) for _ in faults]
-    assert {response.status for response, _ in answers} == {429}
-    waits = [response.getheader("Retry-After") for response, _ in answers]
+    answers = [raw(caller) for _i in faults]
+    assert {response.status for response, _body in answers} == {429}
+    waits = [response.getheader("Retry-After") for response, _body in answers]
     assert (waits[0], waits[2], waits[3]) == ("2", None, None)
     assert 55 <= parsedate_to_datetime(waits[1]).timestamp() - time.time() <= 61
-    messages = [json.loads(body)["error_msg"] for _, body in answers]
+    messages = [json.loads(body)["error_msg"] for _response, body in answers]
     assert "policy user over ratelimit,limit:10,time:1 second" in messages[0]
     assert "time:7 second" in messages[3]
 
@@ -162,7 +162,7 @@ def test_delay_and_slow_bytes(caller: Caller) -> None:
     assert raw(caller)[0].status == 200
     assert 0.4 <= time.monotonic() - began < 1.4
     began = time.monotonic()
-    _, body = raw(caller)
+    _response, body = raw(caller)
     assert json.loads(body)["total"] == 50
     assert time.monotonic() - began >= len(body) / 40_000 * 0.8
 
@@ -213,5 +213,5 @@ def test_errors_in_a_plan(entry: dict[str, t.Any], sentence: str) -> None:
 
 def test_a_server_whose_clock_is_off(serve: Serve) -> None:
     caller = serve({"iam": {"clock_offset": 3600}})
-    response, _ = caller.send("/v3")
+    response, _body = caller.send("/v3")
     assert 3590 < parsedate_to_datetime(response.getheader("Date")).timestamp() - time.time() < 3610

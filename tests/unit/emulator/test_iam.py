@@ -140,7 +140,7 @@ def test_more_than_five_failures_in_a_row_lock_the_key_for_five_minutes() -> Non
     )
 
     def fail(times: int) -> None:
-        for _ in range(times):
+        for _i in range(times):
             with pytest.raises(RefusedError, match="signature fail"):
                 guard.authenticate(published("0" * 64))
 
@@ -227,7 +227,7 @@ def test_failed_logins(serve: Serve, changes: dict[str, t.Any], status: int) -> 
 
 def test_a_token_of_another_project(serve: Serve) -> None:
     caller = serve({"pools": [small_pool()], "projects": [{"id": "other", "name": "eu-de_other"}]})
-    response, _ = login(caller, scope={"project": {"id": "other"}})
+    response, _body = login(caller, scope={"project": {"id": "other"}})
     token = {"X-Auth-Token": response.getheader("X-Subject-Token")}
     response, document = caller.send(f"/v2/{{project}}/pools/{POOL}", headers=token)
     assert (response.status, document["error_code"]) == (403, "ModelArts.0206")
@@ -237,9 +237,9 @@ def test_a_token_of_another_project(serve: Serve) -> None:
 
 def test_tokens_that_wear_out(serve: Serve) -> None:
     caller = serve({"pools": [small_pool()], "iam": {"token_uses": 2}})
-    response, _ = login(caller)
+    response, _body = login(caller)
     token = {"X-Auth-Token": response.getheader("X-Subject-Token")}
-    statuses = [caller.send(f"/v2/{{project}}/pools/{POOL}", headers=token)[0].status for _ in range(3)]
+    statuses = [caller.send(f"/v2/{{project}}/pools/{POOL}", headers=token)[0].status for _i in range(3)]
     assert statuses == [200, 200, 401]
 
 

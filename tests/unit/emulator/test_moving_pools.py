@@ -23,7 +23,7 @@ def moving(serve: Serve, **churn: t.Any) -> Caller:
 
 
 def read(caller: Caller, times: int) -> list[list[str]]:
-    return [[job["jobUUID"] for job in caller.workloads(SORTED)["items"]] for _ in range(times)]
+    return [[job["jobUUID"] for job in caller.workloads(SORTED)["items"]] for _i in range(times)]
 
 
 def test_the_same_seed_gives_the_same_changes(serve: Serve) -> None:
@@ -115,10 +115,10 @@ def test_a_server_that_never_ends(serve: Serve) -> None:
 
 def test_ties_in_an_order_that_changes(serve: Serve) -> None:
     caller = pages(serve, shuffle_ties=True)
-    orders = {tuple(caller.jobs(SORTED)) for _ in range(5)}
+    orders = {tuple(caller.jobs(SORTED)) for _i in range(5)}
     assert len(orders) == 5
     assert {order[0] for order in orders} == {"old"}
-    assert len({tuple(pages(serve).jobs(SORTED)) for _ in range(5)}) == 1
+    assert len({tuple(pages(serve).jobs(SORTED)) for _i in range(5)}) == 1
 
 
 def test_fields_beside_the_items(serve: Serve) -> None:

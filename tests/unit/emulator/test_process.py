@@ -99,7 +99,7 @@ def test_a_signal_stops_it_cleanly(start: t.Callable[..., Started], number: int)
 
 def test_it_says_how_to_use_it(start: t.Callable[..., Started]) -> None:
     emulator = start()
-    _, out, _ = emulator.end(signal.SIGTERM)
+    _status, out, _err = emulator.end(signal.SIGTERM)
     exported = dict(re.findall(r"^export (\w+)=(.*)$", out, re.MULTILINE))
     exported = {name: shlex.split(value)[0] for name, value in exported.items()}
     assert exported["OS_AUTH_URL"] == emulator.state["iam_url"]
@@ -162,14 +162,14 @@ def test_what_cannot_start_says_why(
 ) -> None:
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "unknown.json").write_text('{"nodes": []}')
-    status, _, err = start(*options).end()
+    status, _out, err = start(*options).end()
     assert status == 2
     assert re.match(f"emulator: .*{sentence}", err)
     assert err.count("\n") == 1
 
 
 def test_it_listens_on_loopback_only(start: t.Callable[..., Started]) -> None:
-    status, _, err = start("--bind", "0.0.0.0").end()
+    status, _out, err = start("--bind", "0.0.0.0").end()
     assert status == 2
     assert "invalid choice: '0.0.0.0'" in err
 
@@ -178,7 +178,7 @@ def test_a_port_that_is_taken(start: t.Callable[..., Started]) -> None:
     first = start()
     port = first.state["endpoint"].rpartition(":")[2]
     first.state_file.unlink()
-    status, _, err = start("--port", port).end()
+    status, _out, err = start("--port", port).end()
     assert status == 2
     assert "Address already in use" in err
 

@@ -115,9 +115,9 @@ def test_wrong_paths(caller: Caller, path: str, status: int, code: str) -> None:
 
 
 def test_the_pool_is_named_where_the_document_names_it(caller: Caller) -> None:
-    _, document = caller.send("/v2/{project}/pools/small/workloads")
+    _response, document = caller.send("/v2/{project}/pools/small/workloads")
     assert document["error_msg"] == "Pool small not found."
-    _, document = caller.send("/v2/{project}/pools/small/nodes")
+    _response, document = caller.send("/v2/{project}/pools/small/nodes")
     assert document["error_msg"] == "pool not found"
 
 

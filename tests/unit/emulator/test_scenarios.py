@@ -276,7 +276,7 @@ def test_compact_jobs_run_through_their_choices(serve: Serve) -> None:
 
 def test_a_scenario_gives_the_same_jobs_every_time() -> None:
     first, second = (
-        [(entry.uid, entry.job_uuid) for entry in Emulator("many").world.pools.popitem()[1].jobs] for _ in range(2)
+        [(entry.uid, entry.job_uuid) for entry in Emulator("many").world.pools.popitem()[1].jobs] for _i in range(2)
     )
     assert first == second
 

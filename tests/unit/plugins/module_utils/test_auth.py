@@ -716,7 +716,7 @@ def test_a_project_is_looked_up_once_by_its_name(credentials: Level, named: Leve
         connection = connect({**credentials, **named, "auth_url": iam.url}, where=HOST)
         assert not iam.seen
         with ThreadPoolExecutor(8) as threads:
-            assert set(threads.map(lambda _: connection.project(), range(16))) == {"p9"}
+            assert set(threads.map(lambda _i: connection.project(), range(16))) == {"p9"}
     assert [(seen.method, seen.path, seen.query) for seen in iam.seen] == [("GET", "/v3/projects", [("name", name)])]
     headers = iam.seen[0].headers
     if credentials == KEYS:
@@ -838,7 +838,7 @@ def test_threads_share_one_login() -> None:
         with ThreadPoolExecutor(8) as threads:
             work = [
                 call
-                for _ in range(8)
+                for _i in range(8)
                 for call in (connection.base_url, connection.project, lambda: prepared(connection))
             ]
             for done in [threads.submit(call) for call in work]:
@@ -859,7 +859,7 @@ def test_threads_that_are_refused_make_one_new_login() -> None:
             return first, renewed, prepared(connection).headers["X-Auth-Token"]
 
         with ThreadPoolExecutor(4) as threads:
-            results = {threads.submit(refused) for _ in range(4)}
+            results = {threads.submit(refused) for _i in range(4)}
             assert {result.result() for result in results} == {("first", True, "second")}
     assert len(iam.seen) == 2
 
@@ -901,9 +901,9 @@ def test_a_password_that_is_refused_later_is_sent_once_more() -> None:
 def test_addresses_are_asked_for_once() -> None:
     with ScriptedIam(login(seconds=5, catalog=[listed(("eu-de", "https://m.example.com/v1/p"))])) as iam:
         connection = connect({**PASSWORD, "auth_url": iam.url}, where=HOST)
-        assert {connection.base_url() for _ in range(3)} == {"https://m.example.com"}
+        assert {connection.base_url() for _i in range(3)} == {"https://m.example.com"}
         assert len(iam.seen) == 1
-        assert {connection.project() for _ in range(3)} == {"p-scope"}
+        assert {connection.project() for _i in range(3)} == {"p-scope"}
     assert len(iam.seen) == 2
 
 

@@ -419,7 +419,7 @@ def test_the_time_limit_covers_all_calls(script: Start) -> None:
 
     server = script(late)
     with client(server.url, clock, time_limit=12) as opened:
-        for _ in range(3):
+        for _i in range(3):
             opened.list_workloads_page(POOL, [])
         with pytest.raises(TransportError) as raised:
             opened.list_workloads_page(POOL, [])

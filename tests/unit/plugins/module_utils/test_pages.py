@@ -54,7 +54,7 @@ class Server:
     def _move(self) -> None:
         kinds = {"any": ("end", "start", "enter", "swap"), "natural": ("end", "start"), "swap": ("swap",)}
         kind = self.chance.choice(kinds[self.manners.moving])
-        for _ in range({"end": self.chance.choice((1, 1, 2, 5)), "swap": 1}.get(kind, 0)):
+        for _i in range({"end": self.chance.choice((1, 1, 2, 5)), "swap": 1}.get(kind, 0)):
             if self.jobs:
                 self.removed.add(self.jobs.pop(self.chance.randrange(len(self.jobs)))["uid"])
         if kind in ("start", "swap"):
@@ -131,7 +131,7 @@ def random_run(seed: int) -> tuple[Server, int]:
     chance = random.Random(seed)
     count = chance.choice((0, 1, 2, 3, 5, 8, 13, 20, 40, 60))
     span = chance.choice((1, 3, 20, DISTINCT))
-    times = [chance.randint(0, span) for _ in range(count)]
+    times = [chance.randint(0, span) for _i in range(count)]
     total = chance.choice(("right",) * 4 + ("none", "low", "high", "page", "random"))
     manners = Manners(
         moves=chance.choice((0.0, 0.1, 0.5, 1.0)),
@@ -195,7 +195,7 @@ def test_a_pool_in_use_is_read_whole(ties: str, span: int, moving: str) -> None:
     for seed in range(10):
         chance = random.Random(seed)
         server = Server(
-            chance, [chance.randint(0, span) for _ in range(5000)], Manners(moves=0.8, moving=moving, ties=ties)
+            chance, [chance.randint(0, span) for _i in range(5000)], Manners(moves=0.8, moving=moving, ties=ties)
         )
         pages = read_all(server, 500)
         assert pages.complete

@@ -182,7 +182,7 @@ def test_sums(parts: list[tuple[str, int]]) -> None:
     total: dict[str, int] = {}
     for resource, amount in parts:
         add(total, {resource: amount})
-    assert total == {name: sum(amount for other, amount in parts if other == name) for name, _ in parts}
+    assert total == {name: sum(amount for other, amount in parts if other == name) for name, _amount in parts}
     assert numbers(total) == {name: number(name, amount) for name, amount in total.items()}
 
 
