@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import collections
 import configparser
+import itertools
 import os
 import re
 import shutil
@@ -286,10 +287,23 @@ def galaxy_importer(session: nox.Session) -> None:
         session.error("\n".join(complaints))
 
 
+def shown_output(text: str) -> str:
+    """The lines without what differs from run to run: times, ages, and how often a waiting gate has looked."""
+    text = re.sub(r" +\(nodes read .*\)|\d\d:\d\d:\d\dZ \d:\d\d:\d\d/|waited \d+ s, \d+ attempts?", "~", text)
+    return "\n".join(["", *(line for line, _same in itertools.groupby(text.strip().splitlines())), ""])
+
+
 @nox.session(python=False)
 def demo(session: nox.Session) -> None:
-    """`make demo`, which installs the artifact as a user does and runs its demo playbook."""
-    session.run("make", "demo", external=True)
+    """`make demo`, which installs the artifact as a user does and runs its demo playbook; the README shows its output."""
+    output = str(session.run("make", "demo", external=True, silent=True))
+    print(output)
+    printed = shown_output(output)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```text\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    excerpts = [excerpt for block in blocks for excerpt in block.split("\n\n")]
+    results = ["passed" if shown_output(each) in printed else "failed" for each in excerpts]
+    close(session, results, "README.md shows what `make demo` does not print" if "failed" in results else "")
 
 
 # extra-checks and license-check
