@@ -403,6 +403,7 @@ def _or_say_its_id(client: Client, name: str, call: Callable[[], Pages]) -> Page
     except ApiError as error:
         if error.error_code == POOL_NOT_FOUND:
             error.message += _name_hint(client, name)
+            error.args = (error.message,)
         raise
 
 

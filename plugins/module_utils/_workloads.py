@@ -312,8 +312,7 @@ class WorkloadQuery:
         if self.sort is None or self.ascend:
             return client.list_workloads(pool_name, filters, offset=skip, limit=size)
         pages = client.list_workloads(pool_name, filters, limit=size)
-        pages.items = pages.items[::-1][skip:]
-        return pages
+        return replace(pages, items=pages.items[::-1][skip:], complete=pages.complete and not (skip and pages.items))
 
     def _read_page(self, client: Client, pool_name: str, filters: Query) -> Pages:
         asked = {
@@ -417,7 +416,7 @@ class Occupancy:
     def _add(self, item: Facts) -> None:
         self._count += 1
         status = _label(item.get("status"))
-        if item.get("jobUUID") in self._placement_of:
+        if _text(item.get("jobUUID")) in self._placement_of:
             nodes = _node_facts(item.get("nodes"), self._requirements)[0]
             split = [{"host_ip": node["host_ip"], "resources": node["resources"]} for node in nodes]
             self._placements.append({**self._job(item), "host_ips": _hosts(item), "nodes": split})
@@ -431,7 +430,7 @@ class Occupancy:
         amounts = merge_spellings(amounts)
         add(self._held, amounts)
         self._held_unread.update(unread)
-        if item.get("status") in _ACTIVE:
+        if _label(item.get("status")) in _ACTIVE:
             add(self._active, amounts)
         hosts = _hosts(item)
         self.jobs_by_host.update(hosts)
