@@ -295,7 +295,7 @@ def shown_output(text: str) -> str:
 
 @nox.session(python=False)
 def demo(session: nox.Session) -> None:
-    """`make demo`, which installs the artifact as a user does and runs its demo playbook; the README shows its output."""
+    """`make demo`, which installs the artifact as a user does and runs its demo, and what the README shows of it."""
     output = str(session.run("make", "demo", external=True, silent=True))
     print(output)
     printed = shown_output(output)

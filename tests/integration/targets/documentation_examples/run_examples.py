@@ -3,6 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the examples of every plugin's documentation and of the README, as they stand, on the emulator's scenario demo.
 
+Of the README, these are plays, tasks and calls of ansible-playbook; a block that is neither play nor task is a file whose
+name stands in its first line.
+
 The connection comes from the environment, except where an example gives it. Such an example takes what it needs from
 variables like vault_auth_token and vault_password, one for each entry of the emulator's state file, and calls the cloud
 of its clouds.yaml otc.
@@ -13,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -40,13 +44,29 @@ def documented_plugins(plugin_type: str) -> dict[str, str]:
     return {name: document["examples"] or "" for name, document in documents.items()}
 
 
+def readme_blocks(language: str) -> list[str]:
+    """The README's blocks of the language."""
+    text = (COLLECTION / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
 def readme_examples() -> dict[str, str]:
     """The YAML blocks of the README that are plays or tasks, by their place."""
-    text = (COLLECTION / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return {
-        f"README.md, block {i}": block for i, block in enumerate(blocks, 1) if isinstance(yaml.safe_load(block), list)
+        f"README.md, block {i}": block
+        for i, block in enumerate(readme_blocks("yaml"), 1)
+        if isinstance(yaml.safe_load(block), list)
     }
+
+
+def readme_commands(folder: Path) -> list[list[str]]:
+    """The README's calls of ansible-playbook; the files that they name are written into the folder."""
+    for block in readme_blocks("yaml"):
+        name = re.match(r"# (\S+\.yml)\n", block)
+        if name:
+            (folder / name.group(1)).write_text(block, encoding="utf-8")
+    lines = "".join(readme_blocks("console")).splitlines()
+    return [shlex.split(line) for line in lines if line.startswith("ansible-playbook ")]
 
 
 def start_emulator(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, t.Any]]:
@@ -99,8 +119,14 @@ def problem_with(examples: str, folder: Path, environment: dict[str, str], state
     playbook = folder / "examples.yml"
     playbook.write_text(json.dumps(playbook_of(examples)), encoding="utf-8")
     variables = json.dumps({f"vault_{key}": value for key, value in state.items()})
+    return problem_of(["ansible-playbook", "--extra-vars", variables, str(playbook)], folder, environment)
+
+
+def problem_of(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """Run a call of ansible-playbook; what went wrong, or nothing."""
     ended = subprocess.run(
-        ["ansible-playbook", "--extra-vars", variables, str(playbook)],
+        command,
+        cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -119,21 +145,30 @@ def main() -> int:
     documents.update(readme_examples())
     if not documents:
         raise SystemExit("no plugin is documented")
-    problems = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         emulator, state = start_emulator(folder)
         try:
             environment = environment_of(state, folder)
-            for title, examples in documents.items():
-                problem = problem_with(examples, folder, environment, state)
-                print(f"{'FAIL' if problem else 'ok'} {title}\n{problem}".rstrip(), flush=True)
-                problems += bool(problem)
+            results = [
+                report(title, problem_with(examples, folder, environment, state))
+                for title, examples in documents.items()
+            ]
+            commands = readme_commands(folder)
+            if not commands:
+                raise SystemExit("the README calls no playbook")
+            results += [report(shlex.join(each), problem_of(each, folder, environment)) for each in commands]
         finally:
             emulator.send_signal(signal.SIGTERM)
             emulator.wait()
-    print(f"{len(documents) - problems} of {len(documents)} documents have examples that run")
-    return 1 if problems else 0
+    print(f"{sum(results)} of {len(results)} documents have examples that run")
+    return 0 if all(results) else 1
+
+
+def report(title: str, problem: str) -> bool:
+    """Print what came of an example, and whether that is well."""
+    print(f"{'FAIL' if problem else 'ok'} {title}\n{problem}".rstrip(), flush=True)
+    return not problem
 
 
 if __name__ == "__main__":
