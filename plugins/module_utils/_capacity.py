@@ -178,6 +178,7 @@ class _Decision:
         self._notes: list[str] = []
         self._resources: list[Facts] = []
         self._room: Room | None = None
+        self._first = "jobs that are about to start"
 
     def verdict(self) -> Facts:
         if self._age > OLDEST_FACTS:
@@ -303,7 +304,7 @@ class _Decision:
 
     def _room_on_nodes(self, nodes: list[Node], measured: Room | None, given_back: GivenBack) -> Room:
         shown_already = room_on_nodes(nodes, self._age)
-        if given_back.credit_nodes():
+        if not given_back.is_partial and given_back.credit_nodes():
             self._notes.append("nodes of the replaced job show its cards as free already")
         room = room_on_nodes(nodes, self._age)
         if given_back.is_partial:
@@ -324,7 +325,8 @@ class _Decision:
         groups += [{"count": 1, "resources": job["resources"], "unread": job["unread"]} for job in starting]
         if given_back.shares and starting:
             others = f" and {len(starting) - 1} more" if len(starting) > 1 else ""
-            self._notes.append(f"{job_name(starting[0])}{others} may start on what is given back first")
+            self._first = f"{job_name(starting[0])}{others}"
+            self._notes.append(f"what is given back may go to {self._first} first")
         unplaced = Unplaced.of(groups)
         behind = cards_not_shown(self._nodes, self._facts["held"], unplaced) if self._nodes is not None else {}
         if not behind:
@@ -342,11 +344,12 @@ class _Decision:
         waiting = [job for job in queued if self._is_in_queue(job["type"]) and job["job_uuid"] not in replaced]
         count = sum(group["count"] for group in self._waiting_groups() if self._is_in_queue(group["type"]))
         room = room_on_nodes(self._nodes or (), self._age)
-        add(room.free, given_back.surely())
+        add(room.hoped, given_back.surely())
         starting = []
         for job in waiting:
             asked, _unread = read_numbers(job["resources"])
-            if not any(amount > room.free.get(resource, 0) for resource, amount in asked.items()):
+            most = {resource for resource in asked if not is_unread(room.unbounded, (resource,))}
+            if not any(asked[resource] > room.hoped.get(resource, 0) for resource in most):
                 starting.append(job)
             elif self._strategy()[0] == "fifo":
                 return starting
@@ -371,7 +374,7 @@ class _Decision:
             wrong = [what for what in node["unreadable"] if canonical(what["resource"]) in needs]
             if wrong:
                 quoted = f"{wrong[0]['resource']} {wrong[0]['value']}"
-                self._notes.append(f"node {node['name']}: {quoted} cannot be read, so the node does not count")
+                self._notes.append(f"node {node['name']}: {quoted} cannot be read")
                 break
 
     def _needs(self) -> Amounts | None:
@@ -408,13 +411,14 @@ class _Decision:
         message += f", kept {text(resource, kept)}" if kept else ""
         message += f" of {text(resource, total)}"
         message += f", {text(resource, back)} given back" if back else ""
-        message += f", {text(resource, taken)} going to jobs that are about to start" if taken else ""
+        message += f", {text(resource, taken)} going to {self._first}" if taken else ""
         message += f", short {text(resource, short)}" if short > 0 else ""
-        may_be_enough = short <= 0 or resource in room.unbounded or need + kept + taken <= room.hoped.get(resource, 0)
+        unbounded = is_unread(room.unbounded, (resource,))
+        may_be_enough = short <= 0 or unbounded or need + kept + taken <= room.hoped.get(resource, 0)
         if not may_be_enough:
             self._check_shortage(resource, need, short, message, figures)
         elif is_unread(unplaced.unread, (resource,)):
-            message += "; jobs that show no node yet take what could not be read"
+            message += f"; {self._first} take what could not be read"
             self._check(resource, None, message, figures=figures)
         elif short > 0:
             message += "; nodes that could not be read may have it"
@@ -480,7 +484,7 @@ class _Decision:
             fits: bool | None = sure >= needs[0].replicas
             message = f"{max(0, min(sure, needs[0].replicas))} of {replicas} on {where}"
             if sure < needs[0].replicas <= most:
-                message += "; jobs that show no node yet may take the other places"
+                message += f"; {self._first} may take the other places"
         else:
             fits = place(slots, needs)
             message = f"{'all' if fits else 'not all'} {replicas} of {len(needs)} groups on {where}"
@@ -506,12 +510,14 @@ class _Decision:
         if fits is None:
             return "the search over several groups was given up"
         if fits:
-            rest = unplaced.without_hit_nodes(slots) if len(needs) > 1 and not unplaced.is_empty else slots
-            return "" if rest and place(rest, needs) else "jobs that show no node yet may take their places"
+            if len(needs) == 1 or unplaced.is_empty:
+                return ""
+            rest = unplaced.without_hit_nodes(slots, self._order)
+            return "" if rest and place(rest, needs) else f"{self._first} may take their places"
         if len(needs) > 1 and given_back.is_partial:
             return "which replicas are given back is not known"
         hoped = Counter(slot for slot in (node.slot(self._order, hopeful=True) for node in usable) if slot is not None)
-        unread = any(is_unread(node.unread_free & node.unread_resources, self._order) for node in usable)
+        unread = any(is_unread(node.unbounded, self._order) for node in usable)
         if unread or (hoped != slots and place(hoped, needs) is not False):
             return "nodes that could not be read may take them"
         return ""

@@ -209,7 +209,8 @@ def _read_headroom(given: object) -> tuple[dict[str, int | Fraction], Fraction |
         share = _percent(f"policy.headroom[{plain(str(resource), 60)}]", value)
         name = canonical(str(resource))
         if name in headroom:
-            raise InputError(f"policy.headroom names one card twice: {resource} and {name} are two spellings of it.")
+            twice = " and ".join(str(one) for one in given if canonical(str(one)) == name)
+            raise InputError(f"policy.headroom names one card twice: {twice} are two spellings of it.")
         headroom[name] = _read_amounts("policy.headroom", {resource: value})[name] if share is None else share
     return headroom, None
 
@@ -228,14 +229,13 @@ def _read_amounts(where: str, given: object) -> Amounts:
     if not isinstance(given, dict):
         raise InputError(f"{where} is {_shown(given)}, and must map resources to quantities, as in {{'cpu': '60'}}.")
     amounts: Amounts = {}
-    spelled: dict[str, object] = {}
     for resource, value in given.items():
         name = canonical(str(resource))
         if not isinstance(resource, str) or not resource or plain(resource) != resource:
             raise InputError(f"{where} has {_shown(resource)}, which cannot be the name of a resource.")
         if name in amounts:
-            raise InputError(f"{where} names one card twice: {spelled[name]} and {resource} are two spellings of it.")
-        spelled[name] = resource
+            twice = " and ".join(str(one) for one in given if canonical(str(one)) == name)
+            raise InputError(f"{where} names one card twice: {twice} are two spellings of it.")
         try:
             amounts[name] = parse(name, value)
         except UnreadableQuantityError as error:

@@ -63,16 +63,26 @@ class Node:
     jobs: int | None
 
     @property
+    def unbounded(self) -> Names:
+        """The resources of which neither the free amount nor the most that it may be could be read."""
+        if "*" in self.unread_free:
+            return self.unread_resources
+        return self.unread_free if "*" in self.unread_resources else self.unread_free & self.unread_resources
+
+    @property
     def empty(self) -> bool | None:
         """Whether the whole node is idle: no job shows its address, and only the node's own services take something.
 
         These are taken to need less than half of cpu and memory, and no card.
         """
+        known = self.jobs is not None and not self.unread_free
         for resource, amount in self.resources.items():
-            free = self.free.get(resource, 0)
-            if free < amount if is_card(resource) else 2 * free < amount:
+            free = self.free.get(resource)
+            if free is not None and (free < amount if is_card(resource) else 2 * free < amount):
                 return False
-        return None if self.jobs is None else self.jobs == 0
+        if self.jobs:
+            return False
+        return True if known else None
 
     def slot(self, order: Sequence[str], *, amounts: Amounts | None = None, hopeful: bool = False) -> Slot | None:
         """What the node offers of the resources in ``order``; None when that could not be read.
@@ -169,11 +179,14 @@ def room_on_nodes(nodes: Iterable[Node], age: float) -> Room:
     for node in nodes:
         if node.unusable is not None:
             continue
-        add(room.usable, node.resources)
+        add(
+            room.usable,
+            {r: max(node.resources.get(r, 0), node.free.get(r, 0)) for r in {**node.resources, **node.free}},
+        )
         add(room.free, node.free)
         unknown = {r: amount for r, amount in node.resources.items() if is_unread(node.unread_free, (r,))}
         add(room.hoped, {**node.free, **unknown})
-        room.unbounded |= node.unread_free & node.unread_resources
+        room.unbounded |= node.unbounded
     return room
 
 
@@ -289,14 +302,19 @@ class Unplaced:
         if self.is_empty:
             return 0
         places = {slot: need.fits(slot) for slot in slots}
-        lost = sum(places[slot] * count for slot, count in slots.items())
-        if self.pods is not None:
-            lost = min(lost, _largest([(places[slot], count) for slot, count in slots.items()], self.pods))
-        if need.amounts is not None:
-            asked = [(index, amount) for index, amount in enumerate(need.amounts) if amount]
-            by_amount = [self._lost_by(slots, places, index, amount, order[index]) for index, amount in asked]
-            lost = min(lost, sum(by_amount))
-        return lost
+        everything = sum(places[slot] * count for slot, count in slots.items())
+        if need.amounts is None:
+            return everything if self.pods is None else _largest(_by_places(places, slots), self.pods)
+        cards = rest = 0
+        for index, amount in enumerate(need.amounts):
+            if amount and is_card(order[index]):
+                cards += self._lost_by(slots, places, index, amount, order[index])
+            elif amount:
+                rest += self._lost_by(slots, places, index, amount, order[index])
+        whole = all(slot.free[i] % 1000 == 0 for slot in slots for i, name in enumerate(order) if is_card(name))
+        if self.pods is not None and whole:
+            cards = min(cards, _largest(_by_places(places, slots), self.pods))
+        return min(everything, cards + rest)
 
     def _lost_by(
         self, slots: Mapping[Slot, int], places: Mapping[Slot, int], index: int, asked: int, resource: str
@@ -316,11 +334,20 @@ class Unplaced:
             lost, budget = lost + bought, budget - bought * price
         return lost
 
-    def without_hit_nodes(self, slots: Mapping[Slot, int]) -> Counter[Slot] | None:
-        """What is left of every kind of node in the worst case; None when any number of nodes may be hit."""
-        if self.pods is None:
+    def without_hit_nodes(self, slots: Mapping[Slot, int], order: Sequence[str]) -> Counter[Slot] | None:
+        """What is left of every kind of node in the worst case; None when any number of nodes may be hit.
+
+        A pod without cards may take cpu and memory anywhere, so the number of pods says nothing where these count.
+        """
+        whole = all(slot.free[i] % 1000 == 0 for slot in slots for i, name in enumerate(order) if is_card(name))
+        if self.pods is None or not whole or any(self.total.get(name) for name in order if not is_card(name)):
             return None
         return Counter({slot: count - self.pods for slot, count in slots.items() if count > self.pods})
+
+
+def _by_places(places: Mapping[Slot, int], slots: Mapping[Slot, int]) -> list[tuple[int, int]]:
+    """(places on a node, number of such nodes)."""
+    return [(places[slot], count) for slot, count in slots.items()]
 
 
 def _largest(values: Iterable[tuple[int, int]], most: int) -> int:
@@ -404,11 +431,18 @@ def cards_not_shown(nodes: Iterable[Node], held: Facts | None, unplaced: Unplace
     """
     active, _unread = read_numbers((held or {}).get("active"))
     taken: Amounts = {}
+    unknown: set[str] = set()
     for node in nodes:
         unread = node.unread_free | node.unread_resources
         shown = {r: amount - node.free.get(r, 0) for r, amount in node.resources.items() if not is_unread(unread, (r,))}
         add(taken, shown)
-    missing = {r: amount - taken.get(r, 0) - unplaced.total.get(r, 0) for r, amount in active.items() if is_card(r)}
+        if unread and node.jobs != 0:
+            unknown |= {resource for resource in active if is_unread(unread, (resource,))}
+    missing = {
+        resource: amount - taken.get(resource, 0) - unplaced.total.get(resource, 0)
+        for resource, amount in active.items()
+        if is_card(resource) and resource not in unknown
+    }
     return {resource: amount for resource, amount in missing.items() if amount > 0}
 
 
