@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the examples of every plugin's documentation and of the README, as they stand, on the emulator's scenario demo.
 
-Of the README, these are plays, tasks and calls of ansible-playbook; a block that is neither play nor task is a file whose
-name stands in its first line.
+Of the README, these are plays, tasks and calls of ansible-playbook; a block that is neither play nor task is a file,
+named in its first line.
 
 The connection comes from the environment, except where an example gives it. Such an example takes what it needs from
 variables like vault_auth_token and vault_password, one for each entry of the emulator's state file, and calls the cloud
