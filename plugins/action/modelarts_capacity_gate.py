@@ -20,10 +20,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
 from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import (
     best,
     capacity_verdict,
-    duration,
     hold_until_stable,
     unread_facts,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report import attempt_line, page
 from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
@@ -259,7 +259,7 @@ def _resolved(names: list[str], pools: list[Facts]) -> dict[str, str]:
 
 def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float | None) -> Facts:
     shown = [verdict] if verdict["decision"] == "admit" else verdicts
-    wait = "" if waited is None else f"waited {duration(waited)}, {attempts} attempt{'s' * (attempts != 1)}"
+    wait = "" if waited is None else f"waited {duration(waited)}, {plural(attempts, 'attempt')}"
     head = {name: verdict[name] for name in ("decision", "pool", "source", "observed_at")}
     result = {
         **head,

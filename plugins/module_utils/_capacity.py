@@ -13,9 +13,14 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from dataclasses import dataclass, field
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import Check, duration, job_name, label, plural
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given_back import (
+    GivenBack,
+    has_whole_replicas,
+    split_over_nodes,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._placement import Need, Slot, most_replicas, place
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
@@ -25,20 +30,18 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     numbers,
     text,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._queue import Queue
 from ansible_collections.poolgate.modelarts.plugins.module_utils._room import (
-    GivenBack,
     Node,
     Room,
     Unplaced,
     cards_not_shown,
-    has_whole_replicas,
     is_unread,
     read_nodes,
-    read_numbers,
     room_declared,
     room_of_metrics,
     room_on_nodes,
-    split_over_nodes,
+    sum_of_pool,
     whole_pool,
     why_no_metrics,
 )
@@ -72,52 +75,6 @@ _POOL_NOT_FOUND = "ModelArts.50015001"
 _USABLE_PHASE = "Running"
 _PASSING_PHASES = ("Creating", "Waiting", "Abnormal", "ScalingFailed")
 _LOST_PHASES = ("Deleting", "Error", "CreationFailed")
-_ABOUT_TO_START = 30
-_STUCK_SECONDS = 14 * 86400
-
-
-def label(resource: str) -> str:
-    """A resource as sentences name it: what follows the vendor, like ``gpu``."""
-    return resource.rpartition("/")[2]
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person reads them: ``40 s``, ``12 min``, ``9 h``, ``2 d 4 h``, ``98 d``."""
-    whole = int(seconds)
-    if whole < 120:
-        return f"{whole} s"
-    if whole < 7200:
-        return f"{whole // 60} min"
-    days, hours = divmod(whole // 3600, 24)
-    if days == 0:
-        return f"{hours} h"
-    return f"{days} d {hours} h" if hours and days < 10 else f"{days} d"
-
-
-def job_name(job: Facts) -> str:
-    """A job as sentences name it: its type and its name."""
-    name = job["job_name"] or job["name"] or job["job_uuid"] or "without a name"
-    return f"{job['type'] or 'job'} {name}"
-
-
-@dataclass
-class Check:
-    """One question of the decision. ``never`` marks a failure that no waiting mends; ``figures`` are its numbers."""
-
-    name: str
-    passed: bool | None
-    message: str
-    never: bool = False
-    remedy: str = ""
-    figures: Facts = field(default_factory=dict)
-
-    @property
-    def reason(self) -> str:
-        """The check as one line among others."""
-        return f"{label(self.name)} {self.message}" if "resource" in self.figures else f"{self.name}: {self.message}"
-
-    def as_facts(self) -> Facts:
-        return {"name": self.name, "passed": self.passed, "message": self.message, **self.figures}
 
 
 def capacity_verdict(
@@ -173,7 +130,8 @@ class _Decision:
         self._empty_pool = None
         if self._nodes is not None and self._pool:
             self._empty_pool = whole_pool(self._nodes, self._pool["flavors"])
-        self._ahead = [job for job in facts["queued"] or () if self._is_ahead(job)]
+        self._most: Amounts | None = None if self._empty_pool is None else sum_of_pool(self._empty_pool)
+        self._queue = Queue(facts, request, policy)
         self._checks: list[Check] = []
         self._notes: list[str] = []
         self._resources: list[Facts] = []
@@ -194,9 +152,11 @@ class _Decision:
         self._room = self._choose_room(unplaced, given_back)
         if self._room is not None:
             self._check_room(self._room, unplaced, given_back)
-            if not any(check.never and "resource" in check.figures for check in self._checks):
+            if not any(check.never and check.is_about_resource for check in self._checks):
                 self._check_placement(self._room, unplaced, given_back)
-        self._check_queue()
+        self._checks += self._queue.checks(self._most)
+        if self._policy.queue_scope == "type":
+            self._notes.append(f"only {self._request.type} jobs are taken to stand in this queue (policy.queue_scope)")
         return self._as_facts()
 
     def _check(
@@ -209,7 +169,7 @@ class _Decision:
         remedy: str = "",
         figures: Facts | None = None,
     ) -> None:
-        self._checks.append(Check(name, passed, plain(message, 500), never, plain(remedy, 500), figures or {}))
+        self._checks.append(Check(name, passed, message, never, remedy, figures or {}))
 
     # Whether the pool takes such work at all
 
@@ -319,42 +279,25 @@ class _Decision:
     def _read_unplaced(self, given_back: GivenBack) -> Unplaced:
         """What is about to take room that still shows as free, on nodes which nobody knows yet."""
         groups: list[Facts] = list(self._facts["unplaced"] or ())
-        starting = self._starting_after(given_back) if given_back.shares else []
-        if self._strategy()[0] == "backfill" and not given_back.shares:
-            starting = [job for job in self._ahead if job["seconds"] is None or job["seconds"] < _ABOUT_TO_START]
+        starting = self._starting_on(given_back) if given_back.shares else self._queue.starting()
         groups += [{"count": 1, "resources": job["resources"], "unread": job["unread"]} for job in starting]
-        if given_back.shares and starting:
-            others = f" and {len(starting) - 1} more" if len(starting) > 1 else ""
-            self._first = f"{job_name(starting[0])}{others}"
-            self._notes.append(f"what is given back may go to {self._first} first")
         unplaced = Unplaced.of(groups)
         behind = cards_not_shown(self._nodes, self._facts["held"], unplaced) if self._nodes is not None else {}
         if not behind:
             return unplaced
         return Unplaced.of([*groups, {"count": 1, "resources": numbers(behind), "unread": []}])
 
-    def _starting_after(self, given_back: GivenBack) -> list[Facts]:
-        """Jobs that wait and may start once the replaced job has ended.
-
-        The cards are free before the deployment is submitted, so its priority does not matter. First in first out,
-        the first job that cannot start holds up all behind it.
-        """
-        replaced = {job["job_uuid"] for job in self._replaced_jobs()}
-        queued: list[Facts] = self._facts["queued"] or []
-        waiting = [job for job in queued if self._is_in_queue(job["type"]) and job["job_uuid"] not in replaced]
-        count = sum(group["count"] for group in self._waiting_groups() if self._is_in_queue(group["type"]))
+    def _starting_on(self, given_back: GivenBack) -> list[Facts]:
+        """Jobs that may start on what is given back, before the deployment is there."""
         room = room_on_nodes(self._nodes or (), self._age)
         add(room.hoped, given_back.surely())
-        starting = []
-        for job in waiting:
-            asked, _unread = read_numbers(job["resources"])
-            most = {resource for resource in asked if not is_unread(room.unbounded, (resource,))}
-            if not any(asked[resource] > room.hoped.get(resource, 0) for resource in most):
-                starting.append(job)
-            elif self._strategy()[0] == "fifo":
-                return starting
-        if count > len(waiting):
+        starting, are_all = self._queue.starting_in(room)
+        if not are_all:
             self._check("replaces", None, "more jobs wait than are listed, and what is given back goes to them first")
+        if starting:
+            others = f" and {len(starting) - 1} more" if len(starting) > 1 else ""
+            self._first = f"{job_name(starting[0])}{others}"
+            self._notes.append(f"what is given back may go to {self._first} first")
         return starting
 
     def _check_room(self, room: Room, unplaced: Unplaced, given_back: GivenBack) -> None:
@@ -450,9 +393,8 @@ class _Decision:
         """(why the pool cannot give as much even with nothing running, what it has); the former empty when it could."""
         if any(group.flavor is not None for group in self._request.groups):
             return "", 0
-        if self._empty_pool is not None:
-            most = sum(dict(amounts).get(resource, 0) * count for (_f, amounts), count in self._empty_pool.items())
-            whole = "with every node it is meant to have, the pool has"
+        if self._most is not None:
+            most, whole = self._most.get(resource, 0), "with every node it is meant to have, the pool has"
         elif self._room is not None and self._room.source == "declared":
             most, whole = self._room.usable.get(resource, 0), "the declared capacity is"
         else:
@@ -476,8 +418,8 @@ class _Decision:
             return
         usable = [node for node in self._nodes if node.unusable is None]
         slots = Counter(slot for slot in (node.slot(self._order) for node in usable) if slot is not None)
-        where = f"{len(usable)} usable node{'s' * (len(usable) != 1)}{self._left_out()}"
-        replicas = f"{self._request.replicas} replica{'s' * (self._request.replicas != 1)}"
+        where = f"{plural(len(usable), 'usable node')}{self._left_out()}"
+        replicas = plural(self._request.replicas, "replica")
         if len(needs) == 1:
             most = most_replicas(slots, needs[0]) + given_back.places()
             sure = most - unplaced.most_lost(slots, needs[0], self._order)
@@ -494,7 +436,7 @@ class _Decision:
         elif fits:
             self._check("placement", True, message)
         else:
-            enough = all(check.passed for check in self._checks if "resource" in check.figures)
+            enough = all(check.passed for check in self._checks if check.is_about_resource)
             remedy = "ask for smaller replicas, or wait: there is enough, but scattered over nodes."
             self._check("placement", False, message, remedy=remedy if enough else "")
 
@@ -568,8 +510,9 @@ class _Decision:
         if most >= group.replicas:
             return False
         known = ", ".join(sorted(meant)) or "none"
-        nodes = f"{group.replicas} whole node{'s' * (group.replicas != 1)}"
-        message = f"{nodes} of {group.flavor} asked for; the pool is meant to have {most}"
+        message = (
+            f"{plural(group.replicas, 'whole node')} of {group.flavor} asked for; the pool is meant to have {most}"
+        )
         remedy = (
             f"ask for {most} or fewer, or use a larger pool." if most else f"ask for a flavor that it has: {known}."
         )
@@ -605,7 +548,7 @@ class _Decision:
         if self._facts["placements"] is None:
             self._check("replaces", None, "the jobs could not be read")
             return GivenBack()
-        jobs = self._replaced_jobs()
+        jobs = self._queue.own_jobs()
         holding = [job for job in jobs if job["holds"]]
         if not jobs:
             self._notes.append(f"job {replaces.job_uuid} is not in the pool: nothing is given back")
@@ -618,11 +561,6 @@ class _Decision:
         else:
             return self._split_jobs(holding, replaces.replicas)
         return GivenBack()
-
-    def _replaced_jobs(self) -> list[Facts]:
-        replaces = self._request.replaces
-        placements: list[Facts] = self._facts["placements"] or []
-        return [job for job in placements if replaces is not None and job["job_uuid"] == replaces.job_uuid]
 
     def _split_jobs(self, jobs: Sequence[Facts], replicas: int | None) -> GivenBack:
         name = job_name(jobs[0])
@@ -651,104 +589,6 @@ class _Decision:
     def _is_blind(self, node: Node) -> bool:
         return node.unusable is None and is_unread(node.unread_free, self._order)
 
-    # Who goes first
-
-    def _strategy(self) -> tuple[str, str]:
-        """(fifo or backfill, how that is known). An unknown strategy is taken for the stricter one."""
-        if self._policy.queue_strategy != "auto":
-            return self._policy.queue_strategy, "by policy"
-        named = self._pool.get("queue_strategy")
-        if not named:
-            return "fifo", "assumed, pool names none"
-        if named.lower() in ("fifo", "backfill"):
-            return named.lower(), "named by the pool"
-        return "fifo", f"assumed, pool names {named!r}, which is not known"
-
-    def _is_ahead(self, job: Facts) -> bool:
-        """Whether a job that waits goes before the request. All of them are older."""
-        replaces = self._request.replaces
-        if replaces is not None and job["job_uuid"] == replaces.job_uuid:
-            return False
-        return self._is_in_queue(job["type"]) and self._goes_first(_priority(job["priority"]))
-
-    def _is_in_queue(self, kind: str | None) -> bool:
-        return self._policy.queue_scope == "pool" or kind in (self._request.type, None, "unknown")
-
-    def _goes_first(self, priority: int | None) -> bool:
-        return priority is None or self._request.priority is None or priority >= self._request.priority
-
-    def _waiting_groups(self) -> list[Facts]:
-        """What waits, by type and priority, without the jobs that the deployment replaces."""
-        groups = [dict(group) for group in self._facts["queue_counts"] or ()]
-        for job in self._replaced_jobs():
-            for group in groups:
-                if job["waits"] and (group["type"], group["priority"]) == (job["type"], _priority(job["priority"])):
-                    group["count"] -= 1
-        return [group for group in groups if group["count"] > 0]
-
-    def _check_queue(self) -> None:
-        if self._facts["queue_counts"] is None:
-            return
-        strategy, known = self._strategy()
-        ahead = [g for g in self._waiting_groups() if self._is_in_queue(g["type"]) and self._goes_first(g["priority"])]
-        count = sum(group["count"] for group in ahead)
-        message = f"{strategy} ({known}), {count} ahead"
-        figures = {"ahead": count, "strategy": strategy}
-        if self._policy.queue_scope == "type":
-            self._notes.append(f"only {self._request.type} jobs are taken to stand in this queue (policy.queue_scope)")
-        if strategy == "backfill":
-            young = any(g["youngest_seconds"] is None or g["youngest_seconds"] < _ABOUT_TO_START for g in ahead)
-            if young and count > len(self._ahead):
-                message += ", some of which may be about to start"
-            self._check("queue", None if young and count > len(self._ahead) else True, message, figures=figures)
-        elif count == 0:
-            self._check("queue", True, message, figures=figures)
-        else:
-            never, why, remedy = self._why_queue_stands()
-            self._check("queue", False, message + why, never=never, remedy=remedy, figures=figures)
-        self._check_queue_age()
-
-    def _why_queue_stands(self) -> tuple[bool, str, str]:
-        """(whether it never moves, who holds it up, what to do)."""
-        if not self._ahead:
-            return False, "", "wait for the jobs ahead, or use another pool."
-        for position, job in enumerate(self._ahead):
-            too_much = self._why_job_never_fits(job)
-            if too_much:
-                who = "its head" if position == 0 else f"number {position + 1}"
-                sure = _priority(job["priority"]) is not None and "not known" not in self._strategy()[1]
-                remedy = f"end {job_name(job)}: it blocks the queue and can never start."
-                return sure, f"; {who}, {job_name(job)}, can never fit: {too_much}", remedy
-        head = self._ahead[0]
-        name = job_name(head)
-        if (head["seconds"] or 0) >= _STUCK_SECONDS:
-            stuck = f"; its head, {name}, has waited {duration(head['seconds'])}: this queue does not move"
-            return False, stuck, f"find out why {name} does not start, or end it; waiting is unlikely to help."
-        return False, f", first {name}", "wait for the jobs ahead, ask with a higher priority, or use another pool."
-
-    def _why_job_never_fits(self, job: Facts) -> str:
-        if self._empty_pool is None:
-            return ""
-        asked, _unread = read_numbers(job["resources"])
-        for resource, amount in asked.items():
-            most = sum(dict(had).get(resource, 0) * count for (_f, had), count in self._empty_pool.items())
-            if amount > most:
-                return f"it asks {label(resource)} {text(resource, amount)}, the pool has {text(resource, most)}"
-        return ""
-
-    def _check_queue_age(self) -> None:
-        limit = self._policy.max_oldest_queued_seconds
-        if limit is None:
-            return
-        ages = [group["oldest_seconds"] for group in self._waiting_groups() if self._is_in_queue(group["type"])]
-        oldest = max((age for age in ages if age is not None), default=0)
-        said = f"the oldest job waits for {duration(oldest)}, limit {duration(limit)}"
-        if oldest <= limit and None in ages:
-            self._check("queue_age", None, "for how long a job waits could not be read")
-        else:
-            remedy = "wait, or raise policy.max_oldest_queued_seconds."
-            self._check("queue_age", oldest <= limit, said, remedy=remedy)
-
     # The verdict
 
     def _as_facts(self) -> Facts:
@@ -771,7 +611,7 @@ class _Decision:
             "remedies": list(dict.fromkeys(check.remedy for check in decisive if check.remedy)),
             "notes": [plain(note, 500) for note in self._notes],
             "resources": self._resources,
-            "ahead": self._ahead[:10],
+            "ahead": self._queue.ahead[:10],
             "holders": self._facts["holders"] or [],
         }
 
@@ -784,13 +624,6 @@ class _Decision:
 def _need(group: Group, order: Sequence[str]) -> Need:
     amounts = None if group.resources is None else tuple(group.resources.get(resource, 0) for resource in order)
     return Need(group.replicas, amounts, group.flavor)
-
-
-def _priority(value: object) -> int | None:
-    try:
-        return int(t.cast(str, value))
-    except (TypeError, ValueError):
-        return None
 
 
 def _allow(error: Facts | None, what: str) -> str:

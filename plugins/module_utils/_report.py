@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 import unicodedata
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import duration, job_name, label
+from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, job_name, label
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import parse, text
 
