@@ -84,18 +84,20 @@ class Node:
             return False
         return True if known else None
 
-    def slot(self, order: Sequence[str], *, amounts: Amounts | None = None, hopeful: bool = False) -> Slot | None:
+    def slot(self, order: Sequence[str], *, hopeful: bool = False) -> Slot | None:
         """What the node offers of the resources in ``order``; None when that could not be read.
 
         With ``hopeful`` the best that it may offer: all it has of what could not be read, and empty if it may be.
         """
-        if is_unread(self.unread_free, order):
-            if not hopeful or is_unread(self.unread_resources, order):
-                return None
-            amounts = self.resources
-        offered = self.free if amounts is None else amounts
-        empty = self.empty is not False if hopeful else self.empty is True
-        return Slot(tuple(offered.get(resource, 0) for resource in order), self.flavor, empty)
+        if not hopeful and is_unread(self.unread_free, order):
+            return None
+        if is_unread(self.unbounded, order):
+            return None
+        free = tuple(
+            self.resources.get(resource, 0) if is_unread(self.unread_free, (resource,)) else self.free.get(resource, 0)
+            for resource in order
+        )
+        return Slot(free, self.flavor, self.empty is not False if hopeful else self.empty is True)
 
 
 def read_nodes(facts: Sequence[Facts]) -> list[Node]:
