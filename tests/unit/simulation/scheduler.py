@@ -1,0 +1,318 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A pool in miniature: discrete events, gang scheduling, first in first out or with backfill.
+
+It is written from what the scheduler does, not from how the gate decides: jobs go by priority, then age; a job starts
+with all its replicas or not at all; without backfill the head of the queue blocks the rest. Amounts are cores, GiB and
+cards.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.poolgate.modelarts.tests.unit.simulation import documents
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, Document
+
+RESOURCES = ("cpu", "memory", GPU)
+SIZES = {"f.gpu8": (64, 500, 8), "f.gpu4": (32, 250, 4)}
+SYSTEM_PODS = (1, 3, 0)
+SHOWS_NO_NODE_SECONDS = (2.0, 8.0)
+TYPES = ("train", "infer", "notebook")
+
+Vector = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Replicas of one shape, or one whole node of a flavor for each."""
+
+    replicas: int
+    shape: Vector
+    flavor: str | None = None
+
+
+@dataclass(eq=False)
+class Node:
+    """A node and what is left on it; ``address`` names it."""
+
+    address: str
+    flavor: str
+    free: list[int]
+    up: bool = True
+    draining: bool = False
+    gangs: set[int] = field(default_factory=set)
+
+    def takes(self, group: Group) -> int:
+        """How many replicas of the group it takes."""
+        if not self.up or self.draining:
+            return 0
+        if group.flavor is not None:
+            return int(self.flavor == group.flavor and not self.gangs)
+        return min(free // asked for free, asked in zip(self.free, group.shape) if asked)
+
+
+@dataclass(eq=False)
+class Gang:
+    """A job: all of its replicas run, or none."""
+
+    number: int
+    groups: tuple[Group, ...]
+    kind: str
+    priority: int
+    arrived: float
+    lasts: float
+    started: float | None = None
+    shown_at: float = 0.0
+    on: dict[str, list[int]] = field(default_factory=dict)
+    document: Document = field(default_factory=dict)
+
+
+class Pool:
+    """The pool, its queue and its clock."""
+
+    def __init__(self, rng: random.Random, *, backfill: bool) -> None:
+        self.rng = rng
+        self.backfill = backfill
+        self.now = 0.0
+        self.nodes = {node.address: node for node in _nodes(rng)}
+        self.running: dict[int, Gang] = {}
+        self.waiting: list[Gang] = []
+        self._events: list[tuple[float, int, t.Callable[[], None]]] = []
+        self._numbers = itertools.count(1)
+
+    def at(self, when: float, event: t.Callable[[], None]) -> None:
+        heapq.heappush(self._events, (when, next(self._numbers), event))
+
+    def run_until(self, when: float) -> None:
+        """Lets everything happen that is due, and the scheduler after each event."""
+        while self._events and self._events[0][0] <= when:
+            self.now, _number, event = heapq.heappop(self._events)
+            event()
+            self.schedule()
+        self.now = when
+
+    def run_until_a_start(self, when: float) -> bool:
+        """Lets things happen until a job has just started; whether one did by then."""
+        while self._events and self._events[0][0] <= when:
+            self.run_until(self._events[0][0])
+            if any(gang.started == self.now for gang in self.running.values()):
+                return True
+        return False
+
+    def submit(self, groups: tuple[Group, ...], kind: str, priority: int, lasts: float) -> Gang:
+        gang = Gang(next(self._numbers), groups, kind, priority, self.now, lasts)
+        self.waiting.append(gang)
+        return gang
+
+    def schedule(self) -> None:
+        for gang in sorted(self.waiting, key=lambda gang: (-gang.priority, gang.arrived, gang.number)):
+            found = self._find_room(gang.groups)
+            if found is not None:
+                self._start(gang, found)
+            elif not self.backfill:
+                return
+
+    def end(self, gang: Gang) -> None:
+        """The job is over, or killed, or taken back."""
+        if gang in self.waiting:
+            self.waiting.remove(gang)
+        if self.running.pop(gang.number, None) is None:
+            return
+        for address, took in gang.on.items():
+            node = self.nodes[address]
+            node.free = [free + amount for free, amount in zip(node.free, took)]
+            node.gangs.discard(gang.number)
+
+    def _start(self, gang: Gang, found: list[tuple[Node, Group, int]]) -> None:
+        self.waiting.remove(gang)
+        self.running[gang.number] = gang
+        gang.started = self.now
+        gang.shown_at = self.now + self.rng.uniform(*SHOWS_NO_NODE_SECONDS)
+        for node, group, count in found:
+            shape = node.free if group.flavor is not None else [amount * count for amount in group.shape]
+            took = gang.on.setdefault(node.address, [0, 0, 0])
+            gang.on[node.address] = [had + more for had, more in zip(took, shape)]
+            node.free = [free - amount for free, amount in zip(node.free, shape)]
+            node.gangs.add(gang.number)
+        self.at(self.now + gang.lasts, lambda: self.end(gang))
+
+    def _find_room(self, groups: tuple[Group, ...]) -> list[tuple[Node, Group, int]] | None:
+        """Nodes for all replicas, exactly: the last group greedily, every one before it in all ways.
+
+        The order of the nodes is random: what the gate says has to hold wherever the scheduler puts things.
+        """
+        nodes = list(self.nodes.values())
+        self.rng.shuffle(nodes)
+        return _find(nodes, groups, {})
+
+    def toggle_up(self, node: Node) -> None:
+        """A node goes down with what runs on it, or comes back."""
+        node.up = not node.up
+        if not node.up:
+            for number in list(node.gangs):
+                self.end(self.running[number])
+
+    def toggle_draining(self, node: Node) -> None:
+        node.draining = not node.draining
+
+    def empty(self) -> None:
+        """All that runs ends, nothing else is to come, and every node is there again."""
+        self._events.clear()
+        for gang in list(self.running.values()):
+            self.end(gang)
+        for node in self.nodes.values():
+            node.up, node.draining = True, False
+
+    # What the API shows of it
+
+    def node_documents(self) -> list[Document]:
+        """Items of ListPoolNodes. What a job takes that shows no node yet is still shown as free."""
+        unseen: dict[str, list[int]] = {}
+        for gang in self.running.values():
+            if self.now < gang.shown_at:
+                for address, took in gang.on.items():
+                    so_far = unseen.get(address, [0, 0, 0])
+                    unseen[address] = [had + more for had, more in zip(so_far, took)]
+        return [
+            documents.node(
+                _table(SIZES[node.flavor]),
+                _table([free + more for free, more in zip(node.free, unseen.get(node.address, (0, 0, 0)))]),
+                address=node.address,
+                flavor=node.flavor,
+                phase="Available" if node.up else "Abnormal",
+                drain=node.draining,
+            )
+            for node in self.nodes.values()
+        ]
+
+    def job_documents(self) -> list[Document]:
+        """Items of ListWorkloads: those that wait, those that start and those that run."""
+        jobs = []
+        for gang in self.waiting:
+            jobs.append(self._job_document(gang, "Queue", gang.arrived, {}))
+        for gang in self.running.values():
+            seen = self.now >= gang.shown_at
+            since = t.cast(float, gang.started)
+            on = {address: _table(took) for address, took in gang.on.items()} if seen else {}
+            jobs.append(self._job_document(gang, "Running" if seen else "Creating", since, on))
+        return jobs
+
+    def _job_document(self, gang: Gang, status: str, since: float, on: t.Mapping[str, t.Any]) -> Document:
+        if gang.on:
+            asked = [sum(amounts) for amounts in zip(*gang.on.values())]
+        else:
+            asked = [sum(group.replicas * group.shape[index] for group in gang.groups) for index in range(3)]
+        document = documents.job(
+            _table(asked),
+            status,
+            kind=gang.kind,
+            uuid=uuid_of(gang),
+            on=on,
+            priority=str(gang.priority),
+            seconds=int(self.now - since),
+        )
+        document["createTime"] = int((documents.NOW - self.now + gang.arrived) * 1000)
+        return document
+
+    def pool_document(self) -> Document:
+        return documents.pool(_count(node.flavor for node in self.nodes.values()))
+
+
+def uuid_of(gang: Gang) -> str:
+    return f"00000000-0000-4000-8000-{gang.number:012}"
+
+
+def request_of(groups: tuple[Group, ...], kind: str, priority: int) -> Document:
+    """The same, as a user writes it."""
+    written = [
+        {"replicas": group.replicas, "flavor": group.flavor}
+        if group.flavor is not None
+        else {"replicas": group.replicas, "resources": _table(group.shape)}
+        for group in groups
+    ]
+    return {"groups": written, "type": kind, "priority": priority}
+
+
+def _find(
+    nodes: list[Node], groups: tuple[Group, ...], used: dict[str, list[int] | None]
+) -> list[tuple[Node, Group, int]] | None:
+    """``used`` is what earlier groups take; None when they take the whole node."""
+
+    def room(node: Node, group: Group) -> int:
+        if node.address not in used:
+            return node.takes(group)
+        taken = used[node.address]
+        if taken is None or group.flavor is not None:
+            return 0
+        left = [free - amount for free, amount in zip(node.free, taken)]
+        return min(free // asked for free, asked in zip(left, group.shape) if asked)
+
+    group = groups[0]
+    rooms = [(node, room(node, group)) for node in nodes]
+    if sum(count for _node, count in rooms) < group.replicas:
+        return None
+    if len(groups) == 1:
+        found = []
+        left = group.replicas
+        for node, count in rooms:
+            if left and count:
+                found.append((node, group, min(left, count)))
+                left -= min(left, count)
+        return found
+    tried: set[t.Any] = set()
+    for counts in _splits([count for _node, count in rooms], group.replicas):
+        further = dict(used)
+        for (node, _room), count in zip(rooms, counts):
+            if count and group.flavor is not None:
+                further[node.address] = None
+            elif count:
+                before = further.get(node.address) or [0, 0, 0]
+                further[node.address] = [had + asked * count for had, asked in zip(before, group.shape)]
+        key = tuple(sorted((_kind(node), str(further.get(node.address, ""))) for node in nodes))
+        if key in tried:
+            continue
+        tried.add(key)
+        rest = _find(nodes, groups[1:], further)
+        if rest is not None:
+            return [(node, group, count) for (node, _room), count in zip(rooms, counts) if count] + rest
+    return None
+
+
+def _kind(node: Node) -> tuple[t.Any, ...]:
+    return node.flavor, tuple(node.free), node.up, node.draining, bool(node.gangs)
+
+
+def _splits(rooms: t.Sequence[int], replicas: int) -> t.Iterator[tuple[int, ...]]:
+    if not rooms:
+        if replicas == 0:
+            yield ()
+        return
+    for count in range(min(rooms[0], replicas), -1, -1):
+        for rest in _splits(rooms[1:], replicas - count):
+            yield (count, *rest)
+
+
+def _nodes(rng: random.Random) -> list[Node]:
+    flavors = [rng.choice(("f.gpu8", "f.gpu8", "f.gpu4"))] if rng.random() < 0.6 else sorted(SIZES)
+    return [
+        Node(f"192.168.0.{index + 1}", flavor, [size - taken for size, taken in zip(SIZES[flavor], SYSTEM_PODS)])
+        for index, flavor in enumerate(rng.choice(flavors) for _ in range(rng.randint(3, 9)))
+    ]
+
+
+def _table(amounts: t.Sequence[int]) -> Document:
+    cpu, memory, cards = amounts
+    return {"cpu": str(cpu), "memory": f"{memory}Gi", GPU: str(cards)}
+
+
+def _count(names: t.Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return counts
