@@ -166,7 +166,8 @@ class LookupModule(LookupBase):
 def _validated(options: dict[str, t.Any], terms: list[t.Any]) -> dict[str, t.Any]:
     """The options and terms, converted by the rules of a module. Raises InputError with a module's sentence."""
     pools = [pool for term in terms for pool in (term if isinstance(term, list) else [term])]
-    result = ArgumentSpecValidator(LOOKUP_OPTIONS).validate({**options, "_terms": pools})
+    given = {name: value for name, value in options.items() if value is not None}
+    result = ArgumentSpecValidator(LOOKUP_OPTIONS).validate({**given, "_terms": pools})
     if result.unsupported_parameters:
         raise InputError(
             f"Unsupported parameters for (poolgate.modelarts.modelarts_workloads) lookup: {result.errors.msg}"
