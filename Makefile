@@ -6,18 +6,20 @@
 BUILD := .build
 DEMO := $(BUILD)/demo
 TEST := $(BUILD)/venv
+BENCH := $(BUILD)/bench
 
 # An interpreter that ansible-core 2.19 runs on. A name on PATH can be a shim of a Python that is not there: ask it.
 PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
 	$$name -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$name && break; done)
 
-.PHONY: help demo test clean
+.PHONY: help demo test bench clean
 
 help:
 	@echo "make demo    three deployments meet the gate, on an emulated pool; needs no account"
 	@echo "make test    every check of the collection"
-	@echo "make clean   remove what the other two made"
+	@echo "make bench   measure against other ways to read the same jobs, and write docs/benchmark; QUICK=1 to try it"
+	@echo "make clean   remove what the others made"
 
 demo: export ANSIBLE_HOME = $(DEMO)/home
 demo: export ANSIBLE_COLLECTIONS_PATH = $(DEMO)/collections
@@ -31,6 +33,9 @@ demo: $(DEMO)/ready
 test: $(TEST)/ready
 	@$(TEST)/bin/python tests/run.py
 
+bench: $(BENCH)/ready
+	@$(BENCH)/venv/bin/python -B tests/benchmark/run.py
+
 clean:
 	rm -rf $(BUILD)
 
@@ -40,6 +45,10 @@ $(DEMO)/ready: Makefile
 
 $(TEST)/ready: Makefile tests/requirements.txt
 	$(call environment,$(TEST),--requirement tests/requirements.txt)
+	@touch $@
+
+$(BENCH)/ready: Makefile tests/benchmark/requirements.txt
+	$(call environment,$(BENCH)/venv,--requirement tests/benchmark/requirements.txt)
 	@touch $@
 
 define environment

@@ -1,0 +1,22 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes the facts of all jobs to a file, for benchmark_memory to return."""
+
+import marshal
+import os
+import sys
+import time
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect, environment_level
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
+
+with (
+    Client(connect(environment_level(os.environ), where="here")) as client,
+    open(sys.argv[1], "wb") as stream,
+):
+    facts = read_workloads(client, [os.environ["POOL"]], WorkloadQuery(), clock=time.time)
+    facts.pop("warnings")
+    marshal.dump(facts, stream)

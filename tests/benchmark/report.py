@@ -1,0 +1,232 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was measured -> README.md with tables, and plots."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from measure import Runs, Size
+from plots import draw
+
+Block = tuple[Size, dict[str, Runs]]
+
+LICENCE = """<!--
+Copyright (c) The poolgate.modelarts contributors
+GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+SPDX-License-Identifier: GPL-3.0-or-later
+-->
+"""
+INTRODUCTION = """
+# How long it takes
+
+`make bench` wrote this page. It measures programs that read the same jobs from the same local emulator of the API, in
+one run and taking turns (A B C A B C), and compares the medians. {machine}. Seconds differ from machine to machine;
+the ratios are what to look at.
+
+| program | what it is |
+|---|---|
+| nothing, empty | a play without a task; a play with a module that does nothing: what ansible-core costs for itself |
+| plain | a `requests` script that reads page after page and counts the jobs by status |
+| sdk | the same with the official SDK (`huaweicloudsdkmodelarts`) |
+| summary | `modelarts_workload_info` with `fields: []` |
+| signed | summary, with each request signed by an access key |
+| lookup | the summary by the lookup `modelarts_workloads` |
+| gate, role | the action `modelarts_capacity_gate`, which reads jobs, nodes, pool and metrics and decides; the role |
+| all | `modelarts_workload_info`, which returns every job with every field |
+| floor | a module that returns the very same facts, from a file: what ansible-core costs for that answer |
+| uri | a play that loops over the pages with `ansible.builtin.uri` |
+
+*Launched* is the median less the launch: less *empty* for what runs a module, less *nothing* for the lookup, and
+nothing less for the scripts, which start a Python of their own. *Emulator* is the share of the time in which
+the emulator was busy with a request, as its log has it, without the delay that stands for the network; where requests
+are answered side by side it counts each. *Peak* is the memory of the largest process that reads: the module's, the
+script's, or for the lookup the play's.
+"""
+COUNTED = """
+What can be counted exactly (requests, connections, logins, imports, parses) is guarded by
+`tests/unit/plugins/module_utils/test_counts.py`, in `make test`.
+"""
+LAUNCH = {"plain": None, "sdk": None, "nothing": None, "empty": None, "lookup": "nothing"}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the numbers were measured on; ``load`` is the number of programs that ran already."""
+
+    cores: int
+    memory: int
+    load: float
+
+    def __str__(self) -> str:
+        return f"The machine had {self.cores} cores and {round(self.memory / 2**30)} GiB, and a load of {self.load:.1f}"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure to reach. ``measured`` is None when this run has not measured it."""
+
+    text: str
+    limit: float
+    measured: float | None
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool | None:
+        if self.measured is None:
+            return None
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+    def row(self) -> str:
+        sign = "at least" if self.at_least else "at most"
+        measured = "-" if self.measured is None else f"{self.measured:.2f}"
+        verdict = {True: "yes", False: "**no**", None: "not measured"}[self.met]
+        return f"| {self.text} | {sign} {self.limit:g} | {measured} | {verdict} |"
+
+
+class Results:
+    """The blocks of a run: a ratio compares only what took turns."""
+
+    def __init__(self, blocks: t.Sequence[Block]) -> None:
+        self.blocks = blocks
+
+    def block(self, size: Size, *names: str) -> dict[str, Runs] | None:
+        return next((runs for own, runs in self.blocks if own == size and all(name in runs for name in names)), None)
+
+    def launched(self, size: Size, name: str) -> float | None:
+        runs = self.block(size, name, launch_of(name) or name)
+        return None if runs is None else launched(runs, name)
+
+    def peak(self, size: Size, name: str) -> float | None:
+        runs = self.block(size, name)
+        return None if runs is None else runs[name].peak_mib
+
+    def seconds(self, size: Size, name: str, beside: str) -> float | None:
+        runs = self.block(size, name, beside)
+        return None if runs is None else runs[name].median
+
+
+def launch_of(name: str) -> str | None:
+    return LAUNCH.get(name, "empty")
+
+
+def launched(runs: dict[str, Runs], name: str) -> float:
+    """The median less that of the launch."""
+    launch = launch_of(name)
+    return runs[name].median - (runs[launch].median if launch in runs else 0.0)
+
+
+def ratio(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one / max(other, 1e-9)
+
+
+def goals(results: Results) -> list[Goal]:
+    """The figures of "it is done when"."""
+    near, far = Size(20_000, 1_000, 0), Size(20_000, 1_000, 50)
+    few, many = Size(5_000, 1_000, 0), Size(100_000, 1_000, 0)
+    beside_plain = [ratio(results.peak(size, "summary"), results.peak(size, "plain")) for size in (few, near, many)]
+
+    def grown(size: Size) -> float | None:
+        peak, empty = results.peak(size, "summary"), results.peak(size, "empty")
+        return None if peak is None or empty is None else peak - empty
+
+    def a_job(amounts: t.Callable[[Size], float | None]) -> float | None:
+        growth = ratio(amounts(many), amounts(few))
+        return None if growth is None else growth * few.jobs / many.jobs
+
+    return [
+        Goal(
+            "summary of 20,000 jobs, launched : plain",
+            1.2,
+            ratio(results.launched(near, "summary"), results.launched(near, "plain")),
+        ),
+        Goal(
+            "at 50 ms a call, summary, launched : sdk",
+            0.25,
+            ratio(results.launched(far, "summary"), results.launched(far, "sdk")),
+        ),
+        Goal(
+            "at 50 ms a call, lookup, launched : sdk",
+            0.25,
+            ratio(results.launched(far, "lookup"), results.launched(far, "sdk")),
+        ),
+        Goal(
+            "all 20,000 jobs : floor",
+            1.2,
+            ratio(results.seconds(near, "all", "floor"), results.seconds(near, "floor", "all")),
+        ),
+        Goal(
+            "uri loop : summary",
+            15,
+            ratio(results.seconds(near, "uri", "summary"), results.seconds(near, "summary", "uri")),
+            at_least=True,
+        ),
+        Goal(
+            "gate on 20,000 jobs and 1,000 nodes : summary, both launched",
+            2,
+            ratio(results.launched(near, "gate"), results.launched(near, "summary")),
+        ),
+        Goal(
+            "time a job of the summary, launched, 100,000 jobs : 5,000",
+            1.2,
+            a_job(lambda size: results.launched(size, "summary")),
+        ),
+        Goal("memory a job of the summary over an empty module, 100,000 jobs : 5,000", 1.2, a_job(grown)),
+        Goal(
+            "peak memory, summary : plain, the worst of 5,000, 20,000 and 100,000 jobs",
+            1.5,
+            None if None in beside_plain else max(t.cast("list[float]", beside_plain)),
+        ),
+    ]
+
+
+def table(runs: dict[str, Runs], size: Size) -> str:
+    """One row a program."""
+    plain = runs["plain"].median if "plain" in runs else None
+    rows = [
+        "| program | runs | median s | least - most | launched s | : plain | CPU s | peak MiB | requests | emulator |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, one in runs.items():
+        spread = f"{min(one.seconds):.2f} - {max(one.seconds):.2f}"
+        own = launched(runs, name)
+        cells = [
+            name,
+            len(one.seconds),
+            f"{one.median:.2f}",
+            spread,
+            f"{own:.2f}" if name not in ("nothing", "empty") and "empty" in runs else "",
+            f"{own / plain:.2f}" if plain and name not in ("nothing", "empty") else "",
+            f"{sorted(one.cpu)[len(one.cpu) // 2]:.2f}",
+            f"{one.peak_mib:.0f}" if one.peak_mib else "",
+            max(one.requests) or "",
+            f"{sum(one.emulator) / sum(one.seconds):.0%}" if any(one.requests) else "",
+        ]
+        rows.append(f"| {' | '.join(map(str, cells))} |")
+    return f"\n### {size}\n\n" + "\n".join(rows) + "\n"
+
+
+def write(folder: Path, machine: Machine, blocks: t.Sequence[Block], decisions: str) -> bool:
+    """Writes the page and its plots. Whether no goal was missed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    results = Results(blocks)
+    reached = goals(results)
+    summary = "\n".join(["| goal | limit | measured | met |", "|---|--:|--:|---|", *(goal.row() for goal in reached)])
+    plots = draw(folder, blocks)
+    page = [
+        LICENCE,
+        INTRODUCTION.format(machine=machine),
+        "\n## Goals\n\n" + summary + "\n",
+        COUNTED,
+        "\n## Plots\n\n" + "\n\n".join(f"![{title}]({name})" for name, title in plots.items()) + "\n",
+        "\n## Measured\n",
+        *(table(runs, size) for size, runs in blocks),
+    ]
+    if decisions:
+        page.append(f"\n## The decision alone\n\n{decisions.strip()}\n")
+    (folder / "README.md").write_text("".join(page), encoding="utf-8")
+    print(summary)
+    return all(goal.met is not False for goal in reached)
