@@ -453,14 +453,13 @@ def test_1234_jobs_over_three_pages(many: Emulator) -> None:
     assert {one["job_name"] for one in facts["workloads"]} == {f"job-{n}" for n in range(1234)}
     times = [one["create_time"] for one in facts["workloads"]]
     assert times == sorted(times)
-    with client_of(many) as client:
-        statistics = client._get(f"/statistics/pools/{pool}/workloads")["statistics"]
-    by_status: Counter[str] = Counter()
-    for entry in statistics["items"]:
-        by_status.update(entry["status"])
-    assert facts["summary"]["by_status"] == {status: count for status, count in by_status.items() if count}
-    assert facts["summary"]["by_type"] == {entry["type"]: entry["total"] for entry in statistics["items"]}
-    assert facts["summary"]["total"] == statistics["total"] == 1234
+    statistics = sdk_client(many).show_workload_statistics(sdk.ShowWorkloadStatisticsRequest(pool_name=pool)).statistics
+    counted: Counter[str] = Counter()
+    for entry in statistics.items:
+        counted.update({name: int(count) for name, count in modelled(entry.status).items() if int(count)})
+    assert facts["summary"]["by_status"] == dict(counted)
+    assert facts["summary"]["by_type"] == {entry.type: int(entry.total) for entry in statistics.items}
+    assert facts["summary"]["total"] == int(statistics.total) == 1234
 
 
 @pytest.mark.parametrize("ascend", [None, True, False])
