@@ -41,6 +41,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._signature impo
     host_header,
     sign,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import BoundedAdapter
 
 try:
     import requests
@@ -139,7 +140,7 @@ _BOOLEANS = {
     **dict.fromkeys(("false", "no", "off", "0", "n", "f"), False),
 }
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
-_CAUSE = re.compile(r"(certificate verify failed[^(\"']*|\[Errno -?\d+\] [^'\")]+|timed out)")
+_CAUSE = re.compile(r"(certificate verify failed[^(\"']*|\[Errno -?\d+\] [^'\")]+|timed out|larger than \d+ MiB)")
 
 
 def variables_level(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -580,6 +581,8 @@ class _Cloud(t.NamedTuple):
 
 def _session(url: str) -> requests.Session:
     session = requests.Session()
+    session.mount("https://", BoundedAdapter())
+    session.mount("http://", BoundedAdapter())
     # Only loopback addresses may be http, and no proxy may get to read what is sent to them.
     session.trust_env = not url.startswith("http:")
     # Without this, requests would add what ~/.netrc has for the host.

@@ -30,6 +30,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     plain,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import TimedAdapter, chunks
 
 try:
     import requests
@@ -59,10 +60,13 @@ _MAX_RECORDS = 300_000
 _MAX_WASTED = 10
 _PAGES_AHEAD = 64
 _MAX_BODY = 256 * 2**20
-_CHUNK = 2**18
+_DEEPEST = 50
 _LONGEST_WAIT = 60.0
 _CLOCK_SKEW = 300.0
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_OWN_KEYS = frozenset(("items", "total", "metadata", "kind"))
+_ERROR_KEYS = ("error_code", "error_msg", "errorCode", "errorMsg", "error", "code", "message")
 _THROTTLE_TIME = re.compile(r"time:\s*([0-9]{1,6})\s*(second|minute)")
 
 POOL_NOT_FOUND = "ModelArts.50015001"
@@ -119,7 +123,7 @@ class Client:
         self._admitted = False
         self._refusal: ModelArtsError | None = None
         self._session = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS, pool_block=True)
+        adapter = TimedAdapter(pool_maxsize=CONNECTIONS, pool_block=True)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.auth = connection.auth
@@ -272,10 +276,13 @@ class Client:
                         status=response.status_code,
                     )
                 body = bytearray()
-                for chunk in _chunks(response):
+                for chunk in chunks(response):
                     body += chunk
                     if len(body) > _MAX_BODY:
-                        raise ApiError(f"{request}: the answer is larger than {_MAX_BODY // 2**20} MiB, given up.")
+                        raise ApiError(
+                            f"{request}: the answer is larger than {_MAX_BODY // 2**20} MiB, given up.",
+                            status=response.status_code,
+                        )
                     if self._clock() > until:
                         raise TransportError(f"{request} on {host}: the answer did not end within {timeout:g} s.")
                 return response.status_code, response.headers, bytes(body)
@@ -286,6 +293,8 @@ class Client:
             ) from error
         except requests.exceptions.Timeout as error:
             raise TransportError(f"{request} on {host}: no answer within {timeout:g} s.") from error
+        except urllib3.exceptions.TimeoutError as error:
+            raise TransportError(f"{request} on {host}: the answer did not end within {timeout:g} s.") from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise TransportError(f"{request}: cannot reach {host} ({plain(_root_cause(error))}).") from error
 
@@ -465,16 +474,9 @@ class _PageReader:
 def _time(item: Document) -> float:
     """createTime; a job without one that can be read counts as infinitely new."""
     at = item.get("createTime")
-    if isinstance(at, str) and at.isascii() and at.isdigit():
-        return int(at)
+    if isinstance(at, str):
+        return int(at) if _WHOLE.fullmatch(at) else math.inf
     return at if isinstance(at, (int, float)) and not isinstance(at, bool) else math.inf
-
-
-def _chunks(response: requests.Response) -> Iterator[bytes]:
-    """The decoded body as it comes in. urllib3 1.26 waits for whole chunks, which hides slow bytes from the clock."""
-    read = getattr(response.raw, "read1", response.raw.read)
-    while chunk := read(_CHUNK, decode_content=True):
-        yield chunk
 
 
 def _key(item: Document) -> str:
@@ -497,23 +499,42 @@ def _items(document: Document) -> list[Document]:
 
 def _total(document: Document) -> int | None:
     total = document.get("total")
-    if isinstance(total, str) and total.isascii() and total.isdigit():
-        return int(total)
+    if isinstance(total, str):
+        return int(total) if _WHOLE.fullmatch(total) else None
     return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
 
 
 def _parsed(request: str, headers: Mapping[str, str], body: bytes) -> Document:
     try:
-        document = json.loads(body)
+        document = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] in (b"{", b"["):
-            raise TransportError(f"{request}: the JSON that came is broken off or damaged.") from error
+            raise TransportError(f"{request}: the JSON that came is broken off or damaged.", status=200) from error
         raise api_error(request, 200, headers, body, "That is not JSON: check the endpoint, and proxies.") from error
     if not isinstance(document, dict):
         raise ApiError(f"{request}: the answer is JSON, but no object.", status=200)
-    if "items" not in document and any(name in document for name in ("error_code", "errorCode", "error")):
+    if "items" not in document and any(name in document for name in _ERROR_KEYS):
         raise api_error(request, 200, headers, body)
+    if document and _OWN_KEYS.isdisjoint(document):
+        raise api_error(request, 200, headers, body, "That is no document of ModelArts: check the endpoint.")
+    if _is_deep(document):
+        raise ApiError(f"{request}: the answer is nested deeper than any that the reference knows.", status=200)
     return document
+
+
+def _no_number(name: str) -> t.NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _is_deep(document: Document) -> bool:
+    """Whether it is nested so deep that reading or printing it could exhaust the stack."""
+    level: list[t.Any] = [document]
+    for _depth in range(_DEEPEST):
+        values = [value for one in level for value in (one.values() if isinstance(one, dict) else one)]
+        level = [value for value in values if isinstance(value, (dict, list))]
+        if not level:
+            return False
+    return True
 
 
 def _retry_after(header: str, body: bytes) -> float | None:

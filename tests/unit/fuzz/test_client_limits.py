@@ -1,0 +1,135 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers without an end, and answers that are no answer: the client says so, and in time."""
+
+from __future__ import annotations
+
+import json
+import time
+import typing as t
+
+import pytest
+from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
+from ansible_collections.poolgate.modelarts.plugins.module_utils import _transport
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError, TransportError
+
+from .documents import DOCUMENTS, POOL, DocumentClient, changed, facts_of, world
+
+LOGINS = ("auth_token", "password", "project")
+
+
+def options_of(emulator: Emulator, login: str) -> dict[str, t.Any]:
+    """Options of a connection; ``project`` asks IAM for its ID first."""
+    mine = emulator.credentials
+    common = {"endpoint": emulator.endpoint, "auth_url": emulator.iam_url, "timeout": 0.6, "max_retries": 0}
+    if login == "auth_token":
+        return {**common, "auth_token": mine.auth_token, "project_id": mine.project_id}
+    if login == "project":
+        return {**common, "auth_token": mine.auth_token, "project_name": mine.project_name}
+    named = {"username": mine.username, "password": mine.password, "domain_name": mine.domain_name}
+    return {**common, **named, "project_name": mine.project_name}
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_an_answer_that_drips_ends_with_the_time_out(login: str) -> None:
+    with Emulator("demo", faults=[{"do": "slow", "bytes_per_second": 60, "times": 0}]) as emulator:
+        began = time.monotonic()
+        with pytest.raises(TransportError) as caught:
+            Client(connect(options_of(emulator, login), where="here")).show_pool(emulator.state()["pools"][0]["id"])
+        assert time.monotonic() - began < 2
+        assert "0.6 s" in caught.value.message or "timed out" in caught.value.message
+
+
+@pytest.mark.parametrize("login", LOGINS)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_an_answer_of_any_size_is_broken_off(login: str, compressed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_transport, "_MAX_ANSWER", 2**20)
+    monkeypatch.setattr("ansible_collections.poolgate.modelarts.plugins.module_utils._client._MAX_BODY", 2**20)
+    with Emulator("demo", faults=[{"do": "huge", "bytes": 2**26, "compressed": compressed}]) as emulator:
+        given = {**options_of(emulator, login), "timeout": 20}
+        with pytest.raises(ModelArtsError, match="larger than 1 MiB"):
+            Client(connect(given, where="here")).show_pool(emulator.state()["pools"][0]["id"])
+        assert len(emulator.requests) == 1  # not asked for a second time
+
+
+def test_a_connection_is_used_again_after_its_time_was_counted() -> None:
+    with Emulator("demo") as emulator:
+        client = Client(connect({**options_of(emulator, "auth_token"), "timeout": 1.0}, where="here"))
+        pool = emulator.state()["pools"][0]["id"]
+        for pause in (0.0, 0.7, 0.7):
+            time.sleep(pause)
+            client.show_pool(pool)
+        assert {seen["connection"] for seen in emulator.requests} == {1}
+
+
+NO_DOCUMENTS = [
+    {"error_code": "ModelArts.0001", "error_msg": "no"},
+    {"errorCode": "ModelArts.0001", "errorMsg": "no"},
+    {"errorMsg": "no"},
+    {"error": {"code": "ModelArts.0001", "message": "no"}},
+    {"code": "ModelArts.0001", "message": "no"},
+    {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "no", "code": 403},
+    {"result": "ok"},
+    {"?": "?"},
+]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("document", NO_DOCUMENTS, ids=lambda document: "-".join(document))
+def test_an_object_that_is_no_document_is_never_an_empty_list(name: str, document: dict[str, t.Any]) -> None:
+    facts = facts_of({**world([], 8, 8), name: document})
+    assert [error["document"] for error in facts["pools"][0]["errors"]] == [name]
+    assert "answered 200" in facts["pools"][0]["errors"][0]["msg"]
+
+
+def nested(depth: int) -> t.Any:
+    value: t.Any = "x"
+    for level in range(depth):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("depth", [60, 300, 800, 5_000])
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_that_is_too_deep_to_print_is_an_error(name: str, depth: int) -> None:
+    document = world([], 8, 8)[name]
+    text = json.dumps({**document, "extra": "<deep>"})
+    body = text.replace('"<deep>"', '{"a":[' * (depth // 2) + "1" + "]}" * (depth // 2)).encode()
+    facts = facts_of({**world([], 8, 8), name: body})
+    assert [error["document"] for error in facts["pools"][0]["errors"]] == [name]
+
+
+def test_what_is_nested_a_little_is_a_fact() -> None:
+    documents = world([], 8, 8)
+    assert facts_of({**documents, "pool": {**documents["pool"], "extra": nested(30)}})["pools"][0]["errors"] == []
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, float("nan"), float("inf"), -1, "1.5", [], {"a": 1}, True])
+def test_a_total_that_cannot_be_one_is_not_told(value: object) -> None:
+    documents = {"workloads": {"kind": "WorkloadList", "items": [{"uid": "a"}], "total": value}}
+    try:
+        pages = DocumentClient(documents).list_workloads(POOL, [])
+    except ModelArtsError as error:
+        assert value != value or value in (float("inf"),), error
+    else:
+        assert (pages.total, len(pages.items)) == (None, 1)
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, 10**400, -(10**400), "x", None, True, [1], {"a": 1}])
+def test_a_time_of_creation_that_cannot_be_one(value: object) -> None:
+    workloads = world([], 8, 8)["workloads"]
+    document = changed(
+        {**workloads, "items": [{"uid": "a"}, {"uid": "b"}], "total": 2}, ("items", 0, "createTime"), value
+    )
+    pages = DocumentClient({"workloads": document}).list_workloads(POOL, [])
+    assert [item["uid"] for item in pages.items] in (["a", "b"], ["b", "a"])
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_of_json_is_no_json(number: str) -> None:
+    body = f'{{"kind": "WorkloadList", "items": [{{"uid": "a", "createTime": {number}}}], "total": 1}}'.encode()
+    with pytest.raises(ModelArtsError, match="broken off or damaged"):
+        DocumentClient({"workloads": body}).list_workloads(POOL, [])
