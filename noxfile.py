@@ -205,6 +205,7 @@ def units_oldest(session: nox.Session) -> None:
     """The units of modules and module_utils on the oldest Python that a target may have."""
     if not shutil.which(f"python{OLDEST_PYTHON}", path=search_path(session)):
         session.skip(f"no Python {OLDEST_PYTHON} on this machine")
+    print(f"not run on Python {OLDEST_PYTHON}, as only the controller needs it: lookup, filter, emulator, simulations")
     run_units(session, OLDEST_PYTHON)
 
 
