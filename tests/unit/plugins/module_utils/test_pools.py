@@ -120,7 +120,7 @@ def node(**changes: t.Any) -> Document:
         "status": {"phase": "Available", "privateIp": "10.0.0.1", "resources": amounts, "availableResources": amounts},
     }
     for path, value in changes.items():
-        part, _, key = path.partition("__")
+        part, _mark, key = path.partition("__")
         document[part] = {**document[part], key: value}
     return document
 
@@ -448,7 +448,7 @@ def test_a_display_name_of_two_pools() -> None:
 def test_wrong_keys_lock_nothing(include_capacity: bool) -> None:
     """The emulator locks an access key after five refusals in a row, as the gateway does."""
     with Emulator(pools()) as emulator:
-        for _ in range(4):
+        for _i in range(4):
             with client_of(emulator, secret_key="wrong") as client, pytest.raises(ModelArtsError) as raised:
                 read_workloads(
                     client, [POOL_A, POOL_B], WorkloadQuery(include_capacity=include_capacity), clock=time.time
