@@ -53,10 +53,8 @@ def usage(emulator: Emulator) -> str:
     mine = emulator.credentials
     exports = {
         "MODELARTS_ENDPOINT": emulator.endpoint,
-        "OS_AUTH_URL": emulator.iam_url,
-        "OS_USERNAME": mine.username,
-        "OS_PASSWORD": mine.password,
-        "OS_USER_DOMAIN_NAME": mine.domain_name,
+        "OS_ACCESS_KEY": mine.access_key,
+        "OS_SECRET_KEY": mine.secret_key,
         "OS_PROJECT_ID": mine.project_id,
     }
     pools = "\n".join(f"#   {pool.id}  ({pool.name})" for pool in emulator.world.pools.values())

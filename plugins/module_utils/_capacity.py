@@ -32,16 +32,18 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._queue import Queue
 from ansible_collections.poolgate.modelarts.plugins.module_utils._room import (
+    EmptyPool,
+    Names,
     Node,
     Room,
     Unplaced,
     cards_not_shown,
     is_unread,
+    most_of_pool,
     read_nodes,
     room_declared,
     room_of_metrics,
     room_on_nodes,
-    sum_of_pool,
     whole_pool,
     why_no_metrics,
 )
@@ -111,7 +113,13 @@ def hold_until_stable(verdict: Facts, fitted_seconds: float, policy: Policy) -> 
         return verdict
     message = f"it fits for {duration(fitted_seconds)}, and has to for {duration(policy.stable_seconds)}"
     check = Check("stable", False, message)
-    return {**verdict, "decision": "wait", "checks": [*verdict["checks"], check.as_facts()], "reasons": [check.reason]}
+    return {
+        **verdict,
+        "decision": "wait",
+        "checks": [*verdict["checks"], check.as_facts()],
+        "reasons": [check.reason],
+        "brief": check.reason,
+    }
 
 
 class _Decision:
@@ -127,10 +135,11 @@ class _Decision:
         self._errors: dict[str, Facts] = {error["document"]: error for error in facts["errors"]}
         self._order = sorted({resource for group in request.groups for resource in group.resources or ()})
         self._nodes: list[Node] | None = None if facts["nodes"] is None else read_nodes(facts["nodes"])
-        self._empty_pool = None
+        self._empty_pool: EmptyPool | None = None
+        self._most: tuple[Amounts, Names] = {}, frozenset("*")
         if self._nodes is not None and self._pool:
-            self._empty_pool = whole_pool(self._nodes, self._pool["flavors"])
-        self._most: Amounts | None = None if self._empty_pool is None else sum_of_pool(self._empty_pool)
+            self._empty_pool = whole_pool(self._nodes, self._pool["flavors"], self._order)
+            self._most = most_of_pool(self._nodes, self._pool["flavors"])
         self._queue = Queue(facts, request, policy)
         self._checks: list[Check] = []
         self._notes: list[str] = []
@@ -237,9 +246,11 @@ class _Decision:
         bound = sum(bool(node["elastic_quota"]) for node in self._facts["nodes"] or ())
         if bound:
             reasons.append(f"{bound} nodes are bound to logical pools")
+        if self._pool.get("unreadable"):
+            reasons.append(f"{', '.join(self._pool['unreadable'])} cannot be read")
         if reasons:
             remedy = "use a pool without logical pools, because their quotas are not in the API."
-            self._check("logical_pools", None, f"{'; '.join(reasons)}: quotas cannot be read", remedy=remedy)
+            self._check("logical_pools", None, f"{'; '.join(reasons)}: their quotas are not known", remedy=remedy)
 
     # What it can still take
 
@@ -263,7 +274,7 @@ class _Decision:
         return None
 
     def _room_on_nodes(self, nodes: list[Node], measured: Room | None, given_back: GivenBack) -> Room:
-        shown_already = room_on_nodes(nodes, self._age)
+        before = room_on_nodes(nodes, self._age) if given_back.shares else None
         if not given_back.is_partial and given_back.credit_nodes():
             self._notes.append("nodes of the replaced job show its cards as free already")
         room = room_on_nodes(nodes, self._age)
@@ -271,8 +282,9 @@ class _Decision:
             for amounts in (room.free, room.hoped):
                 add(amounts, given_back.surely())
         if measured is not None:
-            back = {r: amount - shown_already.free.get(r, 0) for r, amount in room.free.items()}
-            measured.free = {r: amount + back.get(r, 0) for r, amount in measured.free.items()}
+            if before is not None:
+                back = {r: amount - before.free.get(r, 0) for r, amount in room.free.items()}
+                measured.free = {r: amount + back.get(r, 0) for r, amount in measured.free.items()}
             room.take_smaller(measured, lambda resource, of: f"{label(resource)} {text(resource, of)}")
         return room
 
@@ -350,16 +362,19 @@ class _Decision:
         amounts |= {"missing": max(0, short), "used": max(0, total - free), "left": max(0, -short)}
         figures: Facts = {"resource": resource, **{name: number(resource, of) for name, of in amounts.items()}}
         self._resources.append(figures)
-        message = f"need {text(resource, need)}, free {text(resource, free)}"
-        message += f", kept {text(resource, kept)}" if kept else ""
-        message += f" of {text(resource, total)}"
+        brief = f"need {text(resource, need)}, free {text(resource, free)}"
+        brief += f", kept {text(resource, kept)}" if kept else ""
+        message = f"{brief} of {text(resource, total)}"
         message += f", {text(resource, back)} given back" if back else ""
         message += f", {text(resource, taken)} going to {self._first}" if taken else ""
+        brief += f", going {text(resource, taken)}" if taken else ""
         message += f", short {text(resource, short)}" if short > 0 else ""
+        brief += f", short {text(resource, short)}" if short > 0 else ""
         unbounded = is_unread(room.unbounded, (resource,))
         may_be_enough = short <= 0 or unbounded or need + kept + taken <= room.hoped.get(resource, 0)
         if not may_be_enough:
             self._check_shortage(resource, need, short, message, figures)
+            self._checks[-1].brief = brief
         elif is_unread(unplaced.unread, (resource,)):
             message += f"; {self._first} take what could not be read"
             self._check(resource, None, message, figures=figures)
@@ -393,8 +408,9 @@ class _Decision:
         """(why the pool cannot give as much even with nothing running, what it has); the former empty when it could."""
         if any(group.flavor is not None for group in self._request.groups):
             return "", 0
-        if self._most is not None:
-            most, whole = self._most.get(resource, 0), "with every node it is meant to have, the pool has"
+        has, unread = self._most
+        if not is_unread(unread, (resource,)):
+            most, whole = has.get(resource, 0), "with every node it is meant to have, the pool has"
         elif self._room is not None and self._room.source == "declared":
             most, whole = self._room.usable.get(resource, 0), "the declared capacity is"
         else:
@@ -417,7 +433,7 @@ class _Decision:
             self._notes.append("placement not checked: policy.placement is aggregate")
             return
         usable = [node for node in self._nodes if node.unusable is None]
-        slots = Counter(slot for slot in (node.slot(self._order) for node in usable) if slot is not None)
+        slots = self._slots(usable)
         where = f"{plural(len(usable), 'usable node')}{self._left_out()}"
         replicas = plural(self._request.replicas, "replica")
         if len(needs) == 1:
@@ -458,11 +474,16 @@ class _Decision:
             return "" if rest and place(rest, needs) else f"{self._first} may take their places"
         if len(needs) > 1 and given_back.is_partial:
             return "which replicas are given back is not known"
-        hoped = Counter(slot for slot in (node.slot(self._order, hopeful=True) for node in usable) if slot is not None)
+        hoped = self._slots(usable, hopeful=True)
         unread = any(is_unread(node.unbounded, self._order) for node in usable)
         if unread or (hoped != slots and place(hoped, needs) is not False):
             return "nodes that could not be read may take them"
         return ""
+
+    def _slots(self, nodes: Sequence[Node], *, hopeful: bool = False) -> Counter[Slot]:
+        whole = any(group.flavor is not None for group in self._request.groups)
+        offered = (node.slot(self._order, whole=whole, hopeful=hopeful) for node in nodes)
+        return Counter(slot for slot in offered if slot is not None)
 
     def _check_placement_unseen(self, room: Room) -> None:
         if room.source == "declared":
@@ -477,7 +498,9 @@ class _Decision:
     def _check_empty_pool(self, needs: Sequence[Need]) -> bool:
         """Whether not even the empty pool takes the replicas, which is then said."""
         for group in self._request.groups:
-            if group.flavor is not None and self._pool and self._check_flavor(group):
+            if self._pool and (
+                self._check_flavor(group) if group.resources is None else self._check_size(group.resources)
+            ):
                 return True
         if self._empty_pool is None:
             return False
@@ -485,11 +508,6 @@ class _Decision:
         for (flavor, amounts), count in self._empty_pool.items():
             had = dict(amounts)
             slots[Slot(tuple(had.get(resource, 0) for resource in self._order), flavor, True)] += count
-        for need, group in zip(needs, self._request.groups):
-            if group.resources is not None and most_replicas(slots, need) == 0:
-                message, remedy = self._why_replica_never_fits(group.resources, slots)
-                self._check("placement", False, message, never=True, remedy=remedy)
-                return True
         if place(slots, needs) is not False:
             return False
         most = most_replicas(slots, needs[0])
@@ -510,28 +528,29 @@ class _Decision:
         if most >= group.replicas:
             return False
         known = ", ".join(sorted(meant)) or "none"
-        message = (
-            f"{plural(group.replicas, 'whole node')} of {group.flavor} asked for; the pool is meant to have {most}"
-        )
-        remedy = (
-            f"ask for {most} or fewer, or use a larger pool." if most else f"ask for a flavor that it has: {known}."
-        )
+        asked = f"{plural(group.replicas, 'whole node')} of {group.flavor} asked for"
+        remedy = f"ask for a flavor that it has: {known}."
+        if most:
+            remedy = f"ask for {most} or fewer, or use a larger pool."
+        message = f"{asked}; the pool is meant to have {most}"
         self._check("placement", False, message, never=True, remedy=remedy)
         return True
 
-    def _why_replica_never_fits(self, asked_for: Mapping[str, int], slots: Mapping[Slot, int]) -> tuple[str, str]:
-        """(what is wrong, what to do)."""
-        for index, resource in enumerate(self._order):
-            asked = asked_for.get(resource, 0)
-            largest = max((slot.free[index] for slot in slots), default=0)
+    def _check_size(self, resources: Mapping[str, int]) -> bool:
+        """Whether a replica asks more of a resource than any node will ever have, which is then said."""
+        for resource, asked in resources.items():
+            pool = self._empty_pool or whole_pool(self._nodes or (), self._pool["flavors"], (resource,))
+            if pool is None:
+                continue
+            largest = max((dict(amounts).get(resource, 0) for _flavor, amounts in pool), default=0)
             if asked > largest:
-                offer = f"{label(resource)} {text(resource, largest)}"
-                return (
-                    f"a replica asks {label(resource)} {text(resource, asked)}; the largest node offers "
-                    f"{text(resource, largest)} ({sum(slots.values())} looked at)",
-                    f"ask for {offer} or less, or give a flavor instead of resources.",
-                )
-        return "no node has all that a replica asks for", "ask for smaller replicas."
+                most = f"{label(resource)} {text(resource, largest)}"
+                message = f"a replica asks {label(resource)} {text(resource, asked)}; the largest node offers "
+                message += f"{text(resource, largest)} ({sum(pool.values())} looked at)"
+                remedy = f"ask for {most} or less, or give a flavor instead of resources."
+                self._check("placement", False, message, never=True, remedy=remedy)
+                return True
+        return False
 
     def _left_out(self) -> str:
         reasons = Counter(node.unusable for node in self._nodes or () if node.unusable is not None)
@@ -608,9 +627,11 @@ class _Decision:
             "age_seconds": None if self._room is None else int(self._room.age),
             "checks": [check.as_facts() for check in self._checks],
             "reasons": [check.reason for check in decisive],
+            "brief": decisive[0].brief_reason if decisive else "it fits now",
             "remedies": list(dict.fromkeys(check.remedy for check in decisive if check.remedy)),
             "notes": [plain(note, 500) for note in self._notes],
             "resources": self._resources,
+            "asked": sorted(self._request.resources()),
             "ahead": self._queue.ahead[:10],
             "holders": self._facts["holders"] or [],
         }

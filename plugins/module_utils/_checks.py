@@ -22,7 +22,8 @@ _LONGEST_SENTENCE = 500
 class Check:
     """A question and its answer: passed, failed, or None for not known.
 
-    ``never`` marks a failure that no waiting mends, ``remedy`` says what to do, ``figures`` are numbers for machines.
+    ``never`` marks a failure that no waiting mends, ``remedy`` says what to do, ``figures`` are numbers for machines,
+    ``brief`` is the message for where there is little room.
     Whatever the API put into the sentences is one printable line.
     """
 
@@ -32,6 +33,7 @@ class Check:
     never: bool = False
     remedy: str = ""
     figures: Facts = field(default_factory=dict)
+    brief: str = ""
 
     def __post_init__(self) -> None:
         self.message = plain(self.message, _LONGEST_SENTENCE)
@@ -44,7 +46,15 @@ class Check:
     @property
     def reason(self) -> str:
         """The check as one line among others."""
-        return f"{label(self.name)} {self.message}" if self.is_about_resource else f"{self.name}: {self.message}"
+        return self._said(self.message)
+
+    @property
+    def brief_reason(self) -> str:
+        """The same where there is little room."""
+        return self._said(self.brief or self.message)
+
+    def _said(self, message: str) -> str:
+        return f"{label(self.name)} {message}" if self.is_about_resource else f"{self.name}: {message}"
 
     def as_facts(self) -> Facts:
         return {"name": self.name, "passed": self.passed, "message": self.message, **self.figures}

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, merge_spellings
-from ansible_collections.poolgate.modelarts.plugins.module_utils._room import Node, is_card, read_numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._room import Node, is_card, is_unread, read_numbers
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,11 +42,14 @@ class GivenBack:
         """
         shown = []
         for node, amounts in self.shares:
+            free = dict(node.free)
             for resource, amount in amounts.items():
-                raised = node.free.get(resource, 0) + amount
-                node.free[resource] = min(raised, node.resources.get(resource, 0))
-                if raised > node.free[resource] and is_card(resource):
+                if is_unread(node.unread_free | node.unread_resources, (resource,)):
+                    continue
+                free[resource] = min(free.get(resource, 0) + amount, node.resources.get(resource, 0))
+                if free[resource] < node.free.get(resource, 0) + amount and is_card(resource):
                     shown.append(str(node.address))
+            node.free = free
             node.jobs = None if node.jobs is None else max(0, node.jobs - 1)
         return shown
 

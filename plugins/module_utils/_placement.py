@@ -9,6 +9,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from dataclasses import dataclass
 
 if t.TYPE_CHECKING:
@@ -16,7 +17,7 @@ if t.TYPE_CHECKING:
 
 State = tuple[int, ...]
 
-SEARCH_BOUND = 200_000
+SEARCH_BOUND = 50_000
 """Steps that the search over several groups may take before it gives up: patterns tried and states compared."""
 
 
@@ -61,7 +62,30 @@ def place(slots: Mapping[Slot, int], needs: Sequence[Need], bound: int = SEARCH_
         return True
     if not _sums_fit(slots, needs):
         return False
-    return _search(slots, needs, bound)
+    return True if _fits_greedily(slots, needs) else _search(slots, needs, bound)
+
+
+def _fits_greedily(slots: Mapping[Slot, int], needs: Sequence[Need]) -> bool:
+    """Whether the groups fit one after the other, the choosiest first, each into the nodes that fit it least well."""
+    left = Counter(slots)
+    for need in sorted(needs, key=lambda need: most_replicas(slots, need) / need.replicas):
+        replicas = need.replicas
+        for slot in sorted(left, key=lambda slot: (need.fits(slot), slot.free)):
+            places = need.fits(slot)
+            if places <= 0 or not replicas:
+                continue
+            used = min(left[slot], -(-replicas // places))
+            left[slot] -= used
+            full = min(used, replicas // places)
+            for count, taken in ((full, places), (used - full, replicas - full * places)):
+                if count and need.amounts is not None:
+                    rest = tuple(free - asked * taken for free, asked in zip(slot.free, need.amounts))
+                    left[Slot(rest, slot.flavor, False)] += count
+            replicas -= min(replicas, used * places)
+        if replicas:
+            return False
+        left = +left
+    return True
 
 
 def _sums_fit(slots: Mapping[Slot, int], needs: Sequence[Need]) -> bool:

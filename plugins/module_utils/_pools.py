@@ -56,7 +56,24 @@ PLACEMENT_ANNOTATION = "os.modelarts/npu-topology-placement"
 EXCLUSIVE_LABEL = "os.modelarts.node/volcano.scheduler.cabinet-exclusive"
 QUOTA_LABEL = "os.modelarts.node/elastic.quota"
 
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _BLOCKING_EFFECTS = ("NoSchedule", "NoExecute")
+_POOL_SHAPES: dict[tuple[str, ...], type] = {
+    ("metadata",): dict,
+    ("metadata", "annotations"): dict,
+    ("spec",): dict,
+    ("status",): dict,
+    ("status", "parent"): str,
+}
+_NODE_SHAPES: dict[tuple[str, ...], type] = {
+    ("metadata",): dict,
+    ("metadata", "labels"): dict,
+    ("metadata", "annotations"): dict,
+    ("spec",): dict,
+    ("spec", "taints"): list,
+    ("status",): dict,
+    ("status", "taints"): list,
+}
 _NODE_STATES = ("available", "creating", "abnormal", "deleting")
 _WINDOW = re.compile(r"([0-9]{1,5})(s|m|h)")
 _WINDOW_SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -92,10 +109,14 @@ def pool_facts(document: Facts) -> Facts:
     """A pool of ShowPool or ListPools as facts. Counts are numbers of nodes; null is what the API did not give.
 
     ``job_types`` maps train, infer, notebook (as the API spells them, in lower case) to their state; ``flavors`` is a
-    list of ``{flavor, count, max_count, available, creating, abnormal, deleting}``.
+    list of ``{flavor, count, max_count, available, creating, abnormal, deleting}``. ``unreadable`` names what is not
+    of its documented type.
     """
     metadata, spec, status = (_object(document, name) for name in ("metadata", "spec", "status"))
     annotations = _object(metadata, "annotations")
+    unreadable = _misshapen(document, _POOL_SHAPES)
+    if annotations.get(SUBPOOLS_ANNOTATION) is not None and _count(annotations[SUBPOOLS_ANNOTATION]) is None:
+        unreadable.append(SUBPOOLS_ANNOTATION)
     return {
         "pool_name": pool_id(document),
         "display_name": display_name(document),
@@ -114,6 +135,7 @@ def pool_facts(document: Facts) -> Facts:
         "subpools": _count(annotations.get(SUBPOOLS_ANNOTATION)),
         "parent": _string(status.get("parent")),
         "root": _string(status.get("root")),
+        "unreadable": unreadable,
     }
 
 
@@ -157,11 +179,11 @@ def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -
     """
     metadata, spec, status = (_object(document, name) for name in ("metadata", "spec", "status"))
     labels, annotations = _object(metadata, "labels"), _object(metadata, "annotations")
-    taints = [taint for taint in _list(spec.get("taints")) + _list(status.get("taints")) if isinstance(taint, dict)]
+    taints = _list(spec.get("taints")) + _list(status.get("taints"))
     resources, unreadable = _node_amounts(status.get("resources"))
     free, unreadable_free = _node_amounts(status.get("availableResources"))
     phase = _string(status.get("phase"))
-    unusable = _why_unusable(phase, taints, annotations, labels)
+    unusable = _why_unusable(phase, taints, annotations, labels) or _why_doubtful(document, taints)
     address = _string(status.get("privateIp"))
     bits = annotations.get(PLACEMENT_ANNOTATION)
     return {
@@ -172,8 +194,8 @@ def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -
         "private_ip": address,
         "taints": taints,
         "drain": DRAIN_ANNOTATION in annotations,
-        "exclusive_to": _string(labels.get(EXCLUSIVE_LABEL)),
-        "elastic_quota": _string(labels.get(QUOTA_LABEL)),
+        "exclusive_to": _label(labels, EXCLUSIVE_LABEL),
+        "elastic_quota": _label(labels, QUOTA_LABEL),
         "usable": unusable is None,
         "unusable": unusable,
         "resources": None if resources is None else numbers(resources),
@@ -184,17 +206,43 @@ def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -
     }
 
 
-def _why_unusable(phase: str | None, taints: Sequence[Facts], annotations: Facts, labels: Facts) -> str | None:
+def _why_unusable(phase: str | None, taints: Sequence[object], annotations: Facts, labels: Facts) -> str | None:
     if phase != "Available":
-        return f"phase {phase or 'unknown'}"
+        return f"phase {plain(phase or 'unknown', 60)}"
     for taint in taints:
-        if taint.get("effect") in _BLOCKING_EFFECTS:
+        if isinstance(taint, dict) and taint.get("effect") in _BLOCKING_EFFECTS:
             return f"taint {plain(str(taint.get('key')), 60)}:{taint['effect']}"
     if DRAIN_ANNOTATION in annotations:
         return "draining"
-    if labels.get(EXCLUSIVE_LABEL):
-        return f"reserved for {plain(str(labels[EXCLUSIVE_LABEL]), 60)}"
-    return None
+    reserved = _label(labels, EXCLUSIVE_LABEL)
+    return f"reserved for {plain(reserved, 60)}" if reserved else None
+
+
+def _why_doubtful(document: Facts, taints: Sequence[object]) -> str | None:
+    """Why it cannot be told whether the node takes work: what would say so is not as documented."""
+    wrong = _misshapen(document, _NODE_SHAPES)
+    if any(not isinstance(taint, dict) or taint.get("effect") not in _EFFECTS for taint in taints):
+        wrong.append("a taint")
+    return f"{wrong[0]} cannot be read" if wrong else None
+
+
+def _label(labels: Facts, name: str) -> str | None:
+    """A label whose being there matters, as text whatever its type; None when there is none."""
+    if name not in labels or labels[name] == "":
+        return None
+    return str(labels[name])
+
+
+def _misshapen(document: Facts, shapes: Mapping[tuple[str, ...], type]) -> list[str]:
+    """The parts of a document that are there and not of their documented type."""
+    wrong = []
+    for path, shape in shapes.items():
+        value: object = document
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is not None and not isinstance(value, shape):
+            wrong.append(".".join(path))
+    return wrong
 
 
 def _node_amounts(resources: object) -> tuple[Amounts | None, list[Facts]]:
@@ -487,5 +535,5 @@ def _string(value: object) -> str | None:
 
 def _count(value: object) -> int | None:
     if isinstance(value, str):
-        return int(value) if value.isascii() and value.isdigit() else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+        return int(value) if len(value) < 10 and value.isascii() and value.isdigit() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
 Amounts = dict[str, int]
@@ -31,6 +31,7 @@ _FACTORS: dict[str, Decimal] = {
 }
 _BYTE_RESOURCES = ("memory", "ephemeral-storage", "hugepages")
 _MAX_LENGTH = 40
+_MOST = 10**18
 
 # Two names of one card each: the reference writes 310 and 1980 for jobs, snt3 and snt9 for nodes.
 _ONE_CARD = {
@@ -69,7 +70,7 @@ def parse(resource: str, value: object) -> int:
 
     Reads every form of the API reference: ``"1 Cores"``, ``"6.52 GiB"``, ``"3920m"``, ``"6270Mi"``, ``5``, ``"64Gi"``,
     ``"1073m"``, ``"8"``, ``"32G"``. A decimal suffix is taken at its word ("8G" is 8,000,000,000 bytes), which
-    the reference does not say. Raises UnreadableQuantityError.
+    the reference does not say. Raises UnreadableQuantityError, also above 10**18: no pool has as much.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise UnreadableQuantityError(f"{resource} {_quoted(value)}")
@@ -85,11 +86,10 @@ def _parse(resource: str, text: str) -> int:
     factor = _factor(resource, stripped[match.end() :].strip())
     if factor is None:
         raise UnreadableQuantityError(f"{resource} {_quoted(text)}")
-    try:
-        exact = Decimal(match.group(0)) * factor * (1 if counts_bytes(resource) else 1000)
-        return int(exact.to_integral_value(rounding=ROUND_CEILING))
-    except InvalidOperation:
-        raise UnreadableQuantityError(f"{resource} {_quoted(text)}") from None
+    exact = Decimal(match.group(0)) * factor * (1 if counts_bytes(resource) else 1000)
+    if exact > _MOST:
+        raise UnreadableQuantityError(f"{resource} {_quoted(text)}")
+    return int(exact.to_integral_value(rounding=ROUND_CEILING))
 
 
 def _factor(resource: str, suffix: str) -> Decimal | None:

@@ -15,8 +15,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.module_utils._room import Room, is_unread, read_numbers
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ansible_collections.poolgate.modelarts.plugins.module_utils._request import Policy, Request
 
 Facts = dict[str, t.Any]
@@ -25,6 +23,10 @@ ABOUT_TO_START = 30
 """Seconds that a job may have waited and still be on its way to a node, if jobs may pass each other."""
 
 _STUCK_SECONDS = 14 * 86400
+
+
+Most = tuple[t.Mapping[str, int], t.Iterable[str]]
+"""What the empty pool has, and the resources of which that is not known."""
 
 
 class Queue:
@@ -73,8 +75,8 @@ class Queue:
                 return starting, True
         return starting, sum(group["count"] for group in self._groups) <= len(self.waiting)
 
-    def checks(self, most: Mapping[str, int] | None) -> list[Check]:
-        """Whether the request is next, and whether a job waits too long. ``most`` is what the empty pool has."""
+    def checks(self, most: Most) -> list[Check]:
+        """Whether the request is next, and whether a job waits too long."""
         if self._facts["queue_counts"] is None:
             return []
         checks = [self._check_turn(most)]
@@ -82,7 +84,7 @@ class Queue:
             checks.append(self._check_age(self._policy.max_oldest_queued_seconds))
         return checks
 
-    def _check_turn(self, most: Mapping[str, int] | None) -> Check:
+    def _check_turn(self, most: Most) -> Check:
         ahead = [group for group in self._groups if self._goes_first(group["priority"])]
         count = sum(group["count"] for group in ahead)
         message = f"{self.strategy} ({self.known}), {count} ahead"
@@ -97,12 +99,12 @@ class Queue:
             return Check("queue", None, f"{message}, some of which may be about to start", figures=figures)
         return Check("queue", True, message, figures=figures)
 
-    def _why_it_stands(self, most: Mapping[str, int] | None) -> tuple[bool, str, str]:
+    def _why_it_stands(self, most: Most) -> tuple[bool, str, str]:
         """(whether it never moves, who holds it up, what to do)."""
         if not self.ahead:
             return False, "", "wait for the jobs ahead, or use another pool."
         for position, job in enumerate(self.ahead):
-            too_much = "" if most is None else _too_much(job, most)
+            too_much = _too_much(job, most)
             if too_much:
                 who = f"its head, {job_name(job)}," if position == 0 else f"number {position + 1}, {job_name(job)},"
                 sure = _priority(job["priority"]) is not None and "not known" not in self.known
@@ -151,12 +153,13 @@ class Queue:
         return priority is None or self._request.priority is None or priority >= self._request.priority
 
 
-def _too_much(job: Facts, most: Mapping[str, int]) -> str:
+def _too_much(job: Facts, most: Most) -> str:
+    has, unread = most
     asked, _unread = read_numbers(job["resources"])
     for resource, amount in asked.items():
-        if amount > most.get(resource, 0):
-            has = text(resource, most.get(resource, 0))
-            return f"it asks {label(resource)} {text(resource, amount)}, the pool has {has}"
+        if not is_unread(unread, (resource,)) and amount > has.get(resource, 0):
+            what = f"it asks {label(resource)} {text(resource, amount)}"
+            return f"{what}, the pool has {text(resource, has.get(resource, 0))}"
     return ""
 
 

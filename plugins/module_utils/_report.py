@@ -38,7 +38,7 @@ def attempt_line(verdict: Facts, now: str, elapsed: float, timeout: float) -> st
     ``now`` is ISO 8601 in UTC, ``elapsed`` and ``timeout`` are seconds since the start of the wait. What does not fit
     into a line is on the page at the end.
     """
-    why = verdict["reasons"][0] if verdict["reasons"] else _HEADLINES[verdict["decision"]]
+    why = verdict["brief"]
     start = f"{now[11:]} {_clock(elapsed)}/{_clock(timeout)} {verdict['decision'].upper()} "
     room = max(_SHORTEST_NAME, WIDTH - _width(start) - _width(why) - 2)
     return _fitted(f"{start}{_fitted(_name(verdict), room)}: {_line(why)}", WIDTH)
@@ -115,7 +115,7 @@ def _cells(amounts: Mapping[str, int]) -> str:
 def _people(verdict: Facts) -> list[str]:
     """Who holds what is missing, and who is ahead."""
     missing = [figures["resource"] for figures in verdict["resources"] if figures["missing"]]
-    wanted = missing or [figures["resource"] for figures in verdict["resources"]]
+    wanted = missing or verdict["asked"]
     lines = []
     holders = [job for job in verdict["holders"] if any(job["resources"].get(resource) for resource in wanted)]
     if verdict["decision"] != "reject" and holders:

@@ -50,7 +50,7 @@ def is_unread(unread: Iterable[str], resources: Iterable[str]) -> bool:
 
 @dataclass
 class Node:
-    """A node that the API lists. ``empty`` is None when it is not known whether a job is on it."""
+    """A node that the API lists. Its amounts are shared with nodes that are alike: replace them, never change them."""
 
     flavor: str | None
     unusable: str | None
@@ -84,41 +84,44 @@ class Node:
             return False
         return True if known else None
 
-    def slot(self, order: Sequence[str], *, hopeful: bool = False) -> Slot | None:
-        """What the node offers of the resources in ``order``; None when that could not be read.
+    def slot(self, order: Sequence[str], *, whole: bool, hopeful: bool = False) -> Slot | None:
+        """What the node offers of the resources in ``order``, of what could not be read nothing.
 
-        With ``hopeful`` the best that it may offer: all it has of what could not be read, and empty if it may be.
+        With ``hopeful`` the best that it may offer: all it has of what could not be read, and empty if it may be; None
+        when not even that is known. Whether it is empty only matters where ``whole`` nodes are asked for.
         """
-        if not hopeful and is_unread(self.unread_free, order):
-            return None
+        empty = whole and (self.empty is not False if hopeful else self.empty is True)
+        if not hopeful or not self.unread_free:
+            return Slot(tuple(self.free.get(resource, 0) for resource in order), self.flavor, empty)
         if is_unread(self.unbounded, order):
             return None
-        free = tuple(
-            self.resources.get(resource, 0) if is_unread(self.unread_free, (resource,)) else self.free.get(resource, 0)
-            for resource in order
-        )
-        return Slot(free, self.flavor, self.empty is not False if hopeful else self.empty is True)
+        offered = {r: amount for r, amount in self.resources.items() if is_unread(self.unread_free, (r,))}
+        return Slot(tuple(offered.get(r, self.free.get(r, 0)) for r in order), self.flavor, empty)
 
 
 def read_nodes(facts: Sequence[Facts]) -> list[Node]:
     """The nodes of an entry of ``pools``."""
     known: dict[t.Any, tuple[Amounts, Names]] = {}
 
-    def amounts(numbers: Mapping[str, t.Any] | None, unreadable: Names) -> tuple[Amounts, Names]:
+    def amounts(numbers: Mapping[str, t.Any] | None) -> tuple[Amounts, Names]:
         if numbers is None:
             return {}, frozenset("*")
         key = tuple(numbers.items())
         if key not in known:
             read, unread = read_numbers(numbers)
             known[key] = merge_spellings(read, min), unread | {name for name in _ON_EVERY_NODE if name not in numbers}
-        read, unread = known[key]
-        return dict(read), unread | (unreadable - frozenset(read))
+        return known[key]
 
     nodes = []
     for fact in facts:
-        unreadable = frozenset(canonical(what["resource"]) for what in fact["unreadable"])
-        resources, unread_resources = amounts(fact["resources"], unreadable)
-        free, unread_free = amounts(fact["free"], unreadable)
+        resources, unread_resources = amounts(fact["resources"])
+        free, unread_free = amounts(fact["free"])
+        if fact["unreadable"]:
+            unreadable = frozenset(canonical(what["resource"]) for what in fact["unreadable"])
+            unread_resources |= unreadable - resources.keys()
+            unread_free |= unreadable - free.keys()
+        if resources.keys() != free.keys():
+            unread_free |= resources.keys() - free.keys()
         nodes.append(
             Node(
                 flavor=fact["flavor"],
@@ -128,7 +131,7 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
                 resources=resources,
                 unread_resources=unread_resources,
                 free=free,
-                unread_free=unread_free | (frozenset(resources) - frozenset(free)),
+                unread_free=unread_free,
                 jobs=fact["jobs"],
             )
         )
@@ -178,17 +181,20 @@ class Room:
 def room_on_nodes(nodes: Iterable[Node], age: float) -> Room:
     """The sums over the nodes that can take work."""
     room = Room("nodes", age, {}, {}, {}, lists_all=True)
+    may_be_free: Amounts = {}
     for node in nodes:
         if node.unusable is not None:
             continue
-        add(
-            room.usable,
-            {r: max(node.resources.get(r, 0), node.free.get(r, 0)) for r in {**node.resources, **node.free}},
-        )
         add(room.free, node.free)
-        unknown = {r: amount for r, amount in node.resources.items() if is_unread(node.unread_free, (r,))}
-        add(room.hoped, {**node.free, **unknown})
+        if not node.unread_free and not node.unread_resources:
+            add(room.usable, node.resources)
+            continue
+        has = {**node.free, **node.resources}
+        add(room.usable, {resource: max(amount, node.free.get(resource, 0)) for resource, amount in has.items()})
+        add(may_be_free, {r: amount for r, amount in node.resources.items() if is_unread(node.unread_free, (r,))})
         room.unbounded |= node.unbounded
+    room.hoped = dict(room.free)
+    add(room.hoped, may_be_free)
     return room
 
 
@@ -237,11 +243,11 @@ def _less(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:
     return {resource: max(0, amount - taken.get(resource, 0)) for resource, amount in amounts.items()}
 
 
-def largest_of_flavor(nodes: Iterable[Node], flavor: str | None) -> Amounts | None:
-    """What the largest listed node of a flavor has; None when none is listed that could be read."""
+def largest_of_flavor(nodes: Iterable[Node], flavor: str | None, order: Sequence[str]) -> Amounts | None:
+    """What the largest listed node of a flavor has; None when of none all resources in ``order`` could be read."""
     largest: Amounts = {}
     for node in nodes:
-        if node.flavor == flavor and not node.unread_resources:
+        if node.flavor == flavor and not is_unread(node.unread_resources, order):
             for resource, amount in node.resources.items():
                 largest[resource] = max(amount, largest.get(resource, 0))
     return largest or None
@@ -250,33 +256,48 @@ def largest_of_flavor(nodes: Iterable[Node], flavor: str | None) -> Amounts | No
 EmptyPool = Counter[tuple[t.Optional[str], tuple[tuple[str, int], ...]]]
 
 
-def whole_pool(nodes: Sequence[Node], flavors: Sequence[Facts]) -> EmptyPool | None:
-    """Every node that the pool is meant to have, empty: counts of (flavor, amounts). None when a size is not known.
+def whole_pool(nodes: Sequence[Node], flavors: Sequence[Facts], order: Sequence[str]) -> EmptyPool | None:
+    """Every node that the pool is meant to have, empty: counts of (flavor, amounts).
 
-    These are the listed nodes, whatever their state, and those that the counts of the pool's spec promise beyond.
+    These are the listed nodes, whatever their state, and those that the counts of the pool's spec promise beyond. None
+    when of one of them it is not known how much it has of the resources in ``order``.
     """
-    staying = [node for node in nodes if not node.leaving]
-    promised = Counter(node.flavor for node in staying if node.unread_resources)
-    listed = Counter(node.flavor for node in staying)
-    for flavor in flavors:
-        missing = max(flavor["count"] or 0, flavor["max_count"] or 0) - listed[flavor["flavor"]]
-        promised[flavor["flavor"]] += max(0, missing)
-    pool = Counter((n.flavor, tuple(n.resources.items())) for n in staying if not n.unread_resources)
-    for name, count in promised.items():
-        if count:
-            shape = largest_of_flavor(nodes, name)
-            if shape is None:
-                return None
-            pool[(name, tuple(shape.items()))] += count
+    pool: EmptyPool = Counter()
+    for node in nodes:
+        if not node.leaving and not is_unread(node.unread_resources, order):
+            pool[(node.flavor, tuple(node.resources.items()))] += 1
+    for flavor, count in _not_listed(nodes, flavors, order).items():
+        shape = largest_of_flavor(nodes, flavor, order)
+        if shape is None:
+            return None
+        pool[(flavor, tuple(shape.items()))] += count
     return pool
 
 
-def sum_of_pool(pool: EmptyPool) -> Amounts:
-    """What all nodes of an empty pool have together."""
+def most_of_pool(nodes: Sequence[Node], flavors: Sequence[Facts]) -> tuple[Amounts, Names]:
+    """(what all those nodes have together, the resources of which that is not known)."""
     total: Amounts = {}
-    for (_flavor, amounts), count in pool.items():
-        add(total, {resource: amount * count for resource, amount in amounts})
-    return total
+    unread: Names = frozenset()
+    for node in nodes:
+        if not node.leaving:
+            add(total, node.resources)
+            unread |= node.unread_resources
+    for flavor, count in _not_listed(nodes, flavors, ()).items():
+        shape = largest_of_flavor(nodes, flavor, ())
+        unread |= frozenset() if shape is not None else frozenset("*")
+        add(total, {resource: amount * count for resource, amount in (shape or {}).items()})
+    return total, unread
+
+
+def _not_listed(nodes: Sequence[Node], flavors: Sequence[Facts], order: Sequence[str]) -> Counter[str | None]:
+    """How many nodes of each flavor are promised and not listed, or listed without their size."""
+    staying = [node for node in nodes if not node.leaving]
+    missing = Counter(node.flavor for node in staying if is_unread(node.unread_resources, order))
+    listed = Counter(node.flavor for node in staying)
+    for flavor in flavors:
+        meant = max(flavor["count"] or 0, flavor["max_count"] or 0)
+        missing[flavor["flavor"]] += max(0, meant - listed[flavor["flavor"]])
+    return +missing
 
 
 @dataclass
@@ -370,23 +391,17 @@ def _largest(values: Iterable[tuple[int, int]], most: int) -> int:
     return total
 
 
-def cards_not_shown(nodes: Iterable[Node], held: Facts | None, unplaced: Unplaced) -> Amounts:
+def cards_not_shown(nodes: Sequence[Node], held: Facts | None, unplaced: Unplaced) -> Amounts:
     """Cards that jobs run on or are created with, and that neither a node shows as taken nor ``unplaced`` counts.
 
     Nodes and jobs are read one after the other: a job may have got its node in between.
     """
     active, _unread = read_numbers((held or {}).get("active"))
-    taken: Amounts = {}
-    unknown: set[str] = set()
-    for node in nodes:
-        unread = node.unread_free | node.unread_resources
-        shown = {r: amount - node.free.get(r, 0) for r, amount in node.resources.items() if not is_unread(unread, (r,))}
-        add(taken, shown)
-        if unread and node.jobs != 0:
-            unknown |= {resource for resource in active if is_unread(unread, (resource,))}
-    missing = {
-        resource: amount - taken.get(resource, 0) - unplaced.total.get(resource, 0)
-        for resource, amount in active.items()
-        if is_card(resource) and resource not in unknown
-    }
+    missing = {r: amount - unplaced.total.get(r, 0) for r, amount in active.items() if is_card(r)}
+    for resource in missing:
+        for node in nodes:
+            if is_unread(node.unread_free | node.unread_resources, (resource,)) and node.jobs != 0:
+                missing[resource] = 0
+                break
+            missing[resource] -= node.resources.get(resource, 0) - node.free.get(resource, 0)
     return {resource: amount for resource, amount in missing.items() if amount > 0}

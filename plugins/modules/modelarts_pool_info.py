@@ -114,6 +114,10 @@ pools:
     root:
       description: The pool at the top.
       type: str
+    unreadable:
+      description: Parts of the pool that are not of their documented type.
+      type: list
+      elements: str
     nodes:
       description: With O(include_capacity), the nodes; null when they could not be read.
       type: list

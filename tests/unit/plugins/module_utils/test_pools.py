@@ -81,6 +81,7 @@ def test_the_pool_of_the_document() -> None:
         "subpools": None,
         "parent": None,
         "root": "auto-pool-os-86c13962597848eeb29c5861153a391f",
+        "unreadable": [],
     }
 
 
