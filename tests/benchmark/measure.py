@@ -23,7 +23,7 @@ POOL = "pool-bench-5d8a1f6c3e2b49708c4d9e0a7b615f32"
 INTERPRETER = """#!{python}
 import os, subprocess, sys
 process = subprocess.Popen([{python!r}, *sys.argv[1:]])
-_, status, usage = os.wait4(process.pid, 0)
+_pid, status, usage = os.wait4(process.pid, 0)
 with open(os.environ["PEAK"], "a") as stream:
     stream.write(f"{{usage.ru_maxrss}}\\n")
 sys.exit(os.waitstatus_to_exitcode(status))
@@ -126,7 +126,7 @@ class Bench:
     def command(self, name: str, *options: str) -> list[str]:
         if (HERE / "clients" / f"{name}.py").exists():
             return [sys.executable, str(HERE / "clients" / f"{name}.py"), *options]
-        play, _, words = name.partition(" ")
+        play, _mark, words = name.partition(" ")
         given = [f"--extra-vars={word}" for word in words.split()]
         return ["ansible-playbook", str(HERE / "plays" / f"{play}.yml"), *given, *options]
 

@@ -18,12 +18,8 @@ from matplotlib import pyplot as plt
 Blocks = t.Sequence[tuple[Size, dict[str, Runs]]]
 
 COLOURS = {"plain": "#777777", "sdk": "#d1495b", "summary": "#00798c", "lookup": "#66a182", "gate": "#edae49"}
-COMMENT = """<!--
-Copyright (c) The poolgate.modelarts contributors
-GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-SPDX-License-Identifier: GPL-3.0-or-later
--->
-"""
+_OWN_HEADER = Path(__file__).read_text(encoding="utf-8").splitlines()[:3]
+LICENCE = "\n".join(["<!--", *(line[2:] for line in _OWN_HEADER), "-->", ""])
 
 
 def draw(folder: Path, blocks: Blocks) -> dict[str, str]:
@@ -41,9 +37,9 @@ def draw(folder: Path, blocks: Blocks) -> dict[str, str]:
         figure.tight_layout()
         figure.savefig(folder / name, metadata={"Date": None, "Creator": None})
         plt.close(figure)
-        first, _, rest = (folder / name).read_text(encoding="utf-8").partition("\n")
+        first, _mark, rest = (folder / name).read_text(encoding="utf-8").partition("\n")
         lines = [line.rstrip() for line in rest.splitlines()]
-        (folder / name).write_text(f"{first}\n{COMMENT}" + "\n".join(lines) + "\n", encoding="utf-8")
+        (folder / name).write_text(f"{first}\n{LICENCE}" + "\n".join(lines) + "\n", encoding="utf-8")
     return {name: title for name, (title, _figure) in plots.items()}
 
 

@@ -10,16 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measure import Runs, Size
-from plots import draw
+from plots import LICENCE, draw
 
 Block = tuple[Size, dict[str, Runs]]
 
-LICENCE = """<!--
-Copyright (c) The poolgate.modelarts contributors
-GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-SPDX-License-Identifier: GPL-3.0-or-later
--->
-"""
 INTRODUCTION = """
 # How long it takes
 

@@ -33,7 +33,7 @@ def large_pool(rng: random.Random) -> tuple[list[documents.Document], list[docum
     """(nodes, jobs): every node differs a little from the next, and every third job waits or is over."""
     nodes, jobs = [], []
     running = JOBS * 2 // 3
-    shares: list[list[int]] = [[] for _ in range(NODES)]
+    shares: list[list[int]] = [[] for _i in range(NODES)]
     for number in range(running):
         shares[rng.randrange(NODES)].append(number)
     for number in range(NODES):
@@ -60,7 +60,7 @@ def large_pool(rng: random.Random) -> tuple[list[documents.Document], list[docum
 def fastest(call: t.Callable[[], t.Any]) -> float:
     """Milliseconds."""
     times = []
-    for _ in range(REPEATS):
+    for _i in range(REPEATS):
         began = time.perf_counter()
         call()
         times.append(time.perf_counter() - began)

@@ -39,7 +39,7 @@ def case(seed: object) -> Case:
     nodes: list[Document] = []
     jobs: list[Document] = []
     flavors = rng.sample(sorted(CARD_COUNTS), rng.choice((1, 1, 2)))
-    for _ in range(rng.randint(1, 5)):
+    for _i in range(rng.randint(1, 5)):
         flavor = rng.choice(flavors)
         made = _node(rng, flavor, jobs)
         nodes.append(made)
@@ -69,7 +69,7 @@ def _node(rng: random.Random, flavor: str, jobs: list[Document]) -> Document:
         free["cpu"] -= rng.randint(1, 5) * 100
         free["memory"] -= rng.randint(1, 2000)
     running = []
-    for _ in range(rng.choice((0, 0, 1, 1, 2))):
+    for _i in range(rng.choice((0, 0, 1, 1, 2))):
         took = {"cpu": rng.randint(1, 5) * 1000, "memory": rng.randint(1, 20) * 1024}
         if cards:
             took[key] = rng.choice((1000, 2000, 4000, 1073, 500))
@@ -124,7 +124,7 @@ def _spoil(rng: random.Random, made: Document) -> None:
 
 
 def _request(rng: random.Random, flavors: t.Sequence[str]) -> Document:
-    groups = [_group(rng, flavors) for _ in range(rng.choice((1, 1, 2, 2, 3)))]
+    groups = [_group(rng, flavors) for _i in range(rng.choice((1, 1, 2, 2, 3)))]
     while sum(group["replicas"] for group in groups) > 6:
         max(groups, key=lambda group: group["replicas"])["replicas"] -= 1
     return {"groups": groups} if len(groups) > 1 or rng.random() < 0.2 else dict(groups[0])

@@ -302,7 +302,7 @@ def _nodes(rng: random.Random) -> list[Node]:
     flavors = [rng.choice(("f.gpu8", "f.gpu8", "f.gpu4"))] if rng.random() < 0.6 else sorted(SIZES)
     return [
         Node(f"192.168.0.{index + 1}", flavor, [size - taken for size, taken in zip(SIZES[flavor], SYSTEM_PODS)])
-        for index, flavor in enumerate(rng.choice(flavors) for _ in range(rng.randint(3, 9)))
+        for index, flavor in enumerate(rng.choice(flavors) for _i in range(rng.randint(3, 9)))
     ]
 
 

@@ -105,7 +105,7 @@ def starts_when_emptied(pool: Pool, groups: tuple[Group, ...], kind: str, priori
 
 
 def moments_of_a_day(rng: random.Random) -> list[float]:
-    return sorted(rng.uniform(0, DAY) for _ in range(QUESTIONS))
+    return sorted(rng.uniform(0, DAY) for _i in range(QUESTIONS))
 
 
 def live_through(

@@ -193,7 +193,7 @@ def test_one_session_for_all_pools_and_one_login_for_all_lookups() -> None:
             "project_name": mine.project_name,
         }
         pools = list(emulator.world.pools)
-        for _ in range(3):
+        for _i in range(3):
             run(pools, **login)
         assert sum(entry["path"] == "/v3/auth/tokens" for entry in emulator.requests) == 1
         emulator.revoke_tokens()

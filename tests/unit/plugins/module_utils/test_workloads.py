@@ -258,7 +258,7 @@ def test_any_job_becomes_facts_of_fixed_types(item: dict[str, t.Any]) -> None:
     integers = ("running_duration", "pending_duration", "pending_position", "create_time")
     for name, value in facts.items():
         if name in integers:
-            assert value is None or type(value) is int
+            assert value is None or (isinstance(value, int) and not isinstance(value, bool))
         elif name in ("host_ips", "nodes"):
             assert isinstance(value, list)
         elif name in ("resources", "extra"):
