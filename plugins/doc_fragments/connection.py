@@ -117,6 +117,13 @@ options:
       - V(4) when not given.
       - From the environment, E(MODELARTS_MAX_RETRIES).
     type: int
+  connections:
+    description:
+      - How many requests may be under way at once, each on a connection of its own; V(1) or more. There are never more
+        than there are pages to read.
+      - V(8) when not given.
+      - From the environment, E(MODELARTS_CONNECTIONS).
+    type: int
 notes:
   - Connection options come from several levels. From the highest to the lowest, these are the option itself (in the
     task, in C(module_defaults) of the action group C(poolgate.modelarts.modelarts), or in an inventory file); the
@@ -292,6 +299,14 @@ options:
         key: max_retries
     vars:
       - name: modelarts_max_retries
+  connections:
+    env:
+      - name: MODELARTS_CONNECTIONS
+    ini:
+      - section: modelarts
+        key: connections
+    vars:
+      - name: modelarts_connections
 """
 
     ACTIONGROUP = r"""

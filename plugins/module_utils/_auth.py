@@ -75,13 +75,15 @@ CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
     "ca_path": {"type": "path"},
     "timeout": {"type": "float"},
     "max_retries": {"type": "int"},
+    "connections": {"type": "int"},
 }
 
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_RETRIES = 4
+DEFAULT_CONNECTIONS = 8
 
 _SECRETS = ("auth_token", "secret_key", "security_token", "password")
-_GENERAL = ("endpoint", "region", "project_id", "validate_certs", "ca_path", "timeout", "max_retries")
+_GENERAL = ("endpoint", "region", "project_id", "validate_certs", "ca_path", "timeout", "max_retries", "connections")
 
 # The order is the order within one level.
 _NAMED_BY = {
@@ -123,6 +125,7 @@ ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "ca_path": ("MODELARTS_CA_PATH", "OS_CACERT"),
     "timeout": ("MODELARTS_TIMEOUT",),
     "max_retries": ("MODELARTS_MAX_RETRIES",),
+    "connections": ("MODELARTS_CONNECTIONS",),
 }
 
 _Answer = t.TypeVar("_Answer")
@@ -233,6 +236,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
         ca_path=given.get("ca_path"),
         timeout=iam.timeout,
         max_retries=iam.retries,
+        connections=given.get("connections", DEFAULT_CONNECTIONS),
         method=method,
         auth=auth,
         auth_url=auth_url,
@@ -258,6 +262,7 @@ class Connection:
     ca_path: str | None
     timeout: float
     max_retries: int
+    connections: int
     method: str
     auth: TokenAuth | SignatureAuth | KeystoneAuth = field(repr=False)
     auth_url: str | None
@@ -275,6 +280,12 @@ class Connection:
     @property
     def secrets(self) -> frozenset[str]:
         """Every secret known so far: given, issued, and derived."""
+        issued = self.auth.signatures() if isinstance(self.auth, SignatureAuth) else ()
+        return self.lasting_secrets.union(issued)
+
+    @property
+    def lasting_secrets(self) -> frozenset[str]:
+        """Every secret known so far that is good for more than one request: signatures are many, and are not."""
         return frozenset(self.auth.secrets())
 
     def redact(self, text: str) -> str:
@@ -400,7 +411,11 @@ class SignatureAuth(AuthBase):
         return request
 
     def secrets(self) -> Iterable[str]:
-        return filter(None, (self._secret_key, self._security_token, *self._issued))
+        return filter(None, (self._secret_key, self._security_token))
+
+    def signatures(self) -> Iterable[str]:
+        """Those of the last requests, each of which is good for one."""
+        return self._issued.copy()
 
     def invalidate(self) -> bool:
         """Whether a new login can follow a 401."""
@@ -742,7 +757,7 @@ def _checked(option: str, value: object, where: str) -> object:
     if kind == "float":
         return _seconds(option, value, where)
     if kind == "int":
-        return _count(option, value, where)
+        return _count(option, value, 1 if option == "connections" else 0, where)
     text = str(value)
     if option in ("endpoint", "auth_url"):
         url = _checked_url(text, f"{option} (on {where}: {' or '.join(ENVIRONMENT[option])})")
@@ -788,13 +803,13 @@ def _seconds(option: str, value: object, where: str) -> float:
     return seconds
 
 
-def _count(option: str, value: object, where: str) -> int:
+def _count(option: str, value: object, least: int, where: str) -> int:
     try:
         count = int(str(value))
     except ValueError:
         count = -1
-    if count < 0:
-        raise _unusable(option, f"must be a whole number, 0 or more, not {_shown(value)}", where)
+    if count < least:
+        raise _unusable(option, f"must be a whole number, {least} or more, not {_shown(value)}", where)
     return count
 
 

@@ -36,8 +36,11 @@ def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.
         with Client(connection, time_limit=module.params["time_limit"]) as client:
             try:
                 facts = read(client)
-            finally:
+            except ModelArtsError:
                 module.no_log_values.update(connection.secrets)
+                raise
+        # ansible-core looks for each of these in every text of the answer.
+        module.no_log_values.update(connection.lasting_secrets)
     except ModelArtsError as error:
         module.fail_json(**error.as_result())
     for warning in facts.pop("warnings", ()):

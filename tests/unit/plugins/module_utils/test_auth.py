@@ -289,6 +289,7 @@ REFERENCE = {
     "endpoint": "MODELARTS_ENDPOINT",
     "timeout": "MODELARTS_TIMEOUT",
     "max_retries": "MODELARTS_MAX_RETRIES",
+    "connections": "MODELARTS_CONNECTIONS",
     "validate_certs": "MODELARTS_VALIDATE_CERTS",
 }
 
@@ -399,6 +400,7 @@ def test_an_address_and_a_project_have_to_be_found_somehow(options: Level, expec
         ("max_retries", "4", 4),
         ("max_retries", 0, 0),
         ("max_retries", "0", 0),
+        ("connections", "1", 1),
         ("region", "eu-nl", "eu-nl"),
         ("ca_path", "~", os.path.expanduser("~")),
         ("endpoint", "https://m.example.com/", "https://m.example.com"),
@@ -422,6 +424,7 @@ def test_values_are_coerced(option: str, value: object, expected: object) -> Non
 def test_defaults() -> None:
     connection = connect({**PLACE, **KEYS}, where=HOST)
     assert (connection.timeout, connection.max_retries, connection.verify) == (30.0, 4, True)
+    assert connection.connections == 8
 
 
 def test_verify_is_what_requests_takes(tmp_path: Path) -> None:
@@ -446,6 +449,7 @@ def test_verify_is_what_requests_takes(tmp_path: Path) -> None:
         ("max_retries", 1.5),
         ("max_retries", True),
         ("max_retries", "many"),
+        ("connections", 0),
         ("region", "EU-DE"),
         ("region", "eu-de.evil.example"),
         ("region", "eu-de/"),
@@ -1199,7 +1203,8 @@ def test_no_secret_in_any_text(
     given_secrets = {value for option, value in options.items() if option in SECRETS}
     assert given_secrets <= connection.secrets
     if index == 1:
-        assert request.headers["Authorization"].rpartition("=")[2] in connection.secrets
+        signature = request.headers["Authorization"].rpartition("=")[2]
+        assert connection.secrets - connection.lasting_secrets == {signature}
     if index > 1:
         assert {ISSUED, SECRETS["password"]} <= connection.secrets
 
