@@ -74,6 +74,7 @@ _FACTS = (
     "observed_at",
 )
 _POOL_NOT_FOUND = "ModelArts.50015001"
+_ERROR_STATUS = 400
 _USABLE_PHASE = "Running"
 _PASSING_PHASES = ("Creating", "Waiting", "Abnormal", "ScalingFailed")
 _LOST_PHASES = ("Deleting", "Error", "CreationFailed")
@@ -146,6 +147,7 @@ class _Decision:
         self._resources: list[Facts] = []
         self._room: Room | None = None
         self._first = "jobs that are about to start"
+        self._may_come_back: Amounts = {}
 
     def verdict(self) -> Facts:
         if self._age > OLDEST_FACTS:
@@ -371,7 +373,8 @@ class _Decision:
         message += f", short {text(resource, short)}" if short > 0 else ""
         brief += f", short {text(resource, short)}" if short > 0 else ""
         unbounded = is_unread(room.unbounded, (resource,))
-        may_be_enough = short <= 0 or unbounded or need + kept + taken <= room.hoped.get(resource, 0)
+        hoped = room.hoped.get(resource, 0) + self._may_come_back.get(resource, 0)
+        may_be_enough = short <= 0 or unbounded or need + kept + taken <= hoped
         if not may_be_enough:
             self._check_shortage(resource, need, short, message, figures)
             self._checks[-1].brief = brief
@@ -379,8 +382,12 @@ class _Decision:
             message += f"; {self._first} take what could not be read"
             self._check(resource, None, message, figures=figures)
         elif short > 0:
-            message += "; nodes that could not be read may have it"
-            remedy = "have the nodes looked at whose quantities cannot be read."
+            remedy = ""
+            if self._may_come_back:
+                message += "; what is given back may be enough"
+            else:
+                message += "; nodes that could not be read may have it"
+                remedy = "have the nodes looked at whose quantities cannot be read."
             self._check(resource, None, message, remedy=remedy, figures=figures)
         else:
             self._check(resource, True, message, figures=figures)
@@ -472,8 +479,8 @@ class _Decision:
                 return ""
             rest = unplaced.without_hit_nodes(slots, self._order)
             return "" if rest and place(rest, needs) else f"{self._first} may take their places"
-        if len(needs) > 1 and given_back.is_partial:
-            return "which replicas are given back is not known"
+        if self._may_come_back or (len(needs) > 1 and given_back.is_partial):
+            return "which places are given back is not known"
         hoped = self._slots(usable, hopeful=True)
         unread = any(is_unread(node.unbounded, self._order) for node in usable)
         if unread or (hoped != slots and place(hoped, needs) is not False):
@@ -586,12 +593,17 @@ class _Decision:
         by_address = {node.address: node for node in self._nodes or () if node.address is not None}
         splits = [split_over_nodes(job) for job in jobs if job["host_ips"]]
         shares = [(address, amounts) for split in splits for address, amounts in (split or {}).items()]
+        unknown = ""
         if len(splits) < len(jobs):
-            self._check("replaces", None, f"{name} shows no node yet, so where it gives back is not known")
+            unknown = f"{name} shows no node yet, so where it gives back is not known"
         elif None in splits or any(address not in by_address for address, _amounts in shares):
-            self._check("replaces", None, f"how {name} is split over its nodes is not known")
+            unknown = f"how {name} is split over its nodes is not known"
         elif any(self._is_blind(by_address[address]) for address, _amounts in shares):
-            self._check("replaces", None, f"what is free on the nodes of {name} could not be read")
+            unknown = f"what is free on the nodes of {name} could not be read"
+        if unknown:
+            self._check("replaces", None, unknown)
+            for job in jobs:
+                add(self._may_come_back, read_numbers(job["resources"])[0])
         elif replicas is None:
             self._notes.append(f"{name} is given back first")
             return GivenBack([(by_address[address], amounts) for address, amounts in shares])
@@ -656,6 +668,6 @@ def _said(error: Facts | None) -> str:
     if error is None:
         return "not read"
     parts = " ".join(str(error[name]) for name in ("status", "error_code") if error.get(name))
-    if not parts:
+    if not error.get("error_code") and (error.get("status") or 0) < _ERROR_STATUS:
         return str(error["msg"])
     return parts + (f", request {error['request_id']}" if error.get("request_id") else "")

@@ -22,7 +22,7 @@ Facts = dict[str, t.Any]
 
 WIDTH = 80
 _CELLS = 16
-_SHORTEST_NAME = 12
+_SHORTEST_NAME = 8
 _HEADLINES = {
     "admit": "it fits now",
     "wait": "it does not fit now, and could later",
