@@ -9,6 +9,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import email.utils
+import http.client
 import json
 import math
 import random
@@ -17,7 +18,6 @@ import threading
 import time
 import typing as t
 from bisect import bisect_left
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -53,7 +53,6 @@ PAGE_SIZE = 500
 SMALLEST_PAGE = 3
 """Pages that overlap need three records to get on."""
 
-CONNECTIONS = 4
 _MAX_PAGES = 2000
 _SPARE_PAGES = 200
 _MAX_RECORDS = 300_000
@@ -61,6 +60,7 @@ _MAX_WASTED = 10
 _PAGES_AHEAD = 64
 _MAX_BODY = 256 * 2**20
 _DEEPEST = 50
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _LONGEST_WAIT = 60.0
 _CLOCK_SKEW = 300.0
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -123,7 +123,7 @@ class Client:
         self._admitted = False
         self._refusal: ModelArtsError | None = None
         self._session = requests.Session()
-        adapter = TimedAdapter(pool_maxsize=CONNECTIONS, pool_block=True)
+        adapter = TimedAdapter(pool_maxsize=connection.connections, pool_block=True)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.auth = connection.auth
@@ -135,11 +135,13 @@ class Client:
         self._session.close()
 
     def side_by_side(self, calls: Sequence[Callable[[], T]]) -> Iterator[T]:
-        """The results of the calls, in their order, as they come in. The session keeps to CONNECTIONS at a time."""
+        """The results of the calls, in their order, as they come in. The session has ``connections`` at a time."""
         if len(calls) < 2:
             yield from (call() for call in calls)
             return
-        with ThreadPoolExecutor(min(len(calls), CONNECTIONS)) as workers:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(min(len(calls), self._connection.connections)) as workers:
             futures = [workers.submit(call) for call in calls]
             try:
                 for future in futures:
@@ -258,7 +260,6 @@ class Client:
 
     def _exchange(self, url: str, request: str) -> tuple[int, Mapping[str, str], bytes]:
         timeout = self._connection.timeout if self._deadline is None else min(self._connection.timeout, self._left())
-        until = self._clock() + timeout
         host = self._connection.base_url()
         try:
             with self._session.get(
@@ -283,8 +284,6 @@ class Client:
                             f"{request}: the answer is larger than {_MAX_BODY // 2**20} MiB, given up.",
                             status=response.status_code,
                         )
-                    if self._clock() > until:
-                        raise TransportError(f"{request} on {host}: the answer did not end within {timeout:g} s.")
                 return response.status_code, response.headers, bytes(body)
         except requests.exceptions.SSLError as error:
             raise ApiError(
@@ -320,8 +319,10 @@ class Client:
         if error.status in (429, 503):
             asked = _retry_after(headers.get("Retry-After", ""), body)
             wait = wait if asked is None else asked + random.uniform(0.0, 0.5)
-        longest = _LONGEST_WAIT if self._deadline is None else self._left()
-        return wait if wait < longest else None
+        return wait if wait < self._longest_wait() else None
+
+    def _longest_wait(self) -> float:
+        return _LONGEST_WAIT if self._deadline is None else self._left()
 
     def _hint(self, status: int, headers: Mapping[str, str], body: bytes) -> str:
         if status == 404 and (b"APIG.0101" in body or b"APIGW.0101" in body):
@@ -331,6 +332,10 @@ class Client:
             if self._connection.method == "access_key" and skew is not None and abs(skew) > _CLOCK_SKEW:
                 return f"This host's clock is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the server's."
             return f"Check the credentials ({self._connection.method})."
+        if status in (429, 503):
+            asked = _retry_after(headers.get("Retry-After", ""), body)
+            if asked is not None and asked >= self._longest_wait():
+                return f"It asks for a pause of {min(asked, 1e9):.0f} s, which is more than this call can wait."
         if status == 403:
             return "The credentials lack the permission, or belong to another project."
         return ""
@@ -517,13 +522,23 @@ def _parsed(request: str, headers: Mapping[str, str], body: bytes) -> Document:
         raise api_error(request, 200, headers, body)
     if document and _OWN_KEYS.isdisjoint(document):
         raise api_error(request, 200, headers, body, "That is no document of ModelArts: check the endpoint.")
-    if _is_deep(document):
+    if _may_be_deep(body) and _is_deep(document):
         raise ApiError(f"{request}: the answer is nested deeper than any that the reference knows.", status=200)
     return document
 
 
 def _no_number(name: str) -> t.NoReturn:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _may_be_deep(body: bytes) -> bool:
+    """Whether its brackets, those within texts included, leave it open that it is; eight times as fast to tell."""
+    brackets = body.translate(None, _NO_BRACKETS)
+    for _depth in range(_DEEPEST):
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if not brackets:
+            return False
+    return True
 
 
 def _is_deep(document: Document) -> bool:
@@ -539,24 +554,28 @@ def _is_deep(document: Document) -> bool:
 
 def _retry_after(header: str, body: bytes) -> float | None:
     """Seconds that a throttling answer asks for: Retry-After (seconds or a date), else the time that its text names."""
-    if header.strip().isdigit():
-        return float(header)
-    if header:
-        date = email.utils.parsedate_to_datetime(header) if _is_date(header) else None
-        if date is not None:
-            return max(0.0, date.timestamp() - time.time())
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    at = _http_date(text)
+    if at is not None:
+        return max(0.0, at - time.time())
     match = _THROTTLE_TIME.search(body[:2000].decode("utf-8", "replace"))
     return float(match.group(1)) * (60 if match.group(2) == "minute" else 1) if match else None
 
 
-def _is_date(text: str) -> bool:
-    parsed = email.utils.parsedate_tz(text)
-    return parsed is not None and parsed[0] > 1970
+def _http_date(text: str) -> float | None:
+    """Seconds since the epoch; None for what is no date, the 31st of February included."""
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError, IndexError, OSError):
+        return None
 
 
 def _clock_skew(date: str) -> float | None:
     """Seconds by which the server's clock is ahead of ours, by the Date header."""
-    return email.utils.parsedate_to_datetime(date).timestamp() - time.time() if _is_date(date) else None
+    at = _http_date(date)
+    return None if at is None else at - time.time()
 
 
 def _root_cause(error: BaseException) -> str:
@@ -568,4 +587,6 @@ def _root_cause(error: BaseException) -> str:
         if inner is None:
             break
         error, seen = inner, seen + 1
+    if isinstance(error, http.client.IncompleteRead):
+        return "the answer broke off"
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
