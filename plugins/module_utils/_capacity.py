@@ -41,6 +41,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._room import (
     is_unread,
     most_of_pool,
     read_nodes,
+    read_numbers,
     room_declared,
     room_of_metrics,
     room_on_nodes,
