@@ -15,7 +15,6 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from difflib import get_close_matches
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import PAGE_SIZE, Client, Pages, Query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
@@ -273,6 +272,8 @@ class WorkloadQuery:
         known = [*FIELDS, *ADDED_FIELDS]
         for name in self.fields or ():
             if name not in known:
+                from difflib import get_close_matches
+
                 near = get_close_matches(name, known, 1)
                 raise InputError(
                     f"fields names {plain(name, 60)!r}, which a job does not have"

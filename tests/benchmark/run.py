@@ -65,10 +65,11 @@ def install_collection(folder: Path) -> None:
     for old in folder.glob("*.tar.gz"):
         old.unlink()
     galaxy = [str(Path(sys.executable).with_name("ansible-galaxy")), "collection"]
-    quiet: dict[str, t.Any] = {"cwd": folder, "check": True, "stdout": subprocess.DEVNULL}
+    place = str(folder / "collections")
+    settings = {**os.environ, "ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_COLLECTIONS_PATH": place}
+    quiet: dict[str, t.Any] = {"env": settings, "check": True, "stdout": subprocess.DEVNULL}
     subprocess.run([*galaxy, "build", "--output-path", str(folder), str(ROOT)], **quiet)
     (artifact,) = folder.glob("*.tar.gz")
-    place = str(folder / "collections")
     subprocess.run([*galaxy, "install", str(artifact), "--offline", "--collections-path", place], **quiet)
 
 

@@ -332,7 +332,7 @@ def test_throttling_holds_back_all_threads(script: Start) -> None:
         return Reply(body=EMPTY)
 
     server = script(answer)
-    with client(server.url, clock, timeout=300) as opened:
+    with client(server.url, clock, timeout=300, connections=4) as opened:
         read_workloads(opened, [f"pool-{n}" for n in range(12)], WorkloadQuery(), clock=time.time)
     assert len(times) == 13
     assert sum(moment < 1030 for moment in times) <= 5  # the first, the throttled one, and what was under way
