@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
 
 State = tuple[int, ...]
 
-SEARCH_BOUND = 50_000
+SEARCH_BOUND = 20_000
 """Steps that the search over several groups may take before it gives up: patterns tried and states compared."""
 
 

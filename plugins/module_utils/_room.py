@@ -400,7 +400,9 @@ def cards_not_shown(nodes: Sequence[Node], held: Facts | None, unplaced: Unplace
     missing = {r: amount - unplaced.total.get(r, 0) for r, amount in active.items() if is_card(r)}
     for resource in missing:
         for node in nodes:
-            if is_unread(node.unread_free | node.unread_resources, (resource,)) and node.jobs != 0:
+            if is_unread(node.unread_free | node.unread_resources, (resource,)):
+                if node.jobs == 0:
+                    continue
                 missing[resource] = 0
                 break
             missing[resource] -= node.resources.get(resource, 0) - node.free.get(resource, 0)
