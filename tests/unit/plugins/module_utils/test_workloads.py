@@ -391,7 +391,7 @@ def test_the_queue_is_in_the_order_of_the_scheduler(given_: list[tuple[str | Non
     facts = Occupancy(NOW, items).as_facts()
     assert names(facts["queued"]) == [item["jobName"] for item in sorted(items, key=rank)]
     counted = {(entry["type"], entry["priority"]): entry["count"] for entry in facts["queue_counts"]}
-    expected = Counter(("unknown", int(p) if p and p.isdigit() else None) for p, _ in given_)
+    expected = Counter(("unknown", int(p) if p and p.isdigit() else None) for p, _given in given_)
     assert counted == dict(expected)
 
 
