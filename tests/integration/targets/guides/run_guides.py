@@ -21,8 +21,8 @@ terminal`` (no credentials are set), ``keeps running`` (the reader sets what it 
 sentence with which a task of files/GUIDE.yml fails.
 
 The cloud is an emulator with the scenario files/GUIDE.json, or ``demo``; its addresses and its domain stand for those
-of Open Telekom Cloud in the examples and in what is printed. The reader's secrets are in ``~/.secrets`` and in variables
-``vault_*``.
+of Open Telekom Cloud in the examples and in what is printed. The reader's secrets are in ``~/.secrets`` and in
+variables ``vault_*``.
 """
 
 from __future__ import annotations
@@ -416,8 +416,8 @@ def follow(guide: Path, write: bool) -> list[str]:
     """Follow one guide on an emulator of its own; what is wrong with it."""
     lines = guide.read_text(encoding="utf-8").split("\n")
     blocks = blocks_of(lines)
-    if not blocks:
-        return [f"{guide.name}: it has no example"] if guide.stem.startswith("guide_") else []
+    if not any(block.is_yaml for block in blocks):
+        return [f"{guide.name}: it has no example"]
     scenario = FILES / f"{guide.stem}.json"
     with tempfile.TemporaryDirectory() as place:
         home = Path(place, "home")
@@ -431,7 +431,7 @@ def follow(guide: Path, write: bool) -> list[str]:
                 process.send_signal(signal.SIGTERM)
                 process.wait()
             shutil.rmtree(home, ignore_errors=True)
-    if write:
+    if write and any(block.lines != shown.get(block.first, block.lines) for block in blocks):
         for block in reversed([block for block in blocks if block.first in shown]):
             lines[block.first : block.last] = [f"   {line}".rstrip() for line in shown[block.first]]
         guide.write_text("\n".join(lines), encoding="utf-8")
@@ -442,7 +442,7 @@ def main(arguments: list[str]) -> int:
     """Follow the guides side by side; 1 when something in one of them is wrong."""
     write = "--write" in arguments
     names = [argument for argument in arguments if argument != "--write"]
-    guides = [guide for guide in sorted(GUIDES.glob("*.rst")) if not names or guide.stem in names]
+    guides = [guide for guide in sorted(GUIDES.glob("guide_*.rst")) if not names or guide.stem in names]
     if not guides:
         raise SystemExit(f"there is no such guide in {GUIDES}")
     with ThreadPoolExecutor(len(os.sched_getaffinity(0)) + 1) as pool:
