@@ -10,11 +10,12 @@ cards.
 
 from __future__ import annotations
 
+import copy
 import heapq
 import itertools
 import random
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.poolgate.modelarts.tests.unit.simulation import documents
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, Document
@@ -105,6 +106,19 @@ class Pool:
                 return True
         return False
 
+    def copy(self) -> Pool:
+        """A pool in the same state, to which nothing more is going to happen by itself."""
+        other = copy.copy(self)
+        other.rng = random.Random(self.now)
+        other._events = []
+        other.nodes = {
+            address: replace(node, free=list(node.free), gangs=set(node.gangs)) for address, node in self.nodes.items()
+        }
+        other.running = {number: replace(gang, on=dict(gang.on)) for number, gang in self.running.items()}
+        other.waiting = [replace(gang, on=dict(gang.on)) for gang in self.waiting]
+        other._numbers = itertools.count(10**9)
+        return other
+
     def submit(self, groups: tuple[Group, ...], kind: str, priority: int, lasts: float) -> Gang:
         gang = Gang(next(self._numbers), groups, kind, priority, self.now, lasts)
         self.waiting.append(gang)
@@ -162,8 +176,7 @@ class Pool:
         node.draining = not node.draining
 
     def empty(self) -> None:
-        """All that runs ends, nothing else is to come, and every node is there again."""
-        self._events.clear()
+        """All that runs ends, and every node is there again."""
         for gang in list(self.running.values()):
             self.end(gang)
         for node in self.nodes.values():

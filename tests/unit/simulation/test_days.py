@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 import typing as t
 from collections import Counter
@@ -25,7 +24,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.scheduler impo
 DAYS = 200
 DAY = 86400.0
 QUESTIONS = 25
-HELD_BACK_LIMIT = 0.01
+HELD_BACK_LIMITS = {"plain": 0.01, "replacing": 0.35}
 
 
 def replica(rng: random.Random) -> tuple[int, int, int]:
@@ -83,7 +82,7 @@ def _call(toggle: t.Callable[[Node], None], node: Node) -> t.Callable[[], None]:
 
 def starts(pool: Pool, groups: tuple[Group, ...], kind: str, priority: int, replaced: t.Any = None) -> bool:
     """Whether the scheduler starts it at once when it is submitted now."""
-    trial = copy.deepcopy(pool)
+    trial = pool.copy()
     if replaced is not None:
         trial.end(trial.running[replaced.number])
         trial.schedule()
@@ -94,7 +93,7 @@ def starts(pool: Pool, groups: tuple[Group, ...], kind: str, priority: int, repl
 
 def starts_when_emptied(pool: Pool, groups: tuple[Group, ...], kind: str, priority: int) -> bool:
     """Whether it starts at last when nothing new comes, every node is there and what runs comes to its end."""
-    trial = copy.deepcopy(pool)
+    trial = pool.copy()
     gang = trial.submit(groups, kind, priority, 3600.0)
     before = -1
     while gang.started is None and before != len(trial.waiting):
@@ -178,7 +177,8 @@ def test_what_is_let_through_starts_at_once(strategy: str, record_property: t.Ca
     record_property(strategy, said)
     assert not wrong, said + "\n" + "\n".join(wrong[:5])
     assert min(counts[decision] for decision in ("admit", "wait", "reject")) > 100, said
-    assert held_back(counts, "plain") < HELD_BACK_LIMIT, said
+    for sort, limit in HELD_BACK_LIMITS.items():
+        assert held_back(counts, sort) < limit, said
 
 
 @pytest.mark.parametrize("strategy", ["fifo", "backfill"])
