@@ -78,7 +78,7 @@ NO_DOCUMENTS = [
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@pytest.mark.parametrize("document", NO_DOCUMENTS, ids=lambda document: "-".join(document))
+@pytest.mark.parametrize("document", NO_DOCUMENTS, ids="-".join)
 def test_an_object_that_is_no_document_is_never_an_empty_list(name: str, document: dict[str, t.Any]) -> None:
     facts = facts_of({**world([], 8, 8), name: document})
     assert [error["document"] for error in facts["pools"][0]["errors"]] == [name]
@@ -113,7 +113,7 @@ def test_a_total_that_cannot_be_one_is_not_told(value: object) -> None:
     try:
         pages = DocumentClient(documents).list_workloads(POOL, [])
     except ModelArtsError as error:
-        assert value != value or value in (float("inf"),), error
+        assert isinstance(value, float), error
     else:
         assert (pages.total, len(pages.items)) == (None, 1)
 
