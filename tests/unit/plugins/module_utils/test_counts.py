@@ -104,6 +104,12 @@ def test_connections_stay_open_and_are_as_few_as_asked_for_and_as_pages(
     assert len({entry["connection"] for entry in emulator.requests}) <= opened
 
 
+def test_pools_and_their_documents_share_the_connections(serve: Serve) -> None:
+    emulator = serve(989)
+    read(emulator, pools=2, include_capacity=True, connections=2)
+    assert len({entry["connection"] for entry in emulator.requests}) <= 2
+
+
 def test_one_page_needs_one_connection_and_no_thread(serve: Serve, threads: list[str]) -> None:
     emulator = serve(499)
     read(emulator)
@@ -205,14 +211,17 @@ import json, sys
 sys.path[:] = {[root, *sys.path]!r}
 import requests
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 before = set(sys.modules)
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
+added = set(sys.modules) - before
+from ansible.module_utils.testing import patch_module_args
+before = set(sys.modules)
 try:
     with patch_module_args({arguments!r}):
         modelarts_workload_info.main()
 finally:
-    print(json.dumps(sorted(set(sys.modules) - before)))
+    added |= set(sys.modules) - before
+    print(json.dumps(sorted(added)))
 """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     result, added = map(json.loads, ran.stdout.strip().splitlines())
