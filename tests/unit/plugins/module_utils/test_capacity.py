@@ -337,6 +337,12 @@ def test_a_replica_larger_than_any_node() -> None:
     assert verdict["remedies"] == ["ask for cpu 63.2 or less, or give a flavor instead of resources."]
 
 
+def test_sizes_that_are_not_asked_for_need_not_be_known_to_reject() -> None:
+    nodes = [node({"cpu": "63200m", GPU: "8", "memory": "?"}), node({"cpu": "63200m", GPU: "8"})]
+    assert decide(nodes, request={"resources": {"cpu": 64}})["decision"] == "reject"
+    assert decide(nodes, request={"resources": {"cpu": 64, "memory": "1Gi"}})["decision"] == "reject"
+
+
 def test_a_card_that_the_pool_does_not_have() -> None:
     verdict = decide(gpu_nodes(8), request={"resources": {SNT9: 1}})
     assert verdict["decision"] == "reject"
@@ -364,7 +370,7 @@ def test_a_master_and_its_workers_are_placed_together() -> None:
 def test_a_search_that_is_given_up_is_unknown() -> None:
     """Past the bound nothing is admitted and nothing refused."""
     nodes = [node({"cpu": f"{90 + number}"}) for number in range(60)]
-    groups = [{"replicas": 90, "resources": {"cpu": 17 + 6 * kind}} for kind in range(3)]
+    groups = [{"replicas": 80, "resources": {"cpu": cores}} for cores in (17, 29, 41)]
     verdict = decide(nodes, request={"groups": groups})
     assert verdict["decision"] == "unknown"
     assert "given up" in check_of(verdict, "placement")["message"]

@@ -1,0 +1,209 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The placement against one that tries everything, on thousands of pools and requests, from the documents on."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import random
+import typing as t
+from collections import Counter
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._placement import Need, Slot, most_replicas, place
+from ansible_collections.poolgate.modelarts.tests.unit.simulation import oracle
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
+    GPU,
+    Document,
+    address_of,
+    decide,
+    job,
+    node,
+    pool,
+)
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.generator import Case, case
+
+CASES = 10_000
+SHARES = 4
+
+
+def given_back(made: Case) -> tuple[list[Document], list[Document]]:
+    """(nodes, jobs) once the job that is replaced has gone."""
+    nodes, replaced = copy.deepcopy(made.nodes), made.request.get("replaces", {}).get("job_uuid")
+    for gone in (document for document in made.jobs if document["jobUUID"] == replaced):
+        shares = {share["hostIp"]: share["resourceRequirement"] for share in gone["nodes"]}
+        for item in nodes:
+            free = item["status"]["availableResources"] or {}
+            for resource, amount in shares.get(address_of(item), {}).items():
+                for key in free:
+                    if oracle.card(key) == oracle.card(resource) and oracle.quantity(free[key]) is not None:
+                        back = oracle.quantity(free[key]) + oracle.quantity(amount)
+                        free[key] = f"{back * 1000}m" if resource != "memory" else f"{back / 2**20}Mi"
+    return nodes, [document for document in made.jobs if document["jobUUID"] != replaced]
+
+
+def truth_of(made: Case) -> str:
+    """fits, may fit (something cannot be read), later (when the pool empties) or never."""
+    nodes, jobs = given_back(made)
+    busy = {address for document in jobs if "hostIps" in document for address in document["hostIps"].split(",")}
+    shapes = oracle.shapes_of(made.request)
+    if oracle.places(oracle.bins_now(nodes, busy, hopeful=False), shapes):
+        return "fits"
+    if oracle.places(oracle.bins_now(nodes, busy, hopeful=True), shapes):
+        return "may fit"
+    return "later" if oracle.places(oracle.bins_ever(nodes, made.counts), shapes) else "never"
+
+
+def sizes_known(made: Case) -> bool:
+    sizes = [amount for one in oracle.bins_ever(made.nodes, made.counts) for _resource, amount in one.free]
+    return made.readable and oracle.UNLIMITED not in sizes
+
+
+def allowed(made: Case, truth: str) -> tuple[str, ...]:
+    """The decisions that are right.
+
+    Where a node cannot be read, what is given back on it is not known, and several groups may be unknown though they
+    fit; where the size of a node is not known, nothing is refused for good.
+    """
+    several = len(made.request.get("groups", [made.request])) > 1
+    decisions = {"fits": ("admit",), "may fit": ("unknown",), "later": ("wait",), "never": ("reject",)}[truth]
+    if truth == "never" and not sizes_known(made):
+        return ("reject", "wait", "unknown")
+    if not made.readable and "replaces" in made.request:
+        return (*decisions, "unknown") if truth != "may fit" else ("unknown", "wait")
+    if not made.readable and several and truth == "fits":
+        return ("admit", "unknown")
+    return decisions
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_the_verdict_agrees_with_brute_force(share: int) -> None:
+    """One group and several: no search over at most five nodes and six replicas passes its bound."""
+    met: Counter[tuple[str, bool]] = Counter()
+    for seed in range(share, CASES, SHARES):
+        made = case(seed)
+        truth = truth_of(made)
+        verdict = decide(made.nodes, made.jobs, pool_document=pool(made.counts), request=made.request)
+        assert verdict["decision"] in allowed(made, truth), (
+            f"case({seed}): {truth}, but {verdict['decision']} {verdict['reasons']}\n{json.dumps(made.request)}\n"
+            + "\n".join(json.dumps(item["status"]) for item in made.nodes)
+        )
+        met[(truth, "groups" in made.request)] += 1
+    for truth, several in itertools.product(("fits", "later", "never"), (False, True)):
+        assert met[(truth, several)] > 100, met
+    assert met[("may fit", False)] + met[("may fit", True)] > 20, met
+
+
+def slots_of(rng: random.Random, width: int) -> list[Slot]:
+    kinds = [
+        Slot(tuple(rng.randint(0, 8) for _ in range(width)), rng.choice(("a", "b")), rng.random() < 0.5)
+        for _ in range(rng.randint(1, 3))
+    ]
+    return [rng.choice(kinds) for _ in range(rng.randint(1, 4))]
+
+
+def needs_of(rng: random.Random, width: int) -> list[Need]:
+    needs = []
+    for _ in range(rng.randint(1, 3)):
+        amounts = tuple(rng.choice((0, 1, 2, 3, 5, 8)) for _ in range(width))
+        whole = rng.random() < 0.2 or not any(amounts)
+        needs.append(Need(rng.randint(1, 3), None if whole else amounts, rng.choice(("a", "b")) if whole else None))
+    return needs
+
+
+def test_the_search_agrees_with_brute_force() -> None:
+    rng = random.Random("search")
+    met: Counter[bool | None] = Counter()
+    for number in range(3000):
+        width = rng.randint(1, 3)
+        slots, needs = slots_of(rng, width), needs_of(rng, width)
+        bins = [
+            oracle.Bin(tuple((str(index), free) for index, free in enumerate(slot.free)), slot.flavor, slot.empty)
+            for slot in slots
+        ]
+        shapes = [
+            oracle.Shape(tuple((str(index), amount) for index, amount in enumerate(need.amounts or ())), need.flavor)
+            for need in needs
+            for _ in range(need.replicas)
+        ]
+        answer = place(Counter(slots), needs)
+        assert answer is oracle.places(bins, shapes), (number, slots, needs)
+        met[answer] += 1
+    assert min(met[True], met[False]) > 300, met
+
+
+def test_one_group_is_exact_however_many_nodes() -> None:
+    slots = Counter({Slot((8, 60), "a", True): 10_000, Slot((7, 60), "a", False): 10_000})
+    need = Need(20_001, (4, 1), None)
+    assert most_replicas(slots, need) == 30_000
+    assert place(slots, [need]) is True
+    assert place(slots, [Need(30_001, (4, 1), None)]) is False
+
+
+@pytest.mark.parametrize(
+    ("sizes", "asked", "fits"),
+    [
+        ((12, 12, 10, 13), ((5, 3), (2, 6), (5, 4)), True),
+        ((13, 13, 12, 12, 10), ((2, 4), (4, 7), (4, 6)), False),
+    ],
+)
+def test_past_its_bound_the_search_says_that_it_does_not_know(
+    sizes: tuple[int, ...], asked: tuple[tuple[int, int], ...], fits: bool
+) -> None:
+    slots = Counter(Slot((size,), None, True) for size in sizes)
+    needs = [Need(replicas, (amount,), None) for replicas, amount in asked]
+    assert place(slots, needs) is fits
+    assert place(slots, needs, bound=10) is None
+    assert place(slots, needs[:1], bound=0) is True
+    assert place(slots, [Need(100, (1,), None), needs[1]], bound=0) is False
+
+
+def landings(bins: tuple[oracle.Bin, ...], pods: t.Sequence[oracle.Shape]) -> t.Iterator[tuple[oracle.Bin, ...]]:
+    """What is left of the nodes, for every way in which the pods can land."""
+    if not pods:
+        yield bins
+        return
+    for index, one in enumerate(bins):
+        left = oracle.put(one, pods[0])
+        if left is not None:
+            yield from landings((*bins[:index], left, *bins[index + 1 :]), pods[1:])
+
+
+def pods_of(rng: random.Random) -> list[Document]:
+    """The pods of a job: alike, or a master without cards and its workers."""
+    cards = rng.choice(("0", "1", "2", "4"))
+    worker = {GPU: cards, "cpu": rng.choice(("1", "4", "7"))}
+    pods = [worker] * rng.randint(1, 3)
+    return [{GPU: "0", "cpu": rng.choice(("2", "9"))}, *pods[1:]] if rng.random() < 0.3 else pods
+
+
+def test_wherever_the_pods_of_a_starting_job_land() -> None:
+    """How a job is split is not in its document. What is admitted fits beside it on every node that it may land on."""
+    met: Counter[tuple[str, bool]] = Counter()
+    for number in range(1500):
+        rng = random.Random(f"landing {number}")
+        nodes = []
+        for _ in range(rng.randint(2, 4)):
+            free = {GPU: str(rng.choice((8, 8, 6, 4, 3))), "cpu": str(rng.choice((16, 16, 12, 9)))}
+            nodes.append(node({GPU: "8", "cpu": "16"}, free))
+        pods = pods_of(rng)
+        together = {key: str(sum(int(pod[key]) for pod in pods)) for key in (GPU, "cpu")}
+        group = {
+            "replicas": rng.randint(1, 3),
+            "resources": {GPU: rng.choice((1, 2, 4, 8)), "cpu": rng.choice((1, 4, 8))},
+        }
+        request = group if rng.random() < 0.7 else {"groups": [group, {"replicas": 1, "resources": {"cpu": 3}}]}
+        verdict = decide(nodes, [job(together, "Creating")], request=request)
+        bins = tuple(oracle.bins_now(nodes, (), hopeful=False))
+        shapes = oracle.shapes_of(request)
+        fits = all(
+            oracle.places(left, shapes)
+            for left in set(landings(bins, [oracle.shapes_of({"resources": pod})[0] for pod in pods]))
+        )
+        assert fits or verdict["decision"] != "admit", (number, together, request, verdict["checks"])
+        met[(verdict["decision"], fits)] += 1
+    assert met[("admit", True)] > 150, met
+    assert met[("wait", False)] > 100, met

@@ -1,0 +1,251 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person reads of a verdict: 80 columns, no colour, nothing that a job's name can do to a terminal."""
+
+from __future__ import annotations
+
+import random
+import re
+import typing as t
+import unicodedata
+from collections import Counter
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report import attempt_line, page
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
+    FLAVOR,
+    GPU,
+    Document,
+    Verdict,
+    address_of,
+    decide,
+    job,
+    metrics,
+    moment,
+    node,
+    pool,
+    refused,
+)
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.generator import case
+
+SNT9 = "huawei.com/ascend-snt9"
+SIZE = {"cpu": "64", "memory": "500Gi", GPU: "8"}
+DAY = 86400
+READ = moment()[11:]
+HOSTILE = [
+    "\x1b[31mred\x1b[0m",
+    "line\nbreak\r\ttab",
+    "\u202eevil\u202c",
+    "zero\u200bwidth\ufeff",
+    "\u2066iso\u2069late",
+    "bell\x07\x00\x9b5n",
+    "line\u2028sep\u2029",
+    "x" * 300,
+    "训练任务" * 12,
+    "e\u0301" * 30,
+    "{{ lookup('pipe', 'id') }}",
+    "tag\U000e0041\U000e007f",
+    "\ud800",
+]
+
+
+def gpu_nodes(*free: int, **states: t.Any) -> list[Document]:
+    return [node(SIZE, {**SIZE, GPU: str(cards)}, **states) for cards in free]
+
+
+def asking(replicas: int, cards: t.Any = 1, **more: t.Any) -> Document:
+    return {"replicas": replicas, "resources": {GPU: cards}, **more}
+
+
+def columns(line: str) -> int:
+    """Columns of a terminal, counted apart from the code: wide characters take two, marks none."""
+    return sum(
+        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in ("W", "F") else 1 for one in line
+    )
+
+
+def assert_readable(lines: t.Sequence[str]) -> None:
+    for line in lines:
+        assert columns(line) <= 80, (columns(line), line)
+        assert line == line.rstrip()
+        strange = [one for one in line if unicodedata.category(one) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")]
+        assert not strange, (strange, line)
+
+
+def lines_of(verdict: Verdict) -> list[str]:
+    lines = page(verdict)
+    assert_readable(lines)
+    assert_readable([attempt_line(verdict, moment(), 120.0, 3600.0)])
+    return lines
+
+
+def test_an_admission() -> None:
+    """The page of the design, to the letter."""
+    nodes = gpu_nodes(8, 8, 8, 8, 8, 0, 0, 0)
+    on = {address_of(item): {GPU: "8"} for item in nodes[5:]}
+    verdict = decide(
+        nodes,
+        [job({GPU: "24"}, on=on)],
+        request={"replicas": 4, "resources": {GPU: 8}, "type": "train"},
+        policy={"headroom": {GPU: 2}},
+        pool_document=pool({FLAVOR: 8}),
+    )
+    lines = lines_of(verdict)
+    assert re.fullmatch(rf"ADMIT pool-a: it fits now +\(nodes read {READ}, 0 s ago\)", lines[0])
+    assert len(lines[0]) == 80
+    assert lines[1:4] == [
+        "  nvidia.com/gpu  [######++++++++k.] used 24, asked 32, kept 2, left 6 of 64",
+        "  placement       4 of 4 replicas on 8 usable nodes",
+        "  queue           fifo (assumed, pool names none), 0 ahead",
+    ]
+    assert any("cpu and memory not asked for" in line for line in lines[4:])
+
+
+def test_a_line_an_attempt() -> None:
+    verdict = decide(gpu_nodes(8, 8, 8, 0, 0), request=asking(4, 8), policy={"headroom": {GPU: 2}})
+    line = attempt_line(verdict, "2026-11-23T03:14:07Z", 120.9, 3600.0)
+    assert re.fullmatch(r"03:14:07Z 0:02:00/1:00:00 WAIT pool-a: gpu need 32, free 24, kept 2( of 40)?, short 10", line)
+    admitted = decide(gpu_nodes(8), request=asking(1))
+    assert attempt_line(admitted, "2026-11-23T03:14:07Z", 36061.0, 86400.0).startswith(
+        "03:14:07Z 10:01:01/24:00:00 ADMIT pool-a: "
+    )
+
+
+def test_a_rejection() -> None:
+    nodes = [node({**SIZE, "cpu": "63200m"}) for _ in range(8)]
+    verdict = decide(nodes, request={"resources": {"cpu": 64, GPU: 2}}, policy={"headroom": {GPU: 2}})
+    lines = lines_of(verdict)
+    assert lines[0].startswith("REJECT pool-a: waiting cannot help ")
+    assert lines[1] == "  FAIL placement  a replica asks cpu 64; the largest node offers 63.2 (8 looked"
+    assert lines[2] == "                  at)"
+    assert any(re.fullmatch(r"  ok   gpu        need 2, free 64, kept 2 of 64", line) for line in lines)
+    assert "  Do: ask for cpu 63.2 or less, or give a flavor instead of resources." in lines
+    assert not any(line.lstrip().startswith("held by") for line in lines)
+
+
+def test_an_unknown() -> None:
+    verdict = decide(refused(), request=asking(1), metric_items=[metrics({GPU: 8}, {GPU: 0}, age=2520)])
+    lines = lines_of(verdict)
+    assert lines[0] == "UNKNOWN pool-a: not let through; there may be room"
+    assert lines[1:3] == [
+        "  ?    nodes      403 ModelArts.0108, request 7f3a91",
+        "  ?    metrics    42 min old, limit 5 min: not used",
+    ]
+    assert "  Do: allow listing nodes, or set capacity_gate_declared_capacity." in lines
+
+
+def test_who_holds_what_is_missing() -> None:
+    nodes = gpu_nodes(0, 0, 0, 0)
+    jobs = [
+        job({GPU: "24"}, name="llm-7", user="mara", on=["10.1.1.1"], seconds=9 * 3600),
+        job({GPU: "8"}, kind="notebook", name="nb-2", user="li", on=["10.1.1.2"], seconds=2 * DAY + 4 * 3600),
+        job({"cpu": "60"}, name="no-cards", on=["10.1.1.3"]),
+        job({GPU: "16"}, "Queue", name="next-1", user="kim", seconds=7200),
+    ]
+    text = " ".join(" ".join(lines_of(decide(nodes, jobs, request=asking(1, 8)))).split())
+    assert re.search(r"held by train llm-7 \(mara\) 24 cards,? 9 ?h; notebook nb-2 \(li\) 8( cards)?,? 2 ?d 4 ?h", text)
+    assert re.search(r"ahead train next-1 \(kim\) 16 cards,? 2 ?h", text)
+    assert "no-cards" not in text
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_that_would_like_to_be_more_than_names(name: str) -> None:
+    jobs = [
+        job({GPU: "8"}, name=name, user=name, kind=name[:60], on=["10.1.1.1"]),
+        job({GPU: "64"}, "Queue", name=name, user=name, seconds=30 * DAY),
+        job({GPU: "8"}, uuid="replaced", name=name, on=["10.1.1.9", "10.1.1.8"]),
+    ]
+    taint = gpu_nodes(8, taints=["NoSchedule"])
+    taint[0]["spec"]["taints"][0]["key"] = name
+    document = pool({FLAVOR: 2}, label=name, strategy=name, phase=name)
+    for strategy in ("auto", "backfill"):
+        verdict = decide(
+            [*gpu_nodes(0), *taint],
+            jobs,
+            request=asking(1, 8, type="train", replaces={"job_uuid": "replaced"}),
+            policy={"queue_strategy": strategy},
+            pool_document=document,
+        )
+        lines = lines_of(verdict)
+        assert all(plain in " ".join(lines) for plain in ("need 8", "queue"))
+
+
+def test_long_names_of_pools_and_cards() -> None:
+    long = "pool-" + "a" * 58
+    size = {SNT9: "8", "memory": "1000.3Gi", "cpu": "191600m"}
+    verdict = decide(
+        [node(size) for _ in range(80)],
+        request={"replicas": 30, "resources": {SNT9: 8, "memory": "999.7Gi", "cpu": "189333m"}},
+        policy={"headroom": {SNT9: 2, "memory": "10.3Gi", "cpu": "777m"}},
+        pool_document=pool({FLAVOR: 80}, label=long),
+    )
+    assert verdict["decision"] == "admit"
+    text = " ".join(lines_of(verdict))
+    assert "asked 240, kept 2, left 398 of 640" in text
+    lines_of(decide(gpu_nodes(0), request=asking(1), pool_document=pool({FLAVOR: 1}, label=long)))
+
+
+def test_a_job_that_starts_is_in_the_sum() -> None:
+    verdict = decide(gpu_nodes(8, 8, 8, 8), [job({GPU: "2"}, "Creating")], request=asking(2, 8))
+    assert verdict["decision"] == "admit"
+    assert numbers_of(next(line for line in lines_of(verdict) if "[" in line)) == (32, 32)
+
+
+def numbers_of(bar: str) -> tuple[float, float]:
+    """(sum of the parts, the whole) of a line with a bar."""
+    said = bar.partition("]")[2]
+    parts = [float(number) for number in re.findall(r"(?:used|starting|asked|kept|left) ([0-9.]+)", said)]
+    return round(sum(parts), 3), float(re.findall(r"of ([0-9.]+)", said)[0])
+
+
+def test_the_bar_adds_up() -> None:
+    """Parts and cells agree with the verdict, for cards and cores of many pools."""
+    met = 0
+    for seed in range(600):
+        rng = random.Random(f"bar {seed}")
+        nodes = [node({"cpu": "64", GPU: "8"}, {"cpu": "64", GPU: str(rng.randint(0, 8))}) for _ in range(8)]
+        used = 64 - sum(int(item["status"]["availableResources"][GPU]) for item in nodes)
+        policy = {"headroom": {GPU: rng.randint(0, 4)}}
+        verdict = decide(nodes, request=asking(rng.randint(1, 20), 1), policy=policy)
+        if verdict["decision"] != "admit":
+            continue
+        met += 1
+        bar = next(line for line in lines_of(verdict) if "[" in line)
+        assert numbers_of(bar) == (64, 64), bar
+        assert f"used {used}," in bar
+        cells = t.cast("re.Match[str]", re.search(r"\[(#*)(\+*)(k*)(\.*)\]", bar))
+        assert sum(len(part) for part in cells.groups()) == 16
+        assert len(cells[1]) == -(-used * 16 // 64)
+    assert met > 300
+
+
+def test_every_page_is_readable_and_agrees_with_its_verdict() -> None:
+    """Over generated pools: what failed stands first, every number of a check is on the page."""
+    met: Counter[str] = Counter()
+    for seed in range(20_000, 21_200):
+        made = case(seed)
+        rng = random.Random(f"page {seed}")
+        jobs = list(made.jobs)
+        if rng.random() < 0.4:
+            jobs.append(job({GPU: "64"}, "Queue", name=rng.choice(HOSTILE), seconds=rng.choice((5, 4000, 40 * DAY))))
+        verdict = decide(
+            made.nodes,
+            jobs,
+            request={**made.request, "priority": rng.choice((0, 9))},
+            policy={"queue_strategy": rng.choice(("auto", "backfill")), "headroom": rng.choice(("10%", None))},
+            pool_document=pool(made.counts, label=rng.choice(("pool-a", "p" * 63))),
+        )
+        lines = lines_of(verdict)
+        met[verdict["decision"]] += 1
+        assert lines[0].startswith(f"{verdict['decision'].upper()} p")
+        if verdict["decision"] == "admit":
+            continue
+        marks = [line[2:6] for line in lines if line[2:6] in ("FAIL", "?   ", "ok  ")]
+        assert marks == sorted(marks, key=["FAIL", "?   ", "ok  "].index)
+        assert len(marks) == len(verdict["checks"])
+        text = " ".join(" ".join(lines).split())
+        for check in verdict["checks"]:
+            for part in re.findall(r"(?:need|free|short|kept) [0-9.]+", check["message"]):
+                assert part in text
+    assert min(met[decision] for decision in ("admit", "wait", "reject")) > 50, met
