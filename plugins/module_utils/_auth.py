@@ -865,6 +865,8 @@ def _redacted(text: str, secrets: Iterable[str]) -> str:
 
 
 def _masked(failure: ModelArtsError, secrets: Iterable[str]) -> ModelArtsError:
+    """The failure of a request to IAM, without secrets."""
+    failure.from_iam = True
     known = tuple(secrets)
     failure.message = _redacted(failure.message, known)
     failure.args = (failure.message,)

@@ -217,7 +217,7 @@ class Client:
                 try:
                     document = self._fetch(path, query)
                 except ModelArtsError as error:
-                    if error.status in (None, 401):
+                    if error.from_iam or error.status in (None, 401):
                         self._refusal = error
                     self._admitted = self._refusal is None
                     raise

@@ -24,8 +24,10 @@ class ModelArtsError(Exception):
 
     ``status`` is the HTTP status; ``error_code`` and ``error_msg`` come from the body and ``request_id`` from the
     body or the header X-Request-Id. Each is None when the API did not give it. ``transient`` tells that the same call
-    may succeed later.
+    may succeed later, and ``from_iam`` that the login failed, so that nothing could be asked.
     """
+
+    from_iam = False
 
     def __init__(
         self,

@@ -78,7 +78,7 @@ def run_lookup(pools: list[str], options: Facts) -> list[Facts] | str:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment of a user who has nothing set but what a play needs, with a home and a tmp that can be looked at."""
+    """The environment of a user who has set nothing, with a home and a folder for temporary files below it."""
     (home / "tmp").mkdir(parents=True, exist_ok=True)
     (home / "ansible.cfg").write_text("[defaults]\n")
     keep = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV") if name in os.environ}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import socket
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,13 @@ PAGE = Path(plan.__file__).parents[3] / "docs" / "docsite" / "rst" / "faults.rst
 HEAD, TAIL = ".. What follows is written by tests/unit/faults/test_matrix.py\n", ".. The end of what is written\n"
 HOSTS = 4
 ASK = {"type": "train", "replicas": 1, "resources": {"nvidia.com/gpu": 8}}
-QUICK = {"timeout": 0.5, "max_retries": 1}
 PATIENT = {"timeout": 30.0, "max_retries": 1}
 
 
 def connection(emulator: Emulator, case: Case) -> Facts:
     mine = emulator.credentials
     place = {"endpoint": emulator.endpoint, "auth_token": mine.auth_token, "project_id": mine.project_id}
-    return {**place, **(PATIENT if case.fault.large else QUICK)}
+    return {**place, **PATIENT, "timeout": case.fault.timeout}
 
 
 def variables(options: Facts) -> Facts:
@@ -46,9 +46,9 @@ class Gates:
     """
 
     def __init__(self, folder: Path, cases: list[Case], unreachable: dict[str, Facts]) -> None:
-        quick = [case for case in cases if not case.fault.large]
-        shares = [quick[number::HOSTS] for number in range(HOSTS)]
-        self._shares = [*shares, [case for case in cases if case.fault.large]]
+        calm = [case for case in cases if case.fault.timeout == PATIENT["timeout"]]
+        shares = [calm[number::HOSTS] for number in range(HOSTS)]
+        self._shares = [*shares, [case for case in cases if case not in calm]]
         self._emulators = [Emulator(plan.scenario(cases)).__enter__() for _ in range(2)]
         self._unreachable = {f"u{number}": name for number, name in enumerate(unreachable)}
         servers.no_such_names(folder / "names")
@@ -74,7 +74,7 @@ class Gates:
             }
             hosts.update(
                 {
-                    host: {"pools": [servers.POOL], **variables({**QUICK, **unreachable[of]})}
+                    host: {"pools": [servers.POOL], **variables({**PATIENT, **unreachable[of]})}
                     for host, of in self._unreachable.items()
                 }
             )
@@ -117,6 +117,15 @@ def seen_by_lookup(options: Facts, pool: str) -> str:
     return ""
 
 
+def sentences(see: t.Callable[[Facts, str], str], unreachable: dict[str, Facts]) -> dict[tuple[str, str], str]:
+    cases = plan.cases_by_number()
+    with Emulator(plan.scenario(cases)) as emulator:
+        said = {(case.fault.name, case.where): see(connection(emulator, case), case.pool) for case in cases}
+    for name, options in unreachable.items():
+        said[name, "always"] = see({**PATIENT, **options}, servers.POOL)
+    return said
+
+
 def test_the_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = socket.getaddrinfo
 
@@ -131,13 +140,10 @@ def test_the_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with servers.unreachable(tmp_path / "tls") as unreachable:
         gates = Gates(tmp_path, plan.cases_by_document(), unreachable)
         try:
-            for surface, see in {"module": seen_by_module, "lookup": seen_by_lookup}.items():
-                cases = plan.cases_by_number()
-                with Emulator(plan.scenario(cases)) as emulator, surfaces.fast_clients():
-                    for case in cases:
-                        said[surface, case.fault.name, case.where] = see(connection(emulator, case), case.pool)
-                    for name, options in unreachable.items():
-                        said[surface, name, "always"] = see({**QUICK, **options}, servers.POOL)
+            with surfaces.fast_clients(), ThreadPoolExecutor(1) as beside:
+                by_lookup = beside.submit(sentences, seen_by_lookup, unreachable)
+                said.update({("module", *key): text for key, text in sentences(seen_by_module, unreachable).items()})
+                said.update({("lookup", *key): text for key, text in by_lookup.result().items()})
             for surface, name, where, verdict in gates.verdicts():
                 decided[surface, name, where] = verdict
         finally:

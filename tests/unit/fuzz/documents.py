@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
@@ -179,14 +180,27 @@ def at_place(document: Document, place: Place) -> t.Any:
     return document
 
 
+_OFFSET = re.compile(r"[?&]offset=(\d+)")
+_CONNECTION = connect(
+    {
+        "endpoint": "https://modelarts.example",
+        "project_id": "0123456789abcdef",
+        "auth_token": "a-token-of-the-fuzz",
+        "max_retries": 0,
+    },
+    where="here",
+)
+
+
 class DocumentClient(Client):
     """A client whose answers are these documents, or texts of documents."""
 
     def __init__(self, documents: t.Mapping[str, Document]) -> None:
-        place = {"endpoint": "https://modelarts.example", "project_id": "0123456789abcdef"}
-        connection = connect({**place, "auth_token": "a-token-of-the-fuzz", "max_retries": 0}, where="here")
-        super().__init__(connection)
+        super().__init__(_CONNECTION)
         self._documents = documents
+
+    def side_by_side(self, calls: t.Sequence[t.Callable[[], t.Any]]) -> t.Iterator[t.Any]:
+        return iter([call() for call in calls])
 
     def _exchange(self, url: str, request: str) -> tuple[int, t.Mapping[str, str], bytes]:
         path = url.partition("?")[0]
@@ -196,6 +210,9 @@ class DocumentClient(Client):
         elif path.endswith("/pools"):
             name = "pools"
         document = self._documents[name]
+        skipped = _OFFSET.search(url)
+        if skipped and isinstance(document, dict) and isinstance(document.get("items"), list):
+            document = {**document, "items": document["items"][int(skipped[1]) :]}
         if document == REFUSED:
             return 403, {"X-Request-Id": "r"}, b'{"error_code": "ModelArts.0108", "error_msg": "No permission."}'
         return 200, {}, document if isinstance(document, bytes) else json.dumps(document).encode()
