@@ -49,6 +49,7 @@ GATE_OPTIONS: dict[str, dict[str, t.Any]] = {
 
 _POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
 _JITTER = 0.1
+_REFUSAL = ("decision", "pool", "source", "observed_at", "reasons", "attempts")
 _DETAILS = ("status", "error_code", "error_msg", "request_id", "unreachable", "module_stderr")
 _FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
 display = Display()
@@ -87,7 +88,9 @@ class ActionModule(ActionBase):
             return {"failed": True, "changed": False, **error.result}
         self._say(outcome["report"])
         if outcome["decision"] != "admit" and args["on_refusal"] == "fail":
-            return {"failed": True, "msg": outcome["summary"], **outcome}
+            # What is on the page already would be printed a second time, as JSON.
+            told = {name: outcome[name] for name in _REFUSAL}
+            return {"failed": True, "changed": False, "msg": outcome["summary"], **told}
         return outcome
 
     def _gate(self, args: Facts) -> _Gate:
@@ -261,18 +264,14 @@ def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float
     shown = [verdict] if verdict["decision"] == "admit" else verdicts
     wait = "" if waited is None else f"waited {duration(waited)}, {plural(attempts, 'attempt')}"
     head = {name: verdict[name] for name in ("decision", "pool", "source", "observed_at")}
-    result = {
+    checks = [{name: check[name] for name in _FIGURES if name in check} for check in verdict["checks"]]
+    return {
+        "changed": False,
         **head,
         "checks": verdict["checks"],
         "reasons": verdict["reasons"],
         "attempts": attempts,
         "pools": verdicts,
-    }
-    checks = [{name: check[name] for name in _FIGURES if name in check} for check in verdict["checks"]]
-    return {
-        "changed": False,
-        **result,
-        "result": result,
         "artifact": {**head, "attempts": attempts, "checks": checks},
         "report": [line for each in shown for line in page(each)] + ([f"  {wait}"] if wait else []),
         "summary": f"{verdict['decision']}: {verdict['pool']}: {'; '.join(verdict['reasons']) or 'it fits now'}"

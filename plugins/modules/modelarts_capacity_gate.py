@@ -87,6 +87,7 @@ options:
   on_refusal:
     description:
       - What to do when the request is not admitted, V(fail) the task or V(continue) with the result.
+      - A task that fails returns less, because the page has been printed. Use V(continue) to work with the checks.
     type: str
     choices: [fail, continue]
     default: fail
@@ -157,7 +158,7 @@ observed_at:
   type: str
 checks:
   description: What was looked at.
-  returned: always
+  returned: when the task does not fail
   type: list
   elements: dict
   contains:
@@ -183,24 +184,20 @@ pools:
   description:
     - The verdict on each pool, in the order asked for, with C(decision), C(checks), C(reasons), C(remedies), C(notes),
       C(resources), C(ahead) and C(holders).
-  returned: always
+  returned: when the task does not fail
   type: list
   elements: dict
 report:
   description: The page that was printed, as lines of at most 80 columns.
-  returned: always
+  returned: when the task does not fail
   type: list
   elements: str
-result:
-  description: The above together, as the role leaves it in the fact C(capacity_gate_result).
-  returned: always
-  type: dict
 artifact:
   description: The decision without any text of the API, fit to be handed on between jobs.
-  returned: always
+  returned: when the task does not fail
   type: dict
 summary:
   description: The decision and its reasons as one sentence.
-  returned: always
+  returned: when the task does not fail
   type: str
 """
