@@ -1,16 +1,14 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pools, nodes and metrics: API documents -> facts, and the reading of several pools at once.
+"""Pools: API documents -> facts, and the reading of several pools at once.
 
-This module util is private to the collection. Source: ShowPool, ListPools, ListPoolNodes, ShowPoolRuntimeMetrics.
+This module util is private to the collection. Source: ShowPool, ListPools.
 """
 
 from __future__ import annotations
 
-import re
 import typing as t
-from datetime import datetime, timezone
 from functools import partial
 from itertools import islice
 
@@ -26,20 +24,21 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     plain,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
-    Amounts,
-    UnreadableQuantityError,
-    add,
-    numbers,
-    parse,
+from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
+    capacity_facts,
+    count_or_none,
+    iso_time,
+    metrics_facts,
+    misshapen,
+    node_facts,
+    object_in,
+    text_or_none,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy, Tally, merged
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
     Facts,
-    Occupancy,
     Requirements,
-    Tally,
     WorkloadQuery,
-    merged,
     workload_facts,
 )
 
@@ -51,13 +50,7 @@ Attempted = tuple[t.Any, t.Optional[Facts]]
 NAME_LABEL = "os.modelarts/name"
 STRATEGY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
 SUBPOOLS_ANNOTATION = "os.modelarts.pool/subpools.count"
-DRAIN_ANNOTATION = "os.modelarts.node/drain"
-PLACEMENT_ANNOTATION = "os.modelarts/npu-topology-placement"
-EXCLUSIVE_LABEL = "os.modelarts.node/volcano.scheduler.cabinet-exclusive"
-QUOTA_LABEL = "os.modelarts.node/elastic.quota"
 
-_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-_BLOCKING_EFFECTS = ("NoSchedule", "NoExecute")
 _POOL_SHAPES: dict[tuple[str, ...], type] = {
     ("metadata",): dict,
     ("metadata", "annotations"): dict,
@@ -65,44 +58,17 @@ _POOL_SHAPES: dict[tuple[str, ...], type] = {
     ("status",): dict,
     ("status", "parent"): str,
 }
-_NODE_SHAPES: dict[tuple[str, ...], type] = {
-    ("metadata",): dict,
-    ("metadata", "labels"): dict,
-    ("metadata", "annotations"): dict,
-    ("spec",): dict,
-    ("spec", "taints"): list,
-    ("status",): dict,
-    ("status", "taints"): list,
-}
 _NODE_STATES = ("available", "creating", "abnormal", "deleting")
-_WINDOW = re.compile(r"([0-9]{1,5})(s|m|h)")
-_WINDOW_SECONDS = {"s": 1, "m": 60, "h": 3600}
-
-
-def iso_time(seconds: float) -> str:
-    """Seconds since the epoch as ISO 8601 in UTC, whole seconds."""
-    return datetime.fromtimestamp(int(seconds), tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def epoch_seconds(text: object) -> float | None:
-    """An ISO 8601 time of the API as seconds since the epoch; None when it cannot be read."""
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def display_name(document: Facts) -> str | None:
     """The name that the console shows: the label os.modelarts/name."""
-    return _string(_object(_object(document, "metadata"), "labels").get(NAME_LABEL))
+    return text_or_none(object_in(object_in(document, "metadata"), "labels").get(NAME_LABEL))
 
 
 def pool_id(document: Facts) -> str | None:
     """The pool's ID: metadata.name."""
-    return _string(_object(document, "metadata").get("name"))
+    return text_or_none(object_in(document, "metadata").get("name"))
 
 
 def pool_facts(document: Facts) -> Facts:
@@ -112,29 +78,29 @@ def pool_facts(document: Facts) -> Facts:
     list of ``{flavor, count, max_count, available, creating, abnormal, deleting}``. ``unreadable`` names what is not
     of its documented type.
     """
-    metadata, spec, status = (_object(document, name) for name in ("metadata", "spec", "status"))
-    annotations = _object(metadata, "annotations")
-    unreadable = _misshapen(document, _POOL_SHAPES)
-    if annotations.get(SUBPOOLS_ANNOTATION) is not None and _count(annotations[SUBPOOLS_ANNOTATION]) is None:
+    metadata, spec, status = (object_in(document, name) for name in ("metadata", "spec", "status"))
+    annotations = object_in(metadata, "annotations")
+    unreadable = misshapen(document, _POOL_SHAPES)
+    if annotations.get(SUBPOOLS_ANNOTATION) is not None and count_or_none(annotations[SUBPOOLS_ANNOTATION]) is None:
         unreadable.append(SUBPOOLS_ANNOTATION)
     return {
         "pool_name": pool_id(document),
         "display_name": display_name(document),
-        "created_at": _string(metadata.get("creationTimestamp")),
-        "type": _string(spec.get("type")),
-        "phase": _string(status.get("phase")),
-        "message": _string(status.get("message")),
+        "created_at": text_or_none(metadata.get("creationTimestamp")),
+        "type": text_or_none(spec.get("type")),
+        "phase": text_or_none(status.get("phase")),
+        "message": text_or_none(status.get("message")),
         "job_types": _job_types(status.get("scope")),
-        "flavors": _flavors(spec.get("resources"), _object(status, "resources")),
+        "flavors": _flavors(spec.get("resources"), object_in(status, "resources")),
         "driver": {
-            kind: {"version": _string(state.get("version")), "state": _string(state.get("state"))}
-            for kind, state in _object(status, "driver").items()
+            kind: {"version": text_or_none(state.get("version")), "state": text_or_none(state.get("state"))}
+            for kind, state in object_in(status, "driver").items()
             if isinstance(state, dict)
         },
-        "queue_strategy": _string(annotations.get(STRATEGY_ANNOTATION)),
-        "subpools": _count(annotations.get(SUBPOOLS_ANNOTATION)),
-        "parent": _string(status.get("parent")),
-        "root": _string(status.get("root")),
+        "queue_strategy": text_or_none(annotations.get(STRATEGY_ANNOTATION)),
+        "subpools": count_or_none(annotations.get(SUBPOOLS_ANNOTATION)),
+        "parent": text_or_none(status.get("parent")),
+        "root": text_or_none(status.get("root")),
         "unreadable": unreadable,
     }
 
@@ -155,13 +121,13 @@ def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[Facts]:
         )
 
     for entry in _counts(specified):
-        row(entry["flavor"])["count"] = (row(entry["flavor"])["count"] or 0) + (_count(entry.get("count")) or 0)
-        most = _count(entry.get("maxCount"))
+        row(entry["flavor"])["count"] = (row(entry["flavor"])["count"] or 0) + (count_or_none(entry.get("count")) or 0)
+        most = count_or_none(entry.get("maxCount"))
         if most is not None:
             row(entry["flavor"])["max_count"] = (row(entry["flavor"])["max_count"] or 0) + most
     for state in _NODE_STATES:
         for entry in _counts(by_state.get(state)):
-            row(entry["flavor"])[state] += _count(entry.get("count")) or 0
+            row(entry["flavor"])[state] += count_or_none(entry.get("count")) or 0
     return list(flavors.values())
 
 
@@ -169,145 +135,6 @@ def _counts(entries: object) -> list[Facts]:
     """Counts by flavor: the reference shows an array, the SDK models one object."""
     several = [entries] if isinstance(entries, dict) else entries if isinstance(entries, list) else []
     return [entry for entry in several if isinstance(entry, dict) and isinstance(entry.get("flavor"), str)]
-
-
-def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -> Facts:
-    """A node as facts: ``resources`` it has and ``free`` ones in cores, bytes and cards, null where not readable.
-
-    ``usable`` tells whether it can take new work, ``unusable`` says why not. ``jobs`` is how many jobs show its
-    address; ``cards_occupied`` counts the ones of its NPU placement bits, when it has them.
-    """
-    metadata, spec, status = (_object(document, name) for name in ("metadata", "spec", "status"))
-    labels, annotations = _object(metadata, "labels"), _object(metadata, "annotations")
-    taints = _list(spec.get("taints")) + _list(status.get("taints"))
-    resources, unreadable = _node_amounts(status.get("resources"))
-    free, unreadable_free = _node_amounts(status.get("availableResources"))
-    phase = _string(status.get("phase"))
-    unusable = _why_unusable(phase, taints, annotations, labels) or _why_doubtful(document, taints)
-    address = _string(status.get("privateIp"))
-    bits = annotations.get(PLACEMENT_ANNOTATION)
-    return {
-        "name": _string(metadata.get("name")),
-        "phase": phase,
-        "flavor": _string(spec.get("flavor")),
-        "az": _string(status.get("az")),
-        "private_ip": address,
-        "taints": taints,
-        "drain": DRAIN_ANNOTATION in annotations,
-        "exclusive_to": _label(labels, EXCLUSIVE_LABEL),
-        "elastic_quota": _label(labels, QUOTA_LABEL),
-        "usable": unusable is None,
-        "unusable": unusable,
-        "resources": None if resources is None else numbers(resources),
-        "free": None if free is None else numbers(free),
-        "unreadable": unreadable + unreadable_free,
-        "cards_occupied": bits.count("1") if isinstance(bits, str) and set(bits) <= {"0", "1"} else None,
-        "jobs": None if jobs_by_host is None or address is None else jobs_by_host.get(address, 0),
-    }
-
-
-def _why_unusable(phase: str | None, taints: Sequence[object], annotations: Facts, labels: Facts) -> str | None:
-    if phase != "Available":
-        return f"phase {plain(phase or 'unknown', 60)}"
-    for taint in taints:
-        if isinstance(taint, dict) and taint.get("effect") in _BLOCKING_EFFECTS:
-            return f"taint {plain(str(taint.get('key')), 60)}:{taint['effect']}"
-    if DRAIN_ANNOTATION in annotations:
-        return "draining"
-    reserved = _label(labels, EXCLUSIVE_LABEL)
-    return f"reserved for {plain(reserved, 60)}" if reserved else None
-
-
-def _why_doubtful(document: Facts, taints: Sequence[object]) -> str | None:
-    """Why it cannot be told whether the node takes work: what would say so is not as documented."""
-    wrong = _misshapen(document, _NODE_SHAPES)
-    if any(not isinstance(taint, dict) or taint.get("effect") not in _EFFECTS for taint in taints):
-        wrong.append("a taint")
-    return f"{wrong[0]} cannot be read" if wrong else None
-
-
-def _label(labels: Facts, name: str) -> str | None:
-    """A label whose being there matters, as text whatever its type; None when there is none."""
-    if name not in labels or labels[name] == "":
-        return None
-    return str(labels[name])
-
-
-def _misshapen(document: Facts, shapes: Mapping[tuple[str, ...], type]) -> list[str]:
-    """The parts of a document that are there and not of their documented type."""
-    wrong = []
-    for path, shape in shapes.items():
-        value: object = document
-        for name in path:
-            value = value.get(name) if isinstance(value, dict) else None
-        if value is not None and not isinstance(value, shape):
-            wrong.append(".".join(path))
-    return wrong
-
-
-def _node_amounts(resources: object) -> tuple[Amounts | None, list[Facts]]:
-    if not isinstance(resources, dict):
-        return None, []
-    amounts: Amounts = {}
-    unreadable = []
-    for resource, value in resources.items():
-        try:
-            amounts[resource] = parse(resource, value)
-        except UnreadableQuantityError:
-            unreadable.append({"resource": resource, "value": plain(repr(value), 60)})
-    return amounts, unreadable
-
-
-def metrics_facts(item: Facts, now: float) -> Facts:
-    """The runtime metrics of one pool: ``{allocated, capacity, observed_at, age_seconds, window_seconds, unreadable}``.
-
-    Amounts are in cores, bytes and cards; ``age_seconds`` is that of the older of the two tables, null when a
-    timestamp cannot be read. Keys of accelerators are masked by the API (``tnt004``).
-    """
-    table = _object(item, "table")
-    allocated, capacity = _object(table, "allocated"), _object(table, "capacity")
-    used, unread_used = _node_amounts(allocated.get("value"))
-    had, unread_had = _node_amounts(capacity.get("value"))
-    times = [epoch_seconds(part.get("timestamp")) for part in (allocated, capacity)]
-    known = [at for at in times if at is not None]
-    oldest = min(known) if len(known) == len(times) else None
-    windows = [_window_seconds(part.get("window")) for part in (allocated, capacity)]
-    return {
-        "allocated": None if used is None else numbers(used),
-        "capacity": None if had is None else numbers(had),
-        "observed_at": None if oldest is None else iso_time(oldest),
-        "age_seconds": None if oldest is None else max(0, int(now - oldest)),
-        "window_seconds": max((seconds for seconds in windows if seconds), default=None),
-        "unreadable": unread_used + unread_had,
-    }
-
-
-def _window_seconds(window: object) -> int | None:
-    match = _WINDOW.fullmatch(window) if isinstance(window, str) else None
-    return int(match.group(1)) * _WINDOW_SECONDS[match.group(2)] if match else None
-
-
-def capacity_facts(nodes: Sequence[Facts]) -> Facts:
-    """Sums over nodes: ``{nodes, usable_nodes, total, usable, free}``.
-
-    ``total`` is what all nodes have, ``usable`` what those have that can take work, ``free`` what is idle on these. A
-    node whose quantities cannot be read adds nothing.
-    """
-    sums: dict[str, Facts] = {"total": {}, "usable": {}, "free": {}}
-    for node in nodes:
-        _add_numbers(sums["total"], node["resources"])
-        if node["usable"]:
-            _add_numbers(sums["usable"], node["resources"])
-            _add_numbers(sums["free"], node["free"])
-    return {
-        "nodes": len(nodes),
-        "usable_nodes": sum(node["usable"] for node in nodes),
-        **{name: numbers(amounts) for name, amounts in sums.items()},
-    }
-
-
-def _add_numbers(total: Amounts, facts: Mapping[str, t.Any] | None) -> None:
-    add(total, {resource: parse(resource, value) for resource, value in (facts or {}).items()})
 
 
 def read_workloads(
@@ -434,7 +261,7 @@ def _capacity_of(
 ) -> Facts:
     """Nodes and metrics as facts, and the errors of what could not be read."""
     listed = None if nodes[0] is None else [node_facts(node, jobs_by_host) for node in nodes[0]]
-    named = [item for item in metrics[0] or () if _object(item, "metadata").get("name") == name]
+    named = [item for item in metrics[0] or () if object_in(item, "metadata").get("name") == name]
     return {
         "nodes": listed,
         "capacity": None if listed is None else capacity_facts(listed),
@@ -518,22 +345,3 @@ def _combined(answers: Sequence[_Answer], fields: Sequence[str] | None) -> Facts
         "pools": [answer.entry for answer in answers],
         "warnings": [warning for answer in answers for warning in answer.warnings],
     }
-
-
-def _object(document: Mapping[str, t.Any], name: str) -> Facts:
-    value = document.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[t.Any]:
-    return value if isinstance(value, list) else []
-
-
-def _string(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, str):
-        return int(value) if len(value) < 10 and value.isascii() and value.isdigit() else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None

@@ -8,8 +8,6 @@ This module util is private to the collection. Source: ListWorkloads, tables 3 t
 
 from __future__ import annotations
 
-import heapq
-import math
 import re
 import typing as t
 from collections import Counter
@@ -22,14 +20,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     Amounts,
     UnreadableQuantityError,
     add,
-    counts_bytes,
-    merge_spellings,
     numbers,
     parse,
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Facts = dict[str, t.Any]
 
@@ -47,7 +43,6 @@ STATUSES = (
 )
 WAITING = frozenset(("Queue", "Pending"))
 OVER = frozenset(("Completed", "Terminated", "Failed"))
-_ACTIVE = frozenset(("Running", "Creating"))
 
 FIELDS = {
     "api_version": "apiVersion",
@@ -92,15 +87,12 @@ _DOCUMENTED = frozenset(FIELDS.values())
 _NODE_DOCUMENTED = frozenset(("hostIp", "npuTopologyPlacement", "resourceRequirement"))
 _INTEGERS = ("running_duration", "pending_duration", "pending_position", "create_time")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
-_JOB_FIELDS = ("job_uuid", "job_name", "name", "user_name", "type", "status", "priority")
-_HOLDERS = 10
-_QUEUED = 100
 _UNPARSED = 50
 
 
 def created_at(create_time: object) -> str | None:
     """Milliseconds since the epoch as ISO 8601 in UTC; None when it cannot be read."""
-    milliseconds = _integer(create_time)
+    milliseconds = integer_of(create_time)
     if milliseconds is None:
         return None
     try:
@@ -165,17 +157,17 @@ def _read_amounts(requirement: object) -> tuple[Amounts, list[tuple[str, str]]]:
     return amounts, unread
 
 
-def _text(value: object) -> str | None:
+def text_of(value: object) -> str | None:
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, (int, float)) else None
 
 
-def _label(value: object) -> str:
+def label_of(value: object) -> str:
     return value if isinstance(value, str) and value else "unknown"
 
 
-def _integer(value: object) -> int | None:
+def integer_of(value: object) -> int | None:
     if isinstance(value, str):
         return int(value) if _INTEGER.fullmatch(value.strip()) else None
     if isinstance(value, float):
@@ -189,11 +181,11 @@ def _boolean(value: object) -> bool | None:
     return {"true": True, "false": False}.get(value.strip().lower()) if isinstance(value, str) else None
 
 
-def _pending_seconds(item: Facts, now: float) -> int | None:
-    seconds = _integer(item.get("pendingDuration"))
+def pending_seconds(item: Facts, now: float) -> int | None:
+    seconds = integer_of(item.get("pendingDuration"))
     if seconds is not None and seconds >= 0:
         return seconds
-    created = _integer(item.get("createTime"))
+    created = integer_of(item.get("createTime"))
     return None if created is None else max(0, int(now - created / 1000))
 
 
@@ -202,7 +194,7 @@ def _split_hosts(value: object) -> list[str]:
     return [part.strip() for part in parts if isinstance(part, str) and part.strip()]
 
 
-def _hosts(item: Facts) -> list[str]:
+def hosts_of(item: Facts) -> list[str]:
     """The addresses of the nodes that a job shows, from hostIps and from nodes, each once."""
     nodes = item.get("nodes")
     shown = [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []
@@ -210,7 +202,7 @@ def _hosts(item: Facts) -> list[str]:
     return list(dict.fromkeys(_split_hosts(item.get("hostIps")) + _split_hosts(placed)))
 
 
-def _node_facts(nodes: object, requirements: Requirements) -> tuple[list[Facts], list[t.Any]]:
+def job_nodes(nodes: object, requirements: Requirements) -> tuple[list[Facts], list[t.Any]]:
     """(nodes of a job as facts, what was no object). The table of the reference gives one object, the SDK a list."""
     facts: list[Facts] = []
     unreadable: list[t.Any] = []
@@ -220,8 +212,8 @@ def _node_facts(nodes: object, requirements: Requirements) -> tuple[list[Facts],
             continue
         amounts, _unread = requirements.read(node.get("resourceRequirement"))
         fact = {
-            "host_ip": _text(node.get("hostIp")),
-            "npu_topology_placement": _text(node.get("npuTopologyPlacement")),
+            "host_ip": text_of(node.get("hostIp")),
+            "npu_topology_placement": text_of(node.get("npuTopologyPlacement")),
             "resource_requirement": node.get("resourceRequirement"),
             "resources": numbers(amounts),
         }
@@ -326,188 +318,6 @@ class WorkloadQuery:
         return client.list_workloads_page(pool_name, query)
 
 
-class Tally:
-    """One pass over jobs: the summary. ``now`` is in seconds since the epoch."""
-
-    def __init__(self, now: float, items: Iterable[Facts] = ()) -> None:
-        self._requirements = Requirements()
-        self._now = now
-        self._by_status: Counter[str] = Counter()
-        self._by_type: Counter[str] = Counter()
-        self._resources_by_status: dict[str, Amounts] = {}
-        self._oldest_pending: int | None = None
-        for item in items:
-            self._add(item)
-
-    def _add(self, item: Facts) -> None:
-        status = _label(item.get("status"))
-        self._by_status[status] += 1
-        self._by_type[_label(item.get("type"))] += 1
-        amounts, _unread = self._requirements.read(item.get("resourceRequirement"))
-        total = self._resources_by_status.get(status)
-        if total is None:
-            total = self._resources_by_status[status] = {}
-        for resource, amount in amounts.items():
-            total[resource] = total.get(resource, 0) + amount
-        if status in WAITING:
-            seconds = _pending_seconds(item, self._now)
-            if seconds is not None and (self._oldest_pending is None or seconds > self._oldest_pending):
-                self._oldest_pending = seconds
-
-    def merge(self, other: Tally) -> None:
-        """Adds what another tally counted."""
-        self._by_status += other._by_status
-        self._by_type += other._by_type
-        for status, amounts in other._resources_by_status.items():
-            add(self._resources_by_status.setdefault(status, {}), amounts)
-        ages = [age for age in (self._oldest_pending, other._oldest_pending) if age is not None]
-        self._oldest_pending = max(ages, default=None)
-        self._requirements.unparsed += other._requirements.unparsed
-
-    def as_facts(self) -> Facts:
-        """``{total, by_status, by_type, resources_by_status, oldest_pending_seconds, unparsed}``.
-
-        Resources are in cores, bytes and cards.
-        """
-        return {
-            "total": sum(self._by_status.values()),
-            "by_status": dict(self._by_status),
-            "by_type": dict(self._by_type),
-            "resources_by_status": {status: numbers(total) for status, total in self._resources_by_status.items()},
-            "oldest_pending_seconds": self._oldest_pending,
-            "unparsed": self._requirements.as_facts(),
-        }
-
-
-def merged(tallies: Sequence[Tally]) -> Tally:
-    """One tally of several pools; that of a single pool is itself."""
-    if len(tallies) == 1:
-        return tallies[0]
-    together = Tally(0)
-    for tally in tallies:
-        together.merge(tally)
-    return together
-
-
-class Occupancy:
-    """One pass over all jobs of a pool: what a decision and its report need, in a size that stays small.
-
-    ``placement_of`` are the job_uuids whose split over nodes is kept. ``now`` is in seconds since the epoch.
-    """
-
-    FACTS = ("held", "holders", "queued", "queue_counts", "unplaced", "placements")
-
-    def __init__(self, now: float, items: Iterable[Facts], placement_of: Iterable[str] = ()) -> None:
-        self.jobs_by_host: Counter[str] = Counter()
-        self._now = now
-        self._placement_of = frozenset(placement_of)
-        self._requirements = Requirements()
-        self._held: Amounts = {}
-        self._held_unread: Counter[str] = Counter()
-        self._active: Amounts = {}
-        self._holders: list[tuple[tuple[int, int], int, Facts]] = []
-        self._queue: list[tuple[tuple[float, int], int, Facts]] = []
-        self._queue_ages: dict[tuple[str, int | None], list[int | None]] = {}
-        self._unplaced: dict[str, Facts] = {}
-        self._placements: list[Facts] = []
-        self._count = 0
-        for item in items:
-            self._add(item)
-
-    def _add(self, item: Facts) -> None:
-        self._count += 1
-        status = _label(item.get("status"))
-        if _text(item.get("jobUUID")) in self._placement_of:
-            nodes = _node_facts(item.get("nodes"), self._requirements)[0]
-            split = [{"host_ip": node["host_ip"], "resources": node["resources"]} for node in nodes]
-            self._placements.append({**self._job(item), "host_ips": _hosts(item), "nodes": split})
-        if status in WAITING:
-            self._add_queued(item)
-        elif status not in OVER:
-            self._add_holder(item)
-
-    def _add_holder(self, item: Facts) -> None:
-        amounts, unread = self._requirements.read(item.get("resourceRequirement"))
-        amounts = merge_spellings(amounts)
-        add(self._held, amounts)
-        self._held_unread.update(unread)
-        if _label(item.get("status")) in _ACTIVE:
-            add(self._active, amounts)
-        hosts = _hosts(item)
-        self.jobs_by_host.update(hosts)
-        if not hosts:
-            group = {"count": 0, "resources": numbers(amounts), "unread": unread}
-            self._unplaced.setdefault(repr((sorted(amounts.items()), unread)), group)["count"] += 1
-        cards = sum(amount for resource, amount in amounts.items() if resource != "cpu" and not counts_bytes(resource))
-        _keep_largest(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
-
-    def _add_queued(self, item: Facts) -> None:
-        priority = _integer(item.get("priority"))
-        ages = self._queue_ages.setdefault((_label(item.get("type")), priority), [])
-        ages.append(_pending_seconds(item, self._now))
-        order = (math.inf if priority is None else priority, -(_integer(item.get("createTime")) or 0))
-        _keep_largest(self._queue, (order, -self._count, item), _QUEUED)
-
-    def _job(self, item: Facts) -> Facts:
-        amounts, unread = self._requirements.read(item.get("resourceRequirement"))
-        status = _label(item.get("status"))
-        waits = status in WAITING
-        return {
-            **{name: _text(item.get(FIELDS[name])) for name in _JOB_FIELDS},
-            "created_at": created_at(item.get("createTime")),
-            "seconds": _pending_seconds(item, self._now) if waits else _integer(item.get("runningDuration")),
-            "resources": numbers(merge_spellings(amounts)),
-            "unread": unread,
-            "waits": waits,
-            "holds": not waits and status not in OVER,
-        }
-
-    def as_facts(self) -> Facts:
-        """``{held, holders, queued, queue_counts, unplaced, placements}``.
-
-        ``held`` is ``{resources, active, unread}``: what jobs hold, what of it those that run or are created, and how
-        many hold what could not be read, by resource.
-        ``holders`` are the ten jobs that hold most, ``queued`` the first hundred that wait, in the scheduler's order;
-        ``queue_counts`` counts all that wait by type and priority (null: not readable), with the seconds that the
-        oldest and the youngest have waited. ``unplaced`` are the jobs that
-        hold resources and show no node yet, by requirement. ``placements`` are the jobs that were asked for by UUID.
-        A job's ``seconds`` are those that it has waited, or run; ``unread`` names what of its requirement could not be
-        read (``"*"``: all of it).
-        """
-        return {
-            "held": {
-                "resources": numbers(self._held),
-                "active": numbers(self._active),
-                "unread": dict(self._held_unread),
-            },
-            "holders": [self._job(item) for *_order, item in sorted(self._holders, key=_order_of, reverse=True)],
-            "queued": [self._job(item) for *_order, item in sorted(self._queue, key=_order_of, reverse=True)],
-            "queue_counts": [
-                {"type": kind, "priority": priority, "count": len(ages), **_extremes(ages)}
-                for (kind, priority), ages in self._queue_ages.items()
-            ],
-            "unplaced": list(self._unplaced.values()),
-            "placements": self._placements,
-        }
-
-
-def _extremes(ages: Sequence[int | None]) -> Facts:
-    known = [age for age in ages if age is not None]
-    whole = len(known) == len(ages)
-    return {"oldest_seconds": max(known) if whole else None, "youngest_seconds": min(known) if whole else None}
-
-
-def _keep_largest(heap: list[t.Any], entry: tuple[t.Any, int, Facts], most: int) -> None:
-    if len(heap) < most:
-        heapq.heappush(heap, entry)
-    elif entry[:2] > heap[0][:2]:
-        heapq.heapreplace(heap, entry)
-
-
-def _order_of(entry: tuple[t.Any, int, Facts]) -> tuple[t.Any, int]:
-    return entry[:2]
-
-
 def workload_facts(
     item: Facts, pool_name: str, requirements: Requirements, fields: Sequence[str] | None = None
 ) -> Facts:
@@ -524,10 +334,10 @@ def workload_facts(
         if name in _READERS:
             facts[name] = _READERS[name](value)
         else:
-            facts[name] = value if isinstance(value, str) else _text(value)
+            facts[name] = value if isinstance(value, str) else text_of(value)
         if facts[name] is None and value is not None:
             extra[key] = value
-    facts["nodes"], unreadable = _node_facts(item.get("nodes"), requirements)
+    facts["nodes"], unreadable = job_nodes(item.get("nodes"), requirements)
     if unreadable:
         extra["nodes"] = unreadable
     facts["pool_name"] = pool_name
@@ -546,5 +356,5 @@ _READERS: dict[str, Callable[[object], t.Any]] = {
     "host_ips": _split_hosts,
     "nodes": _as_sent,
     "is_deleted": _boolean,
-    **dict.fromkeys(_INTEGERS, _integer),
+    **dict.fromkeys(_INTEGERS, integer_of),
 }

@@ -15,11 +15,13 @@ from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emu
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import (
-    NoPoolReadableError,
+from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
     capacity_facts,
     metrics_facts,
     node_facts,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import (
+    NoPoolReadableError,
     pool_facts,
     read_pools,
     read_workloads,

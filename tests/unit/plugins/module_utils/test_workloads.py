@@ -18,6 +18,7 @@ from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emu
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy, Tally, merged
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import by_pool, read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
     ADDED_FIELDS,
@@ -25,12 +26,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads impo
     OVER,
     STATUSES,
     WAITING,
-    Occupancy,
     Requirements,
-    Tally,
     WorkloadQuery,
     created_at,
-    merged,
     workload_facts,
 )
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
