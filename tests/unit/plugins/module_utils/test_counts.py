@@ -193,7 +193,10 @@ NEVER = (
     "asyncio", "concurrent", "configparser", "difflib", "huaweicloudsdkcore", "keystoneauth1", "multiprocessing",
     "openstack", "xml", "yaml",
 )  # fmt: skip
-UTILS = ("_auth", "_client", "_errors", "_module", "_pools", "_quantity", "_signature", "_transport", "_workloads")
+UTILS = (
+    "_auth", "_client", "_errors", "_module", "_nodes", "_occupancy", "_pools", "_quantity", "_signature", "_transport",
+    "_workloads",
+)  # fmt: skip
 
 
 def test_a_call_imports_what_it_uses_and_no_more(serve: Serve) -> None:
