@@ -102,8 +102,8 @@ def test_it_says_how_to_use_it(start: t.Callable[..., Started]) -> None:
     _status, out, _err = emulator.end(signal.SIGTERM)
     exported = dict(re.findall(r"^export (\w+)=(.*)$", out, re.MULTILINE))
     exported = {name: shlex.split(value)[0] for name, value in exported.items()}
-    assert exported["OS_AUTH_URL"] == emulator.state["iam_url"]
-    assert exported["OS_PASSWORD"] == emulator.state["password"]
+    assert exported["OS_ACCESS_KEY"] == emulator.state["access_key"]
+    assert exported["OS_SECRET_KEY"] == emulator.state["secret_key"]
     assert exported["MODELARTS_ENDPOINT"] == emulator.state["endpoint"]
     for pool in emulator.state["pools"]:
         assert f"{pool['id']}  ({pool['name']})" in out
