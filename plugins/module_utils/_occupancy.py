@@ -39,6 +39,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _ACTIVE = frozenset(("Running", "Creating"))
+_WAITING = tuple(WAITING)  # a status of any type can be looked for in it
 _JOB_FIELDS = ("job_uuid", "job_name", "name", "user_name", "type", "status", "priority")
 _HOLDERS = 10
 _QUEUED = 100
@@ -54,23 +55,30 @@ class Tally:
         self._by_type: Counter[str] = Counter()
         self._resources_by_status: dict[str, Amounts] = {}
         self._oldest_pending: int | None = None
+        alike: Counter[tuple[t.Any, t.Any, t.Any]] = Counter()
         for item in items:
-            self._add(item)
+            status, kind, requirement = item.get("status"), item.get("type"), item.get("resourceRequirement")
+            if status in _WAITING:
+                self._note_wait(item)
+            try:
+                alike[status, kind, tuple(requirement.items()) if isinstance(requirement, dict) else requirement] += 1
+            except TypeError:
+                self._add(status, kind, requirement, 1)
+        for (status, kind, requirement), jobs in alike.items():
+            self._add(status, kind, dict(requirement) if isinstance(requirement, tuple) else requirement, jobs)
 
-    def _add(self, item: Facts) -> None:
-        status = label_of(item.get("status"))
-        self._by_status[status] += 1
-        self._by_type[label_of(item.get("type"))] += 1
-        amounts, _unread = self._requirements.read(item.get("resourceRequirement"))
-        total = self._resources_by_status.get(status)
-        if total is None:
-            total = self._resources_by_status[status] = {}
-        for resource, amount in amounts.items():
-            total[resource] = total.get(resource, 0) + amount
-        if status in WAITING:
-            seconds = pending_seconds(item, self._now)
-            if seconds is not None and (self._oldest_pending is None or seconds > self._oldest_pending):
-                self._oldest_pending = seconds
+    def _add(self, status: object, kind: object, requirement: object, jobs: int) -> None:
+        """Counts so many jobs that are alike."""
+        self._by_status[label_of(status)] += jobs
+        self._by_type[label_of(kind)] += jobs
+        amounts, _unread = self._requirements.read(requirement, jobs)
+        total = self._resources_by_status.setdefault(label_of(status), {})
+        add(total, {resource: amount * jobs for resource, amount in amounts.items()})
+
+    def _note_wait(self, item: Facts) -> None:
+        seconds = pending_seconds(item, self._now)
+        if seconds is not None and (self._oldest_pending is None or seconds > self._oldest_pending):
+            self._oldest_pending = seconds
 
     def merge(self, other: Tally) -> None:
         """Adds what another tally counted."""

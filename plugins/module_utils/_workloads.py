@@ -109,8 +109,10 @@ class Requirements:
         self.unparsed: Counter[tuple[str, str]] = Counter()
         self._read: dict[tuple[t.Any, ...], tuple[Amounts, list[tuple[str, str]]]] = {}
 
-    def read(self, requirement: object) -> tuple[Amounts, list[str]]:
+    def read(self, requirement: object, jobs: int = 1) -> tuple[Amounts, list[str]]:
         """(amounts, the resources that could not be read; ``"*"`` when there is no requirement to read).
+
+        ``jobs`` is how many have this requirement.
 
         The reference gives an array of objects and shows one object: the parts of an array are added up.
         """
@@ -118,7 +120,7 @@ class Requirements:
             total: Amounts = {}
             unread: list[str] = []
             for part in requirement:
-                amounts, missing = self.read(part)
+                amounts, missing = self.read(part, jobs)
                 add(total, amounts)
                 unread += missing
             return total, unread
@@ -134,7 +136,7 @@ class Requirements:
         amounts, unparsed = found
         for what in unparsed:
             if what in self.unparsed or len(self.unparsed) < _UNPARSED:
-                self.unparsed[what] += 1
+                self.unparsed[what] += jobs
         return amounts, [name for name, _value in unparsed] if amounts or unparsed else ["*"]
 
     def as_facts(self) -> list[Facts]:
