@@ -67,10 +67,10 @@ def install_collection(folder: Path) -> None:
     galaxy = [str(Path(sys.executable).with_name("ansible-galaxy")), "collection"]
     place = str(folder / "collections")
     settings = {**os.environ, "ANSIBLE_HOME": str(folder / "home"), "ANSIBLE_COLLECTIONS_PATH": place}
-    quiet: dict[str, t.Any] = {"env": settings, "check": True, "stdout": subprocess.DEVNULL}
-    subprocess.run([*galaxy, "build", "--output-path", str(folder), str(ROOT)], **quiet)
+    quiet: dict[str, t.Any] = {"env": settings, "stdout": subprocess.DEVNULL}
+    subprocess.run([*galaxy, "build", "--output-path", str(folder), str(ROOT)], check=True, **quiet)
     (artifact,) = folder.glob("*.tar.gz")
-    subprocess.run([*galaxy, "install", str(artifact), "--offline", "--collections-path", place], **quiet)
+    subprocess.run([*galaxy, "install", str(artifact), "--offline", "--collections-path", place], check=True, **quiet)
 
 
 def decisions(folder: Path) -> str:

@@ -111,7 +111,7 @@ class Play:
         hosts: t.Mapping[str, Facts],
         *arguments: str,
         env: t.Mapping[str, str] | None = None,
-        ansible: t.Sequence[str] = (sys.executable, "-m", "ansible", "playbook"),
+        ansible: t.Sequence[str] = (sys.executable, "-m", "ansible.cli.playbook"),
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         common = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}

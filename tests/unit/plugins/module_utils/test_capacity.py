@@ -329,7 +329,7 @@ def test_a_taint_that_only_advises_leaves_a_node_in() -> None:
 
 
 def test_a_replica_larger_than_any_node() -> None:
-    nodes = [node({"cpu": "63200m", "memory": "500Gi"}) for _ in range(8)]
+    nodes = [node({"cpu": "63200m", "memory": "500Gi"}) for _i in range(8)]
     verdict = decide(nodes, request={"replicas": 1, "resources": {"cpu": 64}})
     assert verdict["decision"] == "reject"
     message = check_of(verdict, "placement")["message"]
@@ -457,7 +457,7 @@ def test_a_job_without_a_node_may_spoil_any_node() -> None:
 def test_a_job_of_many_small_parts_may_spoil_many_nodes() -> None:
     """Nobody tells how a job is split: four halves of a card can take the whole of four nodes from their next user."""
     halves = job({GPU: "2"}, "Creating")
-    nodes = [node(SIZE, {**SIZE, GPU: "7500m"}) for _ in range(4)]
+    nodes = [node(SIZE, {**SIZE, GPU: "7500m"}) for _i in range(4)]
     assert decide(nodes, [halves], request=asking(1, "7500m"))["decision"] != "admit"
     millicores = job({"cpu": "1"}, "Creating")
     assert decide(gpu_nodes(8, 8, 8, 8), [millicores], request={"resources": {"cpu": 64}})["decision"] != "admit"
@@ -631,7 +631,7 @@ def test_234_jobs_queued_for_months_are_named_as_the_cause() -> None:
         job({"cpu": "1 Cores", "memory": "6.52 GiB"}, "Queue", seconds=seconds, name=f"autotest_{number}")
         for number, seconds in enumerate([*ages, *range(5000, 5229)])
     ]
-    nodes = [node({"cpu": "3920m", "memory": "6270Mi"}, {"cpu": "2970m", "memory": "4558Mi"}) for _ in range(3)]
+    nodes = [node({"cpu": "3920m", "memory": "6270Mi"}, {"cpu": "2970m", "memory": "4558Mi"}) for _i in range(3)]
     verdict = decide(nodes, example, request={"resources": {"cpu": "1"}, "type": "train"})
     message = check_of(verdict, "queue")["message"]
     assert check_of(verdict, "queue")["ahead"] == 234

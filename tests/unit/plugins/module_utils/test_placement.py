@@ -99,16 +99,16 @@ def test_the_verdict_agrees_with_brute_force(share: int) -> None:
 
 def slots_of(rng: random.Random, width: int) -> list[Slot]:
     kinds = [
-        Slot(tuple(rng.randint(0, 8) for _ in range(width)), rng.choice(("a", "b")), rng.random() < 0.5)
-        for _ in range(rng.randint(1, 3))
+        Slot(tuple(rng.randint(0, 8) for _i in range(width)), rng.choice(("a", "b")), rng.random() < 0.5)
+        for _i in range(rng.randint(1, 3))
     ]
-    return [rng.choice(kinds) for _ in range(rng.randint(1, 4))]
+    return [rng.choice(kinds) for _i in range(rng.randint(1, 4))]
 
 
 def needs_of(rng: random.Random, width: int) -> list[Need]:
     needs = []
-    for _ in range(rng.randint(1, 3)):
-        amounts = tuple(rng.choice((0, 1, 2, 3, 5, 8)) for _ in range(width))
+    for _i in range(rng.randint(1, 3)):
+        amounts = tuple(rng.choice((0, 1, 2, 3, 5, 8)) for _i in range(width))
         whole = rng.random() < 0.2 or not any(amounts)
         needs.append(Need(rng.randint(1, 3), None if whole else amounts, rng.choice(("a", "b")) if whole else None))
     return needs
@@ -127,7 +127,7 @@ def test_the_search_agrees_with_brute_force() -> None:
         shapes = [
             oracle.Shape(tuple((str(index), amount) for index, amount in enumerate(need.amounts or ())), need.flavor)
             for need in needs
-            for _ in range(need.replicas)
+            for _i in range(need.replicas)
         ]
         answer = place(Counter(slots), needs)
         assert answer is oracle.places(bins, shapes), (number, slots, needs)
@@ -186,7 +186,7 @@ def test_wherever_the_pods_of_a_starting_job_land() -> None:
     for number in range(1500):
         rng = random.Random(f"landing {number}")
         nodes = []
-        for _ in range(rng.randint(2, 4)):
+        for _i in range(rng.randint(2, 4)):
             free = {GPU: str(rng.choice((8, 8, 6, 4, 3))), "cpu": str(rng.choice((16, 16, 12, 9)))}
             nodes.append(node({GPU: "8", "cpu": "16"}, free))
         pods = pods_of(rng)

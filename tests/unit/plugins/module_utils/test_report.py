@@ -113,7 +113,7 @@ def test_a_line_an_attempt() -> None:
 
 
 def test_a_rejection() -> None:
-    nodes = [node({**SIZE, "cpu": "63200m"}) for _ in range(8)]
+    nodes = [node({**SIZE, "cpu": "63200m"}) for _i in range(8)]
     verdict = decide(nodes, request={"resources": {"cpu": 64, GPU: 2}}, policy={"headroom": {GPU: 2}})
     lines = lines_of(verdict)
     assert lines[0].startswith("REJECT pool-a: waiting cannot help ")
@@ -175,7 +175,7 @@ def test_long_names_of_pools_and_cards() -> None:
     long = "pool-" + "a" * 58
     size = {SNT9: "8", "memory": "1000.3Gi", "cpu": "191600m"}
     verdict = decide(
-        [node(size) for _ in range(80)],
+        [node(size) for _i in range(80)],
         request={"replicas": 30, "resources": {SNT9: 8, "memory": "999.7Gi", "cpu": "189333m"}},
         policy={"headroom": {SNT9: 2, "memory": "10.3Gi", "cpu": "777m"}},
         pool_document=pool({FLAVOR: 80}, label=long),
@@ -204,7 +204,7 @@ def test_the_bar_adds_up() -> None:
     met = 0
     for seed in range(600):
         rng = random.Random(f"bar {seed}")
-        nodes = [node({"cpu": "64", GPU: "8"}, {"cpu": "64", GPU: str(rng.randint(0, 8))}) for _ in range(8)]
+        nodes = [node({"cpu": "64", GPU: "8"}, {"cpu": "64", GPU: str(rng.randint(0, 8))}) for _i in range(8)]
         used = 64 - sum(int(item["status"]["availableResources"][GPU]) for item in nodes)
         policy = {"headroom": {GPU: rng.randint(0, 4)}}
         verdict = decide(nodes, request=asking(rng.randint(1, 20), 1), policy=policy)
