@@ -49,7 +49,7 @@ class Gates:
         calm = [case for case in cases if case.fault.timeout == PATIENT["timeout"]]
         shares = [calm[number::HOSTS] for number in range(HOSTS)]
         self._shares = [*shares, [case for case in cases if case not in calm]]
-        self._emulators = [Emulator(plan.scenario(cases)).__enter__() for _ in range(2)]
+        self._emulators = [Emulator(plan.scenario(cases)).__enter__() for _i in range(2)]
         self._unreachable = {f"u{number}": name for number, name in enumerate(unreachable)}
         servers.no_such_names(folder / "names")
         action: Facts = {

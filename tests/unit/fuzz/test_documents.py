@@ -88,7 +88,7 @@ def closed_worlds() -> dict[str, tuple[World, Asked]]:
 
 WORLDS = closed_worlds()
 DEEP: t.Any = "x"
-for _ in range(40):
+for _i in range(40):
     DEEP = [DEEP]
 UNREADABLE: tuple[t.Any, ...] = (True, -7, "???", {}, ["???"])
 NOT_SAID: tuple[t.Any, ...] = (MISSING, None)
