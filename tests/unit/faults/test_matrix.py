@@ -151,7 +151,7 @@ def test_the_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_expectations(said, decided)
     table = table_of(said, decided)
     page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(HEAD)
+    before, _head, rest = page.partition(HEAD)
     written = f"{before}{HEAD}\n{table}\n{TAIL}{rest.partition(TAIL)[2]}"
     if os.environ.get("FAULTS_TABLE") == "write":
         PAGE.write_text(written, encoding="utf-8")

@@ -192,9 +192,9 @@ def test_a_job_that_starts_is_in_the_sum() -> None:
     assert numbers_of(next(line for line in lines_of(verdict) if "[" in line)) == (32, 32)
 
 
-def numbers_of(bar: str) -> tuple[float, float]:
+def numbers_of(gauge: str) -> tuple[float, float]:
     """(sum of the parts, the whole) of a line with a bar."""
-    said = bar.partition("]")[2]
+    said = gauge.partition("]")[2]
     parts = [float(number) for number in re.findall(r"(?:used|starting|asked|kept|left) ([0-9.]+)", said)]
     return round(sum(parts), 3), float(re.findall(r"of ([0-9.]+)", said)[0])
 
@@ -211,10 +211,10 @@ def test_the_bar_adds_up() -> None:
         if verdict["decision"] != "admit":
             continue
         met += 1
-        bar = next(line for line in lines_of(verdict) if "[" in line)
-        assert numbers_of(bar) == (64, 64), bar
-        assert f"used {used}," in bar
-        cells = t.cast("re.Match[str]", re.search(r"\[(#*)(\+*)(k*)(\.*)\]", bar))
+        gauge = next(line for line in lines_of(verdict) if "[" in line)
+        assert numbers_of(gauge) == (64, 64), gauge
+        assert f"used {used}," in gauge
+        cells = t.cast("re.Match[str]", re.search(r"\[(#*)(\+*)(k*)(\.*)\]", gauge))
         assert sum(len(part) for part in cells.groups()) == 16
         assert len(cells[1]) == -(-used * 16 // 64)
     assert met > 300
