@@ -219,8 +219,7 @@ def write(folder: Path, machine: Machine, blocks: t.Sequence[Block], decisions: 
         "\n## Measured\n",
         *(table(runs, size) for size, runs in blocks),
     ]
-    if decisions:
-        page.append(f"\n## The decision alone\n\n{decisions.strip()}\n")
+    page.append(f"\n## The decision alone\n\n```text\n{decisions.strip()}\n```\n")
     (folder / "README.md").write_text("".join(page), encoding="utf-8")
     print(summary)
     return all(goal.met is not False for goal in reached)
