@@ -431,8 +431,8 @@ class _PageReader:
             if not fits:
                 return False
         late = sum(at < self._newest and key not in self._items for key, at in zip(keys, times))
-        if 2 * late > len(page):
-            self._ordered = False  # one or two have ended or came in behind, but not so many
+        if late > len(page) // 20:
+            self._ordered = False  # a few have ended or came in behind meanwhile, but not so many
         self._items.update(zip(keys, page))
         self._newest = max([self._newest, *times])
         self._ended = len(page) < self._limit and (total is None or start + len(page) >= total)
@@ -463,7 +463,8 @@ class _PageReader:
         total, count = self._totals[-1], len(self._items)
         told = {max(one - self._offset, 0) for one in self._totals if one is not None}
         alone = len(self._totals) == 1
-        whole = told in (set(), {count}) if alone else self._ordered or told == {count}
+        reached = len(told) != 1 or count >= max(told)
+        whole = told in (set(), {count}) if alone else (self._ordered and reached) or told == {count}
         items = list(self._items.values())
         if self._ordered:
             items.sort(key=_time)
