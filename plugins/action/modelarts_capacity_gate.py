@@ -239,7 +239,7 @@ def read_seconds(name: str, value: object) -> float:
     """The seconds that the value stands for. Raises InputError when it is no length of time."""
     try:
         seconds = float(t.cast("str | float", value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = -1.0
     if isinstance(value, bool) or not 0 <= seconds < 10**8:
         raise InputError(f"{name} is {plain(repr(value), 60)}, and must be a number of seconds, 0 or more.")

@@ -150,8 +150,6 @@ def _read_amounts(requirement: object) -> tuple[Amounts, list[tuple[str, str]]]:
     if not isinstance(requirement, dict):
         return amounts, [] if requirement is None else [("*", plain(repr(requirement), 60))]
     for resource, value in requirement.items():
-        if value is None or value == "":
-            continue
         try:
             amounts[resource] = parse(resource, value)
         except UnreadableQuantityError:
