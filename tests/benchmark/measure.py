@@ -156,17 +156,23 @@ class Bench:
             raise RuntimeError(f"{name}: the emulator answered with an error")
 
     def _peak(self, name: str) -> float:
-        """MiB that the largest process had that reads: a module's own, a client's or, for a lookup, the play's."""
-        peaks = self.folder / "peaks"
-        peaks.unlink(missing_ok=True)
+        """MiB that the largest process had that reads: a module's own, a script's or, for a lookup, the play's.
+
+        A small process starts it and asks the kernel afterwards: what a large one starts begins with its size.
+        """
         if name.startswith(("nothing", "uri")):
             return 0.0
-        if self.command(name)[0] == sys.executable:
-            return self._run(self.command(name))[1].ru_maxrss / 1024
-        interpreter = f"--extra-vars=ansible_python_interpreter={self.folder / 'measured-python'}"
-        usage = self._run(self.command(name, interpreter))[1]
-        modules = [int(line) for line in peaks.read_text().splitlines()] if peaks.exists() else []
-        return (max(modules) if modules else usage.ru_maxrss) / 1024
+        peaks = self.folder / "peaks"
+        peaks.unlink(missing_ok=True)
+        measured = str(self.folder / "measured-python")
+        play, *options = self.command(name)
+        if play == sys.executable:
+            self._run([measured, *options])
+        elif name == "lookup":
+            self._run([measured, str(Path(sys.executable).with_name(play)), *options])
+        else:
+            self._run([play, *options, f"--extra-vars=ansible_python_interpreter={measured}"])
+        return max(int(line) for line in peaks.read_text().splitlines()) / 1024
 
     def _run(self, command: list[str]) -> tuple[float, t.Any]:
         output = self.folder / "output"
