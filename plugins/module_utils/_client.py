@@ -534,7 +534,9 @@ def _no_number(name: str) -> t.NoReturn:
 
 def _may_be_deep(body: bytes) -> bool:
     """Whether its brackets leave it open that it is, or stand within texts, too; many times as fast to tell."""
-    brackets = body.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _NO_BRACKETS).replace(b'""', b"")
+    if b"\\" in body:
+        body = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    brackets = body.translate(None, _NO_BRACKETS).replace(b'""', b"")
     if b'"' in brackets:
         return True
     for _depth in range(_DEEPEST):

@@ -92,7 +92,7 @@ def nested(depth: int) -> t.Any:
     return value
 
 
-@pytest.mark.parametrize("depth", [60, 300, 800, 5_000])
+@pytest.mark.parametrize("depth", [120, 300, 800, 5_000])
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_document_that_is_too_deep_to_print_is_an_error(name: str, depth: int) -> None:
     document = world([], 8, 8)[name]
@@ -100,6 +100,17 @@ def test_a_document_that_is_too_deep_to_print_is_an_error(name: str, depth: int)
     body = text.replace('"<deep>"', '{"a":[' * (depth // 2) + "1" + "]}" * (depth // 2)).encode()
     facts = facts_of({**world([], 8, 8), name: body})
     assert [error["document"] for error in facts["pools"][0]["errors"]] == [name]
+
+
+@pytest.mark.parametrize("text", ['"]"', r'"\"]\""', r'"\\]"', '"a","]"', '"]","a"'])
+def test_brackets_in_texts_hide_no_depth(text: str) -> None:
+    """A list whose every opening bracket is followed by a closing one within a text, and the other way round."""
+    depth = 400
+    opened, closed = f"[{text},", f",{text.replace(']', '[')}]"
+    deep = opened * depth + "1" + closed * depth
+    body = ('{"kind": "Pool", "metadata": {}, "extra": ' + deep + "}").encode()
+    facts = facts_of({**world([], 8, 8), "pool": body})
+    assert "nested deeper" in facts["pools"][0]["errors"][0]["msg"]
 
 
 def test_what_is_nested_a_little_is_a_fact() -> None:
