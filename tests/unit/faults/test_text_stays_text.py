@@ -86,7 +86,7 @@ def everything() -> list[Facts]:
     ]  # fmt: skip
 
 
-def run(folder: Path, ansible: t.Sequence[str] = (sys.executable, "-m", "ansible", "playbook")) -> None:
+def run(folder: Path, ansible: t.Sequence[str] = (sys.executable, "-m", "ansible.cli.playbook")) -> None:
     mark = folder / "mark"
     with Emulator(scenario(mark)) as emulator:
         mine = emulator.credentials
