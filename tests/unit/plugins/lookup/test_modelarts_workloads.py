@@ -135,6 +135,11 @@ def test_no_file_and_a_file_without_the_section(tmp_path: Path) -> None:
     assert modelarts_workloads._config_level(str(tmp_path / "ansible.cfg")) == {}
 
 
+def test_a_key_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    configured(monkeypatch, tmp_path, "ca_path =", "region =", "timeout = 3")
+    assert modelarts_workloads._config_level(str(tmp_path / "ansible.cfg")) == {"timeout": "3"}
+
+
 def test_the_level_that_names_a_method_decides(script: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keys in a variable, a token in the environment, a password in the file: signed, and with no token."""
     server = script(Reply(body=LIST))
