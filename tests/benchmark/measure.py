@@ -185,5 +185,7 @@ class Bench:
             seconds = perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output.read_text(errors='replace')[-4000:]}")
+            raise RuntimeError(
+                f"{' '.join(command)} ended with {process.returncode}:\n{output.read_text(errors='replace')[-4000:]}"
+            )
         return seconds, usage
