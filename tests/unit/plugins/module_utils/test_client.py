@@ -13,12 +13,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
-    CONNECTION_OPTIONS,
-    DEFAULT_CONNECTIONS,
-    Connection,
-    connect,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import Connection, connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
     ApiError,
@@ -26,6 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, DEFAULT_CONNECTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
