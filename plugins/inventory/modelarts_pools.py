@@ -136,6 +136,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def verify_file(self, path: str) -> bool:
         return bool(super().verify_file(path)) and path.endswith(SUFFIXES)
 
+    def set_options(
+        self, task_keys: Facts | None = None, var_options: Facts | None = None, direct: Facts | None = None
+    ) -> None:
+        """Without connection options: Ansible would convert them before they are templated, and quote secrets."""
+        super().set_options(task_keys, var_options, {**(direct or {}), **dict.fromkeys(CONNECTION_OPTIONS)})
+
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
         config = self._read_config_data(path)
