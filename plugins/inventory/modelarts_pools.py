@@ -67,9 +67,9 @@ EXAMPLES = r"""
 plugin: poolgate.modelarts.modelarts_pools
 
 ---
-# team.modelarts_pools.yml: two pools, with a token from the environment of a pipeline, and kept for a minute
+# team.modelarts_pools.yml: two pools, with a token that a pipeline has under a name of its own, and kept for a minute
 plugin: poolgate.modelarts.modelarts_pools
-auth_token: "{{ lookup('ansible.builtin.env', 'OS_TOKEN') }}"
+auth_token: "{{ lookup('ansible.builtin.env', 'CI_MODELARTS_TOKEN') }}"
 pool_name:
   - train-a100
   - npu-dev
@@ -81,11 +81,10 @@ cache_timeout: 60
 ---
 # named.modelarts_pools.yml: groups by display name like pool_train_a100, and the pools with idle cards
 plugin: poolgate.modelarts.modelarts_pools
-strict: true
 compose:
   idle_gpus: modelarts_pool.capacity.free['nvidia.com/gpu'] | default(0)
 groups:
-  with_idle_gpus: (modelarts_pool.capacity.free['nvidia.com/gpu'] | default(0)) > 0
+  with_idle_gpus: idle_gpus > 0
   not_read_whole: modelarts_pool.errors | length > 0
 keyed_groups:
   - prefix: pool
