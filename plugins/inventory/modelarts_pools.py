@@ -102,14 +102,14 @@ from ansible.errors import AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.template import trust_as_template
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
-    connect,
     environment_level,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
     config_level,

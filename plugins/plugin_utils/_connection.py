@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.config.manager import ensure_type
 from ansible.errors import AnsibleValueOmittedError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import CONNECTION_OPTIONS, variables_level
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, variables_level
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
