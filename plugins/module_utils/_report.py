@@ -51,7 +51,7 @@ def overview(verdicts: Sequence[Facts]) -> list[str]:
     lines = [f"{len(admitted)} of {len(verdicts)} pools have room:"]
     for verdict in admitted + others:
         left = ", ".join(_left(figures) for figures in verdict["resources"])
-        why = left if verdict["decision"] == "admit" else verdict["brief"]
+        why = f"left {left}" if verdict["decision"] == "admit" else verdict["brief"]
         lines.append(_fitted(f"  {verdict['decision'].upper():<8}{_fitted(_name(verdict), 32)}: {_line(why)}", WIDTH))
     return lines
 
@@ -59,7 +59,7 @@ def overview(verdicts: Sequence[Facts]) -> list[str]:
 def _left(figures: Facts) -> str:
     resource = figures["resource"]
     left, total = (text(resource, parse(resource, figures[name])) for name in ("left", "total"))
-    return f"{label(resource)} {left} of {total} left"
+    return f"{label(resource)} {left}/{total}"
 
 
 def page(verdict: Facts) -> list[str]:
