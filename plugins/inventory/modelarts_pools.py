@@ -132,6 +132,8 @@ GROUP = "modelarts_pools"
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     NAME = "poolgate.modelarts.modelarts_pools"
 
+    inventory: InventoryData  # parse() sets it
+
     def verify_file(self, path: str) -> bool:
         return bool(super().verify_file(path)) and path.endswith(SUFFIXES)
 

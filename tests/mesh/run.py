@@ -123,7 +123,11 @@ class Job:
 
     def _runner(self, arguments: list[str], given: bytes = b"") -> bytes:
         ended = subprocess.run(
-            [sys.executable, "-m", "ansible_runner", *arguments], env=self._env, input=given, capture_output=True
+            [sys.executable, "-m", "ansible_runner", *arguments],
+            env=self._env,
+            input=given,
+            capture_output=True,
+            check=False,
         )
         if ended.returncode:
             raise SystemExit(f"{self.folder.name}, {arguments[0]}: {(ended.stdout + ended.stderr).decode()[-4000:]}")
@@ -212,7 +216,7 @@ def checks(playbook: str, folder: Path) -> t.Iterator[tuple[str, bool]]:
     yield "the slices together say what the single run says", verdicts(handed) == expected
     yield "the next job of the workflow finds every pool with room", chosen.artifacts() == {"pools_with_room": room}
     left = [job.left() for job in [single, *slices, chosen]]
-    yield "every job has left its output", all("capacity_gate" in text for text in left)
+    yield "every job has left its output", all("PLAY RECAP" in text for text in left)
     yield "no secret is in it", not any(found_in(text, {"secret_key": SECRET}) for text in left)
 
 
