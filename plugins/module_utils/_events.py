@@ -134,8 +134,9 @@ class PoolWatch:
         could not be told, ``never`` where waiting for room is in vain.
         """
         self.remarks = {}
+        self.pool_name = entry["pool_name"]  # a display name has become the ID
         if not entry["complete"]:
-            errors = {error["document"]: error["msg"] for error in entry.get("errors", ())}
+            errors = {error["document"]: error["msg"] for error in entry["errors"]}
             self.remarks["jobs"] = f"its jobs are not known: {errors.get('workloads', _MOVES)}"
         verdict = None if self._request is None else self._verdict(self._request, entry)
         seen = self._seen.followed_by(Seen(self._jobs(entry), self._room(verdict, now)))

@@ -20,7 +20,8 @@ description:
 options:
   pool_name:
     description:
-      - IDs of the pools. The ID is the C(metadata.name) of a pool, not the name that the console shows.
+      - IDs of the pools. The ID is the C(metadata.name) of a pool. With O(request), the name that the console shows works,
+        too.
     type: list
     elements: str
     required: true
@@ -153,7 +154,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
     environment_level,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import unread_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client, check_pool_name
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._events import JOB_FIELDS, PoolWatch
@@ -217,7 +217,7 @@ class Source:
         self._query = WorkloadQuery(fields=JOB_FIELDS, include_capacity=bool(options["request"]))
         self._connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
         self._stopped = threading.Event()
-        self._looks = 0
+        self._has_seen_jobs = False
         self._failures = 0
         self._remarked: set[tuple[str, str]] = set()
 
@@ -233,13 +233,10 @@ class Source:
             calls = [partial(self._read, client, watch.pool_name) for watch in self._watches]
             entries = list(client.side_by_side(calls))
         self._raise_what_lasts(entries)
-        events = [
-            event
-            for watch, entry in zip(self._watches, entries)
-            for event in watch.look_at(entry, time.monotonic())
-        ]
-        self._looks += 1
-        failed = all(any(error.get("transient") for error in _errors(entry)) for entry in entries)
+        now = time.monotonic()
+        events = [event for watch, entry in zip(self._watches, entries) for event in watch.look_at(entry, now)]
+        self._has_seen_jobs = self._has_seen_jobs or any(entry["complete"] for entry in entries)
+        failed = all(any(error.get("transient") for error in entry["errors"]) for entry in entries)
         self._failures = self._failures + 1 if failed else 0
         self._log_remarks()
         return events
@@ -268,18 +265,21 @@ class Source:
             facts = read_workloads(client, [pool_name], self._query, clock=time.time)
             entry: Facts = {**facts["pools"][0], "workloads": facts["workloads"]}
         except NoPoolReadableError as error:
-            entry = {**error.pools[0], "workloads": []}
+            entry = error.pools[0]
+        except InputError:
+            raise
         except ModelArtsError as error:
-            entry = {**unread_facts(pool_name, error.as_result()), "workloads": []}
-        return {**entry, "observed_at": entry.get("observed_at") or iso_time(time.time())}
+            errors = [{"document": "workloads", **error.as_result()}]
+            entry = {"pool_name": pool_name, "complete": False, "errors": errors}
+        return {"observed_at": iso_time(time.time()), "errors": [], **entry}
 
     def _raise_what_lasts(self, entries: list[Facts]) -> None:
         """Raises ModelArtsError for refused credentials, which lock a key when they are sent again and again.
 
-        At the first look also for jobs that cannot be read and will not be: the wrong pool, address or permission.
+        As long as no jobs were seen, also for those that will never be: the wrong pool, address or permission.
         """
-        for error in (error for entry in entries for error in _errors(entry)):
-            lasts = self._looks == 0 and error["document"] == "workloads" and not error.get("transient")
+        for error in (error for entry in entries for error in entry["errors"]):
+            lasts = not self._has_seen_jobs and error["document"] == "workloads" and not error.get("transient")
             if lasts or error.get("status") == _REFUSED:
                 raise ModelArtsError(error["msg"])
 
@@ -328,7 +328,3 @@ def _watches(options: Facts) -> list[PoolWatch]:
     declared = read_declared_capacity(options["declared_capacity"])
     return [PoolWatch(name, request, policy, declared) for name in names]
 
-
-def _errors(entry: Facts) -> list[Facts]:
-    errors: list[Facts] = entry.get("errors", [])
-    return errors

@@ -35,6 +35,7 @@ def job(own: str, status: str | None = "Running", **fields: t.Any) -> Facts:
 def entry(jobs: t.Iterable[Facts] = (), *, complete: bool = True, decision: str = "wait", errors: t.Any = ()) -> Facts:
     """As read_workloads() gives it; ``decision`` is what the verdict on it will be."""
     return {
+        "pool_name": "p",
         "complete": complete,
         "workloads": list(jobs),
         "errors": list(errors),
