@@ -43,7 +43,7 @@ def found_in(text: str, secrets: t.Mapping[str, str]) -> list[str]:
 
 
 def emulated_secrets() -> dict[str, str]:
-    """What the emulator takes for a secret unless a scenario says otherwise, and how each token that it issues begins."""
+    """What the emulator takes for a secret unless a scenario says otherwise, and how tokens begin that it issues."""
     playbooks = str(Path(__file__).resolve().parents[1] / "playbooks")
     if playbooks not in sys.path:
         sys.path.insert(0, playbooks)

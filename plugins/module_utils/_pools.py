@@ -16,7 +16,6 @@ from itertools import islice
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import (
     POOL_NOT_FOUND,
     Client,
-    Pages,
     check_pool_name,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
@@ -36,6 +35,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
     text_or_none,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy, Tally, merged
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
     Facts,
     Requirements,

@@ -206,8 +206,8 @@ NEVER = (
     "openstack", "xml", "yaml",
 )  # fmt: skip
 UTILS = (
-    "_auth", "_client", "_errors", "_module", "_nodes", "_occupancy", "_pools", "_quantity", "_signature", "_transport",
-    "_workloads",
+    "_auth", "_client", "_documents", "_errors", "_iam", "_module", "_nodes", "_occupancy", "_options", "_pages",
+    "_pools", "_quantity", "_signature", "_transport", "_workloads",
 )  # fmt: skip
 
 
