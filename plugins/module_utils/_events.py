@@ -114,13 +114,13 @@ class PoolWatch:
         self,
         pool_name: str,
         request: Request | None = None,
-        policy: Policy = Policy(),
+        policy: Policy | None = None,
         declared: Amounts | None = None,
     ) -> None:
         self.pool_name = pool_name
         self.remarks: dict[str, str] = {}
         self._request = request
-        self._policy = policy
+        self._policy = policy or Policy()
         self._declared = declared
         self._seen = Seen()
         self._fits_since: float | None = None
@@ -130,8 +130,8 @@ class PoolWatch:
 
         ``entry`` is an entry of ``pools`` of read_workloads() with its ``workloads`` of JOB_FIELDS, and read with
         ``include_capacity`` when there is a request; ``now`` are the seconds of a clock that never goes back.
-        Afterwards ``remarks`` has a sentence for what a person should know of this look: ``jobs`` and ``room`` where they
-        could not be told, ``never`` where waiting for room is in vain.
+        Afterwards ``remarks`` has a sentence for what a person should know of this look: ``jobs`` and ``room`` where
+        they could not be told, ``never`` where waiting for room is in vain.
         """
         self.remarks = {}
         self.pool_name = entry["pool_name"]  # a display name has become the ID

@@ -104,7 +104,16 @@ def start(folder: Path, timeline: t.Sequence[Facts], rulebook: str, *more: str, 
         "OS_SECRET_KEY": given["secret_key"],
         "RESULT": str(folder / "result.json"),
     }
-    words = ["ansible-rulebook", "--rulebook", rulebook, "--vars", "variables.json", "--inventory", "inventory.yml", *more]
+    words = [
+        "ansible-rulebook",
+        "--rulebook",
+        rulebook,
+        "--vars",
+        "variables.json",
+        "--inventory",
+        "inventory.yml",
+        *more,
+    ]
     (folder / "inventory.yml").write_bytes((HERE / "inventory.yml").read_bytes())
     with open(folder / "output", "wb") as output:
         process = subprocess.Popen(words, env=environment, stdout=output, stderr=subprocess.STDOUT, **own)

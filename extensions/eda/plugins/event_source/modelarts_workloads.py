@@ -8,20 +8,20 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 short_description: Changes of jobs and of capacity in ModelArts pools as events
 description:
-  - Looks at one or more dedicated resource pools of Huawei Cloud or Open Telekom Cloud ModelArts again and again, and puts
-    what has changed into the queue of the rulebook, each change once.
+  - Looks at one or more dedicated resource pools of Huawei Cloud or Open Telekom Cloud ModelArts again and again, and
+    puts what has changed into the queue of the rulebook, each change once.
   - C(event.change) is V(job_appeared), V(job_status_changed), V(job_ended), V(room_appeared) or V(room_gone).
-  - Only a look that was complete makes events of jobs, and only a decision that is certain makes one of room. What could
-    not be read is no change, and is logged. Failures that pass are waited out.
+  - Only a look that was complete makes events of jobs, and only a decision that is certain makes one of room. What
+    could not be read is no change, and is logged. Failures that pass are waited out.
   - The first look is where it starts from. Its jobs are no events; room at the first look is one, with
     C(event.at_start). Nothing is kept on disk, so what changes while it does not run is not told.
-  - In texts of events, every character but letters, digits, blanks and C(._-:/@+,;()=~*) is a C(?), because Ansible would
-    render a text that is a template.
+  - In texts of events, every character but letters, digits, blanks and C(._-:/@+,;()=~*) is a C(?), because Ansible
+    would render a text that is a template.
 options:
   pool_name:
     description:
-      - IDs of the pools. The ID is the C(metadata.name) of a pool. With O(request), the name that the console shows works,
-        too.
+      - IDs of the pools. The ID is the C(metadata.name) of a pool. With O(request), the name that the console shows
+        works, too.
     type: list
     elements: str
     required: true
@@ -45,8 +45,8 @@ options:
     type: float
     default: 60
   endpoint:
-    description: Address of ModelArts. For this option and those below, see the guide on authentication; what is not given
-      here comes from the environment of ansible-rulebook.
+    description: Address of ModelArts. For this option and those below, see the guide on authentication; what is not
+      given here comes from the environment of ansible-rulebook.
     type: str
   region:
     description: Region, like C(eu-de).
@@ -148,16 +148,16 @@ def _find_own_package() -> None:
 _find_own_package()
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
-    CONNECTION_OPTIONS,
-    connect,
-    environment_level,
-    merge_levels,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client, check_pool_name
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._events import JOB_FIELDS, PoolWatch
 from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import iso_time
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+    CONNECTION_OPTIONS,
+    environment_level,
+    merge_levels,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import NoPoolReadableError, read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
     check_together,
@@ -243,7 +243,7 @@ class Source:
 
     def pause(self) -> float:
         """Seconds until the next look: longer and longer while nothing can be read."""
-        seconds = min(self._interval * 2 ** min(self._failures, 10), max(self._interval, _LONGEST_PAUSE))
+        seconds = min(math.ldexp(self._interval, min(self._failures, 10)), max(self._interval, _LONGEST_PAUSE))
         return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)
 
     def __enter__(self) -> Source:
@@ -327,4 +327,3 @@ def _watches(options: Facts) -> list[PoolWatch]:
     check_together(request, policy, math.inf)
     declared = read_declared_capacity(options["declared_capacity"])
     return [PoolWatch(name, request, policy, declared) for name in names]
-

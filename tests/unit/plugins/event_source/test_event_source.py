@@ -19,8 +19,8 @@ import pytest
 import yaml
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import CONNECTION_OPTIONS, ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, ENVIRONMENT
 
 Facts = dict[str, t.Any]
 
@@ -71,6 +71,11 @@ def arguments(emulator: Emulator, method: str = "keys", **more: t.Any) -> Facts:
     }
     common = {"endpoint": emulator.endpoint, "project_id": mine.project_id, "pool_name": POOL, "max_retries": 0}
     return {**common, **methods[method], **more}
+
+
+def watching(plugin: Facts, emulator: Emulator, method: str = "keys", **more: t.Any) -> t.Any:
+    """The source without the loop around it, looking for room."""
+    return plugin["Source"](arguments(emulator, method, **{"request": REQUEST, **more}))
 
 
 def told(events: t.Iterable[Facts]) -> list[str]:
@@ -190,7 +195,7 @@ def test_a_look_that_is_cancelled_sends_nothing_more(plugin: Facts) -> None:
 
 
 def test_without_a_request_only_the_jobs_are_read(plugin: Facts) -> None:
-    with Emulator(scenario()) as emulator, plugin["Source"](arguments(emulator)) as source:
+    with Emulator(scenario()) as emulator, watching(plugin, emulator, request=None) as source:
         assert source.look() == []
         emulator.advance(10)
         assert told(source.look()) == ["job_ended"]
@@ -198,29 +203,25 @@ def test_without_a_request_only_the_jobs_are_read(plugin: Facts) -> None:
 
 
 def test_a_display_name_becomes_the_id_once(plugin: Facts) -> None:
-    with Emulator(scenario()) as emulator:
-        with plugin["Source"](arguments(emulator, pool_name=["train"], request=REQUEST)) as source:
-            source.look()
-            emulator.advance(10)
-            assert {event["pool"] for event in source.look()} == {POOL}
+    with Emulator(scenario()) as emulator, watching(plugin, emulator, pool_name=["train"]) as source:
+        source.look()
+        emulator.advance(10)
+        assert {event["pool"] for event in source.look()} == {POOL}
         assert sum(path.endswith("/pools") and "runtime" not in path for path in paths(emulator)) == 1
 
 
-def test_one_pool_that_cannot_be_read_does_not_hide_the_other(
-    plugin: Facts, caplog: pytest.LogCaptureFixture
-) -> None:
-    with Emulator(scenario()) as emulator:
-        with plugin["Source"](arguments(emulator, pool_name=[OTHER, POOL], request=REQUEST)) as source:
-            assert [(event["change"], event["pool"]) for event in source.look()] == [("room_appeared", OTHER)]
-            emulator.set_faults([{"do": "status", "status": 403, "times": 0, "path": f"{OTHER}"}])
-            emulator.advance(10)
-            assert [(event["change"], event["pool"]) for event in source.look()] == [
-                ("job_ended", POOL),
-                ("room_appeared", POOL),
-            ]
-            assert source.pause() <= 66
-            emulator.set_faults([])
-            assert source.look() == []
+def test_one_pool_that_cannot_be_read_does_not_hide_the_other(plugin: Facts, caplog: pytest.LogCaptureFixture) -> None:
+    with Emulator(scenario()) as emulator, watching(plugin, emulator, pool_name=[OTHER, POOL]) as source:
+        assert [(event["change"], event["pool"]) for event in source.look()] == [("room_appeared", OTHER)]
+        emulator.set_faults([{"do": "status", "status": 403, "times": 0, "path": f"{OTHER}"}])
+        emulator.advance(10)
+        assert [(event["change"], event["pool"]) for event in source.look()] == [
+            ("job_ended", POOL),
+            ("room_appeared", POOL),
+        ]
+        assert source.pause() <= 66
+        emulator.set_faults([])
+        assert source.look() == []
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [OTHER] * 4
 
 
@@ -228,21 +229,20 @@ def test_one_pool_that_cannot_be_read_does_not_hide_the_other(
 
 
 def test_an_outage_is_waited_out_and_said_once(plugin: Facts, caplog: pytest.LogCaptureFixture) -> None:
-    with Emulator(scenario()) as emulator:
-        with plugin["Source"](arguments(emulator, request=REQUEST, poll_interval=10)) as source:
-            source.look()
-            assert 9 <= source.pause() <= 11
-            emulator.set_faults([{"do": "status", "status": 503, "times": 0}])
-            pauses = []
-            for _number in range(8):
-                assert source.look() == []
-                pauses.append(source.pause())
-            assert 18 <= pauses[0] <= 22
-            assert 540 <= pauses[-1] <= 660
-            emulator.set_faults([])
-            emulator.advance(10)
-            assert told(source.look()) == ["job_ended", "room_appeared"]
-            assert source.pause() <= 11
+    with Emulator(scenario()) as emulator, watching(plugin, emulator, poll_interval=10) as source:
+        source.look()
+        assert 9 <= source.pause() <= 11
+        emulator.set_faults([{"do": "status", "status": 503, "times": 0}])
+        pauses = []
+        for _number in range(8):
+            assert source.look() == []
+            pauses.append(source.pause())
+        assert 18 <= pauses[0] <= 22
+        assert 540 <= pauses[-1] <= 660
+        emulator.set_faults([])
+        emulator.advance(10)
+        assert told(source.look()) == ["job_ended", "room_appeared"]
+        assert source.pause() <= 11
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(said) == 4
     assert said[0].startswith(f"{POOL}: its jobs are not known: GET ")
@@ -251,17 +251,16 @@ def test_an_outage_is_waited_out_and_said_once(plugin: Facts, caplog: pytest.Log
 
 
 def test_an_outage_at_the_start_is_waited_out_too(plugin: Facts) -> None:
-    with Emulator(scenario(), faults=[{"do": "reset", "times": 0}]) as emulator:
-        with plugin["Source"](arguments(emulator, request=REQUEST)) as source:
-            assert source.look() == source.look() == []
-            emulator.set_faults([])
-            assert source.look() == []
-            emulator.advance(10)
-            assert told(source.look()) == ["job_ended", "room_appeared"]
+    with Emulator(scenario(), faults=[{"do": "reset", "times": 0}]) as emulator, watching(plugin, emulator) as source:
+        assert source.look() == source.look() == []
+        emulator.set_faults([])
+        assert source.look() == []
+        emulator.advance(10)
+        assert told(source.look()) == ["job_ended", "room_appeared"]
 
 
 def test_a_list_that_is_not_complete_ends_no_job(plugin: Facts) -> None:
-    with Emulator(scenario()) as emulator, plugin["Source"](arguments(emulator, request=REQUEST)) as source:
+    with Emulator(scenario()) as emulator, watching(plugin, emulator) as source:
         source.look()
         nothing = {"items": [], "total": 7}
         emulator.set_faults([{"do": "status", "status": 200, "times": 0, "path": "workloads", "body": nothing}])
@@ -272,7 +271,7 @@ def test_a_list_that_is_not_complete_ends_no_job(plugin: Facts) -> None:
 
 def test_room_that_will_never_be_is_said(plugin: Facts, caplog: pytest.LogCaptureFixture) -> None:
     request = {"resources": {"nvidia.com/gpu": 16}}
-    with Emulator(scenario()) as emulator, plugin["Source"](arguments(emulator, request=request)) as source:
+    with Emulator(scenario()) as emulator, watching(plugin, emulator, request=request) as source:
         assert source.look() == source.look() == []
     (said,) = [record.getMessage() for record in caplog.records]
     assert "waiting for room cannot help" in said
@@ -295,7 +294,7 @@ def test_refused_credentials_are_sent_once(plugin: Facts, method: str) -> None:
 
 
 def test_credentials_that_are_refused_later_end_it_at_once(plugin: Facts) -> None:
-    with Emulator(scenario()) as emulator, plugin["Source"](arguments(emulator, "token", request=REQUEST)) as source:
+    with Emulator(scenario()) as emulator, watching(plugin, emulator, "token") as source:
         source.look()
         emulator.revoke_tokens(static=True)
         asked = len(emulator.requests)
@@ -305,7 +304,7 @@ def test_credentials_that_are_refused_later_end_it_at_once(plugin: Facts) -> Non
 
 
 def test_a_token_that_has_expired_is_renewed_once(plugin: Facts) -> None:
-    with Emulator(scenario()) as emulator, plugin["Source"](arguments(emulator, "password", request=REQUEST)) as source:
+    with Emulator(scenario()) as emulator, watching(plugin, emulator, "password") as source:
         source.look()
         source.look()
         assert paths(emulator).count(LOGIN) == 1
@@ -326,9 +325,9 @@ def test_a_token_that_has_expired_is_renewed_once(plugin: Facts) -> None:
 )
 def test_what_will_not_change_ends_it_at_the_first_look(plugin: Facts, changed: Facts, sentence: str) -> None:
     with Emulator(scenario()) as emulator:
-        with plugin["Source"](arguments(emulator, request=REQUEST, **changed)) as source:
-            with pytest.raises(ModelArtsError, match=sentence):
-                source.look()
+        source = watching(plugin, emulator, **changed)
+        with pytest.raises(ModelArtsError, match=sentence):
+            source.look()
 
 
 @pytest.mark.parametrize(
