@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 short_description: Changes of jobs and of capacity in ModelArts pools as events
+version_added: 1.0.0
 description:
   - Looks at one or more dedicated resource pools of Huawei Cloud or Open Telekom Cloud ModelArts again and again, and
     puts what has changed into the queue of the rulebook, each change once.
@@ -158,7 +159,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     environment_level,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import NoPoolReadableError, read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
     check_together,
     read_declared_capacity,
