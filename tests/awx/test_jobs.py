@@ -119,7 +119,7 @@ def test_a_full_pool_is_told_about(awx: Awx, controller: Controller, emulator: E
     verdict = gate.artifacts["capacity_gate_verdict"]
     assert verdict["decision"] == "wait"
     assert notify.extra_vars["capacity_gate_verdict"] == verdict
-    sentence = f"Nothing was deployed to {POOL}: wait (nvidia.com/gpu needs 32 of 25 free, placement)."
+    sentence = f"Nothing was deployed to {POOL}: wait (nvidia.com/gpu short 7 of 32, placement)."
     assert sentence in notify.output
     assert sentence in GUIDE.read_text(encoding="utf-8")
 
