@@ -317,7 +317,7 @@ def awx(session: nox.Session) -> None:
     with session.chdir(tree):
         session.run(
             *("pytest", "-q", "-p", "no:cacheprovider", "--junitxml", "tests/output/junit/awx.xml"),
-            *("-o", f"pythonpath={collections_path} tests/integration/targets/guides"),
+            *("-o", f"pythonpath={collections_path} tests tests/integration/targets/guides"),
             *(session.posargs or ["tests/awx"]),
             env={**environment, "COLLECTION_ARTIFACT": str(artifact)},
             success_codes=[0, 1],

@@ -4,8 +4,8 @@
 """Jobs and workflows as AWX runs them: its own injector for credentials, ansible-runner for playbooks.
 
 What is between these parts follows awx/main/tasks (jobs, callbacks), awx/main/models/workflow.py and
-awx/main/scheduler/dag_workflow.py of AWX 24.6. There is no container, so that the private data directory, which a container
-has as /runner, is where it is.
+awx/main/scheduler/dag_workflow.py of AWX 24.6. There is no container, so that the private data directory, which a
+container has as /runner, is where it is.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Job:
 
 @dataclass
 class Awx:
-    """Runs what a controller holds. ``project`` has the playbooks, ``environment`` is that of the execution environment."""
+    """Runs what a controller holds: playbooks of ``project``, in the ``environment`` of an execution environment."""
 
     controller: Controller
     project: Path
@@ -119,7 +119,8 @@ class Awx:
         workflow = self.controller.named("workflow_job_templates", name)
         nodes = self.controller.search("workflow_job_template_nodes", {"workflow_job_template": str(workflow["id"])})
         relations = ("success_nodes", "failure_nodes", "always_nodes")
-        children = {number for node in nodes for relation in relations for number in self.controller.linked(node, relation)}
+        linked = self.controller.linked
+        children = {number for node in nodes for relation in relations for number in linked(node, relation)}
         ready: list[tuple[Document, Document]] = [(node, {}) for node in nodes if node["id"] not in children]
         jobs = []
         while ready:
@@ -129,6 +130,6 @@ class Awx:
             jobs.append(job)
             ended = "success_nodes" if job.status == "successful" else "failure_nodes"
             for relation in (ended, "always_nodes"):
-                for number in self.controller.linked(node, relation):
+                for number in linked(node, relation):
                     ready.append((self.controller.by_id(number), {**artifacts, **job.artifacts}))
         return jobs

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import typing as t
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
 import pytest
 import yaml
+from ansible_collections.poolgate.modelarts.playbooks.emulator.iam import TOKEN_PREFIX
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from conftest import CREDENTIALS, GUIDE
 from controller import Controller, Document
 from jobs import Awx, Job
+from secret_search import found_in
 
 POOL = "pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03"
 WORKFLOW = "ModelArts gate and deploy"
@@ -37,15 +38,16 @@ def inputs(emulator: Emulator, method: str) -> tuple[str, Document]:
     mine = emulator.credentials
     place = {"project_id": mine.project_id, "region": emulator.region, "endpoint": emulator.endpoint}
     login = {"auth_url": emulator.iam_url, "username": mine.username, "password": mine.password}
-    entry = {"auth": {**login, "user_domain_name": mine.domain_name, "project_id": mine.project_id}, "region_name": "eu-de"}
     user = {**login, "domain_name": mine.domain_name, "project_name": mine.project_name}
+    auth = {**login, "user_domain_name": mine.domain_name, "project_id": mine.project_id}
+    clouds = {"clouds": {"otc": {"auth": auth, "region_name": emulator.region}}}
     temporary = {"access_key": mine.temporary_access_key, "secret_key": mine.temporary_secret_key}
     return {
         "aksk": ("access key", {"access_key": mine.access_key, "secret_key": mine.secret_key, **place}),
         "temporary aksk": ("access key", {**temporary, "security_token": mine.security_token, **place}),
         "token": ("token", {"auth_token": mine.auth_token, **place}),
         "password": ("user", user),
-        "cloud": ("clouds.yaml", {"clouds_yaml": yaml.safe_dump({"clouds": {"otc": entry}}), "cloud": "otc"}),
+        "cloud": ("clouds.yaml", {"clouds_yaml": yaml.safe_dump(clouds), "cloud": "otc"}),
     }[method]
 
 
@@ -57,13 +59,9 @@ def log_in(controller: Controller, emulator: Emulator, method: str, **changed: s
     controller.update(controller.named("credentials", "ModelArts"), {"credential_type": kind["id"], "inputs": values})
 
 
-def spellings(secret: str) -> set[str]:
-    return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
-
-
-def found(text: str) -> set[str]:
-    """The names of the secrets that the text shows."""
-    return {name for name, secret in CREDENTIALS.items() if any(spelled in text for spelled in spellings(secret))}
+def found(text: str) -> list[str]:
+    """Secrets that the text shows, in any spelling."""
+    return found_in(text, {**CREDENTIALS, "an issued token": TOKEN_PREFIX})
 
 
 def files_with_secrets(folder: Path) -> set[str]:
@@ -86,11 +84,11 @@ def test_each_credential_type_logs_in_and_shows_no_secret(
     assert seen == {"token" if by_iam else method}
     assert any(entry["path"] == "/v3/auth/tokens" for entry in emulator.requests[asked:]) == by_iam
     for kept in (job.output, json.dumps(job.events), json.dumps(job.artifacts), json.dumps(job.env)):
-        assert found(kept) == set()
+        assert found(kept) == []
     hidden = {name for name, value in job.env.items() if value == "*" * 10}
     assert hidden == {name for name, value in job.injected.items() if found(value)}
-    # Where the credential has to be, in a folder that AWX removes after the job: ansible-runner notes the environment of
-    # its command, and a file is a file.
+    # Where the credential has to be, in a folder that AWX removes after the job: ansible-runner notes the environment
+    # of its command, and a file is a file.
     needed = job.folder / "artifacts/1/command" if hidden else Path(job.injected["OS_CLIENT_CONFIG_FILE"])
     assert files_with_secrets(awx.folder.parent) == {str(needed.relative_to(awx.folder.parent))}
 
@@ -131,7 +129,7 @@ def test_a_gate_without_a_verdict_is_told_about(awx: Awx, controller: Controller
     assert gate.artifacts == {}
     assert "APIG.0301" in gate.output
     assert "the gate failed before it could decide" in notify.output
-    assert found(json.dumps([*gate.events, *notify.events])) == set()
+    assert found(json.dumps([*gate.events, *notify.events])) == []
     assert files_with_secrets(awx.folder) == {"awx_1/artifacts/1/command"}
 
 
@@ -144,7 +142,7 @@ def test_nothing_is_deployed_without_a_gate(awx: Awx) -> None:
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        ({"capacity_gate_request": '{"replicas": 2'}, "argument 'request' is of type str and we were unable to convert to dict"),
+        ({"capacity_gate_request": '{"replicas": 2'}, "argument 'request' is of type str and we were unable to"),
         ({"capacity_gate_wait_timeout": "soon"}, "wait_timeout is 'soon', and must be a number of seconds, 0 or more."),
         ({"capacity_gate_pools": "{{ lookup('pipe', 'id') }}"}, "is not a pool ID"),
     ],
