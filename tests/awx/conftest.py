@@ -25,7 +25,6 @@ COLLECTIONS = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"])
 COLLECTION = COLLECTIONS / "ansible_collections" / "poolgate" / "modelarts"
 ARTIFACT = Path(os.environ["COLLECTION_ARTIFACT"])
 GUIDE = COLLECTION / "docs" / "docsite" / "rst" / "guide_awx.rst"
-PROJECT = COLLECTION / "extensions" / "awx" / "project"
 
 # Such as generators of passwords make, with what has to be quoted somewhere.
 CREDENTIALS = {
@@ -54,18 +53,23 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="session")
-def controller() -> Iterator[Controller]:
-    with Controller([path.name for path in PROJECT.iterdir()]) as running:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository that the guide's reader begins."""
+    return tmp_path_factory.mktemp("reader") / "project"
+
+
+@pytest.fixture(scope="session")
+def controller(project: Path) -> Iterator[Controller]:
+    with Controller(project) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def reader(controller: Controller, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Reader:
+def reader(controller: Controller, emulator: Emulator, project: Path) -> Reader:
     """Somebody who has done what the guide says, in a home with nothing but the artifact and the secrets."""
-    home = tmp_path_factory.mktemp("reader")
-    shutil.copy(ARTIFACT, home)
-    reader = Reader(GUIDE, home, emulator.state(), writes=False)
-    (home / ".secrets" / "awx-token").write_text(TOKEN, encoding="utf-8")
+    shutil.copy(ARTIFACT, project.parent)
+    reader = Reader(GUIDE, project.parent, emulator.state(), writes=False)
+    (reader.home / ".secrets" / "awx-token").write_text(TOKEN, encoding="utf-8")
     text = GUIDE.read_text(encoding="utf-8").replace("https://awx.example.com", controller.url)
     reader.read(blocks_of(text.split("\n")))
     assert reader.problems == []
@@ -83,4 +87,4 @@ def awx(reader: Reader, controller: Controller, tmp_path: Path) -> Awx:
         "no_proxy": "127.0.0.1",
     }
     (tmp_path / "jobs").mkdir()
-    return Awx(controller, PROJECT, environment, tmp_path / "jobs")
+    return Awx(controller, environment, tmp_path / "jobs")

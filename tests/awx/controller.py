@@ -4,7 +4,7 @@
 """The part of AWX's REST API that the modules of awx.awx write to, in memory, and what AWX refuses.
 
 No AWX runs in these tests. The rules follow awx/main/fields.py (credential types and what is put into them),
-awx/api/serializers.py (playbooks of a project) and awx/api/views (surveys) of AWX 24.6.
+awx/main/utils/ansible.py (playbooks of a project) and awx/api/views (surveys) of AWX 24.6.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 import threading
 import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from awx_plugins.interfaces._temporary_private_inject_api import ENV_BLOCKLIST
@@ -34,6 +35,7 @@ COLLECTIONS = {
     "workflow_job_template_nodes": "workflow_job_template_node",
     "workflow_job_templates": "workflow_job_template",
 }
+PLAYBOOK = re.compile(r"^\s*-?\s*(hosts|(ansible\.builtin\.)?(include|import_playbook)):", re.MULTILINE)
 NAME = re.compile(r"[a-zA-Z_]+[a-zA-Z0-9_]*")
 FIELD_KEYS = {"id", "label", "type", "choices", "help_text", "multiline", "secret", "ask_at_runtime", "default"}
 SURVEY_TYPES = {**dict.fromkeys(("text", "textarea", "password", "multiplechoice", "multiselect"), str), "integer": int}
@@ -46,11 +48,11 @@ class RefusedError(Exception):
 class Controller:
     """AWX's API on a port of this machine. A context manager: inside, ``url`` answers.
 
-    ``playbooks`` are those that a project has after its first update.
+    ``project`` is the repository of every project, and is looked at when a job template names a playbook.
     """
 
-    def __init__(self, playbooks: t.Collection[str]) -> None:
-        self.playbooks = playbooks
+    def __init__(self, project: Path) -> None:
+        self.project = project
         self.items: dict[str, list[Document]] = {name: [] for name in COLLECTIONS}
         self.surveys: dict[str, Document] = {}
         self.links: dict[str, list[int]] = {}
@@ -96,8 +98,8 @@ class Controller:
             check_credential_type(changed)
         elif item["type"] == "credential":
             check_credential(changed, self.by_id(changed["credential_type"]))
-        elif item["type"] == "job_template" and changed["playbook"] not in self.playbooks:
-            raise RefusedError("Playbook not found for project.")
+        elif item["type"] == "job_template":
+            check_playbook(self.project / changed["playbook"])
         item.update(fields)
         return item
 
@@ -185,6 +187,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_arguments: object) -> None:
         """Nothing: the requests are in ``writes``."""
+
+
+def check_playbook(file: Path) -> None:
+    """Refuse what AWX does not take for a playbook of the project. Raises RefusedError."""
+    if not file.is_file() or not PLAYBOOK.search(file.read_text(encoding="utf-8")):
+        raise RefusedError("Playbook not found for project.")
 
 
 def secret_fields(credential_type: Document) -> list[str]:

@@ -52,10 +52,9 @@ class Job:
 
 @dataclass
 class Awx:
-    """Runs what a controller holds: playbooks of ``project``, in the ``environment`` of an execution environment."""
+    """Runs what a controller holds, in the ``environment`` that an execution environment gives."""
 
     controller: Controller
-    project: Path
     environment: dict[str, str]
     folder: Path
 
@@ -66,7 +65,7 @@ class Awx:
         job = Job(name, self.folder / f"awx_{number}", extra_vars=extra_vars)
         for part in ("env", "inventory"):
             (job.folder / part).mkdir(parents=True)
-        shutil.copytree(self.project, job.folder / "project")
+        shutil.copytree(self.controller.project, job.folder / "project")
         (job.folder / "inventory" / "hosts").write_text("[all]\n", encoding="utf-8")
         (job.folder / "env" / "extravars").write_text(yaml.dump(extra_vars, Dumper=UnsafeDumper), encoding="utf-8")
         env = dict(self.environment)
