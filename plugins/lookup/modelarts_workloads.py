@@ -109,7 +109,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     merge_levels,
     variables_level,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import by_pool, read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import by_pool
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
 
 LOOKUP_OPTIONS: dict[str, dict[str, t.Any]] = {
