@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import typing as t
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -33,6 +34,9 @@ GET_PIP = "get_pip_24_2.py"
 ANSIBLE_LINT = "ansible-lint ~= 26.10"
 ANSIBLE_RULEBOOK = "ansible-rulebook ~= 1.3.2"
 JAVA = 17
+# AWX's injector, of which there are pre-releases only, and the last community package that has the collection awx.awx.
+AWX_PARTS = ("awx-plugins-core == 0.2.0a0", "awx-plugins-interfaces == 0.0.1a5")
+AWX_COLLECTION = "ansible == 11.13.0"
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 OLDEST_PYTHON = "3.9"
 
@@ -225,6 +229,15 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session
+def mesh(session: nox.Session) -> None:
+    """200 pools gated in slices over workers of ansible-runner, as AWX does; `-- each.yml` by a gate for each pool."""
+    session.install(ANSIBLE_CORE, "ansible-runner ~= 2.4", "-r", "meta/ee-requirements.txt")
+    tree = collection_tree(session)
+    environment = {**own_folders(session), "PYTHONPATH": str(BUILD / session.name)}
+    session.run("python", "-B", str(tree / "tests" / "mesh" / "run.py"), *session.posargs, env=environment)
+
+
+@nox.session
 def mypy(session: nox.Session) -> None:
     """mypy, strict, over everything that ships."""
     session.install(ANSIBLE_CORE, "mypy ~= 2.4", "types-requests", "types-PyYAML", "-r", "meta/ee-requirements.txt")
@@ -328,6 +341,40 @@ def rulebook(session: nox.Session) -> None:
             success_codes=(0, 1),
         )
     close(session, junit_results(tree).values(), "")
+
+
+@nox.session
+def awx(session: nox.Session) -> None:
+    """What extensions/awx has, on parts of AWX: its collection, its injector, ansible-runner and ansible-builder."""
+    session.install(
+        *(ANSIBLE_CORE, *AWX_PARTS, "ansible-builder ~= 3.2", "ansible-runner ~= 2.4", "pytest ~= 9.0"),
+        *("-r", "meta/ee-requirements.txt"),
+    )
+    tree = collection_tree(session)
+    place = BUILD / session.name
+    collections_path = place / "installed"
+    environment = {"ANSIBLE_COLLECTIONS_PATH": str(collections_path), "ANSIBLE_HOME": str(place / "home")}
+    if not (collections_path / "ansible_collections" / "awx" / "awx").is_dir():
+        session.run("pip", "download", "--quiet", "--no-deps", "--dest", str(place), AWX_COLLECTION)
+        with zipfile.ZipFile(*place.glob("ansible-*.whl")) as package:
+            names = [name for name in package.namelist() if name.startswith("ansible_collections/awx/awx/")]
+            package.extractall(collections_path, names)
+    for file in place.glob("poolgate-*.tar.gz"):
+        file.unlink()
+    session.run("ansible-galaxy", "collection", "build", "--output-path", str(place), str(tree), env=environment)
+    (artifact,) = place.glob("poolgate-*.tar.gz")
+    install = ("ansible-galaxy", "collection", "install", "--offline", "--force", "--collections-path")
+    session.run(*install, str(collections_path), str(artifact), env=environment)
+    with session.chdir(tree):
+        session.run(
+            *("pytest", "-q", "-p", "no:cacheprovider", "--junitxml", "tests/output/junit/awx.xml"),
+            *("-o", f"pythonpath={collections_path} tests tests/integration/targets/guides"),
+            *(session.posargs or ["tests/awx"]),
+            env={**environment, "COLLECTION_ARTIFACT": str(artifact)},
+            success_codes=[0, 1],
+        )
+    results = junit_results(tree)
+    close(session, results.values(), "\n".join(name for name, result in results.items() if result != "passed"))
 
 
 def shown_output(text: str) -> str:

@@ -62,7 +62,8 @@ CODE = re.compile(r"^\.\. code-block:: (\S+)$")
 UNKNOWN_BLOCK = re.compile(r"\s*\.\. (code|sourcecode|literalinclude|parsed-literal|ansible-output)|(?!\s*\.\. ).*::$")
 RUN = re.compile(r"^\.\. run: (.+)$")
 PIPELINES = (".gitlab-ci.yml", ".github/")
-ELSEWHERE = ("guide_events",)  # it needs ansible-rulebook and Java: see the nox session rulebook
+# They need ansible-rulebook and Java, and parts of AWX, which the nox sessions `rulebook` and `awx` have.
+ELSEWHERE = ("guide_events", "guide_awx")
 WITHOUT_COMMAND = (*PIPELINES, "group_vars/", ".config/", "ansible.cfg")
 COMMAND_SECONDS = 120.0
 QUIET_SECONDS = 0.7
