@@ -94,9 +94,10 @@ import time
 import typing as t
 
 from ansible import constants
-from ansible.config.manager import ensure_type
-from ansible.errors import AnsibleLookupError, AnsibleValueOmittedError
+from ansible.config.manager import resolve_path
+from ansible.errors import AnsibleLookupError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.quoting import unquote
 from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar
 from ansible.utils.display import Display
@@ -153,14 +154,13 @@ class LookupModule(LookupBase):
 
     def _variables_level(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """The variables ``modelarts_<option>``, which come as they were written, with templates and vaulted."""
-        level = {}
-        for name in (f"modelarts_{option}" for option in CONNECTION_OPTIONS):
-            if name in variables:
-                try:
-                    level[name] = t.cast(Templar, self._templar).template(variables[name])
-                except AnsibleValueOmittedError:
-                    continue
-        return variables_level(level)
+        names = [f"modelarts_{option}" for option in CONNECTION_OPTIONS]
+        given = {name: variables[name] for name in names if name in variables}
+        level = t.cast(Templar, self._templar).template(given)
+        omitted = variables.get(
+            "omit"
+        )  # what a template gives for it before ansible-core 2.19, which leaves the key out
+        return variables_level({name: value for name, value in level.items() if value != omitted})
 
 
 def _validated(options: dict[str, t.Any], terms: list[t.Any]) -> dict[str, t.Any]:
@@ -196,9 +196,7 @@ def _config_level(path: str | None) -> dict[str, t.Any]:
         parser.read(path)
     if not parser.has_section("modelarts"):
         return {}
-    section = {option: value for option, value in parser.items("modelarts") if option in CONNECTION_OPTIONS}
-    return {
-        option: ensure_type(value, "path" if option == "ca_path" else "str", origin=path, origin_ftype="ini")
-        for option, value in section.items()
-        if value
-    }
+    section = {option: unquote(value) for option, value in parser.items("modelarts") if option in CONNECTION_OPTIONS}
+    if section.get("ca_path"):
+        section["ca_path"] = resolve_path(section["ca_path"], basedir=path)
+    return section
