@@ -25,6 +25,8 @@ options:
   pool_name:
     description:
       - IDs of the pools. The ID is the C(metadata.name) of a pool, not the name that the console shows.
+      - With O(include_capacity), the name that the console shows is taken, too. What does not look like an ID is looked
+        up in the list of pools, which is one request more.
     type: list
     elements: str
     required: true
@@ -361,8 +363,8 @@ transient:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
 
