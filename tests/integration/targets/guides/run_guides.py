@@ -79,6 +79,8 @@ MOVING = (
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:0"),
     (re.compile(r"self.signed certificate( \(_ssl\.c:\d+\))?"), "self-signed certificate"),
     (re.compile(r"clock is \d+ s"), "clock is 0 s"),
+    (re.compile(r"\b\d+ min\b"), "0 min"),
+    (re.compile(r"async is not supported for this task\.|This action \(\S+\) does not support async\."), "no async"),
     (re.compile(r"(?<=\S) +"), " "),
 )
 
