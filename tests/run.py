@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run every nox session of the project, as many side by side as there are cores, and add up what they say.
 
+With ``--tags matrix``, these are the sessions of that tag in place of those that run by default.
+
 A session counts its tests in a line `name: N passed, N failed`; one without such a line counts as one. The output of a
 session is shown when it fails, and is kept in .build/logs. A session that prints a secret fails.
 """
@@ -42,9 +44,11 @@ class Outcome:
     log: str
 
 
-def session_names() -> list[str]:
-    """The sessions that run by default, in the order of the noxfile: those that take longest stand first."""
-    listing = subprocess.run([*NOX, "--list", "--json"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+def session_names(tags: list[str]) -> list[str]:
+    """The sessions that run by default, or of the tag, in the order of the noxfile: those that take longest first."""
+    listing = subprocess.run(
+        [*NOX, "--list", "--json", *tags], cwd=ROOT, capture_output=True, check=True, text=True
+    ).stdout
     return [entry["session"] for entry in json.loads(listing)]
 
 
@@ -99,7 +103,7 @@ def show(outcome: Outcome) -> None:
 def main() -> int:
     """Run the sessions and print what came of each, and the sum."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    names = session_names()
+    names = session_names(sys.argv[1:])
     workers = int(os.environ.get("JOBS", "0")) or min(os.cpu_count() or 1, 4)
     print(f"{len(names)} sessions, {workers} at a time: {', '.join(names)}", flush=True)
     outcomes = []
