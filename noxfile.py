@@ -203,6 +203,20 @@ def demo(session: nox.Session) -> None:
     close(session, results, "README.md shows what `make demo` does not print" if "failed" in results else "")
 
 
+@nox.session
+def readme(session: nox.Session) -> None:
+    """Every command and example of the README files, as they stand, on the emulator."""
+    session.install(ANSIBLE_CORE, "-r", "meta/ee-requirements.txt")
+    tree = collection_tree(session)
+    follow = tree / "tests" / "integration" / "targets" / "guides" / "run_guides.py"
+    command = ("python", str(follow), "--readme")
+    output = str(session.run(*command, env=own_folders(session), silent=True, success_codes=[0, 1]))
+    print(output)
+    results = re.findall(r"^(ok|FAIL) ", output, re.MULTILINE)
+    complaint = "a README says what does not hold" if "FAIL" in results else ""
+    close(session, ["passed" if result == "ok" else "failed" for result in results], complaint)
+
+
 def add_core(core: str) -> None:
     """Add the session of the matrix that runs the tests with one ansible-core."""
     controllers = pythons_here(CORES[core])
