@@ -106,7 +106,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     environment_level,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import by_pool, read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import by_pool
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
     config_level,

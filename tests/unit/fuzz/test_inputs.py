@@ -17,7 +17,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import co
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import merge_levels
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools, read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
     check_together,
     read_declared_capacity,

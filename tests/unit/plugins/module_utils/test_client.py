@@ -23,7 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, DEFAULT_CONNECTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
 
