@@ -203,9 +203,24 @@ def demo(session: nox.Session) -> None:
     close(session, results, "README.md shows what `make demo` does not print" if "failed" in results else "")
 
 
+def contributing_result(session: nox.Session, command: str) -> str:
+    """Whether CONTRIBUTING.md gives a command that there is. To run it would be every check a second time."""
+    call, _separator, words = command.partition(" -- ")
+    dry = call.replace("make ", "make --dry-run ").replace(".build/venv/bin/nox", f"{sys.executable} -m nox --list")
+    targets = ROOT / "tests" / "integration" / "targets"
+    try:
+        session.run(*dry.split(), external=True, silent=True)
+        named = [word for word in words.split() if "/" in word or (call.endswith(" integration") and word[0] != "-")]
+        there = all((ROOT / word).exists() or (targets / word).is_dir() for word in named)
+    except nox.command.CommandFailed:
+        there = False
+    print(f"{'ok' if there else 'FAIL'} CONTRIBUTING.md: {command}")
+    return "ok" if there else "FAIL"
+
+
 @nox.session
 def readme(session: nox.Session) -> None:
-    """Every command and example of the README files, as they stand, on the emulator."""
+    """Every command and example of the README files, on the emulator; that the commands for contributors are there."""
     session.install(ANSIBLE_CORE, "-r", "meta/ee-requirements.txt")
     tree = collection_tree(session)
     follow = tree / "tests" / "integration" / "targets" / "guides" / "run_guides.py"
@@ -213,8 +228,33 @@ def readme(session: nox.Session) -> None:
     output = str(session.run(*command, env=own_folders(session), silent=True, success_codes=[0, 1]))
     print(output)
     results = re.findall(r"^(ok|FAIL) ", output, re.MULTILINE)
+    commands = re.findall(r"^\$ (.+)$", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
+    results += [contributing_result(session, each) for each in commands]
     complaint = "a README says what does not hold" if "FAIL" in results else ""
     close(session, ["passed" if result == "ok" else "failed" for result in results], complaint)
+
+
+@nox.session(name="other-cores")
+def other_cores(session: nox.Session) -> None:
+    """What differs between cores, on the oldest and the newest that this Python runs: everything in one play."""
+    mine = [core for core in CORES if THIS_PYTHON in CORES[core]]
+    results = []
+    for core in sorted({mine[0], mine[-1]} - {CORE}):
+        session.install(requirement(core), "-r", "meta/ee-requirements.txt", "hypothesis", "pytest")
+        tree = collection_tree(session)
+        folders = own_folders(session)
+        with session.chdir(tree):
+            output = session.run(
+                *("python", "-m", "pytest", "-p", "no:cacheprovider", "tests/unit/faults/test_text_stays_text.py"),
+                env={**folders, "PYTHONPATH": folders["ANSIBLE_COLLECTIONS_PATH"]},
+                silent=True,
+                success_codes=[0, 1],
+            )
+        print(output)
+        passed = re.search(r"= 1 passed in ", str(output))
+        print(f"ansible-core {core}: {'passed' if passed else 'failed'}")
+        results.append("passed" if passed else "failed")
+    close(session, results, "see above" if "failed" in results else "")
 
 
 def add_core(core: str) -> None:
