@@ -22,7 +22,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
     merge_levels,
-    variables_level,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report import attempt_line, overview, page
 from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
@@ -33,6 +32,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._request import
     read_policy,
     read_request,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
 
 Facts = dict[str, t.Any]
 
@@ -102,7 +102,7 @@ class ActionModule(ActionBase):
         for candidate in candidates:
             check_together(candidate.request, policy, timeout)
         self._connection_options = merge_levels(
-            {name: args[name] for name in CONNECTION_OPTIONS}, variables_level(self._templated_variables())
+            {name: args[name] for name in CONNECTION_OPTIONS}, templated_variables_level(self._variables, self._templar)
         )
         self._ids: dict[str, str] = {}
         return _Gate(candidates, policy, declared, 0.0 if self._task.check_mode else timeout, interval)
@@ -126,10 +126,6 @@ class ActionModule(ActionBase):
         facts: list[Facts] = result["pools"]
         self._ids = {candidate.pool: entry["pool_name"] for candidate, entry in zip(candidates, facts)}
         return facts
-
-    def _templated_variables(self) -> Facts:
-        names = [f"modelarts_{option}" for option in CONNECTION_OPTIONS]
-        return {name: self._templar.template(self._variables[name]) for name in names if name in self._variables}
 
     def _say(self, lines: list[str]) -> None:
         if not self._task.no_log:
