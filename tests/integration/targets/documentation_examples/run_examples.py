@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the examples of every plugin's documentation, as they stand, on the emulator's scenario demo.
 
-ansible-doc must show them, and the roles.
+ansible-doc must show them, and the roles. Of an inventory, each document is a file, named in its first line.
 
 The connection comes from the environment, except where an example gives it. Such an example takes what it needs from
 variables like vault_auth_token and vault_password, one for each entry of the emulator's state file, and calls the cloud
@@ -77,8 +77,10 @@ def environment_of(state: dict[str, t.Any], folder: Path) -> dict[str, str]:
     clouds.write_text(yaml.safe_dump({"clouds": {"otc": {**cloud, "region_name": state["region"]}}}), encoding="utf-8")
     return dict(
         os.environ,
+        ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="true",
         ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
         ANSIBLE_LOCALHOST_WARNING="false",
+        CI_MODELARTS_TOKEN=state["auth_token"],
         MODELARTS_ENDPOINT=state["endpoint"],
         OS_ACCESS_KEY=state["access_key"],
         OS_AUTH_URL=state["iam_url"],
@@ -105,8 +107,38 @@ def problem_with(examples: str, folder: Path, environment: dict[str, str], state
     playbook = folder / "examples.yml"
     playbook.write_text(json.dumps(playbook_of(examples)), encoding="utf-8")
     variables = json.dumps({f"vault_{key}": value for key, value in state.items()})
+    return problem_of(["ansible-playbook", "--extra-vars", variables, str(playbook)], folder, environment)
+
+
+def problem_with_inventory(examples: str, folder: Path, environment: dict[str, str]) -> str:
+    """List the hosts of each example; what went wrong, or nothing."""
+    documents = [document.strip() for document in examples.split("\n---\n") if document.strip()]
+    problems = [] if documents else ["it has no examples"]
+    for document in documents:
+        name = re.match(r"# (\S+\.yml):", document)
+        if not name:
+            problems.append(f"no name of a file in the first line of:\n{document}")
+            continue
+        source = folder / name.group(1)
+        source.write_text(document, encoding="utf-8")
+        ended = subprocess.run(
+            ["ansible-inventory", "--list", "--inventory", str(source)],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PLAY_SECONDS,
+            check=False,
+        )
+        if ended.returncode or not json.loads(ended.stdout)["_meta"]["hostvars"]:
+            problems.append(ended.stdout + ended.stderr)
+    return "\n".join(problems)
+
+
+def problem_of(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """Run a call of ansible-playbook; what went wrong, or nothing."""
     ended = subprocess.run(
-        ["ansible-playbook", "--extra-vars", variables, str(playbook)],
+        command,
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -123,7 +155,8 @@ def problem_with(examples: str, folder: Path, environment: dict[str, str], state
 def main() -> int:
     """Run everything; 1 when an example does not run."""
     documents = {f"{kind} {name}": text for kind in PLUGIN_TYPES for name, text in documented_plugins(kind).items()}
-    if not documents:
+    inventories = {title: documents.pop(title) for title in list(documents) if title.startswith("inventory ")}
+    if not documents or not inventories:
         raise SystemExit("no plugin is documented")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -133,7 +166,12 @@ def main() -> int:
             results = [
                 report(title, problem_with(examples, folder, environment, state))
                 for title, examples in documents.items()
-            ] + [report(title, problem) for title, problem in shown_roles().items()]
+            ]
+            results += [
+                report(title, problem_with_inventory(examples, folder, environment))
+                for title, examples in inventories.items()
+            ]
+            results += [report(title, problem) for title, problem in shown_roles().items()]
         finally:
             emulator.send_signal(signal.SIGTERM)
             emulator.wait()
