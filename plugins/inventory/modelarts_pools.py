@@ -115,7 +115,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection imp
     templated,
     templated_variables_level,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import plain_text, template
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import as_template, as_text
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,9 +190,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         host = pool["pool_name"]
         self.inventory.add_host(host, group=GROUP)
         variables = {
-            "modelarts_pool": plain_text(pool),
-            "ansible_connection": template("local"),
-            "ansible_python_interpreter": template("{{ ansible_playbook_python }}"),
+            "modelarts_pool": as_text(pool),
+            "ansible_connection": as_template("local"),
+            "ansible_python_interpreter": as_template("{{ ansible_playbook_python }}"),
         }
         for name, value in variables.items():
             self.inventory.set_variable(host, name, value)

@@ -1,9 +1,9 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of the values that a plugin hands to Ansible is a template, and what is text, on every ansible-core.
+"""What a plugin hands to an inventory: text of the API stays text, on every ansible-core, and ours may be a template.
 
-From 2.19 on, text is text unless it is trusted; before, it is a template unless it is marked as unsafe.
+From ansible-core 2.19 on, a text is no template unless it is trusted; before, it is one unless it is marked as unsafe.
 
 This plugin util is private to the collection.
 """
@@ -17,16 +17,20 @@ try:
 except ImportError:
     from ansible.utils.unsafe_proxy import wrap_var
 
-    trust_as_template = None  # type: ignore[assignment]
+    def as_template(text: str) -> str:
+        """The text, which a template may render."""
+        return text
 
-Facts = dict[str, t.Any]
+    def as_text(value: t.Any) -> t.Any:
+        """The value, in which no text is a template."""
+        return wrap_var(value)
 
+else:
 
-def template(text: str) -> str:
-    """Text of ours that Ansible renders."""
-    return text if trust_as_template is None else trust_as_template(text)
+    def as_template(text: str) -> str:
+        """The text, which a template may render."""
+        return t.cast(str, trust_as_template(text))
 
-
-def plain_text(facts: Facts) -> Facts:
-    """Facts of the API, keys included, that Ansible never renders."""
-    return wrap_var(facts) if trust_as_template is None else facts
+    def as_text(value: t.Any) -> t.Any:
+        """The value, in which no text is a template."""
+        return value

@@ -107,19 +107,7 @@ def problem_with(examples: str, folder: Path, environment: dict[str, str], state
     playbook = folder / "examples.yml"
     playbook.write_text(json.dumps(playbook_of(examples)), encoding="utf-8")
     variables = json.dumps({f"vault_{key}": value for key, value in state.items()})
-    ended = subprocess.run(
-        ["ansible-playbook", "--extra-vars", variables, str(playbook)],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        timeout=PLAY_SECONDS,
-        check=False,
-    )
-    ran = re.search(r"ok=[1-9]\d* .*unreachable=0 +failed=0", ended.stdout)
-    return "" if ended.returncode == 0 and ran else ended.stdout
+    return problem_of(["ansible-playbook", "--extra-vars", variables, str(playbook)], folder, environment)
 
 
 def problem_with_inventory(examples: str, folder: Path, environment: dict[str, str]) -> str:
@@ -145,6 +133,23 @@ def problem_with_inventory(examples: str, folder: Path, environment: dict[str, s
         if ended.returncode or not json.loads(ended.stdout)["_meta"]["hostvars"]:
             problems.append(ended.stdout + ended.stderr)
     return "\n".join(problems)
+
+
+def problem_of(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """Run a call of ansible-playbook; what went wrong, or nothing."""
+    ended = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=PLAY_SECONDS,
+        check=False,
+    )
+    ran = re.search(r"ok=[1-9]\d* .*unreachable=0 +failed=0", ended.stdout)
+    return "" if ended.returncode == 0 and ran else ended.stdout
 
 
 def main() -> int:
