@@ -1,0 +1,440 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a gate as one page for people: no script, no other file, nothing that is fetched. Pure.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, job_name, label, plural
+from ansible_collections.poolgate.modelarts.plugins.module_utils._markup import Html, foreign, joined, tag
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import parse, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report import HEADLINES
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report_nodes import (
+    Cell,
+    Symbols,
+    amount_words,
+    cell_of,
+    grouped,
+    letters_of,
+    wanted_resources,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report_style import PATTERNS, STYLE
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Facts = dict[str, t.Any]
+
+NAMED_NODES = 64
+"""Up to so many nodes have a cell with a name."""
+
+DRAWN_NODES = 2000
+"""Up to so many nodes have a cell of their own; of more, those that are alike share one."""
+
+_LISTED_GROUPS = 60
+_LISTED_JOBS = 15
+_LISTED_REASONS = 25
+_OVERHANG = 0.5
+_LEAST_WIDTH = 0.75
+_MARKS = {True: ("ok", ""), False: ("FAIL", "bad"), None: ("?", "open")}
+_DOCUMENTS = {"pool": "the pool", "nodes": "its nodes", "metrics": "its metrics", "workloads": "its jobs"}
+
+
+def html_page(document: Facts) -> str:
+    """The document of report_document() as an HTML page."""
+    symbols = Symbols()
+    several = len(document["pools"]) > 1
+    sections = [_pool(pool, index, several, symbols) for index, pool in enumerate(document["pools"], 1)]
+    deciding = next(pool for pool in document["pools"] if pool["pool"] == document["pool"])
+    definitions = tag("defs", Html(PATTERNS), symbols.definitions())
+    body = tag(
+        "body",
+        tag("svg", definitions, class_="defs", aria_hidden="true", focusable="false"),
+        _header(document, deciding),
+        tag("main", *([_candidates(document)] if several else []), *sections),
+        tag("footer", tag("p", f"Written {document['written_at']} by poolgate.modelarts.modelarts_capacity_gate.")),
+    )
+    title = tag("title", f"{document['decision'].upper()} {_title(deciding)}: capacity gate")
+    head = tag("head", _meta(), title, tag("style", Html(STYLE)))
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _meta() -> Html:
+    """Nothing may be loaded, sent or run; of styles only the page's own counts."""
+    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return Html(
+        '<meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="referrer" content="no-referrer">'
+    )
+
+
+# The decision and its reasons
+
+
+def _header(document: Facts, pool: Facts) -> Html:
+    decision = document["decision"]
+    waited = document["waited_seconds"]
+    looked = plural(document["attempts"], "attempt") + ("" if waited is None else f", waited {duration(waited)}")
+    facts = [("Asked", _asked(pool["request"])), ("Pool", foreign(pool["pool"])), ("Read", _read(pool))]
+    return tag(
+        "header",
+        tag(
+            "h1",
+            tag("span", decision.upper(), class_="word"),
+            " ",
+            tag("span", foreign(_title(pool)), f": {HEADLINES[decision]}"),
+            class_=f"verdict {decision}",
+        ),
+        *_reasons(pool),
+        tag("dl", *(joined([tag("dt", name), tag("dd", value)]) for name, value in [*facts, ("Looked", looked)])),
+    )
+
+
+def _title(pool: Facts) -> str:
+    return str(pool["display_name"] or pool["pool"])
+
+
+def _asked(request: Facts) -> Html:
+    """``2 replicas, each gpu 8 and cpu 60, for a train job``."""
+    groups = []
+    for group in request["groups"]:
+        what = f"a whole node of {group['flavor']}"
+        if group["resources"] is not None:
+            what = ", ".join(amount_words(*each) for each in group["resources"].items())
+        groups.append(f"{plural(group['replicas'], 'replica')}{', each' * (group['replicas'] > 1)} {what}")
+    parts = ["; ".join(groups)]
+    parts += [f"for {request['type']} jobs"] if request["type"] else []
+    parts += [] if request["priority"] is None else [f"priority {request['priority']}"]
+    parts += [f"in place of {request['replaces']['job_uuid']}"] if request["replaces"] else []
+    return foreign(", ".join(parts))
+
+
+def _read(pool: Facts) -> str:
+    if pool["source"] is None or pool["observed_at"] is None:
+        return "what it can still take could not be read"
+    source = "jobs, against the declared capacity" if pool["source"] == "declared" else pool["source"]
+    return f"{source}, {pool['observed_at']}, {duration(pool['age_seconds'] or 0)} before the decision"
+
+
+def _reasons(pool: Facts) -> list[Html]:
+    """Why it is not let through, and what to do."""
+    lists = []
+    for name, entries, before in (("said", pool["reasons"], ""), ("said do", pool["remedies"], "Do: ")):
+        items = [tag("li", *([tag("b", before)] if before else []), foreign(entry)) for entry in entries]
+        lists += [tag("ul", *items, class_=name)] if items else []
+    return lists
+
+
+def _candidates(document: Facts) -> Html:
+    rows = [
+        tag(
+            "tr",
+            tag("td", str(index), class_="place"),
+            tag("th", tag("a", foreign(_title(pool)), href=f"#pool-{index}"), scope="row"),
+            tag("td", pool["decision"].upper(), class_=pool["decision"]),
+            tag("td", foreign(next(iter(pool["reasons"]), HEADLINES[pool["decision"]]))),
+        )
+        for index, pool in enumerate(document["pools"], 1)
+    ]
+    table = _table("Pools asked, in order of preference", ["", "Pool", "Decision", "First reason"], rows)
+    return tag("section", table, class_="pool", aria_label="Pools asked")
+
+
+# A pool
+
+
+def _pool(pool: Facts, index: int, several: bool, symbols: Symbols) -> Html:
+    parts = [_room(pool), _nodes(pool, symbols), _queue(pool), _holders(pool), _checks(pool), _notes(pool)]
+    head = [tag("h2", foreign(_title(pool)), id=f"title-{index}")]
+    if several:
+        decision = tag("b", pool["decision"].upper(), class_=pool["decision"])
+        head += [tag("p", decision, f": {HEADLINES[pool['decision']]}"), *_reasons(pool)]
+        head.append(tag("p", _asked(pool["request"]), class_="soft"))
+        head.append(tag("p", f"Read: {_read(pool)}", class_="soft"))
+    return tag("section", *head, *parts, class_="pool", id=f"pool-{index}", aria_labelledby=f"title-{index}")
+
+
+def _part(title: str, *content: str) -> Html:
+    return tag("div", tag("h3", title), *content, class_="part")
+
+
+def _table(caption: str, columns: Sequence[str], rows: Iterable[Html], classes: Sequence[str] = ()) -> Html:
+    names = [*classes, *[""] * len(columns)]
+    head = [
+        tag("th", column, scope="col", class_=name or None) if column else tag("td", class_=name or None)
+        for column, name in zip(columns, names)
+    ]
+    return tag("table", tag("caption", caption), tag("thead", tag("tr", *head)), tag("tbody", *rows))
+
+
+def _room(pool: Facts) -> Html:
+    if not pool["resources"]:
+        return Html()
+    parts = [("t", "taken"), ("starting", "starting"), ("asked", "asked"), ("kept", "kept free"), ("left", "left")]
+    parts.append(("short", "short"))
+    legend = [tag("li", _swatch(tag("rect", class_=kind, **_box(1, 1, 14, 14))), word) for kind, word in parts]
+    bars = tag("ul", *map(_resource, pool["resources"]), class_="room")
+    return _part("Room", bars, tag("ul", *legend, class_="legend", aria_label="What the bars show"))
+
+
+def _resource(figures: Facts) -> Html:
+    """A bar as long as the pool; what is missing stands out beyond its end."""
+    resource = figures["resource"]
+    amounts = {name: parse(resource, figures[name]) for name in _AMOUNTS}
+    total = amounts["total"]
+    shown = [(name, word) for name, word in _AMOUNTS.items() if amounts[name] or name in ("used", "need", "left")]
+    words = [
+        joined([word + " ", tag("data", text(resource, amounts[name]), value=figures[name], class_=f"v-{name}")])
+        for name, word in shown
+        if name != "total"
+    ]
+    of = joined([" of ", tag("data", text(resource, total), value=figures["total"], class_="v-total")])
+    bar = tag("svg", *_segments(amounts), class_="bar", aria_hidden="true")
+    return tag("li", tag("b", foreign(resource)), bar, tag("p", joined(words, ", "), of))
+
+
+_AMOUNTS = {
+    "used": "taken",
+    "unplaced": "starting",
+    "need": "asked",
+    "kept": "kept free",
+    "left": "left",
+    "missing": "short",
+    "total": "of",
+}
+
+
+def _segments(amounts: Mapping[str, int]) -> list[Html]:
+    total = amounts["total"]
+    parts = [(kind, amounts[name]) for kind, name in (("t", "used"), ("starting", "unplaced"), ("asked", "need"))]
+    parts.append(("kept", amounts["kept"]))
+    whole = max(1, min(sum(amount for _kind, amount in parts), int(total * (1 + _OVERHANG))), total)
+    segments, at = [], 0
+    for kind, amount in [*parts, ("left", amounts["left"])]:
+        inside, at = min(amount, max(0, total - at)), at + amount
+        segments += [_segment(kind, at - amount, inside, whole)] if inside else []
+    missing = min(amounts["missing"], whole - total)
+    segments += [_segment("short", total, missing, whole)] if missing else []
+    return segments
+
+
+def _segment(kind: str, start: int, amount: int, whole: int) -> Html:
+    return tag("rect", class_=kind, y="1", height="16", x=_percent(start, whole), width=_percent(amount, whole))
+
+
+def _percent(amount: float, whole: float) -> str:
+    return f"{round(100 * amount / whole, 2):g}%"
+
+
+def _box(x: int, y: int, width: int, height: int) -> Facts:
+    return {"x": x, "y": y, "width": width, "height": height}
+
+
+def _swatch(*shapes: Html) -> Html:
+    return tag("svg", *shapes, viewBox="0 0 16 16", aria_hidden="true")
+
+
+# Its nodes
+
+
+def _nodes(pool: Facts, symbols: Symbols) -> Html:
+    if pool["nodes"] is None:
+        return _part("Nodes", tag("p", "The nodes could not be read."))
+    if not pool["nodes"]:
+        return _part("Nodes", tag("p", "The pool has no nodes."))
+    wanted = wanted_resources(pool["request"]["groups"])
+    cells = [cell_of(node, wanted) for node in pool["nodes"]]
+    letters = letters_of(cells)
+    content = [tag("p", _about_nodes(pool)), _legend(cells)]
+    if len(cells) <= NAMED_NODES:
+        content.append(_named(pool["nodes"], cells, letters, symbols))
+    else:
+        if len(cells) <= DRAWN_NODES:
+            drawn = [symbols.draw(cell, letters) for cell in sorted(cells, key=lambda cell: cell.order)]
+            alike = f"{len(cells)} nodes, those that are alike side by side; the table below counts them"
+            content.append(tag("div", *drawn, class_="dense", role="img", aria_label=alike))
+        content.append(_groups(cells, letters, symbols))
+    if letters:
+        content.append(_left_out(cells, letters))
+    return _part("Nodes", *content)
+
+
+def _about_nodes(pool: Facts) -> str:
+    out = sum(node["unusable"] is not None for node in pool["nodes"])
+    replicas = sum(group["replicas"] for group in pool["request"]["groups"])
+    said = plural(len(pool["nodes"]), "node") + (f", {out} left out" if out else "") + ". "
+    if pool["placed"]:
+        said += f"One way to place {pool['placed']} of {plural(replicas, 'replica')} is shown; the scheduler decides."
+    else:
+        said += "No replica finds a place on them now."
+    return said + (" What is given back first still shows as taken." if pool["request"]["replaces"] else "")
+
+
+def _legend(cells: Sequence[Cell]) -> Html:
+    box = _box(1, 1, 14, 14)
+    entries = [(_swatch(tag("rect", class_="t", **box)), "taken")]
+    if any(cell.asked for cell in cells):
+        plus = Html('<path class="p" d="M4 8h8M8 4v8"/>')
+        entries.append((_swatch(tag("rect", class_="a", **box), plus), "asked, as it could be placed"))
+    entries.append((_swatch(tag("rect", class_="f", **box)), "free"))
+    if any(cell.taken is None for cell in cells):
+        entries.append((_swatch(tag("rect", class_="u", **box), tag("text", "?", class_="q", x="8", y="13")), "not known"))
+    if any(cell.unusable is not None for cell in cells):
+        letter = tag("text", "A", class_="l", x="8", y="12")
+        entries.append((_swatch(Html('<circle class="k" cx="8" cy="8" r="7"/>'), letter), "left out, see below"))
+    units = sorted({_unit(cell) for cell in cells if cell.resource})
+    entries.append((Html(), f"a square: {' or '.join(units) or 'nothing known'}"))
+    return tag("ul", *(tag("li", *entry) for entry in entries), class_="legend", aria_label="What the cells show")
+
+
+def _unit(cell: Cell) -> str:
+    return f"1 {label(cell.resource)}" if cell.in_cards else f"1/{cell.size} of the node's {label(cell.resource)}"
+
+
+def _named(nodes: Sequence[Facts], cells: Sequence[Cell], letters: Mapping[str, str], symbols: Symbols) -> Html:
+    items = []
+    for node, cell in zip(nodes, cells):
+        words = [tag("span", cell.words())]
+        if cell.unusable is not None:
+            words.append(tag("span", f"left out ({letters[cell.unusable]}): ", foreign(cell.unusable)))
+        name = tag("b", foreign(node["name"] or "without a name"))
+        picture = symbols.draw(cell, letters, aria_hidden="true")
+        items.append(tag("li", name, picture, *words, class_="out" if cell.unusable is not None else None))
+    return tag("ul", *items, class_="nodes")
+
+
+def _groups(cells: Sequence[Cell], letters: Mapping[str, str], symbols: Symbols) -> Html:
+    groups = grouped(cells)
+    several = len({cell.flavor for cell in cells}) > 1
+    rows = [
+        tag(
+            "tr",
+            tag("td", symbols.draw(cell, letters, aria_hidden="true"), class_="pic"),
+            tag("td", tag("data", str(count), value=count, class_="v-nodes"), class_="num place"),
+            tag("td", cell.words(), *([", left out (", letters[cell.unusable], ")"] if cell.unusable else [])),
+            *([tag("td", foreign(cell.flavor), class_="flavor")] if several else []),
+        )
+        for cell, count in groups[:_LISTED_GROUPS]
+    ]
+    rest = sum(count for _cell, count in groups[_LISTED_GROUPS:])
+    if rest:
+        count = tag("td", tag("data", str(rest), value=rest, class_="v-nodes"), class_="num place")
+        others = f"in {len(groups) - _LISTED_GROUPS} other states"
+        rows.append(tag("tr", tag("td"), count, tag("td", others), *([tag("td")] if several else [])))
+    columns, classes = ["", "Nodes", "Each"], ["pic", "num place", ""]
+    if several:
+        columns, classes = [*columns, "Flavor"], [*classes, "flavor"]
+    return _table("Nodes that are alike", columns, rows, classes)
+
+
+def _left_out(cells: Sequence[Cell], letters: Mapping[str, str]) -> Html:
+    counts = {reason: sum(cell.unusable == reason for cell in cells) for reason in letters}
+    items = [
+        tag("li", tag("b", letter), f" {plural(counts[reason], 'node')} left out: ", foreign(reason))
+        for reason, letter in list(letters.items())[:_LISTED_REASONS]
+    ]
+    if len(letters) > len(items):
+        items.append(tag("li", f"and {len(letters) - len(items)} other reasons"))
+    return tag("ul", *items)
+
+
+# Its jobs
+
+
+def _queue(pool: Facts) -> Html:
+    queue = pool["queue"]
+    if queue is None:
+        return _part("Queue", tag("p", "The jobs could not be read."))
+    if not queue["waiting"]:
+        return _part("Queue", tag("p", "No job waits."))
+    jobs = queue["jobs"]
+    longest = max([job["seconds"] or 0 for job in jobs] + [1])
+    place = 1 + max((index for index, job in enumerate(jobs, 1) if job["ahead"]), default=0)
+    rows = [_queued(job, index, longest) for index, job in enumerate(jobs, 1)]
+    rows.insert(place - 1, _own_row(pool["request"]))
+    columns = ["", "Job", "Asks for", f"Waits, of {duration(longest)}"]
+    classes = ["place", "", "", ""]
+    caption = f"First to go on top. {queue['strategy']} ({queue['known']})"
+    shown = max(_LISTED_JOBS, min(place + 1, 2 * _LISTED_JOBS))
+    content = [_table(caption, columns, rows[:shown], classes)]
+    if rows[shown:]:
+        more = _table("The jobs after these", columns, rows[shown:], classes)
+        content.append(tag("details", tag("summary", f"{len(rows) - shown} more"), more))
+    if queue["waiting"] > len(jobs):
+        content.append(tag("p", f"{queue['waiting'] - len(jobs)} more wait, and are not listed.", class_="soft"))
+    return _part("Queue", tag("p", f"{plural(queue['waiting'], 'job')} in the queue."), *content)
+
+
+def _queued(job: Facts, place: int, longest: int) -> Html:
+    waits = [tag("span", "not known")]
+    if job["seconds"] is not None:
+        width = max(_LEAST_WIDTH, 100 * job["seconds"] / longest)
+        bar = tag("rect", class_="t", height="10", x=f"{100 - width:.2f}%", width=f"{width:.2f}%")
+        waits = [tag("data", duration(job["seconds"]), value=job["seconds"]), tag("svg", bar, class_="line", aria_hidden="true")]
+    return tag(
+        "tr",
+        tag("td", str(place), class_="place"),
+        tag("th", *_job(job), scope="row"),
+        tag("td", _held(job["resources"])),
+        tag("td", *waits),
+    )
+
+
+def _own_row(request: Facts) -> Html:
+    cells = [tag("th", "this request", scope="row"), tag("td", _asked(request)), tag("td", "from now on")]
+    return tag("tr", tag("td", class_="place"), *cells, class_="own")
+
+
+def _holders(pool: Facts) -> Html:
+    if not pool["holders"]:
+        return Html()
+    rows = [
+        tag(
+            "tr",
+            tag("th", *_job(job), scope="row"),
+            tag("td", _held(job["resources"])),
+            tag("td", "not known" if job["seconds"] is None else duration(job["seconds"])),
+        )
+        for job in pool["holders"]
+    ]
+    caption = f"The {plural(len(rows), 'job')} that hold most" if len(rows) > 1 else "The job that holds most"
+    return _part("Holders", _table(caption, ["Job", "Holds", "For"], rows))
+
+
+def _job(job: Facts) -> list[Html]:
+    owner = [tag("span", " ", foreign(job["user_name"]), class_="soft")] if job["user_name"] else []
+    return [foreign(job_name(job)), *owner]
+
+
+def _held(resources: Mapping[str, t.Any]) -> Html:
+    return foreign(", ".join(amount_words(*each) for each in resources.items()) or "nothing that could be read")
+
+
+# What was looked at
+
+
+def _checks(pool: Facts) -> Html:
+    order = sorted(pool["checks"], key=lambda check: (check["passed"] is not False, check["passed"] is True))
+    rows = []
+    for check in order:
+        word, kind = _MARKS[check["passed"]]
+        mark = tag("td", word, class_=f"mark {kind}".strip())
+        rows.append(tag("tr", mark, tag("th", foreign(check["name"]), scope="row"), tag("td", foreign(check["message"]))))
+    return _part("Checks", _table("What was looked at", ["", "Check", "Found"], rows, ["mark"])) if rows else Html()
+
+
+def _notes(pool: Facts) -> Html:
+    notes = [tag("li", foreign(note)) for note in pool["notes"]]
+    for error in pool["errors"]:
+        notes.append(tag("li", f"{_DOCUMENTS.get(error['document'], error['document'])}: ", foreign(error["msg"] or "")))
+    return _part("Notes", tag("ul", *notes)) if notes else Html()
