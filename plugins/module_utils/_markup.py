@@ -27,7 +27,7 @@ class Html(str):
 
 
 def tag(name: str, *content: str, **attributes: object) -> Html:
-    """An element. An attribute that is None is left out; ``_`` in a name stands for ``-``, and is dropped at the end."""
+    """An element. ``_`` in the name of an attribute stands for ``-``, or for nothing at its end; None leaves it out."""
     words = [
         f'{key.rstrip("_").replace("_", "-")}="{_escaped(str(value))}"'
         for key, value in attributes.items()

@@ -68,7 +68,7 @@ def _pool(candidate: Observed, policy: Policy) -> Facts:
         "holders": [_job(job) for job in verdict["holders"]],
         "placed": None if nodes is None else placed,
         "nodes": None if nodes is None else [_node(*each) for each in zip(facts["nodes"], nodes, asked)],
-        "queue": _queue(facts, request, policy),
+        "queue": _queue(candidate, policy),
         "errors": [{name: error.get(name) for name in _ERROR} for error in facts["errors"]],
     }
 
@@ -101,7 +101,9 @@ def _node(fact: Facts, node: Node, asked: Amounts) -> Facts:
     }
 
 
-def _queue(facts: Facts, request: Request, policy: Policy) -> Facts | None:
+def _queue(candidate: Observed, policy: Policy) -> Facts | None:
+    """The jobs that wait. ``jobs`` are the first of them, ``ahead`` how many of all go before the request."""
+    request, facts, verdict = candidate
     if facts["queue_counts"] is None:
         return None
     queue = Queue(facts, request, policy)
@@ -110,6 +112,7 @@ def _queue(facts: Facts, request: Request, policy: Policy) -> Facts | None:
         "strategy": queue.strategy,
         "known": queue.known,
         "waiting": sum(group["count"] for group in facts["queue_counts"]),
+        "ahead": next((check["ahead"] for check in verdict["checks"] if "ahead" in check), None),
         "jobs": [{**_job(job), "ahead": id(job) in ahead} for job in facts["queued"]],
     }
 

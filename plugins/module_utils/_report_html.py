@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, job_name, label, plural
 from ansible_collections.poolgate.modelarts.plugins.module_utils._markup import Html, foreign, joined, tag
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import parse, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report import HEADLINES
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report_nodes import (
     Cell,
@@ -39,10 +39,28 @@ DRAWN_NODES = 2000
 """Up to so many nodes have a cell of their own; of more, those that are alike share one."""
 
 _LISTED_GROUPS = 60
-_LISTED_JOBS = 15
+_LISTED_AHEAD = 10
+_LISTED_BEHIND = 5
 _LISTED_REASONS = 25
 _OVERHANG = 0.5
 _LEAST_WIDTH = 0.75
+_AMOUNTS = {
+    "total": "",
+    "used": "taken",
+    "unplaced": "starting",
+    "need": "asked",
+    "kept": "kept free",
+    "left": "left",
+    "missing": "short",
+}
+_KINDS = {
+    "t": "used",
+    "starting": "unplaced",
+    "asked": "need",
+    "kept": "kept",
+    "left": "left",
+    "short": "missing",
+}
 _MARKS = {True: ("ok", ""), False: ("FAIL", "bad"), None: ("?", "open")}
 _DOCUMENTS = {"pool": "the pool", "nodes": "its nodes", "metrics": "its metrics", "workloads": "its jobs"}
 
@@ -105,13 +123,13 @@ def _title(pool: Facts) -> str:
 
 
 def _asked(request: Facts) -> Html:
-    """``2 replicas, each gpu 8 and cpu 60, for a train job``."""
+    """``2 replicas, each with gpu 8, cpu 60, for train jobs``."""
     groups = []
     for group in request["groups"]:
         what = f"a whole node of {group['flavor']}"
         if group["resources"] is not None:
             what = ", ".join(amount_words(*each) for each in group["resources"].items())
-        groups.append(f"{plural(group['replicas'], 'replica')}{', each' * (group['replicas'] > 1)} {what}")
+        groups.append(f"{plural(group['replicas'], 'replica')}{', each' * (group['replicas'] > 1)} with {what}")
     parts = ["; ".join(groups)]
     parts += [f"for {request['type']} jobs"] if request["type"] else []
     parts += [] if request["priority"] is None else [f"priority {request['priority']}"]
@@ -141,7 +159,7 @@ def _candidates(document: Facts) -> Html:
             "tr",
             tag("td", str(index), class_="place"),
             tag("th", tag("a", foreign(_title(pool)), href=f"#pool-{index}"), scope="row"),
-            tag("td", pool["decision"].upper(), class_=pool["decision"]),
+            tag("td", pool["decision"].upper(), class_=f"time {pool['decision']}"),
             tag("td", foreign(next(iter(pool["reasons"]), HEADLINES[pool["decision"]]))),
         )
         for index, pool in enumerate(document["pools"], 1)
@@ -155,17 +173,22 @@ def _candidates(document: Facts) -> Html:
 
 def _pool(pool: Facts, index: int, several: bool, symbols: Symbols) -> Html:
     parts = [_room(pool), _nodes(pool, symbols), _queue(pool), _holders(pool), _checks(pool), _notes(pool)]
-    head = [tag("h2", foreign(_title(pool)), id=f"title-{index}")]
-    if several:
-        decision = tag("b", pool["decision"].upper(), class_=pool["decision"])
-        head += [tag("p", decision, f": {HEADLINES[pool['decision']]}"), *_reasons(pool)]
-        head.append(tag("p", _asked(pool["request"]), class_="soft"))
-        head.append(tag("p", f"Read: {_read(pool)}", class_="soft"))
-    return tag("section", *head, *parts, class_="pool", id=f"pool-{index}", aria_labelledby=f"title-{index}")
+    if not several:
+        return tag("div", *(_part("h2", *part) for part in parts if part), class_="pool")
+    decision = tag("b", pool["decision"].upper(), class_=pool["decision"])
+    head = [
+        tag("h2", foreign(_title(pool)), id=f"title-{index}"),
+        tag("p", decision, f": {HEADLINES[pool['decision']]}"),
+        *_reasons(pool),
+        tag("p", _asked(pool["request"]), class_="soft"),
+        tag("p", f"Read: {_read(pool)}", class_="soft"),
+    ]
+    content = [*head, *(_part("h3", *part) for part in parts if part)]
+    return tag("section", *content, class_="pool", id=f"pool-{index}", aria_labelledby=f"title-{index}")
 
 
-def _part(title: str, *content: str) -> Html:
-    return tag("div", tag("h3", title), *content, class_="part")
+def _part(level: str, title: str, *content: str) -> Html:
+    return tag("div", tag(level, title, class_="title"), *content, class_="part")
 
 
 def _table(caption: str, columns: Sequence[str], rows: Iterable[Html], classes: Sequence[str] = ()) -> Html:
@@ -177,63 +200,54 @@ def _table(caption: str, columns: Sequence[str], rows: Iterable[Html], classes: 
     return tag("table", tag("caption", caption), tag("thead", tag("tr", *head)), tag("tbody", *rows))
 
 
-def _room(pool: Facts) -> Html:
+def _room(pool: Facts) -> list[str]:
     if not pool["resources"]:
-        return Html()
-    parts = [("t", "taken"), ("starting", "starting"), ("asked", "asked"), ("kept", "kept free"), ("left", "left")]
-    parts.append(("short", "short"))
-    legend = [tag("li", _swatch(tag("rect", class_=kind, **_box(1, 1, 14, 14))), word) for kind, word in parts]
+        return []
+    legend = [
+        tag("li", _swatch(tag("rect", class_=kind, **_box(1, 1, 14, 14))), _AMOUNTS[name])
+        for kind, name in _KINDS.items()
+        if any(figures[name] for figures in pool["resources"])
+    ]
     bars = tag("ul", *map(_resource, pool["resources"]), class_="room")
-    return _part("Room", bars, tag("ul", *legend, class_="legend", aria_label="What the bars show"))
+    return ["Room", bars, tag("ul", *legend, class_="legend", aria_label="What the bars show")]
 
 
 def _resource(figures: Facts) -> Html:
     """A bar as long as the pool; what is missing stands out beyond its end."""
     resource = figures["resource"]
-    amounts = {name: parse(resource, figures[name]) for name in _AMOUNTS}
-    total = amounts["total"]
-    shown = [(name, word) for name, word in _AMOUNTS.items() if amounts[name] or name in ("used", "need", "left")]
-    words = [
-        joined([word + " ", tag("data", text(resource, amounts[name]), value=figures[name], class_=f"v-{name}")])
-        for name, word in shown
-        if name != "total"
-    ]
-    of = joined([" of ", tag("data", text(resource, total), value=figures["total"], class_="v-total")])
+    amounts = {name: amount(resource, figures[name]) for name in _AMOUNTS}
+    shown = {
+        name: tag("data", text(resource, amounts[name]), value=figures[name], class_=f"v-{name}") for name in _AMOUNTS
+    }
+    total = joined([shown.pop("total"), " in all: "])
+    words = [joined([f"{_AMOUNTS[name]} ", said]) for name, said in shown.items() if amounts[name]]
     bar = tag("svg", *_segments(amounts), class_="bar", aria_hidden="true")
-    return tag("li", tag("b", foreign(resource)), bar, tag("p", joined(words, ", "), of))
-
-
-_AMOUNTS = {
-    "used": "taken",
-    "unplaced": "starting",
-    "need": "asked",
-    "kept": "kept free",
-    "left": "left",
-    "missing": "short",
-    "total": "of",
-}
+    return tag("li", tag("b", foreign(resource)), bar, tag("p", total, joined(words, ", ")))
 
 
 def _segments(amounts: Mapping[str, int]) -> list[Html]:
     total = amounts["total"]
-    parts = [(kind, amounts[name]) for kind, name in (("t", "used"), ("starting", "unplaced"), ("asked", "need"))]
-    parts.append(("kept", amounts["kept"]))
-    whole = max(1, min(sum(amount for _kind, amount in parts), int(total * (1 + _OVERHANG))), total)
+    asked = sum(amounts[name] for name in ("used", "unplaced", "need", "kept"))
+    whole = max(1, min(asked, int(total * (1 + _OVERHANG))), total)
     segments, at = [], 0
-    for kind, amount in [*parts, ("left", amounts["left"])]:
-        inside, at = min(amount, max(0, total - at)), at + amount
-        segments += [_segment(kind, at - amount, inside, whole)] if inside else []
+    for kind, name in _KINDS.items():
+        size = amounts[name]
+        inside = min(size, max(0, total - at))
+        segments += [_segment(kind, at, inside, whole)] if inside else []
+        at += size
     missing = min(amounts["missing"], whole - total)
-    segments += [_segment("short", total, missing, whole)] if missing else []
+    if missing:
+        end = tag("line", class_="end", x1=_percent(total, whole), x2=_percent(total, whole), y1="-2", y2="20")
+        segments += [_segment("short", total, missing, whole), end]
     return segments
 
 
-def _segment(kind: str, start: int, amount: int, whole: int) -> Html:
-    return tag("rect", class_=kind, y="1", height="16", x=_percent(start, whole), width=_percent(amount, whole))
+def _segment(kind: str, start: int, size: int, whole: int) -> Html:
+    return tag("rect", class_=kind, y="1", height="16", x=_percent(start, whole), width=_percent(size, whole))
 
 
-def _percent(amount: float, whole: float) -> str:
-    return f"{round(100 * amount / whole, 2):g}%"
+def _percent(part: float, whole: float) -> str:
+    return f"{round(100 * part / whole, 2):g}%"
 
 
 def _box(x: int, y: int, width: int, height: int) -> Facts:
@@ -247,11 +261,11 @@ def _swatch(*shapes: Html) -> Html:
 # Its nodes
 
 
-def _nodes(pool: Facts, symbols: Symbols) -> Html:
+def _nodes(pool: Facts, symbols: Symbols) -> list[str]:
     if pool["nodes"] is None:
-        return _part("Nodes", tag("p", "The nodes could not be read."))
+        return ["Nodes", tag("p", "The nodes could not be read.")]
     if not pool["nodes"]:
-        return _part("Nodes", tag("p", "The pool has no nodes."))
+        return ["Nodes", tag("p", "The pool has no nodes.")]
     wanted = wanted_resources(pool["request"]["groups"])
     cells = [cell_of(node, wanted) for node in pool["nodes"]]
     letters = letters_of(cells)
@@ -264,9 +278,8 @@ def _nodes(pool: Facts, symbols: Symbols) -> Html:
             alike = f"{len(cells)} nodes, those that are alike side by side; the table below counts them"
             content.append(tag("div", *drawn, class_="dense", role="img", aria_label=alike))
         content.append(_groups(cells, letters, symbols))
-    if letters:
-        content.append(_left_out(cells, letters))
-    return _part("Nodes", *content)
+        content += [_left_out(cells, letters)] if letters else []
+    return ["Nodes", *content]
 
 
 def _about_nodes(pool: Facts) -> str:
@@ -288,10 +301,11 @@ def _legend(cells: Sequence[Cell]) -> Html:
         entries.append((_swatch(tag("rect", class_="a", **box), plus), "asked, as it could be placed"))
     entries.append((_swatch(tag("rect", class_="f", **box)), "free"))
     if any(cell.taken is None for cell in cells):
-        entries.append((_swatch(tag("rect", class_="u", **box), tag("text", "?", class_="q", x="8", y="13")), "not known"))
+        mark = tag("text", "?", class_="q", x="8", y="13")
+        entries.append((_swatch(tag("rect", class_="u", **box), mark), "not known"))
     if any(cell.unusable is not None for cell in cells):
         letter = tag("text", "A", class_="l", x="8", y="12")
-        entries.append((_swatch(Html('<circle class="k" cx="8" cy="8" r="7"/>'), letter), "left out, see below"))
+        entries.append((_swatch(Html('<circle class="k" cx="8" cy="8" r="7"/>'), letter), "left out, by reason"))
     units = sorted({_unit(cell) for cell in cells if cell.resource})
     entries.append((Html(), f"a square: {' or '.join(units) or 'nothing known'}"))
     return tag("ul", *(tag("li", *entry) for entry in entries), class_="legend", aria_label="What the cells show")
@@ -351,28 +365,45 @@ def _left_out(cells: Sequence[Cell], letters: Mapping[str, str]) -> Html:
 # Its jobs
 
 
-def _queue(pool: Facts) -> Html:
+def _queue(pool: Facts) -> list[str]:
     queue = pool["queue"]
     if queue is None:
-        return _part("Queue", tag("p", "The jobs could not be read."))
+        return ["Queue", tag("p", "The jobs could not be read.")]
     if not queue["waiting"]:
-        return _part("Queue", tag("p", "No job waits."))
+        return ["Queue", tag("p", "No job waits.")]
     jobs = queue["jobs"]
     longest = max([job["seconds"] or 0 for job in jobs] + [1])
-    place = 1 + max((index for index, job in enumerate(jobs, 1) if job["ahead"]), default=0)
     rows = [_queued(job, index, longest) for index, job in enumerate(jobs, 1)]
-    rows.insert(place - 1, _own_row(pool["request"]))
-    columns = ["", "Job", "Asks for", f"Waits, of {duration(longest)}"]
-    classes = ["place", "", "", ""]
-    caption = f"First to go on top. {queue['strategy']} ({queue['known']})"
-    shown = max(_LISTED_JOBS, min(place + 1, 2 * _LISTED_JOBS))
-    content = [_table(caption, columns, rows[:shown], classes)]
-    if rows[shown:]:
-        more = _table("The jobs after these", columns, rows[shown:], classes)
-        content.append(tag("details", tag("summary", f"{len(rows) - shown} more"), more))
-    if queue["waiting"] > len(jobs):
-        content.append(tag("p", f"{queue['waiting'] - len(jobs)} more wait, and are not listed.", class_="soft"))
-    return _part("Queue", tag("p", f"{plural(queue['waiting'], 'job')} in the queue."), *content)
+    place = max((index for index, job in enumerate(jobs, 1) if job["ahead"]), default=0)
+    not_listed = queue["waiting"] - len(jobs)
+    before, after = rows[:place], rows[place:]
+    shown = [
+        *before[:_LISTED_AHEAD],
+        *_more(len(before) - _LISTED_AHEAD + (0 if after else not_listed)),
+        _own_row(pool["request"]),
+        *after[:_LISTED_BEHIND],
+        *_more(len(after) - _LISTED_BEHIND + (not_listed if after else 0)),
+    ]
+    columns = ["", "Job", "Asks for", f"Waits; the bar ends now, its width is {duration(longest)}"]
+    classes = ["place", "job", "asks", ""]
+    caption = f"First to go on top; {queue['strategy']} ({queue['known']})"
+    ahead = "" if queue["ahead"] is None else f", {queue['ahead']} ahead"
+    content = [
+        tag("p", f"{plural(queue['waiting'], 'job')} in the queue{ahead}."),
+        _table(caption, columns, shown, classes),
+    ]
+    rest = before[_LISTED_AHEAD:] + after[_LISTED_BEHIND:]
+    if rest:
+        table = _table("Jobs that the table above leaves out", columns, rest, classes)
+        content.append(tag("details", tag("summary", f"Show {plural(len(rest), 'other job')}"), table))
+    if not_listed > 0:
+        content.append(tag("p", f"{not_listed} more wait, and are not listed.", class_="soft"))
+    return ["Queue", *content]
+
+
+def _more(count: int) -> list[Html]:
+    words = tag("td", f"{plural(count, 'job')} more", colspan="3", class_="soft")
+    return [tag("tr", tag("td", class_="place"), words)] if count > 0 else []
 
 
 def _queued(job: Facts, place: int, longest: int) -> Html:
@@ -380,7 +411,8 @@ def _queued(job: Facts, place: int, longest: int) -> Html:
     if job["seconds"] is not None:
         width = max(_LEAST_WIDTH, 100 * job["seconds"] / longest)
         bar = tag("rect", class_="t", height="10", x=f"{100 - width:.2f}%", width=f"{width:.2f}%")
-        waits = [tag("data", duration(job["seconds"]), value=job["seconds"]), tag("svg", bar, class_="line", aria_hidden="true")]
+        seconds = tag("data", duration(job["seconds"]), value=job["seconds"])
+        waits = [tag("div", seconds, tag("svg", bar, class_="line", aria_hidden="true"), class_="waits")]
     return tag(
         "tr",
         tag("td", str(place), class_="place"),
@@ -395,20 +427,20 @@ def _own_row(request: Facts) -> Html:
     return tag("tr", tag("td", class_="place"), *cells, class_="own")
 
 
-def _holders(pool: Facts) -> Html:
+def _holders(pool: Facts) -> list[str]:
     if not pool["holders"]:
-        return Html()
+        return []
     rows = [
         tag(
             "tr",
             tag("th", *_job(job), scope="row"),
             tag("td", _held(job["resources"])),
-            tag("td", "not known" if job["seconds"] is None else duration(job["seconds"])),
+            tag("td", "not known" if job["seconds"] is None else duration(job["seconds"]), class_="time"),
         )
         for job in pool["holders"]
     ]
     caption = f"The {plural(len(rows), 'job')} that hold most" if len(rows) > 1 else "The job that holds most"
-    return _part("Holders", _table(caption, ["Job", "Holds", "For"], rows))
+    return ["Holders", _table(caption, ["Job", "Holds", "For"], rows, ["job", "", "time"])]
 
 
 def _job(job: Facts) -> list[Html]:
@@ -423,18 +455,18 @@ def _held(resources: Mapping[str, t.Any]) -> Html:
 # What was looked at
 
 
-def _checks(pool: Facts) -> Html:
+def _checks(pool: Facts) -> list[str]:
     order = sorted(pool["checks"], key=lambda check: (check["passed"] is not False, check["passed"] is True))
     rows = []
     for check in order:
         word, kind = _MARKS[check["passed"]]
-        mark = tag("td", word, class_=f"mark {kind}".strip())
-        rows.append(tag("tr", mark, tag("th", foreign(check["name"]), scope="row"), tag("td", foreign(check["message"]))))
-    return _part("Checks", _table("What was looked at", ["", "Check", "Found"], rows, ["mark"])) if rows else Html()
+        mark, name = tag("td", word, class_=f"mark {kind}".strip()), foreign(label(check["name"]))
+        rows.append(tag("tr", mark, tag("th", name, scope="row"), tag("td", foreign(check["message"]))))
+    return ["Checks", _table("What was looked at", ["", "Check", "Found"], rows, ["mark", "check"])] if rows else []
 
 
-def _notes(pool: Facts) -> Html:
+def _notes(pool: Facts) -> list[str]:
     notes = [tag("li", foreign(note)) for note in pool["notes"]]
     for error in pool["errors"]:
-        notes.append(tag("li", f"{_DOCUMENTS.get(error['document'], error['document'])}: ", foreign(error["msg"] or "")))
-    return _part("Notes", tag("ul", *notes)) if notes else Html()
+        notes.append(tag("li", f"{_DOCUMENTS[error['document']]} could not be read: ", foreign(error["msg"])))
+    return ["Notes", tag("ul", *notes)] if notes else []

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import parse, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report import HEADLINES, page
 
 if t.TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _table(resources: Sequence[Facts]) -> list[str]:
     lines = [f"| | {' | '.join(_COLUMNS.values())} |", "|---|" + "---:|" * len(_COLUMNS)]
     for figures in resources:
         name = figures["resource"]
-        amounts = [text(name, parse(name, figures[column])) for column in _COLUMNS]
+        amounts = [text(name, amount(name, figures[column])) for column in _COLUMNS]
         lines.append(f"| {_cell(name)} | {' | '.join(amounts)} |")
     return lines
 

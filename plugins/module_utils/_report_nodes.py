@@ -13,7 +13,7 @@ from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import label
 from ansible_collections.poolgate.modelarts.plugins.module_utils._markup import Html, joined, tag
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import parse, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
 from ansible_collections.poolgate.modelarts.plugins.module_utils._room import is_card
 
 if t.TYPE_CHECKING:
@@ -31,8 +31,8 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 class Cell(t.NamedTuple):
     """What the picture of a node shows: so many of its ``size`` parts are taken, and asked for.
 
-    A part is a card where these are ``in_cards``, or else an eighth of the node's ``resource``. ``taken`` is None where it could not be read, and
-    ``unusable`` says why the node takes no work. Nodes that are alike have equal cells.
+    A part is a card where it counts ``in_cards``, or else an eighth of the node's ``resource``. ``taken`` is None where
+    it could not be read, and ``unusable`` says why the node takes no work. Nodes that are alike have equal cells.
     """
 
     flavor: str
@@ -69,20 +69,20 @@ class Cell(t.NamedTuple):
 def cell_of(node: Facts, wanted: Iterable[str]) -> Cell:
     """The cell of a node of the report, showing the first resource of ``wanted`` that the node has."""
     has = node["resources"] or {}
-    cards = [name for name in has if is_card(name) and has[name]]
-    candidates = [name for name in wanted if has.get(name)] + cards + [name for name in ("cpu", "memory") if has.get(name)]
+    names = [*wanted, *filter(is_card, has), "cpu", "memory"]
+    candidates = [name for name in names if has.get(name)]
     flavor = node["flavor"] or "no flavor told"
     if not candidates:
         return Cell(flavor, "", 1, False, None, 0, node["unusable"])
     resource = candidates[0]
-    total = parse(resource, has[resource])
+    total = amount(resource, has[resource])
     in_cards = is_card(resource) and total % 1000 == 0 and total <= _MOST_CARDS * 1000
     size = total // 1000 if in_cards else _PARTS
     free = (node["free"] or {}).get(resource)
     if free is None or resource in node["unread"]:
         return Cell(flavor, resource, size, in_cards, None, 0, node["unusable"])
-    taken = min(size, -(-max(0, total - parse(resource, free)) * size // total))
-    asked = min(size - taken, -(-parse(resource, node["asked"].get(resource, 0)) * size // total))
+    taken = min(size, -(-max(0, total - amount(resource, free)) * size // total))
+    asked = min(size - taken, -(-amount(resource, node["asked"].get(resource, 0)) * size // total))
     return Cell(flavor, resource, size, in_cards, taken, asked, node["unusable"])
 
 
@@ -148,6 +148,6 @@ def _symbol(name: str, cell: Cell, letter: str) -> Html:
     return tag("symbol", Html("".join(parts)), id=name, viewBox=f"0 0 {width} {height}")
 
 
-def amount_words(resource: str, value: object) -> str:
+def amount_words(resource: str, value: int | float) -> str:
     """``gpu 8``."""
-    return f"{label(resource)} {text(resource, parse(resource, value))}"
+    return f"{label(resource)} {text(resource, amount(resource, value))}"

@@ -38,12 +38,15 @@ ul, ol { list-style: none; }
 h1, h2 { font-family: var(--serif); font-weight: 600; line-height: 1.2; text-wrap: balance; }
 h1 { font-size: clamp(1.375rem, 1rem + 2.2vw, 2.125rem); }
 h2 { font-size: 1.375rem; }
-h3 { font-size: .8125rem; font-weight: 600; letter-spacing: .06em; text-transform: uppercase; color: var(--soft); }
+.title { font: 600 .8125rem/1.2 system-ui, sans-serif; letter-spacing: .06em; text-transform: uppercase; }
+.title { color: var(--soft); }
 header, section, footer { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr); }
 .pool { margin-top: 2.5rem; padding-top: 1.5rem; border-top: 1px solid var(--line); }
-.part { margin-top: 2rem; }
-footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .8125rem; }
-.word { display: block; font-size: .5em; letter-spacing: .14em; font-family: system-ui, sans-serif; }
+.part { display: grid; grid-template-columns: minmax(0, 1fr); gap: .75rem; }
+.part { margin-top: 1.5rem; } div.pool > .part:first-child { margin-top: 0; }
+footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); }
+footer { font-size: .8125rem; }
+.word { display: block; font-size: .6em; letter-spacing: .14em; font-family: system-ui, sans-serif; }
 .verdict { border-left: .375rem solid currentColor; padding: .125rem 0 .25rem 1rem; }
 .admit { color: var(--admit); } .wait { color: var(--wait); }
 .reject { color: var(--reject); } .unknown { color: var(--unknown); }
@@ -57,21 +60,25 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
 .do b { font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem; }
 dt, .soft { color: var(--soft); } dd { margin: 0; }
-.soft { font-size: .8125rem; }
+.soft { font-size: .8125rem; font-weight: 400; }
 a { color: inherit; text-underline-offset: .2em; }
 a:focus-visible, summary:focus-visible { outline: .1875rem solid var(--asked); outline-offset: .1875rem; }
 table { width: 100%; border-collapse: collapse; }
 caption { text-align: left; color: var(--soft); font-size: .8125rem; padding-bottom: .375rem; }
 th, td { text-align: left; vertical-align: top; padding: .375rem .75rem .375rem 0; border-top: 1px solid var(--line); }
-th { font-weight: 600; } thead th { color: var(--soft); font-weight: 400; font-size: .8125rem; border-top: 0; }
+th { font-weight: 600; }
+thead th { color: var(--soft); font-weight: 400; font-size: .8125rem; }
+thead th, thead td { border-top: 0; }
 td:last-child, th:last-child { padding-right: 0; }
 .num { text-align: right; white-space: nowrap; }
-.mark { width: 3.25rem; } .pic { width: 3.5rem; } .place { width: 3rem; } .flavor { width: 24%; }
+.mark { width: 3.25rem; } .check { width: 8.5rem; } .pic { width: 3.5rem; } .place { width: 2.5rem; }
+.flavor { width: 30%; } .job { width: 30%; } .asks { width: 24%; } .time { width: 6rem; white-space: nowrap; }
+.waits { display: grid; grid-template-columns: 4.5rem minmax(0, 1fr); align-items: center; }
 .bad { font-weight: 600; color: var(--reject); } .open { font-weight: 600; color: var(--unknown); }
 .room { display: grid; gap: 1rem; }
 .room b { font-weight: 600; }
-.bar { display: block; width: 100%; height: 1.125rem; margin: .25rem 0; }
-.line { display: block; width: 100%; height: .625rem; margin: .4375rem 0; }
+.bar { display: block; width: 100%; height: 1.125rem; margin: .25rem 0; overflow: visible; }
+.line { display: block; width: 100%; height: .625rem; }
 .t { fill: var(--taken); }
 .a { fill: none; stroke: var(--asked); stroke-width: 1; } .p { stroke: var(--asked); stroke-width: 2; fill: none; }
 .f { fill: none; stroke: var(--free); stroke-width: 1; }
@@ -83,12 +90,13 @@ td:last-child, th:last-child { padding-right: 0; }
 .starting { fill: url(#starting); stroke: var(--taken); } .left { fill: none; stroke: var(--free); }
 .short { fill: none; stroke: var(--reject); stroke-width: 2; stroke-dasharray: 4 3; }
 .end { stroke: var(--ink); stroke-width: 2; }
-.ink { stroke: var(--asked); stroke-width: 2; } .fleck { fill: var(--taken); } .rule { stroke: var(--free); stroke-width: 1.5; }
+.ink { stroke: var(--asked); stroke-width: 2; } .fleck { fill: var(--taken); }
+.rule { stroke: var(--free); stroke-width: 1.5; }
 .defs { position: absolute; width: 0; height: 0; }
 .n { display: inline-block; vertical-align: middle; overflow: visible; width: 2.125rem; height: 1rem; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; color: var(--soft); font-size: .8125rem; }
 .legend svg { width: 1rem; height: 1rem; vertical-align: -.1875rem; margin-right: .375rem; overflow: visible; }
-.nodes { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .625rem; }
+.nodes { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .625rem; }
 .nodes li {
   display: grid; gap: .375rem; align-content: start; padding: .625rem; border: 1px solid var(--line);
   border-radius: .25rem; background: var(--sheet); font-size: .8125rem; line-height: 1.35;
@@ -100,7 +108,10 @@ td:last-child, th:last-child { padding-right: 0; }
 .own th, .own td { font-weight: 600; border-top: 2px solid var(--asked); border-bottom: 2px solid var(--asked); }
 summary { cursor: pointer; color: var(--soft); }
 @media (max-width: 40rem) {
-  .wide { display: none; }
+  table { font-size: .8125rem; } th, td { padding-right: .5rem; }
+  .place { width: 1.25rem; } .mark { width: 2.5rem; } .check { width: 5.25rem; }
+  .time, .flavor { width: 24%; } .job { width: 38%; } .asks { width: 26%; }
+  .waits { grid-template-columns: minmax(0, 1fr); gap: .25rem; }
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; } dd { margin-bottom: .5rem; }
   .nodes { grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); }
   .dense .n { width: 21px; height: 10px; }
