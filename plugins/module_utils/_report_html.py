@@ -335,7 +335,7 @@ def _groups(cells: Sequence[Cell], letters: Mapping[str, str], symbols: Symbols)
             "tr",
             tag("td", symbols.draw(cell, letters, aria_hidden="true"), class_="pic"),
             tag("td", tag("data", str(count), value=count, class_="v-nodes"), class_="num place"),
-            tag("td", cell.words(), *([", left out (", letters[cell.unusable], ")"] if cell.unusable else [])),
+            tag("td", _share(cell, letters, count / len(cells))),
             *([tag("td", foreign(cell.flavor), class_="flavor")] if several else []),
         )
         for cell, count in groups[:_LISTED_GROUPS]
@@ -349,6 +349,12 @@ def _groups(cells: Sequence[Cell], letters: Mapping[str, str], symbols: Symbols)
     if several:
         columns, classes = [*columns, "Flavor"], [*classes, "flavor"]
     return _table("Nodes that are alike", columns, rows, classes)
+
+
+def _share(cell: Cell, letters: Mapping[str, str], part: float) -> Html:
+    words = cell.words() + (f", left out ({letters[cell.unusable]})" if cell.unusable is not None else "")
+    bar = tag("rect", class_="t", height="10", width=_percent(max(part, _LEAST_WIDTH / 100), 1))
+    return tag("div", tag("span", words), tag("svg", bar, class_="line", aria_hidden="true"), class_="share")
 
 
 def _left_out(cells: Sequence[Cell], letters: Mapping[str, str]) -> Html:
@@ -409,8 +415,8 @@ def _more(count: int) -> list[Html]:
 def _queued(job: Facts, place: int, longest: int) -> Html:
     waits = [tag("span", "not known")]
     if job["seconds"] is not None:
-        width = max(_LEAST_WIDTH, 100 * job["seconds"] / longest)
-        bar = tag("rect", class_="t", height="10", x=f"{100 - width:.2f}%", width=f"{width:.2f}%")
+        part = max(_LEAST_WIDTH / 100, job["seconds"] / longest)
+        bar = tag("rect", class_="t", height="10", x=_percent(1 - part, 1), width=_percent(part, 1))
         seconds = tag("data", duration(job["seconds"]), value=job["seconds"])
         waits = [tag("div", seconds, tag("svg", bar, class_="line", aria_hidden="true"), class_="waits")]
     return tag(

@@ -73,7 +73,8 @@ td:last-child, th:last-child { padding-right: 0; }
 .num { text-align: right; white-space: nowrap; }
 .mark { width: 3.25rem; } .check { width: 8.5rem; } .pic { width: 3.5rem; } .place { width: 2.5rem; }
 .flavor { width: 30%; } .job { width: 30%; } .asks { width: 24%; } .time { width: 6rem; white-space: nowrap; }
-.waits { display: grid; grid-template-columns: 4.5rem minmax(0, 1fr); align-items: center; }
+.waits, .share { display: grid; grid-template-columns: 4.5rem minmax(0, 1fr); align-items: center; }
+.share { grid-template-columns: 14rem minmax(0, 1fr); }
 .bad { font-weight: 600; color: var(--reject); } .open { font-weight: 600; color: var(--unknown); }
 .room { display: grid; gap: 1rem; }
 .room b { font-weight: 600; }
@@ -109,9 +110,9 @@ td:last-child, th:last-child { padding-right: 0; }
 summary { cursor: pointer; color: var(--soft); }
 @media (max-width: 40rem) {
   table { font-size: .8125rem; } th, td { padding-right: .5rem; }
-  .place { width: 1.25rem; } .mark { width: 2.5rem; } .check { width: 5.25rem; }
+  .place { width: 1.75rem; } .mark { width: 2.5rem; } .check { width: 5.75rem; }
   .time, .flavor { width: 24%; } .job { width: 38%; } .asks { width: 26%; }
-  .waits { grid-template-columns: minmax(0, 1fr); gap: .25rem; }
+  .waits, .share { grid-template-columns: minmax(0, 1fr); gap: .25rem; }
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; } dd { margin-bottom: .5rem; }
   .nodes { grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); }
   .dense .n { width: 21px; height: 10px; }
