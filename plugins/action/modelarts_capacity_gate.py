@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import random
-import re
 import time
 import typing as t
 from datetime import datetime, timezone
+from http import HTTPStatus
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -21,7 +21,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity impor
     best,
     capacity_verdict,
     hold_until_stable,
-    unread_facts,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
@@ -50,7 +49,6 @@ GATE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "report_dir": {"type": "path"},
 }
 
-_POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
 _JITTER = 0.1
 _REFUSAL = ("decision", "pool", "source", "observed_at", "reasons", "attempts")
 _DETAILS = ("status", "error_code", "error_msg", "request_id", "unreachable", "module_stderr")
@@ -111,7 +109,7 @@ class ActionModule(ActionBase):
         self._connection_options = merge_levels(
             {name: args[name] for name in CONNECTION_OPTIONS}, variables_level(self._templated_variables())
         )
-        self._ids: dict[str, str] | None = None
+        self._ids: dict[str, str] = {}
         return _Gate(candidates, policy, declared, 0.0 if self._task.check_mode else timeout, interval)
 
     def _report_directory(self, path: str | None) -> ReportDirectory | None:
@@ -127,40 +125,24 @@ class ActionModule(ActionBase):
             self._say([f"  report    {directory.path}"])
 
     def _observe(self, candidates: list[Candidate], seconds_left: float | None) -> list[Facts]:
-        """Facts about the pool of each candidate: one call of modelarts_workload_info over all of them."""
-        limit = {} if seconds_left is None else {"time_limit": seconds_left}
-        if self._ids is None:
-            listed = self._list_pools(candidates, limit)
-            if listed.get("transient"):
-                return [unread_facts(candidate.pool, listed) for candidate in candidates]
-            self._ids = _resolved([candidate.pool for candidate in candidates], listed.get("pools", []))
-        names = [self._ids[candidate.pool] for candidate in candidates]
+        """Facts about the pool of each candidate: one call of modelarts_workload_info over all of them.
+
+        Raises ObservationError when it failed for good.
+        """
+        names = [self._ids.get(candidate.pool, candidate.pool) for candidate in candidates]
         replaced = [one.request.replaces.job_uuid for one in candidates if one.request.replaces is not None]
-        what = {"pool_name": names, "fields": [], "include_capacity": True, "placement_of": replaced}
-        facts = {
-            entry["pool_name"]: entry for entry in self._ask("modelarts_workload_info", {**what, **limit})["pools"]
-        }
-        return [facts[name] for name in names]
-
-    def _list_pools(self, candidates: list[Candidate], limit: Facts) -> Facts:
-        """The pools of the project, if a candidate needs its display name resolved."""
-        if all(_POOL_ID.fullmatch(candidate.pool) for candidate in candidates):
-            return {}
-        return self._ask("modelarts_pool_info", {"include_capacity": False, **limit})
-
-    def _ask(self, module: str, options: Facts) -> Facts:
-        """What a module of the collection returns. Raises ObservationError when it failed for good."""
+        options = {"pool_name": names, "fields": [], "include_capacity": True, "placement_of": replaced}
         result: Facts = self._execute_module(
-            module_name=f"poolgate.modelarts.{module}",
-            module_args={**self._connection_options, **options},
+            module_name="poolgate.modelarts.modelarts_workload_info",
+            module_args={**self._connection_options, **options, "time_limit": seconds_left},
             task_vars=self._variables,
         )
-        if "pools" in result and result.get("status") != 401:
-            return result
-        if result.get("transient") or result.get("status") == 403:
-            return result
-        details = {name: result[name] for name in _DETAILS if name in result}
-        raise ObservationError({"msg": result.get("msg", f"{module} returned nothing"), **details})
+        if "pools" not in result or result.get("status") == HTTPStatus.UNAUTHORIZED:
+            details = {name: result[name] for name in _DETAILS if name in result}
+            raise ObservationError({"msg": result.get("msg", "modelarts_workload_info returned nothing"), **details})
+        facts: list[Facts] = result["pools"]
+        self._ids = {candidate.pool: entry["pool_name"] for candidate, entry in zip(candidates, facts)}
+        return facts
 
     def _templated_variables(self) -> Facts:
         names = [f"modelarts_{option}" for option in CONNECTION_OPTIONS]
@@ -273,20 +255,6 @@ def read_seconds(name: str, value: object) -> float:
     if isinstance(value, bool) or not 0 <= seconds < 10**8:
         raise InputError(f"{name} is {plain(repr(value), 60)}, and must be a number of seconds, 0 or more.")
     return seconds
-
-
-def _resolved(names: list[str], pools: list[Facts]) -> dict[str, str]:
-    """The ID that each name stands for; a name that no pool has stays as it is. Raises InputError."""
-    ids = {}
-    for name in names:
-        named = [pool["pool_name"] for pool in pools if name in (pool["pool_name"], pool["display_name"])]
-        if name not in named and len(named) > 1:
-            several = f"{plain(name, 60)} is the display name of {len(named)} pools"
-            raise InputError(f"{several}: give one of {', '.join(named)}.")
-        ids[name] = named[0] if named and name not in named else name
-    if len(set(ids.values())) < len(ids):
-        raise InputError("pools names a pool twice, by ID and by display name.")
-    return ids
 
 
 def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float | None) -> Facts:

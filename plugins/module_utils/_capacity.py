@@ -62,18 +62,6 @@ PREFERENCE = ("admit", "wait", "unknown", "reject")
 OLDEST_FACTS = 300
 """Seconds after which facts are too old to decide on."""
 
-_FACTS = (
-    "pool",
-    "nodes",
-    "metrics",
-    "held",
-    "holders",
-    "queued",
-    "queue_counts",
-    "unplaced",
-    "placements",
-    "observed_at",
-)
 _POOL_NOT_FOUND = "ModelArts.50015001"
 _ERROR_STATUS = 400
 _USABLE_PHASE = "Running"
@@ -92,16 +80,6 @@ def capacity_verdict(
     bytes and cards.
     """
     return _Decision(facts, request, policy, declared, age).verdict()
-
-
-def unread_facts(pool_name: str, error: Facts) -> Facts:
-    """The entry of ``pools`` of a pool that could not be read at all; ``error`` has at least ``msg``."""
-    return {
-        **dict.fromkeys(_FACTS),
-        "pool_name": pool_name,
-        "complete": False,
-        "errors": [{"document": document, **error} for document in ("pool", "nodes", "metrics", "workloads")],
-    }
 
 
 def best(verdicts: Sequence[Facts]) -> Facts:

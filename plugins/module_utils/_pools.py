@@ -8,6 +8,7 @@ This module util is private to the collection. Source: ShowPool, ListPools.
 
 from __future__ import annotations
 
+import re
 import typing as t
 from functools import partial
 from itertools import islice
@@ -51,6 +52,7 @@ NAME_LABEL = "os.modelarts/name"
 STRATEGY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
 SUBPOOLS_ANNOTATION = "os.modelarts.pool/subpools.count"
 
+_POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
 _POOL_SHAPES: dict[tuple[str, ...], type] = {
     ("metadata",): dict,
     ("metadata", "annotations"): dict,
@@ -147,18 +149,21 @@ def read_workloads(
 ) -> Facts:
     """Jobs of pools: ``{workloads, total, complete, summary, pools, warnings}``. Raises the first error.
 
-    With the query's ``include_capacity``, each entry of ``pools`` also has what a decision and its report need:
+    With the query's ``include_capacity``, display names are taken, too, and each entry of ``pools``, in the order of
+    ``pool_names`` and under its ID, also has what a decision and its report need:
     ``pool`` (see pool_facts), ``nodes``, ``capacity``, ``metrics``, what Occupancy.as_facts() gives, ``observed_at``
     and ``errors``: ``[{document, msg, status, error_code, error_msg, request_id}]``. A document that could not be read
     is null; NoPoolReadableError is raised when nothing of any pool could be read.
 
     ``clock`` gives seconds since the epoch.
     """
-    names = list(dict.fromkeys(check_pool_name(name) for name in pool_names))
+    names = list(dict.fromkeys(pool_names))
     if not names:
         raise InputError("pool_name names no pool: give the ID of at least one.")
     if query.include_capacity:
         return _combined(_read_capacity(client, names, query, clock, placement_of), query.fields)
+    for name in names:
+        check_pool_name(name)
 
     def read(name: str) -> _Answer:
         return _Answer(name, _or_say_its_id(client, name, lambda: query.read(client, name)), clock())
@@ -179,7 +184,11 @@ def _read_capacity(
     clock: Callable[[], float],
     placement_of: Iterable[str],
 ) -> list[_Answer]:
+    ids, unnamed = _ids_of(client, names)
+
     def read_pool(name: str) -> list[Attempted]:
+        if name in unnamed:
+            return [(None, {**unnamed[name], "document": document}) for document in ("workloads", "pool", "nodes")]
         jobs = partial(query.read_pool, client, name)
         documents: list[Callable[[], Attempted]] = [
             partial(_attempt, "workloads", partial(_or_say_its_id, client, name, jobs)),
@@ -201,13 +210,35 @@ def _read_capacity(
 
     calls: list[Callable[[], t.Any]] = [
         partial(_attempt, "metrics", client.runtime_metrics),  # one document tells about every pool
-        *(partial(read_pool, name) for name in names),
+        *(partial(read_pool, own) for own in ids),
     ]
     metrics, *read = client.side_by_side(calls)
-    answers = [answer(name, *documents) for name, documents in zip(names, read)]
+    answers = [answer(own, *documents) for own, documents in zip(ids, read)]
     if not any(made.readable for made in answers):
         raise NoPoolReadableError([made.entry for made in answers])
     return answers
+
+
+def _ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, Facts]]:
+    """(the ID of each pool, the error of each whose display name could not be looked up).
+
+    Pools are listed only when a name does not look like an ID. A name that no pool has stays as it is: the API says so.
+    Raises InputError for a name that several pools have, and for two names of one pool.
+    """
+    if all(map(_POOL_ID.fullmatch, names)):
+        return list(names), {}
+    documents, error = _attempt("pools", client.list_pools)
+    if error is not None:
+        return list(names), {name: error for name in names if not _POOL_ID.fullmatch(name)}
+    ids = []
+    for name in names:
+        named = _named(name, documents)
+        if len(named) > 1:
+            raise _several(name, named)
+        ids.append(check_pool_name(named[0] if named else name))
+        if ids[-1] in ids[:-1]:
+            raise InputError(f"{ids[-1]} is asked for twice, by ID and by display name.")
+    return ids, {}
 
 
 def _attempt(document: str, call: Callable[[], t.Any]) -> Attempted:
@@ -244,14 +275,24 @@ def read_pools(client: Client, names: Sequence[str], *, include_capacity: bool, 
     return {"pools": pools, "resolved": {name: own for name, own in ids if name != own}}
 
 
+def _named(name: str, documents: Sequence[Facts]) -> list[str]:
+    """The IDs of the pools that have the ID or, if none has, the display name."""
+    ids = [own for own in map(pool_id, documents) if own == name]
+    return ids or [own for own in (pool_id(d) for d in documents if display_name(d) == name) if own]
+
+
+def _several(name: str, ids: Sequence[str]) -> InputError:
+    shown = plain(name, 80)
+    return InputError(f"{shown} is the display name of {len(ids)} pools: give one of the IDs {', '.join(ids)}.")
+
+
 def _resolve(name: str, documents: Sequence[Facts]) -> str:
-    named = [own for own in map(pool_id, documents) if own == name]
-    named = named or [own for own in (pool_id(d) for d in documents if display_name(d) == name) if own]
+    named = _named(name, documents)
     if len(named) == 1:
         return named[0]
     shown = plain(name, 80)
     if named:
-        raise InputError(f"{shown} is the display name of {len(named)} pools: give one of the IDs {', '.join(named)}.")
+        raise _several(name, named)
     known = ", ".join(sorted(str(display_name(d) or pool_id(d)) for d in documents)) or "none"
     raise InputError(f"No pool has the ID or the display name {shown}; the project has {known}.")
 

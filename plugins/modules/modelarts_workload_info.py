@@ -25,6 +25,8 @@ options:
   pool_name:
     description:
       - IDs of the pools. The ID is the C(metadata.name) of a pool, not the name that the console shows.
+      - With O(include_capacity), the name that the console shows is taken, too. What does not look like an ID is looked
+        up in the list of pools, which is one request more.
     type: list
     elements: str
     required: true

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import unread_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_workloads
@@ -40,7 +39,7 @@ def wait(fault: Fault, times: int, timeout: float) -> tuple[dict[str, t.Any], fl
                     query = WorkloadQuery(fields=[], include_capacity=True)
                     return t.cast("list[t.Any]", read_workloads(client, [POOL], query, clock=time.time)["pools"])
             except ModelArtsError as error:
-                return t.cast("list[t.Any]", error.as_result().get("pools") or [unread_facts(POOL, error.as_result())])
+                return t.cast("list[t.Any]", error.as_result()["pools"])
 
         gate = GATE._Gate([GATE.Candidate(POOL, REQUEST)], read_policy(None), None, timeout, 0.05)
         began = time.monotonic()

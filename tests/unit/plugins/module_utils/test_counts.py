@@ -41,6 +41,7 @@ def pool(name: str, jobs: int) -> dict[str, t.Any]:
     status = ["Running", *["Completed"] * 9]
     return {
         "id": name,
+        "name": f"display-{name[5]}",
         "nodes": [nodes],
         "jobs": [{"name": "j-{n}", "count": jobs, "age": 60, "every": 5, "status": status, "resources": QUANTITIES}],
     }
@@ -60,8 +61,10 @@ def serve() -> Iterator[Serve]:
         emulator.stop()
 
 
-def read(emulator: Emulator, *, pools: int = 1, login: str = "token", **options: t.Any) -> dict[str, t.Any]:
-    """The facts of the first pools, by way of a token, a signature or a password."""
+def read(
+    emulator: Emulator, *, pools: int = 1, names: t.Sequence[str] = (), login: str = "token", **options: t.Any
+) -> dict[str, t.Any]:
+    """The facts of the first pools, or of those names, by way of a token, a signature or a password."""
     mine = emulator.credentials
     logins: dict[str, dict[str, t.Any]] = {
         "token": {"auth_token": mine.auth_token},
@@ -77,7 +80,7 @@ def read(emulator: Emulator, *, pools: int = 1, login: str = "token", **options:
     query = WorkloadQuery(**{"fields": (), **options})
     given = {"endpoint": emulator.endpoint, "project_id": mine.project_id, **logins[login], **connections}
     with Client(connect(given, where="here")) as client:
-        return read_workloads(client, POOLS[:pools], query, clock=time.time)
+        return read_workloads(client, names or POOLS[:pools], query, clock=time.time)
 
 
 def asked(emulator: Emulator) -> Counter[tuple[str, str]]:
@@ -155,6 +158,15 @@ def test_every_document_is_read_once_and_the_login_too(serve: Serve, login: str,
         **({"tokens": 1} if logins else {}),
     }
     assert len({entry["connection"] for entry in emulator.requests}) <= 8 + logins
+
+
+def test_a_display_name_costs_one_request_and_no_login(serve: Serve) -> None:
+    emulator = serve(20)
+    facts = read(emulator, names=["display-b", POOLS[0]], login="password", include_capacity=True)
+    assert [(entry["pool_name"], entry["errors"]) for entry in facts["pools"]] == [(POOLS[1], []), (POOLS[0], [])]
+    requests = Counter(entry["path"].split("/", 3)[3] for entry in emulator.requests)
+    assert (requests.pop("pools"), requests.pop("tokens")) == (1, 1)
+    assert len(requests) == 1 + 3 * 2
 
 
 def test_every_document_is_parsed_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,8 @@ EXAMPLES = Path(__file__).parents[2] / "emulator" / "examples"
 MIB = 2**20
 POOL_A = "pool-a-000000000000000000000000000000000"
 POOL_B = "pool-b-000000000000000000000000000000000"
+POOL_C = "pool-c-000000000000000000000000000000000"
+POOL_D = "pool-d-000000000000000000000000000000000"
 Document = dict[str, t.Any]
 
 
@@ -407,6 +409,43 @@ def test_no_pool_can_be_read() -> None:
     assert (result["status"], result["error_code"]) == (404, "ModelArts.50015001")
     assert result["request_id"]
     assert [entry["pool_name"] for entry in result["pools"]] == ["pool-nobodys", "pool-nowhere"]
+
+
+def test_pools_of_a_decision_by_display_name() -> None:
+    with Emulator(pools()) as emulator:
+        facts = observe(emulator, "b", POOL_A, "pool-nobodys")
+        paths = [entry["path"].split("/", 3)[3] for entry in emulator.requests]
+    assert [entry["pool_name"] for entry in facts["pools"]] == [POOL_B, POOL_A, "pool-nobodys"]
+    assert [len(entry["errors"]) for entry in facts["pools"]] == [0, 0, 3]
+    assert [paths[0], paths.count("pools")] == ["pools", 2]  # the second for the sentence of the 404
+
+
+def test_the_list_of_pools_cannot_be_read() -> None:
+    """What has an ID is read all the same; what has not, is neither read nor taken for a pool that does not exist."""
+    with Emulator({**pools(), "refuse": {"pools": 403}}) as emulator:
+        facts = observe(emulator, "a", POOL_B)
+        assert not [entry for entry in emulator.requests if entry["path"].endswith("/pools/a")]
+    named, known = facts["pools"]
+    assert (named["pool_name"], known["errors"]) == ("a", [])
+    assert [error["document"] for error in named["errors"]] == ["workloads", "pool", "nodes"]
+    assert {error["status"] for error in named["errors"]} == {403}
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (["a", POOL_A], f"{POOL_A} is asked for twice, by ID and by display name."),
+        (["b", "twin"], f"twin is the display name of 2 pools: give one of the IDs {POOL_C}, {POOL_D}."),
+        (["b", "no/where"], "'no/where' is not a pool ID"),
+    ],
+)
+def test_display_names_of_a_decision_that_are_a_mistake(names: list[str], sentence: str) -> None:
+    twins = [{"id": POOL_C, "name": "twin"}, {"id": POOL_D, "name": "twin"}]
+    with Emulator({"pools": [*pools()["pools"], *twins]}) as emulator:
+        with pytest.raises(InputError) as raised:
+            observe(emulator, *names)
+        assert [entry["path"].split("/", 3)[3] for entry in emulator.requests] == ["pools"]
+    assert raised.value.message.startswith(sentence)
 
 
 def test_nodes_over_several_pages() -> None:
