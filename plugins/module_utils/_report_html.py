@@ -122,6 +122,11 @@ def _title(pool: Facts) -> str:
     return str(pool["display_name"] or pool["pool"])
 
 
+def _own_id(pool: Facts) -> list[Html]:
+    """The ID of a pool whose title is another."""
+    return [tag("div", foreign(pool["pool"]), class_="soft")] if pool["display_name"] else []
+
+
 def _asked(request: Facts) -> Html:
     """``2 replicas, each with gpu 8, cpu 60, for train jobs``."""
     groups = []
@@ -158,7 +163,7 @@ def _candidates(document: Facts) -> Html:
         tag(
             "tr",
             tag("td", str(index), class_="place"),
-            tag("th", tag("a", foreign(_title(pool)), href=f"#pool-{index}"), scope="row"),
+            tag("th", tag("a", foreign(_title(pool)), href=f"#pool-{index}"), *_own_id(pool), scope="row"),
             tag("td", pool["decision"].upper(), class_=f"time {pool['decision']}"),
             tag("td", foreign(next(iter(pool["reasons"]), HEADLINES[pool["decision"]]))),
         )
@@ -177,14 +182,14 @@ def _pool(pool: Facts, index: int, several: bool, symbols: Symbols) -> Html:
         return tag("div", *(_part("h2", *part) for part in parts if part), class_="pool")
     decision = tag("b", pool["decision"].upper(), class_=pool["decision"])
     head = [
-        tag("h2", foreign(_title(pool)), id=f"title-{index}"),
+        tag("h2", foreign(_title(pool))),
         tag("p", decision, f": {HEADLINES[pool['decision']]}"),
         *_reasons(pool),
-        tag("p", _asked(pool["request"]), class_="soft"),
+        tag("p", "Asked: ", _asked(pool["request"]), class_="soft"),
         tag("p", f"Read: {_read(pool)}", class_="soft"),
     ]
     content = [*head, *(_part("h3", *part) for part in parts if part)]
-    return tag("section", *content, class_="pool", id=f"pool-{index}", aria_labelledby=f"title-{index}")
+    return tag("section", *content, class_="pool", id=f"pool-{index}")
 
 
 def _part(level: str, title: str, *content: str) -> Html:

@@ -28,6 +28,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
     job,
     observed,
 )
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import pool as pool_of
 from markdown_it import MarkdownIt
 
 SCHEMA = Path(__file__).parents[4] / "docs" / "report.schema.json"
@@ -100,6 +101,7 @@ def test_the_decision_and_what_was_seen(made: t.Any) -> None:
         ({"replicas": 9, "resources": {GPU: 3}}, [0, 3, 3, 6, 0], 4),
         ({"replicas": 1, "resources": {GPU: 16}}, [0, 0, 0, 0, 0], 0),
         ({"replicas": 2, "flavor": FLAVOR}, [0, 0, 0, 8, 0], 1),
+        ({"groups": [{"flavor": FLAVOR}, {"flavor": FLAVOR}]}, [0, 0, 0, 8, 0], 1),
         ({"groups": [{"replicas": 1, "resources": {GPU: 2}}, {"resources": {GPU: 8}}]}, [0, 2, 0, 8, 0], 2),
     ],
 )
@@ -214,6 +216,16 @@ def test_text_of_the_api_stays_text_in_markdown(made: t.Any) -> None:
     rest = text_of(tree)
     assert "REJECT" in rest
     assert not [word for word in ("script", "@all", "7*7", "/close", "gnp") if word in rest]
+
+
+def test_a_name_cannot_end_the_block_of_code() -> None:
+    label = f"{'x' * 74} ```` {'y' * 79} <b>out</b>"
+    document, verdicts = reports.report_of(
+        [({"resources": {GPU: 1}}, observed(reports.nodes_of(8), pool_document=pool_of(label=label)))]
+    )
+    text = markdown(document, verdicts)
+    assert "\n````\n" in text
+    assert "<b>" not in MarkdownIt("gfm-like", {"linkify": False}).render(text)
 
 
 def test_a_bar_in_the_name_of_a_resource_ends_no_cell() -> None:
