@@ -122,7 +122,7 @@ class ActionModule(ActionBase):
         except OSError as error:
             display.warning(f"The report was not written to {directory.path}: {error.strerror}.")
         else:
-            self._say([f"  report   {directory.path}"])
+            self._say([f"  report   {directory.path / 'report.html'}"])
 
     def _observe(self, candidates: list[Candidate], seconds_left: float | None) -> list[Facts]:
         """Facts about the pool of each candidate: one call of modelarts_workload_info over all of them.

@@ -38,7 +38,7 @@ class ReportDirectory:
     """
 
     def __init__(self, path: str) -> None:
-        self.path = Path(path).absolute()
+        self.path = Path(path)
         try:
             for directory in (*reversed(self.path.parents), self.path):
                 if not directory.exists():
@@ -47,10 +47,9 @@ class ReportDirectory:
             for name in NAMES:
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
-            raise InputError(
-                f"report_dir: no report can be written to {self.path} ({error.strerror}): give a directory of the "
-                "controller that you may write to."
-            ) from None
+            where = f"{self.path.absolute()} ({error.strerror})"
+            what_to_do = "give a directory of the controller that you may write to."
+            raise InputError(f"report_dir: no report can be written to {where}: {what_to_do}") from None
 
     def write(self, document: Facts, verdicts: Sequence[Facts]) -> None:
         """Write the document of report_document(), each file at once. Raises OSError."""
