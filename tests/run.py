@@ -4,7 +4,7 @@
 """Run every nox session of the project, as many side by side as there are cores, and add up what they say.
 
 A session counts its tests in a line `name: N passed, N failed`; one without such a line counts as one. The output of a
-session is shown when it fails, and is kept in .build/logs.
+session is shown when it fails, and is kept in .build/logs. A session that prints a secret fails.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+
+from secret_search import found_in_output
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".build" / "logs"
@@ -70,10 +72,13 @@ def run(name: str) -> Outcome:
             stream.write(f"\nstopped: longer than {SESSION_LIMIT:.0f} s\n")
         running.discard(process)
     log = log_file.read_text(errors="replace")
+    leaked = found_in_output(log)
+    if leaked:
+        log += f"\nprinted, and must not be: {', '.join(leaked)}\n"
     results = [entry["result"] for entry in json.loads(report.read_text())["sessions"]] if report.is_file() else []
-    if results == ["skipped"]:
+    if results == ["skipped"] and not leaked:
         return Outcome(name, "not run", time.monotonic() - began, 0, 0, log)
-    fine = process.returncode == 0 and results == ["success"]
+    fine = process.returncode == 0 and results == ["success"] and not leaked
     counts = re.findall(rf"^{re.escape(name)}: (\d+) passed, (\d+) failed$", log, re.MULTILINE)
     passed, failed = (int(count) for count in counts[-1]) if counts else (int(fine), 0)
     if not fine:

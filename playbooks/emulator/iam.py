@@ -23,6 +23,7 @@ ALGORITHM = "SDK-HMAC-SHA256"
 MAX_CLOCK_SKEW = 15 * 60
 LOCK_AFTER_FAILURES = 5
 LOCK_SECONDS = 5 * 60
+TOKEN_PREFIX = "emulated-issued-token-"
 TOKEN_SECONDS = 24 * 60 * 60
 
 
@@ -152,7 +153,7 @@ class Iam:
             raise keystone_error(401, "The username or password is wrong.")
         project_id = self._project_of_scope(project) if project else None
         now = self.now()
-        token = secrets.token_urlsafe(48)
+        token = TOKEN_PREFIX + secrets.token_urlsafe(48)
         self._tokens[token] = Token(project_id, now + self.token_seconds, self.token_uses)
         domain = self._domain()
         document: dict[str, t.Any] = {

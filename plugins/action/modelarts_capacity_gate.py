@@ -12,11 +12,6 @@ from http import HTTPStatus
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
-    CONNECTION_OPTIONS,
-    merge_levels,
-    variables_level,
-)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import (
     best,
     capacity_verdict,
@@ -24,6 +19,11 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity impor
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+    CONNECTION_OPTIONS,
+    merge_levels,
+    variables_level,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report import attempt_line, page
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report_document import Observed, report_document
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report_files import ReportDirectory

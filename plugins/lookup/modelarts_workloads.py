@@ -100,17 +100,17 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar
 from ansible.utils.display import Display
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import Connection, connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
-    Connection,
-    connect,
     environment_level,
     merge_levels,
     variables_level,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import by_pool, read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import by_pool
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
 
 LOOKUP_OPTIONS: dict[str, dict[str, t.Any]] = {

@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One requests session: time-outs, bounded retries, pages that fit together. Documents go through as the API sent them.
+"""One requests session: time-outs, bounded retries, and the calls that the API reference names.
 
 This module util is private to the collection.
 """
@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import email.utils
 import http.client
-import json
-import math
 import random
 import re
 import threading
 import time
 import typing as t
-from bisect import bisect_left
-from dataclasses import dataclass, field
-from functools import partial
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import (
+    Document,
+    document_of,
+    items_of,
+    total_of,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
     ApiError,
     InputError,
@@ -29,6 +30,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     api_error,
     plain,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import TimedAdapter, chunks
 
@@ -43,30 +45,17 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import Connection
 
-Document = dict[str, t.Any]
 Query = list[tuple[str, str]]
 T = t.TypeVar("T")
 
 PAGE_SIZE = 500
 """The most records that ListWorkloads gives on a page."""
 
-SMALLEST_PAGE = 3
-"""Pages that overlap need three records to get on."""
-
 _MAX_PAGES = 2000
-_SPARE_PAGES = 200
-_MAX_RECORDS = 300_000
-_MAX_WASTED = 10
-_PAGES_AHEAD = 64
 _MAX_BODY = 256 * 2**20
-_DEEPEST = 50
-_NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
 _LONGEST_WAIT = 60.0
 _CLOCK_SKEW = 300.0
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_WHOLE = re.compile(r"[0-9]{1,18}")
-_OWN_KEYS = frozenset(("items", "total", "metadata", "kind"))
-_ERROR_KEYS = ("error_code", "error_msg", "errorCode", "errorMsg", "error", "code", "message")
 _THROTTLE_TIME = re.compile(r"time:\s*([0-9]{1,6})\s*(second|minute)")
 
 POOL_NOT_FOUND = "ModelArts.50015001"
@@ -80,20 +69,6 @@ def check_pool_name(pool_name: str) -> str:
             "dots, dashes and underscores only."
         )
     return pool_name
-
-
-@dataclass
-class Pages:
-    """The records of a list, in the order in which the API keeps them.
-
-    ``total`` is what the API said last, or None; ``complete`` tells that every record that the API holds is here and
-    that the pages fitted together; ``warnings`` say what could not be mended.
-    """
-
-    items: list[Document]
-    total: int | None
-    complete: bool
-    warnings: list[str] = field(default_factory=list)
 
 
 class Client:
@@ -156,7 +131,7 @@ class Client:
 
     def list_pools(self) -> list[Document]:
         """ListPools: GET /v2/{project_id}/pools. The items."""
-        return _items(self._get("/pools"))
+        return items_of(self._get("/pools"))
 
     def list_nodes(self, pool_name: str) -> list[Document]:
         """ListPoolNodes: GET /v2/{project_id}/pools/{pool_name}/nodes, followed through its continue tokens."""
@@ -166,7 +141,7 @@ class Client:
         query: Query = []
         while True:
             document = self._get(path, query)
-            nodes += _items(document)
+            nodes += items_of(document)
             metadata = document.get("metadata")
             token = metadata.get("continue") if isinstance(metadata, dict) else None
             if not token:
@@ -178,26 +153,26 @@ class Client:
 
     def runtime_metrics(self) -> list[Document]:
         """ShowPoolRuntimeMetrics: GET /v2/{project_id}/metrics/runtime/pools. The items, one a pool."""
-        return _items(self._get("/metrics/runtime/pools"))
+        return items_of(self._get("/metrics/runtime/pools"))
 
     def list_workloads_page(self, pool_name: str, query: Query) -> Pages:
         """ListWorkloads, the one page that the query asks for: GET /v2/{project_id}/pools/{pool_name}/workloads."""
         document = self._workloads(pool_name, query)
-        items, total, asked = _items(document), _total(document), dict(query)
+        items, total, asked = items_of(document), total_of(document), dict(query)
         ended = len(items) < (int(asked.get("limit", 0)) or PAGE_SIZE) if total is None else len(items) >= total
         return Pages(items, total, ended and int(asked.get("offset", 0)) == 0)
 
     def list_workloads(self, pool_name: str, query: Query, *, offset: int = 0, limit: int = PAGE_SIZE) -> Pages:
         """ListWorkloads from ``offset`` to the end, oldest job first, in pages of ``limit`` records.
 
-        ``query`` holds the filters. Jobs come and go meanwhile: see _PageReader.
+        ``query`` holds the filters. Jobs come and go meanwhile: see PageReader.
         """
         filters = [*query, ("sort", "create_time"), ("ascend", "true")]
 
         def read(start: int, size: int) -> Document:
             return self._workloads(pool_name, [*filters, ("offset", str(start)), ("limit", str(size))])
 
-        return _PageReader(read, self.side_by_side, offset, limit).read_all()
+        return PageReader(read, self.side_by_side, offset, limit).read_all()
 
     def _workloads(self, pool_name: str, query: Query) -> Document:
         return self._get(f"/pools/{check_pool_name(pool_name)}/workloads", query)
@@ -243,7 +218,7 @@ class Client:
             try:
                 status, headers, body = self._exchange(url, request)
                 if status == 200:
-                    return _parsed(request, headers, body)
+                    return document_of(request, headers, body)
                 error = api_error(request, status, headers, body, self._hint(status, headers, body))
             except ModelArtsError as raised:
                 error = raised
@@ -346,215 +321,6 @@ class Client:
         if error.error_msg:
             error.error_msg = self._connection.redact(error.error_msg)
         return error
-
-
-class _PageReader:
-    """Reads a list whose offsets move while it is read, in ascending order of createTime.
-
-    What is kept true: every job that was there throughout and is older than the newest one read, is read. So a page
-    fits when its first job is older than that: neighbouring pages overlap, and where jobs of one createTime stand among
-    themselves does not matter. A page that does not fit is joined after one from further back. Where the times are of
-    no use (an API that ignores sort, or a page full of one createTime) a page fits when its first job is known, and
-    only a total that stayed put and was reached makes the answer complete.
-    """
-
-    def __init__(
-        self,
-        read: Callable[[int, int], Document],
-        side_by_side: Callable[[Sequence[Callable[[], Document]]], Iterator[Document]],
-        offset: int,
-        limit: int,
-    ) -> None:
-        self._read_page = read
-        self._side_by_side = side_by_side
-        self._offset = offset
-        self._limit = max(limit, SMALLEST_PAGE)
-        self._items: dict[str, Document] = {}
-        self._newest = -math.inf
-        self._next = offset
-        self._totals: list[int | None] = []
-        self._largest_page = SMALLEST_PAGE
-        self._ordered = True
-        self._ended = False
-        self._wasted = 0
-
-    def read_all(self) -> Pages:
-        self._take(self._offset, self._read(self._offset))
-        while not self._ended and not self._gives_up():
-            at = self._next
-            for start, page in self._read_ahead():
-                if not self._take(start, page) and self._mend(start) and not self._ended:
-                    self._join(start, page)
-                if self._ended or self._gives_up():
-                    break
-            if self._next <= at and not self._ended:
-                self._ordered = False
-        return self._result()
-
-    def _gives_up(self) -> bool:
-        return self._wasted > _MAX_WASTED + len(self._totals) // 2
-
-    def _step(self) -> int:
-        """How far apart pages start: they overlap a little, as few jobs have the same createTime."""
-        return max(1, self._largest_page - 2 - self._largest_page // 50)
-
-    def _read_ahead(self) -> Iterator[tuple[int, Document]]:
-        """The next pages that the last total promises, side by side; without a total just the next one."""
-        last = (self._totals[-1] or 0) - self._largest_page + self._step()  # what starts later is in the page before
-        starts = range(self._next, max(last, self._next) + 1, self._step())
-        calls = [partial(self._read, start) for start in starts[:_PAGES_AHEAD]]
-        yield from zip(starts, self._side_by_side(calls))
-
-    def _read(self, start: int) -> Document:
-        told = self._totals[0] if self._totals else None  # a later one may grow for ever
-        most = _MAX_PAGES if told is None else _SPARE_PAGES + 3 * min(told, _MAX_RECORDS) // self._step()
-        if len(self._totals) > most:
-            raise ApiError(f"The list of jobs does not end: given up after {len(self._totals)} pages.")
-        return self._read_page(start, self._limit)
-
-    def _take(self, start: int, document: Document) -> bool:
-        """Joins a page that was just read to what is known. False when it does not fit."""
-        self._totals.append(_total(document))
-        self._largest_page = max(self._largest_page, len(_items(document)))
-        known = len(self._items)
-        fits = self._join(start, document)
-        self._wasted += 2 * (len(self._items) - known) < self._step()
-        return fits
-
-    def _join(self, start: int, document: Document) -> bool:
-        page, total = _items(document), _total(document)
-        keys, times = [_key(item) for item in page], [_time(item) for item in page]
-        if any(earlier > later for earlier, later in zip(times, times[1:])) or math.inf in times:
-            self._ordered = False
-        if start > self._offset:
-            fits = bool(page) and (times[0] < self._newest if self._ordered else keys[0] in self._items)
-            if not fits:
-                return False
-        late = sum(at < self._newest and key not in self._items for key, at in zip(keys, times))
-        if late > len(page) // 20:
-            self._ordered = False  # a few have ended or came in behind meanwhile, but not so many
-        self._items.update(zip(keys, page))
-        self._newest = max([self._newest, *times])
-        self._ended = len(page) < self._limit and (total is None or start + len(page) >= total)
-        self._next = max(start, self._continuation(start, times))
-        return True
-
-    def _continuation(self, start: int, times: Sequence[float]) -> int:
-        """Where the next page starts, so that it begins with a job that is older than the newest of this one."""
-        older = bisect_left(times, times[-1]) - 1 if times else 0
-        if older < 1 and len(times) >= self._limit:
-            self._ordered = False
-        if self._ordered:
-            return start + min(older, self._step())
-        return start + len(times) - 1
-
-    def _mend(self, start: int) -> bool:
-        """Reads again from further and further back, until a page fits."""
-        back = 8
-        while not self._gives_up():
-            total = self._totals[-1]
-            again = max(self._offset, min(start, self._next, start if total is None else total) - back)
-            if self._take(again, self._read(again)):
-                return True
-            back *= 4
-        return False
-
-    def _result(self) -> Pages:
-        total, count = self._totals[-1], len(self._items)
-        told = {max(one - self._offset, 0) for one in self._totals if one is not None}
-        alone = len(self._totals) == 1
-        reached = len(told) != 1 or count >= max(told)
-        whole = told in (set(), {count}) if alone else (self._ordered and reached) or told == {count}
-        items = list(self._items.values())
-        if self._ordered:
-            items.sort(key=_time)
-        if self._ended and whole:
-            return Pages(items, total, self._offset == 0 or total == 0)
-        warning = (
-            "The list of jobs is not complete: it changed faster than its pages could be read, or the API does "
-            f"not keep its order ({count} read, total {'not told' if total is None else total})."
-        )
-        return Pages(items, total, False, [warning])
-
-
-def _time(item: Document) -> float:
-    """createTime; a job without one that can be read counts as infinitely new."""
-    at = item.get("createTime")
-    if isinstance(at, str):
-        return int(at) if _WHOLE.fullmatch(at) else math.inf
-    return at if isinstance(at, (int, float)) and not isinstance(at, bool) else math.inf
-
-
-def _key(item: Document) -> str:
-    """What tells one job from another: its uid, else jobUUID, else name, else all of it."""
-    known = item.get("uid") or item.get("jobUUID") or item.get("name")
-    return str(known or json.dumps(item, sort_keys=True, default=str))
-
-
-def _items(document: Document) -> list[Document]:
-    """The objects of a list document; null and absent are empty. Raises ApiError for anything else."""
-    items = document.get("items")
-    if items is None:
-        return []
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ApiError(
-            f"The {plain(str(document.get('kind', 'list')), 40)} that the API sent has no list of objects in items."
-        )
-    return items
-
-
-def _total(document: Document) -> int | None:
-    total = document.get("total")
-    if isinstance(total, str):
-        return int(total) if _WHOLE.fullmatch(total) else None
-    return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
-
-
-def _parsed(request: str, headers: Mapping[str, str], body: bytes) -> Document:
-    try:
-        document = json.loads(body, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        if body.lstrip()[:1] in (b"{", b"["):
-            raise TransportError(f"{request}: the JSON that came is broken off or damaged.", status=200) from error
-        raise api_error(request, 200, headers, body, "That is not JSON: check the endpoint, and proxies.") from error
-    if not isinstance(document, dict):
-        raise ApiError(f"{request}: the answer is JSON, but no object.", status=200)
-    if "items" not in document and any(name in document for name in _ERROR_KEYS):
-        raise api_error(request, 200, headers, body)
-    if document and _OWN_KEYS.isdisjoint(document):
-        raise api_error(request, 200, headers, body, "That is no document of ModelArts: check the endpoint.")
-    if _may_be_deep(body) and _is_deep(document):
-        raise ApiError(f"{request}: the answer is nested deeper than any that the reference knows.", status=200)
-    return document
-
-
-def _no_number(name: str) -> t.NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _may_be_deep(body: bytes) -> bool:
-    """Whether its brackets leave it open that it is, or stand within texts, too; many times as fast to tell."""
-    if b"\\" in body:
-        body = body.replace(rb"\\", b"").replace(rb"\"", b"")
-    brackets = body.translate(None, _NO_BRACKETS).replace(b'""', b"")
-    if b'"' in brackets:
-        return True
-    for _depth in range(_DEEPEST):
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
-        if not brackets:
-            return False
-    return True
-
-
-def _is_deep(document: Document) -> bool:
-    """Whether it is nested so deep that reading or printing it could exhaust the stack."""
-    level: list[t.Any] = [document]
-    for _depth in range(_DEEPEST):
-        values = [value for one in level for value in (one.values() if isinstance(one, dict) else one)]
-        level = [value for value in values if isinstance(value, (dict, list))]
-        if not level:
-            return False
-    return True
 
 
 def _retry_after(header: str, body: bytes) -> float | None:

@@ -13,14 +13,14 @@ import os
 import platform
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
-    connect,
     environment_level,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Jobs of a pool in one pass: the summary, and what a decision needs of them in a size that stays small.
+"""Jobs of a pool in one pass: what a decision needs of them, in a size that stays small.
 
 This module util is private to the collection.
 """
@@ -39,80 +39,9 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _ACTIVE = frozenset(("Running", "Creating"))
-_WAITING = tuple(WAITING)  # a status of any type can be looked for in it
 _JOB_FIELDS = ("job_uuid", "job_name", "name", "user_name", "type", "status", "priority")
 _HOLDERS = 10
 _QUEUED = 100
-
-
-class Tally:
-    """One pass over jobs: the summary. ``now`` is in seconds since the epoch."""
-
-    def __init__(self, now: float, items: Iterable[Facts] = ()) -> None:
-        self._requirements = Requirements()
-        self._now = now
-        self._by_status: Counter[str] = Counter()
-        self._by_type: Counter[str] = Counter()
-        self._resources_by_status: dict[str, Amounts] = {}
-        self._oldest_pending: int | None = None
-        alike: Counter[tuple[t.Any, t.Any, t.Any]] = Counter()
-        for item in items:
-            status, kind, requirement = item.get("status"), item.get("type"), item.get("resourceRequirement")
-            if status in _WAITING:
-                self._note_wait(item)
-            try:
-                alike[status, kind, tuple(requirement.items()) if isinstance(requirement, dict) else requirement] += 1
-            except TypeError:
-                self._add(status, kind, requirement, 1)
-        for (status, kind, requirement), jobs in alike.items():
-            self._add(status, kind, dict(requirement) if isinstance(requirement, tuple) else requirement, jobs)
-
-    def _add(self, status: object, kind: object, requirement: object, jobs: int) -> None:
-        """Counts so many jobs that are alike."""
-        self._by_status[label_of(status)] += jobs
-        self._by_type[label_of(kind)] += jobs
-        amounts, _unread = self._requirements.read(requirement, jobs)
-        total = self._resources_by_status.setdefault(label_of(status), {})
-        add(total, {resource: amount * jobs for resource, amount in amounts.items()})
-
-    def _note_wait(self, item: Facts) -> None:
-        seconds = pending_seconds(item, self._now)
-        if seconds is not None and (self._oldest_pending is None or seconds > self._oldest_pending):
-            self._oldest_pending = seconds
-
-    def merge(self, other: Tally) -> None:
-        """Adds what another tally counted."""
-        self._by_status += other._by_status
-        self._by_type += other._by_type
-        for status, amounts in other._resources_by_status.items():
-            add(self._resources_by_status.setdefault(status, {}), amounts)
-        ages = [age for age in (self._oldest_pending, other._oldest_pending) if age is not None]
-        self._oldest_pending = max(ages, default=None)
-        self._requirements.unparsed += other._requirements.unparsed
-
-    def as_facts(self) -> Facts:
-        """``{total, by_status, by_type, resources_by_status, oldest_pending_seconds, unparsed}``.
-
-        Resources are in cores, bytes and cards.
-        """
-        return {
-            "total": sum(self._by_status.values()),
-            "by_status": dict(self._by_status),
-            "by_type": dict(self._by_type),
-            "resources_by_status": {status: numbers(total) for status, total in self._resources_by_status.items()},
-            "oldest_pending_seconds": self._oldest_pending,
-            "unparsed": self._requirements.as_facts(),
-        }
-
-
-def merged(tallies: Sequence[Tally]) -> Tally:
-    """One tally of several pools; that of a single pool is itself."""
-    if len(tallies) == 1:
-        return tallies[0]
-    together = Tally(0)
-    for tally in tallies:
-        together.merge(tally)
-    return together
 
 
 class Occupancy:

@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pools: API documents -> facts, and the reading of several pools at once.
+"""Pools: API documents -> facts, and the reading of what several of them can still take.
 
 This module util is private to the collection. Source: ShowPool, ListPools.
 """
@@ -11,12 +11,10 @@ from __future__ import annotations
 import re
 import typing as t
 from functools import partial
-from itertools import islice
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import (
     POOL_NOT_FOUND,
     Client,
-    Pages,
     check_pool_name,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
@@ -35,13 +33,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
     object_in,
     text_or_none,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy, Tally, merged
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
-    Facts,
-    Requirements,
-    WorkloadQuery,
-    workload_facts,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
+from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import Answer
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import Facts, WorkloadQuery
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -139,69 +134,31 @@ def _counts(entries: object) -> list[Facts]:
     return [entry for entry in several if isinstance(entry, dict) and isinstance(entry.get("flavor"), str)]
 
 
-def read_workloads(
-    client: Client,
-    pool_names: Sequence[str],
-    query: WorkloadQuery,
-    *,
-    clock: Callable[[], float],
-    placement_of: Iterable[str] = (),
-) -> Facts:
-    """Jobs of pools: ``{workloads, total, complete, summary, pools, warnings}``. Raises the first error.
-
-    With the query's ``include_capacity``, display names are taken, too, and each entry of ``pools``, in the order of
-    ``pool_names`` and under its ID, also has what a decision and its report need:
-    ``pool`` (see pool_facts), ``nodes``, ``capacity``, ``metrics``, what Occupancy.as_facts() gives, ``observed_at``
-    and ``errors``: ``[{document, msg, status, error_code, error_msg, request_id}]``. A document that could not be read
-    is null; NoPoolReadableError is raised when nothing of any pool could be read.
-
-    ``clock`` gives seconds since the epoch.
-    """
-    names = list(dict.fromkeys(pool_names))
-    if not names:
-        raise InputError("pool_name names no pool: give the ID of at least one.")
-    if query.include_capacity:
-        return _combined(_read_capacity(client, names, query, clock, placement_of), query.fields)
-    for name in names:
-        check_pool_name(name)
-
-    def read(name: str) -> _Answer:
-        return _Answer(name, _or_say_its_id(client, name, lambda: query.read(client, name)), clock())
-
-    return _combined(list(client.side_by_side([partial(read, name) for name in names])), query.fields)
-
-
-def by_pool(facts: Facts) -> list[Facts]:
-    """The entries of ``pools`` that read_workloads() returned, each with its ``workloads``."""
-    workloads = iter(facts["workloads"])
-    return [{**pool, "workloads": list(islice(workloads, pool["summary"]["total"]))} for pool in facts["pools"]]
-
-
-def _read_capacity(
+def read_capacity(
     client: Client,
     names: Sequence[str],
     query: WorkloadQuery,
     clock: Callable[[], float],
     placement_of: Iterable[str],
-) -> list[_Answer]:
+) -> list[Answer]:
+    """What a decision needs of each pool, see read_workloads(). Raises InputError and NoPoolReadableError."""
     ids, unnamed = _ids_of(client, names)
 
     def read_pool(name: str) -> list[Attempted]:
         if name in unnamed:
             return [(None, {**unnamed[name], "document": document}) for document in ("workloads", "pool", "nodes")]
-        jobs = partial(query.read_pool, client, name)
         documents: list[Callable[[], Attempted]] = [
-            partial(_attempt, "workloads", partial(_or_say_its_id, client, name, jobs)),
+            partial(_attempt, "workloads", partial(_read_jobs, client, name, query)),
             partial(_attempt, "pool", partial(client.show_pool, name)),
             partial(_attempt, "nodes", partial(client.list_nodes, name)),
         ]
         return list(client.side_by_side(documents))
 
-    def answer(name: str, jobs: Attempted, pool: Attempted, nodes: Attempted) -> _Answer:
+    def answer(name: str, jobs: Attempted, pool: Attempted, nodes: Attempted) -> Answer:
         now = clock()
         occupancy = None if jobs[0] is None else Occupancy(now, jobs[0].items, placement_of)
         hosts = None if occupancy is None else occupancy.jobs_by_host
-        made = _Answer(name, query.selected(jobs[0] or Pages([], None, False)), now)
+        made = Answer(name, query.selected(jobs[0] or Pages([], None, False)), now)
         made.entry["pool"] = None if pool[0] is None else pool_facts(pool[0])
         made.entry.update(dict.fromkeys(Occupancy.FACTS) if occupancy is None else occupancy.as_facts())
         made.entry.update(_capacity_of(name, nodes, metrics, hosts, now))
@@ -312,25 +269,27 @@ def _capacity_of(
     }
 
 
-def _or_say_its_id(client: Client, name: str, call: Callable[[], Pages]) -> Pages:
-    """The call's result; its 404 says which pool has that display name, when that can be told."""
+def _read_jobs(client: Client, name: str, query: WorkloadQuery) -> Pages:
     try:
-        return call()
+        return query.read_pool(client, name)
     except ApiError as error:
-        if error.error_code == POOL_NOT_FOUND:
-            error.message += _name_hint(client, name)
-            error.args = (error.message,)
+        say_its_id(error, client, name)
         raise
 
 
-def _name_hint(client: Client, name: str) -> str:
+def say_its_id(error: ApiError, client: Client, name: str) -> None:
+    """Adds to the sentence of a 404 which pool has that display name, when that can be told."""
+    if error.error_code != POOL_NOT_FOUND:
+        return
     try:
         ids = [pool_id(pool) for pool in client.list_pools() if display_name(pool) == name]
     except ModelArtsError:
         ids = []
     if len(ids) == 1:
-        return f" {name} is the display name of {ids[0]}: give that ID."
-    return " Give the ID of the pool, which is its metadata.name and not the name that the console shows."
+        error.message += f" {name} is the display name of {ids[0]}: give that ID."
+    else:
+        error.message += " Give the ID of the pool, which is its metadata.name and not the name that the console shows."
+    error.args = (error.message,)
 
 
 class NoPoolReadableError(ModelArtsError):
@@ -349,40 +308,3 @@ class NoPoolReadableError(ModelArtsError):
 
     def as_result(self) -> Facts:
         return {**super().as_result(), "pools": self.pools}
-
-
-class _Answer:
-    """What was read of one pool: its entry in ``pools``, and the documents of its jobs."""
-
-    def __init__(self, name: str, pages: Pages, now: float) -> None:
-        self.items = pages.items
-        self.tally = Tally(now, pages.items)
-        self.entry: Facts = {
-            "pool_name": name,
-            "total": pages.total,
-            "complete": pages.complete,
-            "summary": self.tally.as_facts(),
-        }
-        self.warnings = [f"{name}: {warning}" for warning in pages.warnings]
-
-    @property
-    def readable(self) -> bool:
-        return any(self.entry[document] is not None for document in ("pool", "nodes", "held"))
-
-
-def _combined(answers: Sequence[_Answer], fields: Sequence[str] | None) -> Facts:
-    totals = [answer.entry["total"] for answer in answers]
-    requirements = Requirements()
-    workloads: list[Facts] = []
-    if fields is None or fields:
-        for answer in answers:
-            name = answer.entry["pool_name"]
-            workloads += [workload_facts(item, name, requirements, fields) for item in answer.items]
-    return {
-        "workloads": workloads,
-        "total": None if None in totals else sum(totals),
-        "complete": all(answer.entry["complete"] for answer in answers),
-        "summary": merged([answer.tally for answer in answers]).as_facts(),
-        "pools": [answer.entry for answer in answers],
-        "warnings": [warning for answer in answers for warning in answer.warnings],
-    }

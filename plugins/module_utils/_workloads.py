@@ -14,8 +14,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import PAGE_SIZE, Client, Pages, Query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import PAGE_SIZE, Client, Query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,

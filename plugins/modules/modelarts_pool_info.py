@@ -198,8 +198,8 @@ resolved:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
 
 

@@ -363,9 +363,9 @@ transient:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
 
 

@@ -15,10 +15,13 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+DISTURBED = 0.05
+"""Share of a core that other programs may use while something is measured; what had more is measured again."""
+TRIES = 12
 POOL = "pool-bench-5d8a1f6c3e2b49708c4d9e0a7b615f32"
 INTERPRETER = """#!{python}
 import os, subprocess, sys
@@ -50,6 +53,7 @@ class Runs:
     cpu: list[float] = field(default_factory=list)
     emulator: list[float] = field(default_factory=list)
     requests: list[int] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
     peak_mib: float = 0.0
 
     @property
@@ -143,17 +147,31 @@ class Bench:
         return measured
 
     def _run_once(self, name: str, runs: Runs) -> None:
-        before = self._log.stat().st_size
-        seconds, usage = self._run(self.command(name))
-        with open(self._log, "rb") as stream:
-            stream.seek(before)
-            entries = [json.loads(line) for line in stream]
+        """Runs it until nothing else used the machine meanwhile; after some tries, the least disturbed one counts."""
+        tries = []
+        while not tries or (tries[-1][0] > DISTURBED and len(tries) < TRIES):
+            _wait_for_calm()
+            before, busy = self._log.stat().st_size, _busy_seconds() - self._emulator_seconds()
+            seconds, usage = self._run(self.command(name))
+            cpu = usage.ru_utime + usage.ru_stime
+            others = (_busy_seconds() - self._emulator_seconds() - busy - cpu) / seconds
+            with open(self._log, "rb") as stream:
+                stream.seek(before)
+                entries = [json.loads(line) for line in stream]
+            if any(entry["status"] != 200 for entry in entries):
+                raise RuntimeError(f"{name}: the emulator answered with an error")
+            tries.append((max(0.0, others), seconds, cpu, entries))
+        others, seconds, cpu, entries = min(tries, key=lambda one: one[0])
+        runs.others.append(others)
         runs.seconds.append(seconds)
-        runs.cpu.append(usage.ru_utime + usage.ru_stime)
+        runs.cpu.append(cpu)
         runs.requests.append(len(entries))
         runs.emulator.append(sum(entry["seconds"] for entry in entries) - len(entries) * self.size.latency_ms / 1000)
-        if any(entry["status"] != 200 for entry in entries):
-            raise RuntimeError(f"{name}: the emulator answered with an error")
+
+    def _emulator_seconds(self) -> float:
+        """Processor time that the emulator has used."""
+        fields = Path(f"/proc/{self._state['pid']}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _peak(self, name: str) -> float:
         """MiB that the largest process had that reads: a module's own, a script's or, for a lookup, the play's.
@@ -189,3 +207,20 @@ class Bench:
                 f"{' '.join(command)} ended with {process.returncode}:\n{output.read_text(errors='replace')[-4000:]}"
             )
         return seconds, usage
+
+
+def _busy_seconds() -> float:
+    """Processor time that everything on the machine has used, its idle time and waits for disks left out."""
+    fields = Path("/proc/stat").read_text(encoding="ascii").split(maxsplit=9)
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _wait_for_calm(most: float = 120.0) -> None:
+    """Until the rest of the machine has been idle for a moment, or so many seconds have passed."""
+    began = perf_counter()
+    while perf_counter() - began < most:
+        busy, since = _busy_seconds(), perf_counter()
+        sleep(0.3)
+        if _busy_seconds() - busy <= DISTURBED * (perf_counter() - since):
+            return

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import Runs, Size
+from measure import DISTURBED, TRIES, Runs, Size
 from plots import LICENCE, draw
 
 Block = tuple[Size, dict[str, Runs]]
@@ -38,7 +38,8 @@ the ratios are what to look at.
 nothing less for the scripts, which start a Python of their own. *Emulator* is the share of the time in which
 the emulator was busy with a request, as its log has it, without the delay that stands for the network; where requests
 are answered side by side it counts each. *Peak* is the memory of the largest process that reads: the module's, the
-script's, or for the lookup the play's.
+script's, or for the lookup the play's. *Others* is the most of a core that other programs used during a run; a run in
+which they used more than {disturbed:.0%} was repeated, up to {tries} times.
 """
 COUNTED = """
 What can be counted exactly (requests, connections, logins, imports, parses) is guarded by
@@ -49,14 +50,13 @@ LAUNCH = {"plain": None, "sdk": None, "nothing": None, "empty": None, "lookup": 
 
 @dataclass(frozen=True)
 class Machine:
-    """What the numbers were measured on; ``load`` is the number of programs that ran already."""
+    """What the numbers were measured on."""
 
     cores: int
     memory: int
-    load: float
 
     def __str__(self) -> str:
-        return f"The machine had {self.cores} cores and {round(self.memory / 2**30)} GiB, and a load of {self.load:.1f}"
+        return f"The machine had {self.cores} cores and {round(self.memory / 2**30)} GiB"
 
 
 @dataclass(frozen=True)
@@ -181,8 +181,9 @@ def table(runs: dict[str, Runs], size: Size) -> str:
     """One row a program."""
     plain = runs["plain"].median if "plain" in runs else None
     rows = [
-        "| program | runs | median s | least - most | launched s | : plain | CPU s | peak MiB | requests | emulator |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| program | runs | median s | least - most | launched s | : plain | CPU s | peak MiB | requests | emulator |"
+        " others |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, one in runs.items():
         spread = f"{min(one.seconds):.2f} - {max(one.seconds):.2f}"
@@ -198,6 +199,7 @@ def table(runs: dict[str, Runs], size: Size) -> str:
             f"{one.peak_mib:.0f}" if one.peak_mib else "",
             max(one.requests) or "",
             f"{sum(one.emulator) / sum(one.seconds):.0%}" if any(one.requests) else "",
+            f"{max(one.others):.0%}",
         ]
         rows.append(f"| {' | '.join(map(str, cells))} |")
     return f"\n### {size}\n\n" + "\n".join(rows) + "\n"
@@ -212,7 +214,7 @@ def write(folder: Path, machine: Machine, blocks: t.Sequence[Block], decisions: 
     plots = draw(folder, blocks)
     page = [
         LICENCE,
-        INTRODUCTION.format(machine=machine),
+        INTRODUCTION.format(machine=machine, disturbed=DISTURBED, tries=TRIES),
         "\n## Goals\n\n" + summary + "\n",
         COUNTED,
         "\n## Plots\n\n" + "\n\n".join(f"![{title}]({name})" for name, title in plots.items()) + "\n",

@@ -89,7 +89,7 @@ def main() -> int:
     quick = os.environ.get("QUICK", "") not in ("", "0")
     BUILD.mkdir(parents=True, exist_ok=True)
     install_collection(BUILD)
-    machine = Machine(os.cpu_count() or 1, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), os.getloadavg()[0])
+    machine = Machine(os.cpu_count() or 1, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     results: list[tuple[Size, dict[str, Runs]]] = []
     began = time.monotonic()
     for size, names, times in plan(quick):

@@ -8,9 +8,10 @@ import os
 import sys
 import time
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect, environment_level
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import environment_level
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
 
 with (

@@ -17,7 +17,8 @@ import typing as t
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools, read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
     read_declared_capacity,
     read_policy,

@@ -13,10 +13,12 @@ import typing as t
 
 import pytest
 import requests
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect, merge_levels
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools, read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import merge_levels
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
     check_together,
     read_declared_capacity,

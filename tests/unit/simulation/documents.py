@@ -15,9 +15,10 @@ import typing as t
 from datetime import datetime, timezone
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import capacity_verdict
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError, api_error
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import NoPoolReadableError, read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
     read_declared_capacity,
     read_policy,

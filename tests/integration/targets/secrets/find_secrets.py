@@ -10,7 +10,6 @@ was registered, in facts and artifacts, and in every file that a run leaves behi
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -25,6 +24,7 @@ sys.path.insert(0, COLLECTIONS)
 
 from ansible_collections.poolgate.modelarts.playbooks.emulator.faults import Answer
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
+from ansible_collections.poolgate.modelarts.tests.secret_search import found_in
 
 Facts = dict[str, t.Any]
 
@@ -218,30 +218,6 @@ def run(folder: Path, emulator: Emulator, given: str, environment: dict[str, str
     )  # fmt: skip
     (home / "output").write_text(ended.stdout, encoding="utf-8")
     return ended.stdout
-
-
-def spellings(secret: str) -> dict[str, str]:
-    """The secret in every form that a log could show it in. Base64 shows at one of three offsets."""
-    forms = {
-        "as it is": secret,
-        "quoted for URLs": quote(secret, safe=""),
-        "quoted for forms": quote_plus(secret),
-        "quoted for JSON": json.dumps(secret)[1:-1],
-        "as Python writes it": repr(secret)[1:-1],
-    }
-    for offset in range(3):
-        coded = base64.b64encode(b"\0" * offset + secret.encode()).decode()
-        forms[f"in base64, offset {offset}"] = coded[offset * 4 // 3 + (offset > 0) : len(coded) - 4]
-    return forms
-
-
-def found_in(text: str, secrets: t.Mapping[str, str]) -> list[str]:
-    return [
-        f"{name} {form}"
-        for name, secret in secrets.items()
-        for form, spelled in spellings(secret).items()
-        if len(spelled) >= 8 and spelled in text
-    ]
 
 
 def main() -> int:

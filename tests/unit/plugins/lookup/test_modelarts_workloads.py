@@ -20,7 +20,7 @@ from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emu
 from ansible_collections.poolgate.modelarts.plugins.doc_fragments import connection, workloads
 from ansible_collections.poolgate.modelarts.plugins.lookup import modelarts_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _auth
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import CONNECTION_OPTIONS, ENVIRONMENT
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 

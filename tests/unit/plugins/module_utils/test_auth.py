@@ -29,21 +29,20 @@ import yaml
 from ansible_collections.poolgate.modelarts.playbooks.emulator.iam import Credentials
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.doc_fragments.connection import ModuleDocFragment
-from ansible_collections.poolgate.modelarts.plugins.module_utils import _auth
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import (
-    CONNECTION_OPTIONS,
-    Connection,
-    connect,
-    environment_level,
-    merge_levels,
-    variables_level,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils import _iam
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import Connection, connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
     ApiError,
     InputError,
     MissingLibraryError,
     ModelArtsError,
     TransportError,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+    CONNECTION_OPTIONS,
+    environment_level,
+    merge_levels,
+    variables_level,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
 from cryptography import x509
@@ -685,7 +684,7 @@ def prepared(
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("OS_", "HW_", "HUAWEICLOUD_", "MODELARTS_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(_auth.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(_iam.time, "sleep", lambda seconds: None)
 
 
 # Token and keys

@@ -22,7 +22,7 @@ from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emu
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _quantity, _workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
 
@@ -206,8 +206,8 @@ NEVER = (
     "openstack", "xml", "yaml",
 )  # fmt: skip
 UTILS = (
-    "_auth", "_client", "_errors", "_module", "_nodes", "_occupancy", "_pools", "_quantity", "_signature", "_transport",
-    "_workloads",
+    "_auth", "_client", "_documents", "_errors", "_iam", "_module", "_options", "_pages", "_quantity", "_reading",
+    "_signature", "_summary", "_transport", "_workloads",
 )  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Document, Pages, _PageReader
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import Document
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import PageReader, Pages
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,7 +107,7 @@ class Server:
 
 
 def read_all(server: Server, limit: int, offset: int = 0) -> Pages:
-    return _PageReader(server.read, server.side_by_side, offset, limit).read_all()
+    return PageReader(server.read, server.side_by_side, offset, limit).read_all()
 
 
 def uids(pages: Pages) -> list[str]:
@@ -310,7 +311,7 @@ def test_a_list_that_never_ends_is_cut_off(told: t.Callable[[int], int] | None) 
         return iter([call() for call in calls])
 
     with pytest.raises(ApiError, match=r"The list of jobs does not end: given up after \d+ pages\."):
-        _PageReader(read, one_by_one, 0, 500).read_all()
+        PageReader(read, one_by_one, 0, 500).read_all()
     assert requests <= 2100
 
 
@@ -324,7 +325,7 @@ def test_a_page_that_comes_again_and_again() -> None:
         requests += 1
         return {"items": page, "total": 40}
 
-    pages = _PageReader(read, lambda calls: iter([call() for call in calls]), 0, 10).read_all()
+    pages = PageReader(read, lambda calls: iter([call() for call in calls]), 0, 10).read_all()
     assert [item["uid"] for item in pages.items] == [item["uid"] for item in page]
     assert not pages.complete
     assert requests < 60
@@ -355,7 +356,7 @@ def test_a_job_is_known_by_each_of_its_names(key: str) -> None:
         jobs = [{key: f"job-{number}", "createTime": number, "pendingDuration": next(clock)} for number in range(20)]
         return {"items": jobs[start : start + limit], "total": 20}
 
-    pages = _PageReader(read, lambda calls: iter([call() for call in calls]), 0, 10).read_all()
+    pages = PageReader(read, lambda calls: iter([call() for call in calls]), 0, 10).read_all()
     assert [item[key] for item in pages.items] == [f"job-{number}" for number in range(20)]
     assert pages.complete
 
@@ -369,9 +370,9 @@ def test_times_as_text_and_without_times() -> None:
     def one_by_one(calls: Sequence[Callable[[], Document]]) -> Iterator[Document]:
         return iter([call() for call in calls])
 
-    assert _PageReader(read, one_by_one, 0, 10).read_all().complete
+    assert PageReader(read, one_by_one, 0, 10).read_all().complete
     for job in jobs:
         job.pop("createTime")
-    pages = _PageReader(read, one_by_one, 0, 10).read_all()
+    pages = PageReader(read, one_by_one, 0, 10).read_all()
     assert [item["uid"] for item in pages.items] == [job["uid"] for job in jobs]
     assert pages.complete

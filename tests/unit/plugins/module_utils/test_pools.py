@@ -24,8 +24,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import (
     NoPoolReadableError,
     pool_facts,
     read_pools,
-    read_workloads,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkmodelarts import v1 as sdk

@@ -18,8 +18,9 @@ from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emu
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy, Tally, merged
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import by_pool, read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import Tally, by_pool, merged
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
     ADDED_FIELDS,
     FIELDS,

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import ENVIRONMENT
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 

@@ -1,0 +1,296 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""IAM: the login, the service catalog, the ID of a project, and the entries of clouds.yaml.
+
+This module util is private to the collection. Source: Keystone v3, POST /v3/auth/tokens and GET /v3/projects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import random
+import re
+import time
+import typing as t
+from collections.abc import Mapping
+
+from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
+    TRANSIENT_STATUSES,
+    ApiError,
+    InputError,
+    MissingLibraryError,
+    ModelArtsError,
+    TransportError,
+    api_error,
+    plain,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+    PROJECT_ID,
+    checked_url,
+    shown,
+    sources,
+    without_version,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import BoundedAdapter
+
+with contextlib.suppress(ImportError):  # _auth says so
+    import requests
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from keystoneauth1.identity.base import BaseIdentityPlugin
+    from requests.auth import AuthBase
+
+_Answer = t.TypeVar("_Answer")
+
+_OPEN_TELEKOM_CLOUD = ("eu-de", "eu-nl", "eu-ch2")
+_CAUSE = re.compile(r"(certificate verify failed[^(\"']*|\[Errno -?\d+\] [^'\")]+|timed out|larger than \d+ MiB)")
+
+
+class Login(t.NamedTuple):
+    """What IAM gave: the token, the project that it is for, and the raw service catalog."""
+
+    token: str
+    project_id: str | None
+    catalog: t.Any
+
+
+class _UnreachableError(TransportError):
+    """Worth another attempt."""
+
+
+class Iam:
+    """Requests to IAM: bounded in time and number, without redirects."""
+
+    def __init__(self, *, verify: bool | str, timeout: float, retries: int, where: str) -> None:
+        self.verify = verify
+        self.timeout = timeout
+        self.retries = retries
+        self.where = where
+        self.deadline = math.inf
+
+    def log_in(self, plugin: BaseIdentityPlugin, retries: int) -> Login:
+        """The plugin's login, made anew only when it has none that holds."""
+        return self._repeated(lambda timeout: self._log_in_once(plugin, timeout), retries)
+
+    def _log_in_once(self, plugin: BaseIdentityPlugin, timeout: float) -> Login:
+        from keystoneauth1 import exceptions
+        from keystoneauth1.session import Session
+
+        url = f"{plugin.auth_url}/auth/tokens"
+        try:
+            with _session(url) as session:
+                iam = Session(session=session, verify=self.verify, timeout=timeout, redirect=False)
+                access = plugin.get_access(iam)
+            return Login(str(access.auth_token), access.project_id, access.service_catalog.catalog)
+        except exceptions.HttpError as failure:
+            if failure.response is None:
+                raise ApiError(f"POST {url} was answered {failure.http_status}.", status=failure.http_status) from None
+            hint = f"Check the credentials on {self.where}." if failure.http_status == 401 else ""
+            raise self._answered("POST", url, failure.response, hint) from None
+        except exceptions.InvalidResponse as failure:
+            raise self._answered("POST", url, failure.response) from None
+        except exceptions.SSLError as failure:
+            raise TransportError(self._no_answer(url, failure)) from None
+        except exceptions.ConnectionError as failure:
+            raise _UnreachableError(self._no_answer(url, failure)) from None
+        except exceptions.ClientException as failure:
+            raise InputError(f"The login at {url} on {self.where} failed: {plain(str(failure))}.") from None
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ApiError(f"POST {url} was answered with something that is not a login.") from None
+
+    def find_project(self, auth_url: str, name: str, auth: AuthBase) -> str:
+        """The ID of the one project of this name: KeystoneListProjects of the IAM API."""
+        url = f"{auth_url}/projects"
+        document = self._repeated(lambda timeout: self._get(url, name, auth, timeout), self.retries)
+        listed = document.get("projects") if isinstance(document, dict) else None
+        if not isinstance(listed, list):
+            raise ApiError(f"GET {url} was answered with something that is not a list of projects.")
+        found = [entry.get("id") for entry in listed if isinstance(entry, dict) and entry.get("name") == name]
+        if len(found) != 1:
+            raise InputError(
+                f"IAM at {auth_url} knows {len(found) or 'no'} project{'s' * (len(found) > 1)} named {shown(name)}: "
+                f"set project_id or project_name, {sources(self.where, 'project_id', 'project_name')}."
+            )
+        if not isinstance(found[0], str) or not PROJECT_ID.fullmatch(found[0]):
+            raise ApiError(f"GET {url} was answered with an ID of a project that cannot be one.")
+        return found[0]
+
+    def _get(self, url: str, name: str, auth: AuthBase, timeout: float) -> object:
+        with _session(url) as session:
+            try:
+                answer = session.get(
+                    f"{url}?{canonical_query([('name', name)])}",
+                    auth=auth,
+                    headers={"Accept": "application/json"},
+                    timeout=timeout,
+                    verify=self.verify,
+                    allow_redirects=False,
+                )
+            except requests.exceptions.SSLError as failure:
+                raise TransportError(self._no_answer(url, failure)) from None
+            except requests.exceptions.RequestException as failure:
+                raise _UnreachableError(self._no_answer(url, failure)) from None
+        if answer.status_code != 200:
+            raise self._answered("GET", url, answer, "Set project_id to do without this look-up.")
+        try:
+            return answer.json()
+        except ValueError:
+            raise self._answered("GET", url, answer) from None
+
+    def _repeated(self, call: Callable[[float], _Answer], retries: int) -> _Answer:
+        attempt = 0
+        while True:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise TransportError(f"No time was left on {self.where} to ask IAM.")
+            wait = min(2.0**attempt, 30.0) * random.uniform(0.5, 1.0)
+            try:
+                return call(min(self.timeout, left))
+            except (_UnreachableError, ApiError) as failure:
+                transient = isinstance(failure, _UnreachableError) or failure.status in TRANSIENT_STATUSES
+                if not transient or attempt >= retries or time.monotonic() + wait >= self.deadline:
+                    raise
+            time.sleep(wait)
+            attempt += 1
+
+    def _answered(self, verb: str, url: str, answer: requests.Response, hint: str = "") -> ApiError:
+        if 300 <= answer.status_code < 400:
+            hint = "Redirects are not followed: set auth_url to the address of IAM itself."
+        return api_error(f"{verb} {url}", answer.status_code, answer.headers, answer.content, hint)
+
+    def _no_answer(self, url: str, failure: Exception) -> str:
+        cause = _CAUSE.search(str(failure))
+        said = cause[0].strip() if cause else type(failure).__name__
+        return f"IAM at {url} could not be reached from {self.where}: {said}. Check auth_url, region and ca_path."
+
+
+class Cloud(t.NamedTuple):
+    plugin: BaseIdentityPlugin
+    settings: dict[str, t.Any]
+    secrets: tuple[str, ...]
+
+
+def _session(url: str) -> requests.Session:
+    session = requests.Session()
+    session.mount("https://", BoundedAdapter())
+    session.mount("http://", BoundedAdapter())
+    # Only loopback addresses may be http, and no proxy may get to read what is sent to them.
+    session.trust_env = not url.startswith("http:")
+    # Without this, requests would add what ~/.netrc has for the host.
+    session.auth = lambda request: request
+    return session
+
+
+def password_plugin(given: Mapping[str, t.Any], auth_url: str) -> BaseIdentityPlugin:
+    try:
+        from keystoneauth1.identity.v3 import Password
+    except ImportError as failure:
+        raise missing_library("keystoneauth1", "the options username and password") from failure
+    project = {"project_id": given["project_id"]} if "project_id" in given else {"project_name": given["project_name"]}
+    if "project_name" in project:
+        project["project_domain_name"] = given["domain_name"]
+    return Password(
+        auth_url=auth_url,
+        username=given["username"],
+        password=given["password"],
+        user_domain_name=given["domain_name"],
+        **project,
+    )
+
+
+def read_cloud(name: str, region: str | None, where: str) -> Cloud:
+    """An entry of clouds.yaml, from the places where openstacksdk looks for the file."""
+    try:
+        from keystoneauth1.identity.base import BaseIdentityPlugin as Identity
+        from openstack.config import OpenStackConfig
+        from openstack.exceptions import ConfigException
+    except ImportError as failure:
+        raise missing_library("openstacksdk", "the option cloud") from failure
+    entry = f"The entry {name} of clouds.yaml on {where}"
+    try:
+        clouds = OpenStackConfig()
+        if name not in clouds.get_cloud_names():
+            # Without any entry, openstacksdk makes up one of this name.
+            known = ", ".join(sorted({*clouds.get_cloud_names()} - {"defaults"})) or "none"
+            raise InputError(
+                f"{entry} does not exist, or the file cannot be read: known are {known}. Set cloud, "
+                f"{sources(where, 'cloud')}."
+            )
+        try:
+            kind = clouds.get_one(cloud=name, region_name=region, validate=False).config.get("auth_type")
+        except ConfigException:
+            own = clouds.get_one(cloud=name, validate=False).region_name
+            raise InputError(
+                f"{entry} is for region {own}, not {region}: set another cloud or region, "
+                f"{sources(where, 'cloud', 'region')}."
+            ) from None
+        # These two would ask IAM for its versions, and send credentials to the address in the answer.
+        kind = {"password": "v3password", "token": "v3token"}.get(str(kind), kind)
+        cloud = clouds.get_one(cloud=name, region_name=region, auth_type=kind)
+        plugin = cloud.get_auth()
+    except ModelArtsError:
+        raise
+    except Exception as failure:
+        # The text of the failure can quote a line of the file.
+        raise InputError(f"{entry} cannot be used ({type(failure).__name__}): check it and its auth section.") from None
+    if not isinstance(plugin, Identity) or not plugin.auth_url:
+        raise InputError(f"{entry} does not log in to an IAM: it needs an auth_url and an auth_type that has one.")
+    plugin.auth_url = iam_base(checked_url(plugin.auth_url, f"{entry} has an auth_url that"))
+    verify, _cert = cloud.get_requests_verify_args()
+    settings = {
+        "region": cloud.region_name,
+        "validate_certs": verify is not False,
+        "ca_path": verify if isinstance(verify, str) else None,
+    }
+    secrets = tuple(
+        str(value)
+        for option, value in cloud.config["auth"].items()
+        if re.search("password|token|secret|passcode", option)
+    )
+    return Cloud(plugin, settings, secrets)
+
+
+def catalog_endpoint(catalog: Iterable[Mapping[str, t.Any]] | None, region: str | None, where: str) -> str | None:
+    """The public endpoint of the service type ``modelarts``; in an entry for all regions, ``region`` is "*"."""
+    try:
+        public = [
+            (endpoint.get("region_id") or endpoint.get("region"), without_version(endpoint["url"]))
+            for service in catalog or ()
+            if service.get("type") == "modelarts"
+            for endpoint in service["endpoints"]
+            if endpoint.get("interface") == "public"
+        ]
+    except (AttributeError, KeyError, TypeError):
+        raise ApiError(
+            f"IAM gave a service catalog that cannot be read: set endpoint, {sources(where, 'endpoint')}."
+        ) from None
+    urls = {url for place, url in public if place == region or region is None}
+    urls = urls or {url for place, url in public if place in (None, "", "*")}
+    if len(urls) > 1:
+        raise InputError(
+            f"The service catalog lists {len(urls)} endpoints of ModelArts: set region or endpoint, "
+            f"{sources(where, 'region', 'endpoint')}."
+        )
+    return checked_url(urls.pop(), "The service catalog has an endpoint of ModelArts that") if urls else None
+
+
+def regional_url(service: str, region: str | None) -> str | None:
+    if region is None:
+        return None
+    domain = "otc.t-systems.com" if region in _OPEN_TELEKOM_CLOUD else "myhuaweicloud.com"
+    return f"https://{service}.{region}.{domain}"
+
+
+def iam_base(url: str) -> str:
+    return url if url.endswith("/v3") else f"{url}/v3"
+
+
+def missing_library(library: str, needed_for: str) -> MissingLibraryError:
+    sentence = missing_required_lib(library, reason=f"for {needed_for}")
+    return MissingLibraryError(str(sentence))

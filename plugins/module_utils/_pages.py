@@ -1,0 +1,186 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A list whose pages move while they are read: pages that fit together, or that say that they do not.
+
+This module util is private to the collection. Source: ListWorkloads, offset, limit, sort and ascend.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import typing as t
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from functools import partial
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import WHOLE, Document, items_of, total_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_SMALLEST_PAGE = 3  # pages that overlap need three records to get on
+_MAX_PAGES = 2000
+_SPARE_PAGES = 200
+_MAX_RECORDS = 300_000
+_MAX_WASTED = 10
+_PAGES_AHEAD = 64
+
+
+@dataclass
+class Pages:
+    """The records of a list, in the order in which the API keeps them.
+
+    ``total`` is what the API said last, or None; ``complete`` tells that every record that the API holds is here and
+    that the pages fitted together; ``warnings`` say what could not be mended.
+    """
+
+    items: list[Document]
+    total: int | None
+    complete: bool
+    warnings: list[str] = field(default_factory=list)
+
+
+class PageReader:
+    """Reads a list whose offsets move while it is read, in ascending order of createTime.
+
+    What is kept true: every job that was there throughout and is older than the newest one read, is read. So a page
+    fits when its first job is older than that: neighbouring pages overlap, and where jobs of one createTime stand among
+    themselves does not matter. A page that does not fit is joined after one from further back. Where the times are of
+    no use (an API that ignores sort, or a page full of one createTime) a page fits when its first job is known, and
+    only a total that stayed put and was reached makes the answer complete.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int, int], Document],
+        side_by_side: Callable[[Sequence[Callable[[], Document]]], Iterator[Document]],
+        offset: int,
+        limit: int,
+    ) -> None:
+        self._read_page = read
+        self._side_by_side = side_by_side
+        self._offset = offset
+        self._limit = max(limit, _SMALLEST_PAGE)
+        self._items: dict[str, Document] = {}
+        self._newest = -math.inf
+        self._next = offset
+        self._totals: list[int | None] = []
+        self._largest_page = _SMALLEST_PAGE
+        self._ordered = True
+        self._ended = False
+        self._wasted = 0
+
+    def read_all(self) -> Pages:
+        self._take(self._offset, self._read(self._offset))
+        while not self._ended and not self._gives_up():
+            at = self._next
+            for start, page in self._read_ahead():
+                if not self._take(start, page) and self._mend(start) and not self._ended:
+                    self._join(start, page)
+                if self._ended or self._gives_up():
+                    break
+            if self._next <= at and not self._ended:
+                self._ordered = False
+        return self._result()
+
+    def _gives_up(self) -> bool:
+        return self._wasted > _MAX_WASTED + len(self._totals) // 2
+
+    def _step(self) -> int:
+        """How far apart pages start: they overlap a little, as few jobs have the same createTime."""
+        return max(1, self._largest_page - 2 - self._largest_page // 50)
+
+    def _read_ahead(self) -> Iterator[tuple[int, Document]]:
+        """The next pages that the last total promises, side by side; without a total just the next one."""
+        last = (self._totals[-1] or 0) - self._largest_page + self._step()  # what starts later is in the page before
+        starts = range(self._next, max(last, self._next) + 1, self._step())
+        calls = [partial(self._read, start) for start in starts[:_PAGES_AHEAD]]
+        yield from zip(starts, self._side_by_side(calls))
+
+    def _read(self, start: int) -> Document:
+        told = self._totals[0] if self._totals else None  # a later one may grow for ever
+        most = _MAX_PAGES if told is None else _SPARE_PAGES + 3 * min(told, _MAX_RECORDS) // self._step()
+        if len(self._totals) > most:
+            raise ApiError(f"The list of jobs does not end: given up after {len(self._totals)} pages.")
+        return self._read_page(start, self._limit)
+
+    def _take(self, start: int, document: Document) -> bool:
+        """Joins a page that was just read to what is known. False when it does not fit."""
+        self._totals.append(total_of(document))
+        self._largest_page = max(self._largest_page, len(items_of(document)))
+        known = len(self._items)
+        fits = self._join(start, document)
+        self._wasted += 2 * (len(self._items) - known) < self._step()
+        return fits
+
+    def _join(self, start: int, document: Document) -> bool:
+        page, total = items_of(document), total_of(document)
+        keys, times = [_key(item) for item in page], [_time(item) for item in page]
+        if any(earlier > later for earlier, later in zip(times, times[1:])) or math.inf in times:
+            self._ordered = False
+        if start > self._offset:
+            fits = bool(page) and (times[0] < self._newest if self._ordered else keys[0] in self._items)
+            if not fits:
+                return False
+        late = sum(at < self._newest and key not in self._items for key, at in zip(keys, times))
+        if late > len(page) // 20:
+            self._ordered = False  # a few have ended or came in behind meanwhile, but not so many
+        self._items.update(zip(keys, page))
+        self._newest = max([self._newest, *times])
+        self._ended = len(page) < self._limit and (total is None or start + len(page) >= total)
+        self._next = max(start, self._continuation(start, times))
+        return True
+
+    def _continuation(self, start: int, times: Sequence[float]) -> int:
+        """Where the next page starts, so that it begins with a job that is older than the newest of this one."""
+        older = bisect_left(times, times[-1]) - 1 if times else 0
+        if older < 1 and len(times) >= self._limit:
+            self._ordered = False
+        if self._ordered:
+            return start + min(older, self._step())
+        return start + len(times) - 1
+
+    def _mend(self, start: int) -> bool:
+        """Reads again from further and further back, until a page fits."""
+        back = 8
+        while not self._gives_up():
+            total = self._totals[-1]
+            again = max(self._offset, min(start, self._next, start if total is None else total) - back)
+            if self._take(again, self._read(again)):
+                return True
+            back *= 4
+        return False
+
+    def _result(self) -> Pages:
+        total, count = self._totals[-1], len(self._items)
+        told = {max(one - self._offset, 0) for one in self._totals if one is not None}
+        alone = len(self._totals) == 1
+        reached = len(told) != 1 or count >= max(told)
+        whole = told in (set(), {count}) if alone else (self._ordered and reached) or told == {count}
+        items = list(self._items.values())
+        if self._ordered:
+            items.sort(key=_time)
+        if self._ended and whole:
+            return Pages(items, total, self._offset == 0 or total == 0)
+        warning = (
+            "The list of jobs is not complete: it changed faster than its pages could be read, or the API does "
+            f"not keep its order ({count} read, total {'not told' if total is None else total})."
+        )
+        return Pages(items, total, False, [warning])
+
+
+def _time(item: Document) -> float:
+    """createTime; a job without one that can be read counts as infinitely new."""
+    at = item.get("createTime")
+    if isinstance(at, str):
+        return int(at) if WHOLE.fullmatch(at) else math.inf
+    return at if isinstance(at, (int, float)) and not isinstance(at, bool) else math.inf
+
+
+def _key(item: Document) -> str:
+    """What tells one job from another: its uid, else jobUUID, else name, else all of it."""
+    known = item.get("uid") or item.get("jobUUID") or item.get("name")
+    return str(known or json.dumps(item, sort_keys=True, default=str))

@@ -1,0 +1,63 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The jobs of pools, and with the capacity what a decision needs: the one call of the module and of the lookup.
+
+This module util is private to the collection. Source: ListWorkloads.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from functools import partial
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import (
+    Client,
+    check_pool_name,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import Answer, combined
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import Facts, WorkloadQuery
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+
+def read_workloads(
+    client: Client,
+    pool_names: Sequence[str],
+    query: WorkloadQuery,
+    *,
+    clock: Callable[[], float],
+    placement_of: Iterable[str] = (),
+) -> Facts:
+    """Jobs of pools: ``{workloads, total, complete, summary, pools, warnings}``. Raises the first error.
+
+    With the query's ``include_capacity``, display names are taken, too, and each entry of ``pools``, in the order of
+    ``pool_names`` and under its ID, also has what a decision and its report need:
+    ``pool`` (see pool_facts), ``nodes``, ``capacity``, ``metrics``, what Occupancy.as_facts() gives, ``observed_at``
+    and ``errors``: ``[{document, msg, status, error_code, error_msg, request_id}]``. A document that could not be read
+    is null; NoPoolReadableError is raised when nothing of any pool could be read.
+
+    ``clock`` gives seconds since the epoch.
+    """
+    names = list(dict.fromkeys(pool_names))
+    if not names:
+        raise InputError("pool_name names no pool: give the ID of at least one.")
+    if query.include_capacity:
+        from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_capacity
+
+        return combined(read_capacity(client, names, query, clock, placement_of), query.fields)
+    for name in names:
+        check_pool_name(name)
+
+    def read(name: str) -> Answer:
+        try:
+            return Answer(name, query.read(client, name), clock())
+        except ApiError as error:
+            from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import say_its_id
+
+            say_its_id(error, client, name)
+            raise
+
+    return combined(list(client.side_by_side([partial(read, name) for name in names])), query.fields)
