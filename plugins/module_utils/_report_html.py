@@ -395,7 +395,7 @@ def _queue(pool: Facts) -> list[str]:
         *after[:_LISTED_BEHIND],
         *_more(len(after) - _LISTED_BEHIND + (not_listed if after else 0)),
     ]
-    columns = ["", "Job", "Asks for", f"Waits; the bar ends now, its width is {duration(longest)}"]
+    columns = ["", "Job", "Asks for", f"Waits (bar: {duration(longest)} until now)"]
     classes = ["place", "job", "asks", ""]
     caption = f"First to go on top; {queue['strategy']} ({queue['known']})"
     ahead = "" if queue["ahead"] is None else f", {queue['ahead']} ahead"

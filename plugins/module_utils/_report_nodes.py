@@ -61,10 +61,6 @@ class Cell(t.NamedTuple):
         parts = [(self.taken, "taken"), (self.asked, "asked"), (self.free, "free")]
         return ", ".join(f"{count}{unit} {word}" for count, word in parts if count or word == "taken")
 
-    @property
-    def counts_cards(self) -> bool:
-        return is_card(self.resource)
-
 
 def cell_of(node: Facts, wanted: Iterable[str]) -> Cell:
     """The cell of a node of the report, showing the first resource of ``wanted`` that the node has."""

@@ -99,7 +99,7 @@ td:last-child, th:last-child { padding-right: 0; }
 .legend svg { width: 1rem; height: 1rem; vertical-align: -.1875rem; margin-right: .375rem; overflow: visible; }
 .nodes { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: .625rem; }
 .nodes li {
-  display: grid; gap: .375rem; align-content: start; padding: .625rem; border: 1px solid var(--line);
+  display: grid; gap: .375rem; align-content: start; padding: .5rem; border: 1px solid var(--line);
   border-radius: .25rem; background: var(--sheet); font-size: .8125rem; line-height: 1.35;
 }
 .nodes .n { width: 4.25rem; height: 2rem; }
@@ -115,7 +115,7 @@ summary { cursor: pointer; color: var(--soft); }
   .waits, .share { grid-template-columns: minmax(0, 1fr); gap: .25rem; }
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; } dd { margin-bottom: .5rem; }
   .nodes { grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); }
-  .dense .n { width: 21px; height: 10px; }
+  .dense { gap: 5px; } .dense .n { width: 17px; height: 8px; }
 }
 @media print {
   :root {
