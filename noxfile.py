@@ -257,6 +257,15 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def mesh(session: nox.Session) -> None:
+    """200 pools gated in slices over workers of ansible-runner, as AWX does; `-- each.yml` by a gate for each pool."""
+    session.install(ANSIBLE_CORE, "ansible-runner ~= 2.4", "-r", "meta/ee-requirements.txt")
+    tree = collection_tree(session)
+    environment = {**own_folders(session), "PYTHONPATH": str(BUILD / session.name)}
+    session.run("python", "-B", str(tree / "tests" / "mesh" / "run.py"), *session.posargs, env=environment)
+
+
+@nox.session
 def mypy(session: nox.Session) -> None:
     """mypy, strict, over everything that ships."""
     session.install(ANSIBLE_CORE, "mypy ~= 2.4", "types-requests", "types-PyYAML", "-r", "meta/ee-requirements.txt")

@@ -24,7 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     merge_levels,
     variables_level,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report import attempt_line, page
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report import attempt_line, overview, page
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report_document import Observed, report_document
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report_files import ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
@@ -50,8 +50,10 @@ GATE_OPTIONS: dict[str, dict[str, t.Any]] = {
 }
 
 _JITTER = 0.1
+_MOST_PAGES = 5
 _REFUSAL = ("decision", "pool", "source", "observed_at", "reasons", "attempts")
 _DETAILS = ("status", "error_code", "error_msg", "request_id", "unreachable", "module_stderr")
+_HEAD = ("decision", "pool", "source", "observed_at")
 _FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
 display = Display()
 
@@ -258,22 +260,33 @@ def read_seconds(name: str, value: object) -> float:
 
 
 def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float | None) -> Facts:
-    shown = [verdict] if verdict["decision"] == "admit" else verdicts
     wait = "" if waited is None else f"waited {duration(waited)}, {plural(attempts, 'attempt')}"
-    head = {name: verdict[name] for name in ("decision", "pool", "source", "observed_at")}
-    checks = [{name: check[name] for name in _FIGURES if name in check} for check in verdict["checks"]]
     return {
         "changed": False,
-        **head,
+        **{name: verdict[name] for name in _HEAD},
         "checks": verdict["checks"],
         "reasons": verdict["reasons"],
         "attempts": attempts,
         "pools": verdicts,
-        "artifact": {**head, "attempts": attempts, "checks": checks},
-        "report": [line for each in shown for line in page(each)] + ([f"  {wait}"] if wait else []),
+        "artifact": {**_bare(verdict), "attempts": attempts, "pools": [_bare(each) for each in verdicts]},
+        "report": _report(verdict, verdicts) + ([f"  {wait}"] if wait else []),
         "summary": f"{verdict['decision']}: {verdict['pool']}: {'; '.join(verdict['reasons']) or 'it fits now'}"
         + (f" ({wait})" if wait else ""),
     }
+
+
+def _bare(verdict: Facts) -> Facts:
+    """The verdict without text of the API."""
+    checks = [{name: check[name] for name in _FIGURES if name in check} for check in verdict["checks"]]
+    return {**{name: verdict[name] for name in _HEAD}, "checks": checks}
+
+
+def _report(verdict: Facts, verdicts: list[Facts]) -> list[str]:
+    """The page of the pool that admits, or those of all; of many pools that of the best, and a line for each."""
+    if len(verdicts) > _MOST_PAGES:
+        return page(verdict) + overview(verdicts)
+    shown = [verdict] if verdict["decision"] == "admit" else verdicts
+    return [line for each in shown for line in page(each)]
 
 
 def _now() -> str:

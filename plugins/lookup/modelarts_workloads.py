@@ -87,15 +87,13 @@ _raw:
   elements: dict
 """
 
-import configparser
 import os
 import platform
 import time
 import typing as t
 
 from ansible import constants
-from ansible.config.manager import ensure_type
-from ansible.errors import AnsibleLookupError, AnsibleValueOmittedError
+from ansible.errors import AnsibleLookupError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar
@@ -107,11 +105,14 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     CONNECTION_OPTIONS,
     environment_level,
     merge_levels,
-    variables_level,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import by_pool
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
+    config_level,
+    templated_variables_level,
+)
 
 LOOKUP_OPTIONS: dict[str, dict[str, t.Any]] = {
     **{name: {"type": "raw"} for name in CONNECTION_OPTIONS},  # connect() reads them, from whatever level they come
@@ -136,9 +137,9 @@ class LookupModule(LookupBase):
             connection = _connection(
                 merge_levels(
                     options,
-                    self._variables_level(variables or {}),
+                    templated_variables_level(variables or {}, t.cast(Templar, self._templar)),
                     environment_level(os.environ),
-                    _config_level(constants.config.get_config_value("CONFIG_FILE")),
+                    config_level(constants.config.get_config_value("CONFIG_FILE")),
                 )
             )
             with Client(connection) as client:
@@ -150,17 +151,6 @@ class LookupModule(LookupBase):
             display.warning(warning)
         found: list[dict[str, t.Any]] = by_pool(facts) if options["wantpools"] else facts["workloads"]
         return found
-
-    def _variables_level(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """The variables ``modelarts_<option>``, which come as they were written, with templates and vaulted."""
-        level = {}
-        for name in (f"modelarts_{option}" for option in CONNECTION_OPTIONS):
-            if name in variables:
-                try:
-                    level[name] = t.cast(Templar, self._templar).template(variables[name])
-                except AnsibleValueOmittedError:
-                    continue
-        return variables_level(level)
 
 
 def _validated(options: dict[str, t.Any], terms: list[t.Any]) -> dict[str, t.Any]:
@@ -183,22 +173,3 @@ def _connection(options: dict[str, t.Any]) -> Connection:
     if key not in _connections:
         _connections[key] = connect(options, where=platform.node())
     return _connections[key]
-
-
-def _config_level(path: str | None) -> dict[str, t.Any]:
-    """The options that the section [modelarts] of ansible.cfg gives, the lowest level.
-
-    The file is read here, because get_option() lets an empty environment variable hide what stands in it, and ranks
-    single options where merge_levels() ranks ways to log in.
-    """
-    parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
-    if path is not None:
-        parser.read(path)
-    if not parser.has_section("modelarts"):
-        return {}
-    section = {option: value for option, value in parser.items("modelarts") if option in CONNECTION_OPTIONS}
-    return {
-        option: ensure_type(value, "path" if option == "ca_path" else "str", origin=path, origin_ftype="ini")
-        for option, value in section.items()
-        if value
-    }

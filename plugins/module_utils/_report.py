@@ -44,6 +44,24 @@ def attempt_line(verdict: Facts, now: str, elapsed: float, timeout: float) -> st
     return _fitted(f"{start}{_fitted(_name(verdict), room)}: {_line(why)}", WIDTH)
 
 
+def overview(verdicts: Sequence[Facts]) -> list[str]:
+    """One line for each of many pools, those with room first: what would be left there, or what is missing."""
+    admitted = [verdict for verdict in verdicts if verdict["decision"] == "admit"]
+    others = [verdict for verdict in verdicts if verdict["decision"] != "admit"]
+    lines = [f"{len(admitted)} of {len(verdicts)} pools have room:"]
+    for verdict in admitted + others:
+        left = ", ".join(_left(figures) for figures in verdict["resources"])
+        why = f"left {left}" if verdict["decision"] == "admit" else verdict["brief"]
+        lines.append(_fitted(f"  {verdict['decision'].upper():<8}{_fitted(_name(verdict), 32)}: {_line(why)}", WIDTH))
+    return lines
+
+
+def _left(figures: Facts) -> str:
+    resource = figures["resource"]
+    left, total = (text(resource, parse(resource, figures[name])) for name in ("left", "total"))
+    return f"{label(resource)} {left}/{total}"
+
+
 def page(verdict: Facts) -> list[str]:
     """The verdict on one pool, as lines of at most WIDTH columns."""
     lines = _headline(verdict)

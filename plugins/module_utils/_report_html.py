@@ -12,6 +12,7 @@ import base64
 import hashlib
 import typing as t
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import PREFERENCE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, job_name, label, plural
 from ansible_collections.poolgate.modelarts.plugins.module_utils._markup import Html, foreign, joined, tag
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
@@ -37,6 +38,9 @@ NAMED_NODES = 64
 
 DRAWN_NODES = 2000
 """Up to so many nodes have a cell of their own; of more, those that are alike share one."""
+
+SHOWN_POOLS = 20
+"""Up to so many pools have a section of their own."""
 
 _LISTED_GROUPS = 60
 _LISTED_AHEAD = 10
@@ -69,14 +73,15 @@ def html_page(document: Facts) -> str:
     """The document of report_document() as an HTML page."""
     symbols = Symbols()
     several = len(document["pools"]) > 1
-    sections = [_pool(pool, index, several, symbols) for index, pool in enumerate(document["pools"], 1)]
+    shown = _shown(document["pools"])
+    sections = [_pool(document["pools"][index], index, several, symbols) for index in shown]
     deciding = next(pool for pool in document["pools"] if pool["pool"] == document["pool"])
     definitions = tag("defs", Html(PATTERNS), symbols.definitions())
     body = tag(
         "body",
         tag("svg", definitions, class_="defs", aria_hidden="true", focusable="false"),
         _header(document, deciding),
-        tag("main", *([_candidates(document)] if several else []), *sections),
+        tag("main", *([_candidates(document["pools"], shown)] if several else []), *sections),
         tag("footer", tag("p", f"Written {document['written_at']} by poolgate.modelarts.modelarts_capacity_gate.")),
     )
     title = tag("title", f"{document['decision'].upper()} {_title(deciding)}: capacity gate")
@@ -158,18 +163,29 @@ def _reasons(pool: Facts) -> list[Html]:
     return lists
 
 
-def _candidates(document: Facts) -> Html:
-    rows = [
-        tag(
-            "tr",
-            tag("td", str(index), class_="place"),
-            tag("th", tag("a", foreign(_title(pool)), href=f"#pool-{index}"), *_own_id(pool), scope="row"),
+def _shown(pools: Sequence[Facts]) -> list[int]:
+    """The places of the pools that have a section: all, or of many the best."""
+    best = sorted(range(len(pools)), key=lambda index: PREFERENCE.index(pools[index]["decision"]))
+    return sorted(best[:SHOWN_POOLS])
+
+
+def _candidates(pools: Sequence[Facts], shown: Sequence[int]) -> Html:
+    rows = []
+    for index, pool in enumerate(pools):
+        name = foreign(_title(pool))
+        link = tag("a", name, href=f"#pool-{index + 1}") if index in shown else name
+        reason = next(iter(pool["reasons"]), HEADLINES[pool["decision"]])
+        cells = [
+            tag("td", str(index + 1), class_="place"),
+            tag("th", link, *_own_id(pool), scope="row"),
             tag("td", pool["decision"].upper(), class_=f"time {pool['decision']}"),
-            tag("td", foreign(next(iter(pool["reasons"]), HEADLINES[pool["decision"]]))),
-        )
-        for index, pool in enumerate(document["pools"], 1)
-    ]
-    table = _table("Pools asked, in order of preference", ["", "Pool", "Decision", "First reason"], rows)
+            tag("td", foreign(reason)),
+        ]
+        rows.append(tag("tr", *cells))
+    caption = "Pools asked, in order of preference"
+    if len(shown) < len(pools):
+        caption += f"; the {len(shown)} that came closest are shown below"
+    table = _table(caption, ["", "Pool", "Decision", "First reason"], rows)
     return tag("section", table, class_="pool", aria_label="Pools asked")
 
 
@@ -189,7 +205,7 @@ def _pool(pool: Facts, index: int, several: bool, symbols: Symbols) -> Html:
         tag("p", f"Read: {_read(pool)}", class_="soft"),
     ]
     content = [*head, *(_part("h3", *part) for part in parts if part)]
-    return tag("section", *content, class_="pool", id=f"pool-{index}")
+    return tag("section", *content, class_="pool", id=f"pool-{index + 1}")
 
 
 def _part(level: str, title: str, *content: str) -> Html:

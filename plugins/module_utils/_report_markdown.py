@@ -16,12 +16,15 @@ import typing as t
 from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report import HEADLINES, page
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report import HEADLINES, overview, page
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
 Facts = dict[str, t.Any]
+
+_MOST_PAGES = 5
+"""Of more pools, the one that decides has a page, and all of them a line."""
 
 _COLUMNS = {
     "used": "taken",
@@ -44,8 +47,11 @@ def markdown(document: Facts, verdicts: Sequence[Facts]) -> str:
         f"Pool {_code(document['pool'])}, {plural(document['attempts'], 'attempt')}{wait}, "
         f"written {document['written_at']}.",
     ]
+    many = len(verdicts) > _MOST_PAGES
     for pool, verdict in zip(document["pools"], verdicts):
-        said = page(verdict)
+        if many and pool["pool"] != document["pool"]:
+            continue
+        said = page(verdict) + (overview(verdicts) if many else [])
         fence = "`" * max(3, 1 + _longest_run("\n".join(said)))
         lines += ["", f"{fence}text", *said, fence]
         if pool["resources"]:

@@ -210,12 +210,16 @@ pools:
   type: list
   elements: dict
 report:
-  description: The page that was printed, as lines of at most 80 columns.
+  description:
+    - The page that was printed, as lines of at most 80 columns. Of more than five pools it is the page of the best and
+      a line for each.
   returned: when the task does not fail
   type: list
   elements: str
 artifact:
-  description: The decision without any text of the API, fit to be handed on between jobs.
+  description:
+    - The decision without any text of the API, fit to be handed on between jobs. The verdict on each pool is under
+      C(pools).
   returned: when the task does not fail
   type: dict
 summary:

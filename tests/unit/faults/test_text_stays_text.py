@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import typing as t
 from pathlib import Path
@@ -124,3 +125,47 @@ def check_artifacts(folder: Path, output: str, artifact: Facts, mark: Path, ansi
 
 def test_text_of_the_api_stays_text(tmp_path: Path) -> None:
     run(tmp_path)
+
+
+def imported(folder: Path, env: dict[str, str]) -> Path:
+    """The inventory as AWX imports it, and gives it to a job: a script that prints what was listed."""
+    command = [sys.executable, "-m", "ansible.cli.inventory", "--list", "--export", "-i", str(folder)]
+    given = {**surfaces.environment(folder.parent / "import"), **env}
+    listing = subprocess.run(command, env=given, check=True, stdout=subprocess.PIPE, text=True).stdout
+    script = folder.parent / "hosts"
+    script.write_text(f"#!{sys.executable}\nprint({listing!r})\n", encoding="utf-8")
+    script.chmod(0o700)
+    return script
+
+
+def test_text_in_an_inventory_stays_text(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    inventory = tmp_path / "inventory"
+    inventory.mkdir()
+    source = {
+        "plugin": "poolgate.modelarts.modelarts_pools",
+        "compose": {"pool_title": "modelarts_pool.display_name"},
+        "keyed_groups": [{"prefix": "pool", "key": "modelarts_pool.message"}],
+    }
+    (inventory / "modelarts_pools.yml").write_text(json.dumps(source), encoding="utf-8")
+    use = [
+        {"ansible.builtin.debug": {"msg": "{{ modelarts_pool }} {{ pool_title }} {{ group_names }}"}},
+        {"ansible.builtin.debug": {"var": "hostvars"}},
+        {"ansible.builtin.set_fact": {"again": "{{ modelarts_pool.message }} {{ modelarts_pool | dict2items }}"}},
+        surfaces.keep("seen", "[again, pool_title]"),
+    ]
+    with Emulator(scenario(mark)) as emulator:
+        env = {
+            "MODELARTS_ENDPOINT": emulator.endpoint,
+            "OS_PROJECT_ID": emulator.credentials.project_id,
+            "OS_TOKEN": emulator.credentials.auth_token,
+        }
+        for number, path in enumerate((inventory, imported(inventory, env))):
+            home = tmp_path / str(number)
+            play = Play(home, use, {}, "-i", str(path), env=env)
+            assert play.wait() == 0, play.output
+            assert not mark.exists(), f"text of the API was executed, from {path.name}"
+            assert "7006652" not in play.output
+            again, title = kept(home, "seen", NO_ROOM)
+            assert again.count("{{ 1234 * 5678 }}") > 1
+            assert "{{ 1234 * 5678 }}" in title

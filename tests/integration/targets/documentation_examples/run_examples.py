@@ -4,7 +4,7 @@
 """Run the examples of every plugin's documentation and of the README, as they stand, on the emulator's scenario demo.
 
 Of the README, these are plays, tasks and calls of ansible-playbook; a block that is neither play nor task is a file,
-named in its first line.
+named in its first line. Of an inventory, each document is a file, named in its first line, too.
 
 The connection comes from the environment, except where an example gives it. Such an example takes what it needs from
 variables like vault_auth_token and vault_password, one for each entry of the emulator's state file, and calls the cloud
@@ -91,8 +91,10 @@ def environment_of(state: dict[str, t.Any], folder: Path) -> dict[str, str]:
     clouds.write_text(yaml.safe_dump({"clouds": {"otc": {**cloud, "region_name": state["region"]}}}), encoding="utf-8")
     return dict(
         os.environ,
+        ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="true",
         ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
         ANSIBLE_LOCALHOST_WARNING="false",
+        CI_MODELARTS_TOKEN=state["auth_token"],
         MODELARTS_ENDPOINT=state["endpoint"],
         OS_ACCESS_KEY=state["access_key"],
         OS_AUTH_URL=state["iam_url"],
@@ -122,6 +124,31 @@ def problem_with(examples: str, folder: Path, environment: dict[str, str], state
     return problem_of(["ansible-playbook", "--extra-vars", variables, str(playbook)], folder, environment)
 
 
+def problem_with_inventory(examples: str, folder: Path, environment: dict[str, str]) -> str:
+    """List the hosts of each example; what went wrong, or nothing."""
+    documents = [document.strip() for document in examples.split("\n---\n") if document.strip()]
+    problems = [] if documents else ["it has no examples"]
+    for document in documents:
+        name = re.match(r"# (\S+\.yml):", document)
+        if not name:
+            problems.append(f"no name of a file in the first line of:\n{document}")
+            continue
+        source = folder / name.group(1)
+        source.write_text(document, encoding="utf-8")
+        ended = subprocess.run(
+            ["ansible-inventory", "--list", "--inventory", str(source)],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PLAY_SECONDS,
+            check=False,
+        )
+        if ended.returncode or not json.loads(ended.stdout)["_meta"]["hostvars"]:
+            problems.append(ended.stdout + ended.stderr)
+    return "\n".join(problems)
+
+
 def problem_of(command: list[str], folder: Path, environment: dict[str, str]) -> str:
     """Run a call of ansible-playbook; what went wrong, or nothing."""
     ended = subprocess.run(
@@ -142,8 +169,9 @@ def problem_of(command: list[str], folder: Path, environment: dict[str, str]) ->
 def main() -> int:
     """Run everything; 1 when an example does not run."""
     documents = {f"{kind} {name}": text for kind in PLUGIN_TYPES for name, text in documented_plugins(kind).items()}
+    inventories = {title: documents.pop(title) for title in list(documents) if title.startswith("inventory ")}
     documents.update(readme_examples())
-    if not documents:
+    if not documents or not inventories:
         raise SystemExit("no plugin is documented")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -153,6 +181,10 @@ def main() -> int:
             results = [
                 report(title, problem_with(examples, folder, environment, state))
                 for title, examples in documents.items()
+            ]
+            results += [
+                report(title, problem_with_inventory(examples, folder, environment))
+                for title, examples in inventories.items()
             ]
             commands = readme_commands(folder)
             if not commands:

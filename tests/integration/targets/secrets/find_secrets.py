@@ -5,7 +5,7 @@
 
 Secrets are what is given, and what comes of it: issued tokens and signatures, which the emulator hands out or sees.
 They are looked for as they are, quoted for URLs and JSON, and in base64: in what is printed, in Ansible's log, in what
-was registered, in facts and artifacts, and in every file that a run leaves behind.
+was registered, in facts and artifacts, in inventories, and in every file that a run leaves behind.
 """
 
 from __future__ import annotations
@@ -232,6 +232,41 @@ def run(folder: Path, emulator: Emulator, given: str, environment: dict[str, str
     return ended.stdout
 
 
+def run_inventories(folder: Path, emulator: Emulator, environment: dict[str, str]) -> str:
+    """The output of a listing of all pools by each login, kept in a cache."""
+    home = folder / "home-inventory"
+    inputs = folder / "input-inventory"
+    for place in (home / "tmp", inputs):
+        place.mkdir(parents=True)
+    sources, values = [], {}
+    for name, options in logins(emulator).items():
+        source = inputs / f"{name}.modelarts_pools.yml"
+        secret = {option: f"{{{{ lookup('env', 'S_{name}_{option}') }}}}" for option in options}
+        own = {"plugin": "poolgate.modelarts.modelarts_pools", "compose": {f"read by {name}": "1"}}
+        source.write_text(json.dumps({**own, **secret}), encoding="utf-8")
+        sources += ["-i", str(source)]
+        values.update({f"S_{name}_{option}": str(value) for option, value in options.items()})
+    ended = subprocess.run(
+        ["ansible-inventory", "-vvvvv", "--list", *sources],
+        cwd=inputs,
+        env={
+            **environment, **values, "HOME": str(home), "TMPDIR": str(home / "tmp"),
+            "ANSIBLE_HOME": str(home / ".ansible"),
+            "ANSIBLE_LOG_PATH": str(home / "ansible.log"), "ANSIBLE_INVENTORY_CACHE": "true",
+            "ANSIBLE_INVENTORY_CACHE_PLUGIN": "ansible.builtin.jsonfile",
+            "ANSIBLE_INVENTORY_CACHE_CONNECTION": str(home / "pools"),
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )  # fmt: skip
+    (home / "output").write_text(ended.stdout, encoding="utf-8")
+    return ended.stdout
+
+
 def main() -> int:
     """Run everything; 1 when a secret is found, or when a run did not do what it should."""
     problems = []
@@ -251,6 +286,11 @@ def main() -> int:
                 problems.append(f"{given}: not every method was let in:\n{output[-6000:]}")
             if len(list(folder.glob(f"home-{given}/reports/*/*/report.html"))) < len(METHODS):
                 problems.append(f"{given}: not every method has left a report")
+        output = run_inventories(folder, emulator, environment)
+        if not all(f'"read by {method}": 1' in output for method in METHODS) or "********" not in output:
+            problems.append(f"inventory: not every method was let in:\n{output[-6000:]}")
+        if not list(folder.glob("home-inventory/pools/*")):
+            problems.append("inventory: nothing was kept")
         secrets = {**CREDENTIALS, **WRONG, **{f"credential {n}": one for n, one in enumerate(sorted(emulator.seen))}}
         if len(emulator.seen) < 20:
             problems.append(f"only {len(emulator.seen)} tokens and signatures were seen")

@@ -22,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.lookup import modelarts_work
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _auth
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import config_level
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 
 NAME = "poolgate.modelarts.modelarts_workloads"
@@ -126,18 +127,18 @@ def test_only_the_file(
 def test_a_path_in_the_file_is_relative_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("", encoding="utf-8")
     configured(monkeypatch, tmp_path, "ca_path = ca.pem")
-    assert modelarts_workloads._config_level(str(tmp_path / "ansible.cfg")) == {"ca_path": str(tmp_path / "ca.pem")}
+    assert config_level(str(tmp_path / "ansible.cfg")) == {"ca_path": str(tmp_path / "ca.pem")}
 
 
 def test_no_file_and_a_file_without_the_section(tmp_path: Path) -> None:
-    assert modelarts_workloads._config_level(None) == {}
+    assert config_level(None) == {}
     (tmp_path / "ansible.cfg").write_text("[defaults]\nforks = 3\n", encoding="utf-8")
-    assert modelarts_workloads._config_level(str(tmp_path / "ansible.cfg")) == {}
+    assert config_level(str(tmp_path / "ansible.cfg")) == {}
 
 
 def test_a_key_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     configured(monkeypatch, tmp_path, "ca_path =", "region =", "timeout = 3")
-    assert modelarts_workloads._config_level(str(tmp_path / "ansible.cfg")) == {"timeout": "3"}
+    assert config_level(str(tmp_path / "ansible.cfg")) == {"timeout": "3"}
 
 
 def test_the_level_that_names_a_method_decides(script: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -257,6 +257,25 @@ def test_what_a_replaced_job_gives_back_is_named() -> None:
     assert "What is given back first still shows as taken." in text_of(parsed(html_page(document)))
 
 
+def test_of_many_pools_those_that_came_closest_are_shown() -> None:
+    asked = [
+        ({"resources": {GPU: 16 if number < 150 else 4}}, observed(reports.nodes_of(8, 0))) for number in range(200)
+    ]
+    for number, (_request, facts) in enumerate(asked):
+        facts["pool_name"] = f"pool-{number}-3c7e52d1f0984b6a8e5d2b7c41a96f03"
+    document, verdicts = reports.report_of(asked)
+    page = html_page(document)
+    tree = parsed(page)
+    assert len(page.encode()) < LARGEST_PAGE
+    sections = [each.get("id") for each in tree.iter("section") if each.get("id")]
+    assert sections == [f"pool-{number + 1}" for number in range(150, 170)]
+    assert [each.get("href") for each in tree.iter("a")] == [f"#{name}" for name in sections]
+    assert len(next(iter(tree.iter("table"))).findall(".//tr")) == 201
+    text = markdown(document, verdicts)
+    assert text.count("```text") == 1
+    assert "50 of 200 pools have room:" in text
+
+
 # The files
 
 

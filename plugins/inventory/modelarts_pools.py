@@ -1,0 +1,236 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: modelarts_pools
+short_description: The dedicated resource pools of a ModelArts project as hosts
+version_added: 1.0.0
+author:
+  - The poolgate.modelarts contributors (@poolgate)
+description:
+  - Makes a host of each dedicated resource pool of a project of Huawei Cloud or Open Telekom Cloud ModelArts, so that
+    one play gates many pools side by side.
+  - It calls the APIs "Querying a Resource Pool List", "Querying Nodes" and "Querying Resource Pool Monitoring".
+  - The name of the inventory file must end with C(modelarts_pools.yml) or C(modelarts_pools.yaml).
+extends_documentation_fragment:
+  - poolgate.modelarts.connection
+  - poolgate.modelarts.connection.plugins
+  - ansible.builtin.constructed
+  - ansible.builtin.inventory_cache
+options:
+  plugin:
+    description:
+      - Must be V(poolgate.modelarts.modelarts_pools).
+    type: str
+    required: true
+    choices: [poolgate.modelarts.modelarts_pools]
+  pool_name:
+    description:
+      - Pools to make hosts of, each by ID or by display name. Without it, all pools of the project.
+      - A display name that matches several pools is an error that lists them.
+    type: list
+    elements: str
+    default: []
+  include_capacity:
+    description:
+      - Also read the nodes and the runtime metrics of the pools. A gate reads them anew, so V(false) spares a request
+        for each pool where hosts are only gated.
+    type: bool
+    default: true
+notes:
+  - The name of a host is the ID of its pool, because it is unique, stays, and has no character that means something in
+    a pattern of hosts. A display name is any text, and several pools may have the same. To address pools by it, see
+    O(keyed_groups) in the examples.
+  - The only variables of a host that this sets are C(modelarts_pool), C(ansible_connection) and
+    C(ansible_python_interpreter). C(modelarts_pool) is an entry of
+    RV(poolgate.modelarts.modelarts_pool_info#module:pools). The other two are V(local) and the interpreter of the
+    controller, because a pool is nothing that one logs in to; O(compose) can say otherwise.
+  - All hosts are in the group C(modelarts_pools). They are in C(modelarts_phase_<phase>),
+    C(modelarts_job_type_<type>) for each type that is enabled, C(modelarts_flavor_<flavor>) for each flavor of nodes
+    and C(modelarts_queue_strategy_<strategy>), with underscores for what a group's name may not have. What the API does
+    not tell makes no group.
+  - A pool whose nodes or metrics cannot be read is a host all the same. Its C(modelarts_pool.errors) says what is
+    missing, and a warning counts such pools.
+  - Of the Ansible variables C(modelarts_<option>), an inventory only sees those given as extra variables. Connection
+    options in the inventory file may be templates.
+  - With O(cache=true) the pools are kept and credentials are not. Pools of another project, endpoint or login are kept
+    apart, and an answer with an error that may pass is not kept. C(--flush-cache) reads anew.
+seealso:
+  - module: poolgate.modelarts.modelarts_pool_info
+"""
+
+EXAMPLES = r"""
+# modelarts_pools.yml: every pool, with the connection from the environment
+plugin: poolgate.modelarts.modelarts_pools
+
+---
+# team.modelarts_pools.yml: two pools, with a token that a pipeline has under a name of its own, and kept for a minute
+plugin: poolgate.modelarts.modelarts_pools
+auth_token: "{{ lookup('ansible.builtin.env', 'CI_MODELARTS_TOKEN') }}"
+pool_name:
+  - train-a100
+  - npu-dev
+cache: true
+cache_plugin: ansible.builtin.jsonfile
+cache_connection: .cache
+cache_timeout: 60
+
+---
+# named.modelarts_pools.yml: groups by display name like pool_train_a100, and the pools with idle cards
+plugin: poolgate.modelarts.modelarts_pools
+compose:
+  idle_gpus: modelarts_pool.capacity.free['nvidia.com/gpu'] | default(0)
+groups:
+  with_idle_gpus: idle_gpus > 0
+  not_read_whole: modelarts_pool.errors | length > 0
+keyed_groups:
+  - prefix: pool
+    key: modelarts_pool.display_name
+"""
+
+import hashlib
+import os
+import platform
+import time
+import typing as t
+
+from ansible import constants
+from ansible.errors import AnsibleParserError
+from ansible.inventory.group import to_safe_group_name
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+from ansible.template import trust_as_template
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+    CONNECTION_OPTIONS,
+    environment_level,
+    merge_levels,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
+    config_level,
+    templated,
+    templated_variables_level,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ansible.inventory.data import InventoryData
+    from ansible.parsing.dataloader import DataLoader
+
+Facts = dict[str, t.Any]
+
+SUFFIXES = ("modelarts_pools.yml", "modelarts_pools.yaml")
+GROUP = "modelarts_pools"
+
+
+class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
+    NAME = "poolgate.modelarts.modelarts_pools"
+
+    inventory: InventoryData  # parse() sets it
+
+    def verify_file(self, path: str) -> bool:
+        return bool(super().verify_file(path)) and path.endswith(SUFFIXES)
+
+    def set_options(
+        self, task_keys: Facts | None = None, var_options: Facts | None = None, direct: Facts | None = None
+    ) -> None:
+        """Without connection options: Ansible would convert them before they are templated, and quote secrets."""
+        super().set_options(task_keys, var_options, {**(direct or {}), **dict.fromkeys(CONNECTION_OPTIONS)})
+
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
+        super().parse(inventory, loader, path, cache)
+        config = self._read_config_data(path)
+        try:
+            self._check_names(config)
+            pools = self._kept_or_read(path, self._connection_options(config), cache)
+        except ModelArtsError as error:
+            request = f" Request ID: {error.request_id}." if error.request_id else ""
+            raise AnsibleParserError(error.message + request) from None
+        self.inventory.add_group(GROUP)
+        for pool in pools:
+            self._add_host(pool)
+        self._warn(pools)
+
+    def _check_names(self, config: Facts) -> None:
+        """Ansible itself passes over an option that it does not know."""
+        unknown = [str(name) for name in config if name not in self.option_definitions]
+        if unknown:
+            known = ", ".join(sorted(self.option_definitions))
+            raise InputError(f"There is no option {plain(unknown[0], 60)}. Known options are: {known}.")
+
+    def _connection_options(self, config: Facts) -> Facts:
+        given = {name: config[name] for name in CONNECTION_OPTIONS if name in config}
+        return merge_levels(
+            templated(given, self.templar),
+            templated_variables_level(self._vars or {}, self.templar),
+            environment_level(os.environ),
+            config_level(constants.config.get_config_value("CONFIG_FILE")),
+        )
+
+    def _kept_or_read(self, path: str, options: Facts, cache: bool) -> list[Facts]:
+        """The pools from the cache, else from the API; ``cache`` is false when the user flushes it."""
+        names, capacity = self.get_option("pool_name"), self.get_option("include_capacity")
+        if not self.get_option("cache"):
+            return _read(options, names, capacity)
+        key = f"{self.get_cache_key(path)}_{_digest(options, names, capacity)}"
+        pools: list[Facts] | None = self.cache.get(key) if cache else None
+        if pools is None:
+            pools = _read(options, names, capacity)
+            if not any(error.get("transient") for pool in pools for error in pool.get("errors", ())):
+                self.cache[key] = pools
+        return pools
+
+    def _add_host(self, pool: Facts) -> None:
+        host = pool["pool_name"]
+        self.inventory.add_host(host, group=GROUP)
+        variables = {
+            "modelarts_pool": pool,
+            "ansible_connection": trust_as_template("local"),
+            "ansible_python_interpreter": trust_as_template("{{ ansible_playbook_python }}"),
+        }
+        for name, value in variables.items():
+            self.inventory.set_variable(host, name, value)
+        for group in _groups(pool):
+            self.inventory.add_host(host, group=self.inventory.add_group(group))
+        strict = self.get_option("strict")
+        self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
+        self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
+        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)
+
+    def _warn(self, pools: list[Facts]) -> None:
+        errors = [pool["errors"][0]["msg"] for pool in pools if pool.get("errors")]
+        if errors:
+            self.display.warning(
+                f"{len(errors)} of {len(pools)} pools could not be read whole, see modelarts_pool.errors of these "
+                f"hosts. The first: {errors[0]}"
+            )
+
+
+def _read(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
+    with Client(connect(options, where=platform.node())) as client:
+        pools: list[Facts] = read_pools(client, names, include_capacity=capacity, clock=time.time)["pools"]
+    return pools
+
+
+def _digest(options: Facts, names: list[str], capacity: bool) -> str:
+    """What an answer depends on, without secrets."""
+    public = {name: str(value) for name, value in options.items() if not CONNECTION_OPTIONS[name].get("no_log")}
+    return hashlib.sha256(repr((sorted(public.items()), names, capacity)).encode()).hexdigest()[:16]
+
+
+def _groups(pool: Facts) -> Iterator[str]:
+    named = [
+        *[("phase", pool["phase"])],
+        *[("job_type", kind) for kind, state in (pool["job_types"] or {}).items() if state == "Enabled"],
+        *[("flavor", flavor["flavor"]) for flavor in pool["flavors"]],
+        *[("queue_strategy", pool["queue_strategy"])],
+    ]
+    for what, name in named:
+        if name:
+            yield to_safe_group_name(f"modelarts_{what}_{name}", force=True, silent=True)

@@ -1,0 +1,57 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The levels of connection options that only plugins on the controller have: variables, and ansible.cfg.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import configparser
+import typing as t
+
+from ansible.config.manager import ensure_type
+from ansible.errors import AnsibleValueOmittedError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, variables_level
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible.template import Templar
+
+
+def templated(values: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
+    """The values, which come as they were written, with templates and vaulted; without those that are omitted."""
+    level = {}
+    for name, value in values.items():
+        try:
+            level[name] = templar.template(value)
+        except AnsibleValueOmittedError:
+            continue
+    return level
+
+
+def templated_variables_level(variables: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
+    """The options that the variables ``modelarts_<option>`` give; no other variable is templated."""
+    names = (f"modelarts_{option}" for option in CONNECTION_OPTIONS)
+    return variables_level(templated({name: variables[name] for name in names if name in variables}, templar))
+
+
+def config_level(path: str | None) -> dict[str, t.Any]:
+    """The options that the section [modelarts] of ansible.cfg gives, the lowest level.
+
+    The file is read here, because get_option() lets an empty environment variable hide what stands in it, and ranks
+    single options where merge_levels() ranks ways to log in.
+    """
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
+    if path is not None:
+        parser.read(path)
+    if not parser.has_section("modelarts"):
+        return {}
+    section = {option: value for option, value in parser.items("modelarts") if option in CONNECTION_OPTIONS}
+    return {
+        option: ensure_type(value, "path" if option == "ca_path" else "str", origin=path, origin_ftype="ini")
+        for option, value in section.items()
+        if value
+    }

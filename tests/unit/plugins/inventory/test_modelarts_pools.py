@@ -1,0 +1,398 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pools as hosts: what goes over the wire, what becomes of it, what is kept, and what is said when it fails."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible import constants
+from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import inventory_loader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, ENVIRONMENT
+from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
+
+NAME = "poolgate.modelarts.modelarts_pools"
+TRAIN = "pool-train-0123456789abcdef0123456789abcdef"
+OTHER = "pool-other-0123456789abcdef0123456789abcdef"
+TEXT = "{{ lookup('ansible.builtin.pipe', 'id') }}"
+SECRET = "tok-SECRET"
+Start = t.Callable[..., ScriptedServer]
+Facts = dict[str, t.Any]
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in {name for names in ENVIRONMENT.values() for name in names} & os.environ.keys():
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(constants.config, "_config_file", None)
+
+
+def pool(pool_id: str, name: str = "train", **more: t.Any) -> Facts:
+    counts = [{"flavor": "modelarts.p3d.8xa100", "count": 1}]
+    document: Facts = {
+        "metadata": {"name": pool_id, "labels": {"os.modelarts/name": name}, "annotations": {}},
+        "spec": {"type": "Dedicate", "resources": counts},
+        "status": {
+            "phase": "Running",
+            "scope": [
+                {"scopeType": "Train", "state": "Enabled"},
+                {"scopeType": "Infer", "state": "Disabled"},
+            ],
+        },
+    }
+    for path, value in more.items():
+        part, _separator, key = path.partition("__")
+        document[part][key] = value
+    return document
+
+
+def node(name: str = "n-1") -> Facts:
+    sizes = {"cpu": "94", "nvidia.com/gpu": "8"}
+    return {
+        "metadata": {"name": name},
+        "spec": {"flavor": "modelarts.p3d.8xa100"},
+        "status": {"phase": "Available", "resources": sizes, "availableResources": sizes},
+    }
+
+
+def cloud(*pools: Facts, nodes: Reply | None = None, metrics: Reply | None = None) -> t.Callable[[Seen], Reply]:
+    """The answers of a project with these pools."""
+    nodes = nodes or Reply(body={"items": [node()]})
+    metrics = metrics or Reply(body={"items": []})
+
+    def answer(seen: Seen) -> Reply:
+        if seen.path.endswith("/metrics/runtime/pools"):
+            return metrics
+        return nodes if seen.path.endswith("/nodes") else Reply(body={"items": list(pools)})
+
+    return answer
+
+
+def at(server: ScriptedServer, **options: t.Any) -> Facts:
+    return {
+        "plugin": NAME,
+        "endpoint": server.url,
+        "project_id": "p1",
+        "auth_token": SECRET,
+        "max_retries": 0,
+        **options,
+    }
+
+
+def parse(
+    folder: Path, options: Facts, monkeypatch: pytest.MonkeyPatch | None = None, flush: bool = False, **extra: t.Any
+) -> InventoryData:
+    """The inventory that a file with these options gives, with these extra variables."""
+    path = folder / "modelarts_pools.yml"
+    path.write_text(yaml.safe_dump(options), encoding="utf-8")
+    if monkeypatch is not None:
+        trusted = {name: trust_as_template(value) for name, value in extra.items()}
+        monkeypatch.setattr("ansible.plugins.inventory.load_extra_vars", lambda loader: trusted)
+    inventory = InventoryData()
+    plugin = inventory_loader.get(NAME)
+    plugin.parse(inventory, DataLoader(), str(path), cache=not flush)
+    if plugin.get_option("cache"):
+        plugin.update_cache_if_changed()
+    return inventory
+
+
+def groups_of(inventory: InventoryData, host: str) -> set[str]:
+    return {group.name for group in inventory.hosts[host].get_groups()}
+
+
+def paths(server: ScriptedServer) -> Counter[str]:
+    return Counter(seen.path for seen in server.seen)
+
+
+# What it reads and makes
+
+
+@pytest.mark.parametrize("name", ["modelarts_pools.yml", "a.modelarts_pools.yaml"])
+def test_its_files(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / "hosts.yml").touch()
+    plugin = inventory_loader.get(NAME)
+    assert plugin.verify_file(str(tmp_path / name))
+    assert not plugin.verify_file(str(tmp_path / "hosts.yml"))
+    assert not plugin.verify_file(str(tmp_path / "absent" / name))
+
+
+def test_one_list_one_document_of_metrics_and_the_nodes_of_each_pool(script: Start, tmp_path: Path) -> None:
+    server = script(cloud(pool(TRAIN), pool(OTHER, "other")))
+    inventory = parse(tmp_path, at(server))
+    assert paths(server) == {
+        "/v2/p1/pools": 1,
+        "/v2/p1/metrics/runtime/pools": 1,
+        f"/v2/p1/pools/{TRAIN}/nodes": 1,
+        f"/v2/p1/pools/{OTHER}/nodes": 1,
+    }
+    assert list(inventory.hosts) == [TRAIN, OTHER]
+    variables = inventory.hosts[TRAIN].vars
+    assert set(variables) - {"inventory_file", "inventory_dir"} == {
+        "modelarts_pool",
+        "ansible_connection",
+        "ansible_python_interpreter",
+    }
+    assert variables["modelarts_pool"]["display_name"] == "train"
+    assert variables["modelarts_pool"]["capacity"]["free"] == {"cpu": 94, "nvidia.com/gpu": 8}
+    assert variables["ansible_connection"] == "local"
+
+
+def test_without_capacity_it_is_one_request(script: Start, tmp_path: Path) -> None:
+    server = script(cloud(pool(TRAIN)))
+    inventory = parse(tmp_path, at(server, include_capacity=False))
+    assert paths(server) == {"/v2/p1/pools": 1}
+    assert "capacity" not in inventory.hosts[TRAIN].vars["modelarts_pool"]
+
+
+def test_only_the_pools_asked_for(script: Start, tmp_path: Path) -> None:
+    server = script(cloud(pool(TRAIN), pool(OTHER, "other")))
+    inventory = parse(tmp_path, at(server, pool_name=["other"]))
+    assert list(inventory.hosts) == [OTHER]
+    assert f"/v2/p1/pools/{TRAIN}/nodes" not in paths(server)
+
+
+def test_a_project_without_pools_has_the_group(script: Start, tmp_path: Path) -> None:
+    inventory = parse(tmp_path, at(script(cloud())))
+    assert inventory.groups["modelarts_pools"].hosts == []
+
+
+def test_groups(script: Start, tmp_path: Path) -> None:
+    strategy = {"os.modelarts.pool/scheduler.queue.strategy": "back fill"}
+    unknown = pool(OTHER, status__phase=None, status__scope=None, spec__resources=None)
+    inventory = parse(tmp_path, at(script(cloud(pool(TRAIN, metadata__annotations=strategy), unknown))))
+    assert groups_of(inventory, TRAIN) - {"all"} == {
+        "modelarts_pools",
+        "modelarts_phase_Running",
+        "modelarts_job_type_train",
+        "modelarts_flavor_modelarts_p3d_8xa100",
+        "modelarts_queue_strategy_back_fill",
+    }
+    assert groups_of(inventory, OTHER) - {"all"} == {"modelarts_pools"}
+
+
+def test_constructed_variables_and_groups(script: Start, tmp_path: Path) -> None:
+    built = {
+        "compose": {"idle": "modelarts_pool.capacity.free['nvidia.com/gpu']", "ansible_connection": "'ssh'"},
+        "groups": {"idle_pools": "idle | int > 0", "busy_pools": "idle | int == 0"},
+        "keyed_groups": [{"prefix": "pool", "key": "modelarts_pool.display_name"}],
+    }
+    inventory = parse(tmp_path, at(script(cloud(pool(TRAIN, "Train A100"))), **built))
+    assert {"idle_pools", "pool_Train_A100"} < groups_of(inventory, TRAIN)
+    assert "busy_pools" not in groups_of(inventory, TRAIN)
+    assert (inventory.hosts[TRAIN].vars["idle"], inventory.hosts[TRAIN].vars["ansible_connection"]) == (8, "ssh")
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_strict(script: Start, tmp_path: Path, strict: bool) -> None:
+    server = script(cloud(pool(TRAIN)))
+    options = at(server, compose={"idle": "modelarts_pool.nothing.at_all"}, strict=strict)
+    if strict:
+        with pytest.raises(AnsibleError, match="Could not set idle for host"):
+            parse(tmp_path, options)
+    else:
+        assert "idle" not in parse(tmp_path, options).hosts[TRAIN].vars
+
+
+def test_a_pool_that_cannot_be_read_is_a_host_that_says_so(
+    script: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = Reply(403, {"error_code": "ModelArts.0108", "error_msg": f"not with {SECRET}"})
+    said: list[str] = []
+    monkeypatch.setattr("ansible.utils.display.Display.warning", lambda self, text, *a, **k: said.append(text))
+    inventory = parse(tmp_path, at(script(cloud(pool(TRAIN), pool(OTHER), nodes=refused))))
+    for host in (TRAIN, OTHER):
+        facts = inventory.hosts[host].vars["modelarts_pool"]
+        assert (facts["nodes"], facts["capacity"]) == (None, None)
+        assert [(error["document"], error["status"]) for error in facts["errors"]] == [("nodes", 403)]
+        assert SECRET not in repr(facts)
+    (sentence,) = said
+    assert sentence.startswith("2 of 2 pools could not be read whole, see modelarts_pool.errors of these hosts. The")
+    assert SECRET not in sentence
+
+
+# Text of the API
+
+
+def test_text_of_the_api_is_never_a_template(script: Start, tmp_path: Path) -> None:
+    hostile = pool(
+        TRAIN,
+        TEXT,
+        status__phase=TEXT,
+        status__driver={TEXT: {"version": TEXT}},
+        metadata__annotations={"os.modelarts.pool/scheduler.queue.strategy": TEXT},
+        spec__resources=[{"flavor": TEXT, "count": 1}],
+        status__scope=[{"scopeType": TEXT, "state": "Enabled"}],
+    )
+    built = {
+        "compose": {"name": "modelarts_pool.display_name", "loud": "modelarts_pool.phase | upper"},
+        "keyed_groups": [{"prefix": "pool", "key": "modelarts_pool.display_name"}],
+    }
+    server = script(cloud(hostile, nodes=Reply(body={"items": [node(TEXT)]})))
+    options = at(server, cache=True, cache_plugin="jsonfile", cache_connection=str(tmp_path / "kept"), **built)
+    for inventory in (parse(tmp_path, options), parse(tmp_path, options)):
+        variables = inventory.hosts[TRAIN].vars
+        shown = Templar(loader=DataLoader(), variables=variables).template(
+            {name: variables[name] for name in ("modelarts_pool", "name", "loud")}
+        )
+        assert (shown["name"], shown["loud"]) == (TEXT, TEXT.upper())
+        assert shown["modelarts_pool"] == variables["modelarts_pool"]
+        assert shown["modelarts_pool"]["driver"] == {TEXT: {"version": TEXT, "state": None}}
+        assert shown["modelarts_pool"]["nodes"][0]["name"] == TEXT
+        assert all(group.replace("_", "").isalnum() for group in inventory.groups)
+    assert len(paths(server)) == sum(paths(server).values()) == 3
+
+
+def test_what_the_plugin_sets_itself_is_a_template(script: Start, tmp_path: Path) -> None:
+    variables = parse(tmp_path, at(script(cloud(pool(TRAIN))))).hosts[TRAIN].vars
+    templar = Templar(loader=DataLoader(), variables={"ansible_playbook_python": "/opt/python"})
+    assert templar.template(variables["ansible_python_interpreter"]) == "/opt/python"
+
+
+# Where the connection comes from
+
+
+@pytest.mark.parametrize(
+    ("levels", "token"),
+    [
+        ({"option": "t1", "variable": "t2", "environment": "t3", "file": "t4"}, "t1"),
+        ({"variable": "t2", "environment": "t3", "file": "t4"}, "t2"),
+        ({"environment": "t3", "file": "t4"}, "t3"),
+        ({"file": "t4"}, "t4"),
+        ({"option": "", "variable": "", "environment": "", "file": "t4"}, "t4"),
+        ({"option": "{{ omit }}", "environment": "t3"}, "t3"),
+        ({"option": "t1", "timeout": "{{ 15 * 2 }}"}, "t1"),
+        ({"option": "{{ 't' ~ 5 }}", "environment": "t3"}, "t5"),
+        ({"variable": "{{ 't' ~ 6 }}"}, "t6"),
+    ],
+)
+def test_the_levels(
+    script: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, levels: dict[str, str], token: str
+) -> None:
+    server = script(cloud(pool(TRAIN)))
+    options = {**at(server, include_capacity=False), "auth_token": levels.get("option")}
+    extra = {"modelarts_auth_token": levels["variable"]} if "variable" in levels else {}
+    options["timeout"] = levels.get("timeout")
+    if "environment" in levels:
+        monkeypatch.setenv("OS_AUTH_TOKEN", levels["environment"])
+    if "file" in levels:
+        (tmp_path / "ansible.cfg").write_text(f"[modelarts]\nauth_token = {levels['file']}\n", encoding="utf-8")
+        monkeypatch.setattr(constants.config, "_config_file", str(tmp_path / "ansible.cfg"))
+    parse(tmp_path, options, monkeypatch, **extra)
+    assert [seen.headers["x-auth-token"] for seen in server.seen] == [token]
+
+
+# What is kept
+
+
+def kept(folder: Path) -> str:
+    return "".join(file.read_text(encoding="utf-8") for file in (folder / "kept").glob("*"))
+
+
+def caching(server: ScriptedServer, folder: Path, **options: t.Any) -> Facts:
+    return at(server, cache=True, cache_plugin="jsonfile", cache_connection=str(folder / "kept"), **options)
+
+
+def test_a_second_run_sends_nothing_until_the_cache_is_flushed(script: Start, tmp_path: Path) -> None:
+    server = script(cloud(pool(TRAIN)))
+    first = parse(tmp_path, caching(server, tmp_path))
+    asked = len(server.seen)
+    second = parse(tmp_path, caching(server, tmp_path))
+    assert len(server.seen) == asked == 3
+    assert second.hosts[TRAIN].vars["modelarts_pool"] == first.hosts[TRAIN].vars["modelarts_pool"]
+    assert groups_of(second, TRAIN) == groups_of(first, TRAIN)
+    parse(tmp_path, caching(server, tmp_path), flush=True)
+    assert len(server.seen) == 2 * asked
+
+
+def test_what_is_kept_has_the_pools_and_no_secret(script: Start, tmp_path: Path) -> None:
+    refused = Reply(403, {"error_code": "ModelArts.0108", "error_msg": f"not with {SECRET}"})
+    parse(tmp_path, caching(script(cloud(pool(TRAIN), nodes=refused)), tmp_path))
+    assert TRAIN in kept(tmp_path)
+    assert "********" in kept(tmp_path)
+    assert SECRET not in kept(tmp_path)
+    assert not [file for file in (tmp_path / "kept").iterdir() if SECRET in file.name]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"project_id": "p2"}, {"pool_name": ["train"]}, {"include_capacity": False}, {"region": "eu-de"}]
+)
+def test_another_question_is_not_answered_from_the_cache(script: Start, tmp_path: Path, changed: Facts) -> None:
+    server = script(cloud(pool(TRAIN)))
+    parse(tmp_path, caching(server, tmp_path))
+    asked = len(server.seen)
+    parse(tmp_path, caching(server, tmp_path, **changed))
+    assert len(server.seen) > asked
+
+
+def test_an_error_that_may_pass_is_not_kept(script: Start, tmp_path: Path) -> None:
+    server = script(cloud(pool(TRAIN), nodes=Reply(503)))
+    parse(tmp_path, caching(server, tmp_path))
+    server.answers[:] = [cloud(pool(TRAIN))]
+    inventory = parse(tmp_path, caching(server, tmp_path))
+    assert inventory.hosts[TRAIN].vars["modelarts_pool"]["errors"] == []
+
+
+# What it says when it fails
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"pool_names": ["train"]}, r"There is no option pool_names\. Known options are: access_key, "),
+        ({"timeout": "soon"}, r"timeout must be a number of seconds above 0, not "),
+        ({"auth_token": [SECRET]}, r"auth_token must be a single value\. It can be set by option, "),
+        ({"auth_token": ""}, r"No credentials: give auth_token, "),
+        ({"endpoint": "ftp://x"}, r"endpoint \(on "),
+        ({"validate_certs": "{{ 'perhaps' }}"}, r"validate_certs must be true or false, not "),
+    ],
+)
+def test_options_that_cannot_be_used(script: Start, tmp_path: Path, options: Facts, sentence: str) -> None:
+    server = script(cloud(pool(TRAIN)))
+    with pytest.raises(AnsibleError, match=sentence) as raised:
+        parse(tmp_path, at(server, **options))
+    assert SECRET not in str(raised.value)
+    assert server.seen == []
+
+
+def test_a_name_that_no_pool_has(script: Start, tmp_path: Path) -> None:
+    server = script(cloud(pool(TRAIN)))
+    with pytest.raises(AnsibleParserError, match="No pool has the ID or the display name nonesuch; the project has"):
+        parse(tmp_path, at(server, pool_name="nonesuch"))
+
+
+def test_an_error_of_the_api(script: Start, tmp_path: Path) -> None:
+    error = {"error_code": "APIG.0301", "error_msg": f"token {SECRET} is wrong"}
+    server = script(Reply(401, error, {"X-Request-Id": "r-1"}))
+    with pytest.raises(AnsibleParserError) as raised:
+        parse(tmp_path, at(server))
+    assert str(raised.value) == (
+        "GET /pools was answered 401 (APIG.0301: token ******** is wrong). Check the credentials (auth_token). "
+        "Request ID: r-1."
+    )
+    assert raised.value.__cause__ is None
+
+
+def test_a_template_that_cannot_be_rendered(script: Start, tmp_path: Path) -> None:
+    server = script(cloud(pool(TRAIN)))
+    with pytest.raises(AnsibleError, match="nobodys"):
+        parse(tmp_path, at(server, auth_token="{{ nobodys }}"))
+    assert server.seen == []
+
+
+def test_every_option_is_documented() -> None:
+    defined = inventory_loader.get(NAME).option_definitions
+    assert set(CONNECTION_OPTIONS) < set(defined)
+    assert {"cache", "compose", "groups", "keyed_groups", "strict", "pool_name", "include_capacity"} < set(defined)
+    for option in CONNECTION_OPTIONS:
+        assert [entry["name"] for entry in defined[option]["env"]] == list(ENVIRONMENT[option])
