@@ -242,8 +242,8 @@ def _resource(figures: Facts) -> Html:
     }
     total = joined([shown.pop("total"), " in all: "])
     words = [joined([f"{_AMOUNTS[name]} ", said]) for name, said in shown.items() if amounts[name]]
-    bar = tag("svg", *_segments(amounts), class_="bar", aria_hidden="true")
-    return tag("li", tag("b", foreign(resource)), bar, tag("p", total, joined(words, ", ")))
+    gauge = tag("svg", *_segments(amounts), class_="bar", aria_hidden="true")
+    return tag("li", tag("b", foreign(resource)), gauge, tag("p", total, joined(words, ", ")))
 
 
 def _segments(amounts: Mapping[str, int]) -> list[Html]:
@@ -374,8 +374,8 @@ def _groups(cells: Sequence[Cell], letters: Mapping[str, str], symbols: Symbols)
 
 def _share(cell: Cell, letters: Mapping[str, str], part: float) -> Html:
     words = cell.words() + (f", left out ({letters[cell.unusable]})" if cell.unusable is not None else "")
-    bar = tag("rect", class_="t", height="10", width=_percent(max(part, _LEAST_WIDTH / 100), 1))
-    return tag("div", tag("span", words), tag("svg", bar, class_="line", aria_hidden="true"), class_="share")
+    gauge = tag("rect", class_="t", height="10", width=_percent(max(part, _LEAST_WIDTH / 100), 1))
+    return tag("div", tag("span", words), tag("svg", gauge, class_="line", aria_hidden="true"), class_="share")
 
 
 def _left_out(cells: Sequence[Cell], letters: Mapping[str, str]) -> Html:
@@ -437,9 +437,9 @@ def _queued(job: Facts, place: int, longest: int) -> Html:
     waits = [tag("span", "not known")]
     if job["seconds"] is not None:
         part = max(_LEAST_WIDTH / 100, job["seconds"] / longest)
-        bar = tag("rect", class_="t", height="10", x=_percent(1 - part, 1), width=_percent(part, 1))
+        gauge = tag("rect", class_="t", height="10", x=_percent(1 - part, 1), width=_percent(part, 1))
         seconds = tag("data", duration(job["seconds"]), value=job["seconds"])
-        waits = [tag("div", seconds, tag("svg", bar, class_="line", aria_hidden="true"), class_="waits")]
+        waits = [tag("div", seconds, tag("svg", gauge, class_="line", aria_hidden="true"), class_="waits")]
     return tag(
         "tr",
         tag("td", str(place), class_="place"),
