@@ -94,6 +94,40 @@ def integration(session: nox.Session) -> None:
     close(session, *integration_results(session, CORE, THIS_PYTHON, *session.posargs))
 
 
+def find_chromium(session: nox.Session) -> str | None:
+    """The browser; on Debian, root installs it."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    debian = shutil.which("apt-get") and "ID=debian\n" in Path("/etc/os-release").read_text(encoding="utf-8")
+    if not any(map(shutil.which, names)) and debian and os.geteuid() == 0:
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        install = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "--yes", "--no-install-recommends", names[0])
+        session.run("apt-get", "update", external=True, silent=True, env=quiet)
+        session.run(*install, external=True, silent=True, env=quiet)
+    return next((found for found in map(shutil.which, names) if found), None)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The report's page in a real Chromium: what it loads, shows and says, and axe-core's rules of accessibility."""
+    chromium = find_chromium(session)
+    if chromium is None:
+        print("not run: there is no Chromium, and only root on Debian installs it")
+        session.skip("no Chromium")
+    session.install(
+        *(ANSIBLE_CORE, "pytest ~= 9.1", "playwright ~= 1.60", "axe-playwright-python ~= 0.1.7"),
+        *("-r", "meta/ee-requirements.txt"),
+    )
+    tree = collection_tree(session)
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tree), *session.posargs)
+    junit = tree / "tests" / "output" / "junit" / "browser.xml"
+    session.run(
+        *("python", "-B", *words, "--junitxml", str(junit), str(tree / "tests" / "browser")),
+        env={"CHROMIUM": chromium, "PYTHONPATH": str(BUILD / session.name)},
+        success_codes=[0, 1],
+    )
+    close(session, junit_results(tree).values(), "")
+
+
 @nox.session
 def mesh(session: nox.Session) -> None:
     """200 pools gated in slices over workers of ansible-runner, as AWX does; `-- each.yml` by a gate for each pool."""

@@ -12,6 +12,10 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report import WIDTH, attempt_line, page
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report_document import Observed, report_document
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report_html import html_page
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report_markdown import markdown
+from ansible_collections.poolgate.modelarts.plugins.module_utils._request import read_policy, read_request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,9 +125,19 @@ def verdict_on(base: World, asked: Asked) -> str:
     verdict = docs.verdict_of(facts, {"request": ASKED, **asked})
     json.dumps(verdict)
     lines = [*page(verdict), attempt_line(verdict, "2026-01-01T00:00:00Z", 1, 2)]
-    assert all(line.isprintable() for line in lines), lines
     assert all(len(line) <= WIDTH for line in lines), lines
+    lines += report_on(facts["pools"][0], verdict, {"request": ASKED, **asked})
+    assert all(line.isprintable() for line in lines), lines
     return t.cast(str, verdict["decision"])
+
+
+def report_on(facts: Document, verdict: Document, asked: Asked) -> list[str]:
+    """The lines of the report's files, of which the one for machines can be written."""
+    candidate = Observed(read_request(asked["request"]), facts, verdict)
+    outcome = {**verdict, "attempts": 1}
+    document = report_document(outcome, [candidate], read_policy(asked.get("policy")), "2026-01-01T00:00:00Z", None)
+    json.dumps(document)
+    return [*markdown(document, [verdict]).split("\n"), *html_page(document).split("\n")]
 
 
 def decision_on(base: World, asked: Asked) -> str:
