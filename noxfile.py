@@ -9,6 +9,7 @@ Whatever a session makes stays under .build/.
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import re
@@ -94,22 +95,30 @@ def integration(session: nox.Session) -> None:
     close(session, *integration_results(session, CORE, THIS_PYTHON, *session.posargs))
 
 
-def find_chromium(session: nox.Session) -> str | None:
-    """The browser; on Debian, root installs it."""
+def install_debian(package: str) -> None:
+    """Install a package where root may: one session at a time, as apt-get does not wait for the lists of another."""
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        return
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for words in (["update"], ["install", "--yes", "--no-install-recommends", package]):
+            quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+            subprocess.run(["apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=300", *words], check=False, env=quiet)
+
+
+def find_chromium() -> str | None:
+    """The browser, put there first where this may be done."""
     names = ("chromium", "chromium-browser", "google-chrome")
-    debian = shutil.which("apt-get") and "ID=debian\n" in Path("/etc/os-release").read_text(encoding="utf-8")
-    if not any(map(shutil.which, names)) and debian and os.geteuid() == 0:
-        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-        install = ("apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "--yes", "--no-install-recommends", names[0])
-        session.run("apt-get", "update", external=True, silent=True, env=quiet)
-        session.run(*install, external=True, silent=True, env=quiet)
+    if not any(map(shutil.which, names)):
+        install_debian(names[0])
     return next((found for found in map(shutil.which, names) if found), None)
 
 
 @nox.session
 def browser(session: nox.Session) -> None:
     """The report's page in a real Chromium: what it loads, shows and says, and axe-core's rules of accessibility."""
-    chromium = find_chromium(session)
+    chromium = find_chromium()
     if chromium is None:
         print("not run: there is no Chromium, and only root on Debian installs it")
         session.skip("no Chromium")
@@ -238,10 +247,8 @@ def galaxy_importer(session: nox.Session) -> None:
 
 def has_java() -> bool:
     """Whether there is a Java for the rule engine of ansible-rulebook, put there first where this may be done."""
-    if not shutil.which("java") and shutil.which("apt-get") and os.geteuid() == 0:
-        subprocess.run(["apt-get", "--quiet", "update"], check=False)
-        package = "openjdk-17-jre-headless"
-        subprocess.run(["apt-get", "--quiet", "--yes", "install", "--no-install-recommends", package], check=False)
+    if not shutil.which("java"):
+        install_debian("openjdk-17-jre-headless")
     if not shutil.which("java"):
         return False
     said = subprocess.run(["java", "-version"], capture_output=True, check=False, text=True).stderr
