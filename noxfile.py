@@ -260,7 +260,7 @@ def rulebook(session: nox.Session) -> None:
     place = BUILD / session.name / "installed"
     shutil.rmtree(place, ignore_errors=True)
     galaxy = ("ansible-galaxy", "collection")
-    own = own_folders(session)
+    own = {**own_folders(session), "ANSIBLE_COLLECTIONS_PATH": str(place)}
     session.run(*galaxy, "build", "--output-path", str(place), str(tree), env=own)
     (artifact,) = place.glob("*.tar.gz")
     session.run(*galaxy, "install", "--offline", "--collections-path", str(place), str(artifact), env=own)
