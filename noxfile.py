@@ -266,12 +266,11 @@ def rulebook(session: nox.Session) -> None:
     tree = collection_tree(session)
     place = BUILD / session.name / "installed"
     shutil.rmtree(place, ignore_errors=True)
-    install = ("ansible-galaxy", "collection", "install", "--offline", "--force", "--collections-path", str(place))
-    session.run(
-        "ansible-galaxy", "collection", "build", "--output-path", str(place), str(tree), env=own_folders(session)
-    )
+    galaxy = ("ansible-galaxy", "collection")
+    own = {**own_folders(session), "ANSIBLE_COLLECTIONS_PATH": str(place)}
+    session.run(*galaxy, "build", "--output-path", str(place), str(tree), env=own)
     (artifact,) = place.glob("*.tar.gz")
-    session.run(*install, str(artifact), env=own_folders(session))
+    session.run(*galaxy, "install", "--offline", "--collections-path", str(place), str(artifact), env=own)
     report = tree / "tests" / "output" / "junit" / f"{session.name}.xml"
     with session.chdir(tree):
         session.run(
