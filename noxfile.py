@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import typing as t
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -31,6 +32,11 @@ COLLECTION = Path("ansible_collections", "poolgate", "modelarts")
 ANSIBLE_CORE = "ansible-core ~= 2.19.0"
 GET_PIP = "get_pip_24_2.py"
 ANSIBLE_LINT = "ansible-lint ~= 26.10"
+ANSIBLE_RULEBOOK = "ansible-rulebook ~= 1.3.2"
+JAVA = 17
+# AWX's injector, of which there are pre-releases only, and the last community package that has the collection awx.awx.
+AWX_PARTS = ("awx-plugins-core == 0.2.0a0", "awx-plugins-interfaces == 0.0.1a5")
+AWX_COLLECTION = "ansible == 11.13.0"
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 OLDEST_PYTHON = "3.9"
 
@@ -239,7 +245,7 @@ def mypy(session: nox.Session) -> None:
     with session.chdir(BUILD / session.name):
         session.run(
             *("mypy", "--config-file", str(ROOT / "mypy.ini"), "--cache-dir", "cache"),
-            *(str(COLLECTION / "plugins"), str(COLLECTION / "playbooks" / "emulator")),
+            *(str(COLLECTION / name) for name in ("plugins", "playbooks/emulator", "extensions/eda/plugins")),
         )
 
 
@@ -295,6 +301,80 @@ def galaxy_importer(session: nox.Session) -> None:
     complaints = re.findall(r"^(?:ERROR|WARNING|CRITICAL).*", log, re.MULTILINE)
     if complaints:
         session.error("\n".join(complaints))
+
+
+def has_java() -> bool:
+    """Whether there is a Java for the rule engine of ansible-rulebook, put there first where this may be done."""
+    if not shutil.which("java") and shutil.which("apt-get") and os.geteuid() == 0:
+        subprocess.run(["apt-get", "--quiet", "update"], check=False)
+        package = "openjdk-17-jre-headless"
+        subprocess.run(["apt-get", "--quiet", "--yes", "install", "--no-install-recommends", package], check=False)
+    if not shutil.which("java"):
+        return False
+    said = subprocess.run(["java", "-version"], capture_output=True, check=False, text=True).stderr
+    version = re.search(r'version "(\d+)', said)
+    return version is not None and int(version.group(1)) >= JAVA
+
+
+@nox.session
+def rulebook(session: nox.Session) -> None:
+    """The real ansible-rulebook with the event source of the built collection, and the guide on events."""
+    if not has_java():
+        print(f"not run: ansible-rulebook needs Java {JAVA} or later, as of Debian's openjdk-{JAVA}-jre-headless")
+        session.skip("no Java")
+    session.install(ANSIBLE_CORE, ANSIBLE_RULEBOOK, "pytest ~= 9.0", "-r", "meta/ee-requirements.txt")
+    tree = collection_tree(session)
+    place = BUILD / session.name / "installed"
+    shutil.rmtree(place, ignore_errors=True)
+    install = ("ansible-galaxy", "collection", "install", "--offline", "--force", "--collections-path", str(place))
+    session.run(
+        "ansible-galaxy", "collection", "build", "--output-path", str(place), str(tree), env=own_folders(session)
+    )
+    (artifact,) = place.glob("*.tar.gz")
+    session.run(*install, str(artifact), env=own_folders(session))
+    report = tree / "tests" / "output" / "junit" / f"{session.name}.xml"
+    with session.chdir(tree):
+        session.run(
+            *("python", "-m", "pytest", "-p", "no:cacheprovider", "--noconftest", f"--junit-xml={report}"),
+            *("tests/rulebook", *session.posargs),
+            env={"ANSIBLE_COLLECTIONS_PATH": str(place)},
+            success_codes=(0, 1),
+        )
+    close(session, junit_results(tree).values(), "")
+
+
+@nox.session
+def awx(session: nox.Session) -> None:
+    """What extensions/awx has, on parts of AWX: its collection, its injector, ansible-runner and ansible-builder."""
+    session.install(
+        *(ANSIBLE_CORE, *AWX_PARTS, "ansible-builder ~= 3.2", "ansible-runner ~= 2.4", "pytest ~= 9.0"),
+        *("-r", "meta/ee-requirements.txt"),
+    )
+    tree = collection_tree(session)
+    place = BUILD / session.name
+    collections_path = place / "installed"
+    environment = {"ANSIBLE_COLLECTIONS_PATH": str(collections_path), "ANSIBLE_HOME": str(place / "home")}
+    if not (collections_path / "ansible_collections" / "awx" / "awx").is_dir():
+        session.run("pip", "download", "--quiet", "--no-deps", "--dest", str(place), AWX_COLLECTION)
+        with zipfile.ZipFile(*place.glob("ansible-*.whl")) as package:
+            names = [name for name in package.namelist() if name.startswith("ansible_collections/awx/awx/")]
+            package.extractall(collections_path, names)
+    for file in place.glob("poolgate-*.tar.gz"):
+        file.unlink()
+    session.run("ansible-galaxy", "collection", "build", "--output-path", str(place), str(tree), env=environment)
+    (artifact,) = place.glob("poolgate-*.tar.gz")
+    install = ("ansible-galaxy", "collection", "install", "--offline", "--force", "--collections-path")
+    session.run(*install, str(collections_path), str(artifact), env=environment)
+    with session.chdir(tree):
+        session.run(
+            *("pytest", "-q", "-p", "no:cacheprovider", "--junitxml", "tests/output/junit/awx.xml"),
+            *("-o", f"pythonpath={collections_path} tests tests/integration/targets/guides"),
+            *(session.posargs or ["tests/awx"]),
+            env={**environment, "COLLECTION_ARTIFACT": str(artifact)},
+            success_codes=[0, 1],
+        )
+    results = junit_results(tree)
+    close(session, results.values(), "\n".join(name for name, result in results.items() if result != "passed"))
 
 
 def shown_output(text: str) -> str:

@@ -9,10 +9,17 @@ import typing as t
 from collections.abc import Iterator
 
 import pytest
+from ansible_collections.poolgate.modelarts.tests.unit.effort import EXAMPLES, tries
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Answer, ScriptedServer
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("poolgate", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "poolgate",
+    deadline=None,
+    derandomize=True,
+    max_examples=tries(EXAMPLES),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("poolgate")
 
 

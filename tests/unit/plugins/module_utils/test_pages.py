@@ -16,10 +16,11 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import Document
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import PageReader, Pages
+from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from hypothesis import given
 from hypothesis import strategies as st
 
-RUNS = 3000
+RUNS = tries(3000)
 DISTINCT = 10**9
 
 
@@ -171,8 +172,8 @@ def test_thousands_of_random_servers() -> None:
         check_promises(server, pages, limit)
         told += not cannot_be_told(server, limit)
         assert len(server.requests) < 700
-    assert endless < RUNS / 100
-    assert told > RUNS * 0.85
+    assert endless <= max(RUNS // 100, 5)
+    assert told > RUNS * 0.8
 
 
 @given(

@@ -14,6 +14,7 @@ from collections import Counter
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._placement import Need, Slot, most_replicas, place
+from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation import oracle
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     GPU,
@@ -26,7 +27,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
 )
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.generator import Case, case
 
-CASES = 10_000
+CASES = tries(10_000)
 SHARES = 4
 
 
@@ -93,8 +94,8 @@ def test_the_verdict_agrees_with_brute_force(share: int) -> None:
         )
         met[(truth, "groups" in made.request)] += 1
     for truth, several in itertools.product(("fits", "later", "never"), (False, True)):
-        assert met[(truth, several)] > 100, met
-    assert met[("may fit", False)] + met[("may fit", True)] > 20, met
+        assert met[(truth, several)] > tries(100), met
+    assert met[("may fit", False)] + met[("may fit", True)] > tries(20), met
 
 
 def slots_of(rng: random.Random, width: int) -> list[Slot]:
@@ -117,7 +118,7 @@ def needs_of(rng: random.Random, width: int) -> list[Need]:
 def test_the_search_agrees_with_brute_force() -> None:
     rng = random.Random("search")
     met: Counter[bool | None] = Counter()
-    for number in range(3000):
+    for number in range(tries(3000)):
         width = rng.randint(1, 3)
         slots, needs = slots_of(rng, width), needs_of(rng, width)
         bins = [
@@ -132,7 +133,7 @@ def test_the_search_agrees_with_brute_force() -> None:
         answer = place(Counter(slots), needs)
         assert answer is oracle.places(bins, shapes), (number, slots, needs)
         met[answer] += 1
-    assert min(met[True], met[False]) > 300, met
+    assert min(met[True], met[False]) > tries(300), met
 
 
 def test_one_group_is_exact_however_many_nodes() -> None:

@@ -1,0 +1,331 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Event source: changes of jobs and of capacity in dedicated resource pools of ModelArts."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+short_description: Changes of jobs and of capacity in ModelArts pools as events
+version_added: 1.0.0
+description:
+  - Looks at one or more dedicated resource pools of Huawei Cloud or Open Telekom Cloud ModelArts again and again, and
+    puts what has changed into the queue of the rulebook, each change once.
+  - C(event.change) is V(job_appeared), V(job_status_changed), V(job_ended), V(room_appeared) or V(room_gone).
+  - Only a look that was complete makes events of jobs, and only a decision that is certain makes one of room. What
+    could not be read is no change, and is logged. Failures that pass are waited out.
+  - The first look is where it starts from. Its jobs are no events; room at the first look is one, with
+    C(event.at_start). Nothing is kept on disk, so what changes while it does not run is not told.
+  - In texts of events, every character but letters, digits, blanks and C(._-:/@+,;()=~*) is a C(?), because Ansible
+    would render a text that is a template.
+options:
+  pool_name:
+    description:
+      - IDs of the pools. The ID is the C(metadata.name) of a pool. With O(request), the name that the console shows
+        works, too.
+    type: list
+    elements: str
+    required: true
+  request:
+    description:
+      - What room is looked for, as C(request) of the action C(poolgate.modelarts.modelarts_capacity_gate). Without it,
+        there are only events of jobs, and only the jobs are read.
+    type: dict
+  policy:
+    description:
+      - How strictly to decide, as C(policy) of the action. C(stable_seconds) is how long there has to be room before it
+        is told.
+    type: dict
+  declared_capacity:
+    description:
+      - As C(declared_capacity) of the action.
+    type: dict
+  poll_interval:
+    description:
+      - Seconds between two looks, 1 or more. They become more, up to ten minutes, while nothing can be read.
+    type: float
+    default: 60
+  endpoint:
+    description: Address of ModelArts. For this option and those below, see the guide on authentication; what is not
+      given here comes from the environment of ansible-rulebook.
+    type: str
+  region:
+    description: Region, like C(eu-de).
+    type: str
+  project_id:
+    description: ID of the project.
+    type: str
+  auth_token:
+    description: A token. It cannot be renewed, so the source ends with it.
+    type: str
+  access_key:
+    description: Access key, with O(secret_key).
+    type: str
+  secret_key:
+    description: Secret key.
+    type: str
+  security_token:
+    description: Security token of a temporary access key. It cannot be renewed.
+    type: str
+  auth_url:
+    description: Address of IAM.
+    type: str
+  username:
+    description: User name, with O(password) and O(domain_name).
+    type: str
+  password:
+    description: Password.
+    type: str
+  domain_name:
+    description: Domain of the user.
+    type: str
+  project_name:
+    description: Name of the project, in place of O(project_id).
+    type: str
+  cloud:
+    description: An entry of C(clouds.yaml).
+    type: str
+  validate_certs:
+    description: Whether certificates are verified.
+    type: bool
+  ca_path:
+    description: Certificate authorities to trust.
+    type: path
+  timeout:
+    description: Seconds to wait for a connection, and for an answer.
+    type: float
+  max_retries:
+    description: How often a request is repeated within one look.
+    type: int
+  connections:
+    description: How many requests are sent side by side.
+    type: int
+"""
+
+EXAMPLES = r"""
+- poolgate.modelarts.modelarts_workloads:
+    pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
+    request:
+      type: train
+      replicas: 2
+      resources:
+        nvidia.com/gpu: 8
+    poll_interval: 30
+"""
+
+import asyncio
+import importlib
+import logging
+import math
+import os
+import platform
+import random
+import sys
+import threading
+import time
+import typing as t
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+
+
+def _find_own_package() -> None:
+    """Let Python find the collection that this file belongs to: ansible-rulebook runs it by its path.
+
+    An ansible_collections elsewhere, like the one of the package ansible, would hide it, so the folders come first.
+    """
+    root = Path(__file__).resolve().parents[7]
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
+    name = ""
+    for part in ("ansible_collections", "poolgate", "modelarts"):
+        name = f"{name}.{part}" if name else part
+        package = importlib.import_module(name)
+        folder = str(root.joinpath(*name.split(".")))
+        if folder not in package.__path__:
+            package.__path__ = [folder, *package.__path__]
+
+
+_find_own_package()
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client, check_pool_name
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._events import JOB_FIELDS, PoolWatch
+from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import iso_time
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+    CONNECTION_OPTIONS,
+    environment_level,
+    merge_levels,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
+    check_together,
+    read_declared_capacity,
+    read_policy,
+    read_request,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
+
+Facts = dict[str, t.Any]
+
+SOURCE_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "pool_name": {"type": "list", "elements": "str", "required": True},
+    "request": {"type": "dict"},
+    "policy": {"type": "dict"},
+    "declared_capacity": {"type": "dict"},
+    "poll_interval": {"type": "float", "default": 60.0},
+    **{name: {"type": "raw"} for name in CONNECTION_OPTIONS},  # connect() reads them, from whatever level they come
+}
+
+_JITTER = 0.1
+_LONGEST_PAUSE = 600.0
+_SHORTEST_LIMIT = 60.0
+_REFUSED = 401
+_OVER = {
+    "jobs": "its jobs are known again.",
+    "room": "whether there is room is known again.",
+    "never": "waiting for room may help again.",
+}
+
+logger = logging.getLogger("poolgate.modelarts.modelarts_workloads")
+
+
+async def main(queue: asyncio.Queue[t.Any], args: Facts) -> None:
+    """Called by ansible-rulebook: put the changes of the pools into the queue until cancelled.
+
+    Raises ModelArtsError when ``args`` cannot be used, when the first look fails for good, and when the credentials are
+    refused.
+    """
+    try:
+        with Source(args) as source:
+            while True:
+                for event in await asyncio.to_thread(source.look):
+                    await queue.put(event)
+                await asyncio.sleep(source.pause())
+    except ModelArtsError as error:
+        raise error.with_traceback(None) from None  # ansible-rulebook prints each frame, which hides the sentence
+
+
+class Source:
+    """Looks at the pools that the arguments of a rulebook name."""
+
+    def __init__(self, args: Facts) -> None:
+        options = _validated(args)
+        self._interval: float = options["poll_interval"]
+        self._watches = _watches(options)
+        self._query = WorkloadQuery(fields=JOB_FIELDS, include_capacity=bool(options["request"]))
+        self._connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
+        self._stopped = threading.Event()
+        self._has_seen_jobs = False
+        self._failures = 0
+        self._remarked: set[tuple[str, str]] = set()
+
+    def look(self) -> list[Facts]:
+        """The events since the look before. Blocks while the pools are read."""
+        # A refusal is remembered by a client, and one of an earlier look must not stand for this one.
+        with Client(
+            self._connection,
+            time_limit=max(self._interval, _SHORTEST_LIMIT),
+            clock=self._clock,
+            sleep=self._sleep,
+        ) as client:
+            calls = [partial(self._read, client, watch.pool_name) for watch in self._watches]
+            entries = list(client.side_by_side(calls))
+        self._raise_what_lasts(entries)
+        now = time.monotonic()
+        events = [event for watch, entry in zip(self._watches, entries) for event in watch.look_at(entry, now)]
+        self._has_seen_jobs = self._has_seen_jobs or any(entry["complete"] for entry in entries)
+        failed = all(any(error.get("transient") for error in entry["errors"]) for entry in entries)
+        self._failures = self._failures + 1 if failed else 0
+        self._log_remarks()
+        return events
+
+    def pause(self) -> float:
+        """Seconds until the next look: longer and longer while nothing can be read."""
+        seconds = min(math.ldexp(self._interval, min(self._failures, 10)), max(self._interval, _LONGEST_PAUSE))
+        return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        """Sends nothing any more: a look that goes on in its thread ends with the answer that it waits for."""
+        self._stopped.set()
+
+    def _clock(self) -> float:
+        return math.inf if self._stopped.is_set() else time.monotonic()
+
+    def _sleep(self, seconds: float) -> None:
+        self._stopped.wait(seconds)
+
+    def _read(self, client: Client, pool_name: str) -> Facts:
+        """The pool's entry as PoolWatch.look_at() takes it, whatever could be read of it."""
+        try:
+            facts = read_workloads(client, [pool_name], self._query, clock=time.time)
+            entry: Facts = {**facts["pools"][0], "workloads": facts["workloads"]}
+        except NoPoolReadableError as error:
+            entry = error.pools[0]
+        except InputError:
+            raise
+        except ModelArtsError as error:
+            errors = [{"document": "workloads", **error.as_result()}]
+            entry = {"pool_name": pool_name, "complete": False, "errors": errors}
+        return {"observed_at": iso_time(time.time()), "errors": [], **entry}
+
+    def _raise_what_lasts(self, entries: list[Facts]) -> None:
+        """Raises ModelArtsError for refused credentials, which lock a key when they are sent again and again.
+
+        As long as no jobs were seen, also for those that will never be: the wrong pool, address or permission.
+        """
+        for error in (error for entry in entries for error in entry["errors"]):
+            lasts = not self._has_seen_jobs and error["document"] == "workloads" and not error.get("transient")
+            if lasts or error.get("status") == _REFUSED:
+                raise ModelArtsError(error["msg"])
+
+    def _log_remarks(self) -> None:
+        """Says what a person should know once when it begins, and once when it is over."""
+        remarks = {
+            (watch.pool_name, what): sentence for watch in self._watches for what, sentence in watch.remarks.items()
+        }
+        for (pool_name, what), sentence in remarks.items():
+            if (pool_name, what) not in self._remarked:
+                logger.warning("%s: %s", pool_name, sentence)
+        for pool_name, what in sorted(self._remarked - remarks.keys()):
+            logger.warning("%s: %s", pool_name, _OVER[what])
+        self._remarked = set(remarks)
+
+
+def _validated(args: Facts) -> Facts:
+    """The arguments, converted by the rules of a module. Raises InputError with a module's sentence."""
+    given = {name: value for name, value in args.items() if value is not None}
+    result = ArgumentSpecValidator(
+        SOURCE_OPTIONS, required_by={"policy": "request", "declared_capacity": "request"}
+    ).validate(given)
+    if result.unsupported_parameters:
+        unknown = plain(str(min(given.keys() - SOURCE_OPTIONS.keys(), key=str)), 60)
+        near = get_close_matches(unknown, list(SOURCE_OPTIONS), 1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(SOURCE_OPTIONS)}."
+        raise InputError(f"The event source has no argument {unknown!r}: {hint}")
+    if result.error_messages:
+        raise InputError(f"The event source cannot use its arguments: {result.errors.msg}.")
+    options: Facts = result.validated_parameters
+    interval = options["poll_interval"]
+    if not 1 <= interval < math.inf:
+        raise InputError(f"poll_interval is {interval:g}, and must be a number of seconds, 1 or more.")
+    return options
+
+
+def _watches(options: Facts) -> list[PoolWatch]:
+    """One for each pool. Raises InputError when pools, request or policy cannot be used."""
+    names = list(dict.fromkeys(check_pool_name(name) for name in options["pool_name"]))
+    if not names:
+        raise InputError("pool_name names no pool: give the ID of at least one.")
+    if not options["request"]:
+        return [PoolWatch(name) for name in names]
+    request, policy = read_request(options["request"]), read_policy(options["policy"])
+    check_together(request, policy, math.inf)
+    declared = read_declared_capacity(options["declared_capacity"])
+    return [PoolWatch(name, request, policy, declared) for name in names]

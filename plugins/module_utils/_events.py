@@ -1,0 +1,203 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has changed in a pool between two looks at it, as events. Pure, without input or output.
+
+A look that could not be completed says nothing: what was known before stays, and a change is told by the next look that
+sees it.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.module_utils._request import Policy, Request
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import OVER
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
+
+Facts = dict[str, t.Any]
+
+JOB_FIELDS = (
+    "uid",
+    "job_uuid",
+    "name",
+    "job_name",
+    "type",
+    "user_name",
+    "status",
+    "flavor",
+    "priority",
+    "created_at",
+    "running_duration",
+    "pending_duration",
+    "resources",
+)
+"""What an event tells about a job, in the words of the workloads module."""
+
+_FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
+_PUNCTUATION = frozenset(" ._-:/@+,;()=~*")
+_LONGEST_TEXT = 300
+_MOVES = "the list changed faster than it could be read."
+_LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look at a pool has shown: ``jobs`` by their ID, and whether there is ``room``. None is not known."""
+
+    jobs: Mapping[str, Facts] | None = None
+    room: bool | None = None
+
+    def followed_by(self, later: Seen) -> Seen:
+        """What is known after a later look."""
+        jobs = self.jobs
+        if later.jobs is not None:
+            known = self.jobs or {}
+            jobs = {own: _with_status(job, known.get(own)) for own, job in later.jobs.items()}
+        return Seen(jobs, self.room if later.room is None else later.room)
+
+
+def changes(before: Seen, now: Seen) -> list[Facts]:
+    """The events that lead from what was known to what is known now, each as ``{change, ...}``.
+
+    ``now`` is what ``before.followed_by()`` returned. The jobs of the first look are where it starts from, and are no
+    events; room at the first look is one, with ``at_start``.
+    """
+    events: list[Facts] = []
+    if before.jobs is not None and now.jobs is not None and now.jobs is not before.jobs:
+        events += _ended_by_disappearance(before.jobs, now.jobs)
+        for own, job in now.jobs.items():
+            events += _changes_of_job(before.jobs.get(own), job)
+    if now.room and not before.room:
+        events.append({"change": "room_appeared", "at_start": before.room is None})
+    elif before.room and now.room is False:
+        events.append({"change": "room_gone"})
+    return events
+
+
+def _ended_by_disappearance(before: Mapping[str, Facts], now: Mapping[str, Facts]) -> list[Facts]:
+    return [
+        {"change": "job_ended", "ended_by": "disappearance", "job": job, "previous_status": job["status"]}
+        for own, job in before.items()
+        if own not in now and job["status"] not in OVER
+    ]
+
+
+def _changes_of_job(before: Facts | None, job: Facts) -> list[Facts]:
+    previous = None if before is None else before["status"]
+    told = {"job": job, "previous_status": previous}
+    events: list[Facts] = [] if before is not None else [{"change": "job_appeared", **told}]
+    if job["status"] in OVER and previous not in OVER:
+        events.append({"change": "job_ended", "ended_by": "status", **told})
+    elif previous is not None and job["status"] != previous:
+        events.append({"change": "job_status_changed", **told})
+    return events
+
+
+def _with_status(job: Facts, before: Facts | None) -> Facts:
+    """The job; one whose status was not told has the one that it had."""
+    return job if before is None or job["status"] is not None else {**job, "status": before["status"]}
+
+
+class PoolWatch:
+    """Follows one pool from look to look. It keeps the jobs of the last complete one, and nothing else that grows."""
+
+    def __init__(
+        self,
+        pool_name: str,
+        request: Request | None = None,
+        policy: Policy | None = None,
+        declared: Amounts | None = None,
+    ) -> None:
+        self.pool_name = pool_name
+        self.remarks: dict[str, str] = {}
+        self._request = request
+        self._policy = policy or Policy()
+        self._declared = declared
+        self._seen = Seen()
+        self._fits_since: float | None = None
+
+    def look_at(self, entry: Facts, now: float) -> list[Facts]:
+        """The events since the look before.
+
+        ``entry`` is an entry of ``pools`` of read_workloads() with its ``workloads`` of JOB_FIELDS, and read with
+        ``include_capacity`` when there is a request; ``now`` are the seconds of a clock that never goes back.
+        Afterwards ``remarks`` has a sentence for what a person should know of this look: ``jobs`` and ``room`` where
+        they could not be told, ``never`` where waiting for room is in vain.
+        """
+        self.remarks = {}
+        self.pool_name = entry["pool_name"]  # a display name has become the ID
+        if not entry["complete"]:
+            errors = {error["document"]: error["msg"] for error in entry["errors"]}
+            self.remarks["jobs"] = f"its jobs are not known: {errors.get('workloads', _MOVES)}"
+        verdict = None if self._request is None else self._verdict(self._request, entry)
+        seen = self._seen.followed_by(Seen(self._jobs(entry), self._room(verdict, now)))
+        events = changes(self._seen, seen)
+        self._seen = seen
+        about = {"pool": self.pool_name, "observed_at": entry["observed_at"]}
+        return [t.cast(Facts, inert({**event, **about, **_room_facts(event, verdict)})) for event in events]
+
+    def _verdict(self, request: Request, entry: Facts) -> Facts:
+        verdict = capacity_verdict(entry, request, self._policy, self._declared)
+        reasons = "; ".join(verdict["reasons"])
+        if verdict["decision"] == "unknown":
+            self.remarks["room"] = f"whether there is room is not known: {reasons}"
+        elif verdict["decision"] == "reject":
+            self.remarks["never"] = f"waiting for room cannot help: {reasons}"
+        return verdict
+
+    @staticmethod
+    def _jobs(entry: Facts) -> dict[str, Facts] | None:
+        """The jobs by what tells one from another; those without any ID cannot be followed."""
+        if not entry["complete"]:
+            return None
+        known = ((job["uid"] or job["job_uuid"] or job["name"], job) for job in entry["workloads"])
+        return {own: job for own, job in known if own}
+
+    def _room(self, verdict: Facts | None, now: float) -> bool | None:
+        """Whether there is room; None when that is not known, and while it has not lasted for stable_seconds."""
+        if verdict is None or verdict["decision"] != "admit":
+            self._fits_since = None
+            return None if verdict is None or verdict["decision"] == "unknown" else False
+        if self._fits_since is None:
+            self._fits_since = now
+        return True if now - self._fits_since >= self._policy.stable_seconds else None
+
+
+def _room_facts(event: Facts, verdict: Facts | None) -> Facts:
+    if verdict is None or "job" in event:
+        return {}
+    checks = [{name: check[name] for name in _FIGURES if name in check} for check in verdict["checks"]]
+    return {"decision": verdict["decision"], "reason": verdict["brief"], "checks": checks}
+
+
+def inert(value: object) -> object:
+    """The same facts with nothing in them that a template could be made of.
+
+    ansible-rulebook hands a whole event on as the extra variable ``ansible_eda``, and Ansible renders extra variables:
+    a job that is named like a template would be executed. So every character but letters, digits and some punctuation
+    becomes ``?``, long text is cut with a ``?`` at its end, and numbers fit the 64 bits of the rule engine. A text
+    without ``?`` is as the API gave it.
+    """
+    if isinstance(value, dict):
+        return {_inert_text(str(key)): inert(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [inert(one) for one in value]
+    if isinstance(value, str):
+        return _inert_text(value)
+    if isinstance(value, (int, float)) and not -_LARGEST <= value <= _LARGEST:
+        return None
+    return value
+
+
+def _inert_text(text: str) -> str:
+    line = "".join(c if c.isalnum() or c in _PUNCTUATION else "?" for c in text)
+    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "?"
