@@ -10,6 +10,7 @@ import typing as t
 from datetime import datetime, timezone
 from http import HTTPStatus
 
+from ansible.module_utils.common.validation import check_type_dict
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import (
@@ -40,9 +41,9 @@ Facts = dict[str, t.Any]
 
 GATE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "pools": {"type": "list", "elements": "raw", "required": True},
-    "request": {"type": "dict"},
-    "policy": {"type": "dict"},
-    "declared_capacity": {"type": "dict"},
+    "request": {"type": "raw"},
+    "policy": {"type": "raw"},
+    "declared_capacity": {"type": "raw"},
     "wait_timeout": {"type": "raw", "default": 0},
     "poll_interval": {"type": "raw", "default": 30},
     "on_refusal": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
@@ -101,18 +102,20 @@ class ActionModule(ActionBase):
         return outcome
 
     def _gate(self, args: Facts) -> _Gate:
-        policy = read_policy(args["policy"])
-        declared = read_declared_capacity(args["declared_capacity"])
-        candidates = read_candidates(args["pools"], args["request"])
+        request, policy, declared = (
+            read_dictionary(name, args[name]) for name in ("request", "policy", "declared_capacity")
+        )
+        candidates = read_candidates(args["pools"], request)
         timeout = read_seconds("wait_timeout", args["wait_timeout"])
         interval = read_seconds("poll_interval", args["poll_interval"])
+        strictness, capacity = read_policy(policy), read_declared_capacity(declared)
         for candidate in candidates:
-            check_together(candidate.request, policy, timeout)
+            check_together(candidate.request, strictness, timeout)
         self._connection_options = merge_levels(
             {name: args[name] for name in CONNECTION_OPTIONS}, templated_variables_level(self._variables, self._templar)
         )
         self._ids: dict[str, str] = {}
-        return _Gate(candidates, policy, declared, 0.0 if self._task.check_mode else timeout, interval)
+        return _Gate(candidates, strictness, capacity, 0.0 if self._task.check_mode else timeout, interval)
 
     def _report_directory(self, path: str | None) -> ReportDirectory | None:
         return ReportDirectory(path) if path and not self._task.check_mode else None
@@ -222,7 +225,7 @@ class _Gate:
 Observe = t.Callable[[list[Candidate], t.Optional[float]], list[Facts]]
 
 
-def read_candidates(pools: list[object], request: Facts | None) -> list[Candidate]:
+def read_candidates(pools: list[object], request: object) -> list[Candidate]:
     """The pools in order of preference, each an ID, a display name, or ``{pool, request}``. Raises InputError."""
     candidates = []
     for entry in pools:
@@ -242,6 +245,19 @@ def read_candidates(pools: list[object], request: Facts | None) -> list[Candidat
     if len(set(names)) < len(names):
         raise InputError("pools names a pool twice.")
     return candidates
+
+
+def read_dictionary(name: str, value: object) -> object:
+    """The dictionary that a text stands for, as a survey gives it; anything else as it is. Raises InputError."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return check_type_dict(value) if value.strip() else None
+    except TypeError:
+        shown = plain(repr(value), 60)
+        raise InputError(
+            f"{name} is {shown}, which is no dictionary: write it as JSON, with double quotes around texts."
+        ) from None
 
 
 def read_seconds(name: str, value: object) -> float:
