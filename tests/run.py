@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run every nox session of the project, as many side by side as there are cores, and add up what they say.
 
+With ``--tags matrix``, these are the sessions of that tag in place of those that run by default.
+
 A session counts its tests in a line `name: N passed, N failed`; one without such a line counts as one. The output of a
 session is shown when it fails, and is kept in .build/logs. A session that prints a secret fails.
 """
@@ -26,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".build" / "logs"
 NOX = [sys.executable, "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
 SESSION_LIMIT = 1200.0
+MATRIX_LIMIT = 4 * 3600.0  # a session of the matrix is what all others are, once for each Python
 
 running: set[subprocess.Popen[bytes]] = set()
 
@@ -42,13 +45,15 @@ class Outcome:
     log: str
 
 
-def session_names() -> list[str]:
-    """The sessions that run by default, in the order of the noxfile: those that take longest stand first."""
-    listing = subprocess.run([*NOX, "--list", "--json"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+def session_names(tags: list[str]) -> list[str]:
+    """The sessions that run by default, or of the tag, in the order of the noxfile: those that take longest first."""
+    listing = subprocess.run(
+        [*NOX, "--list", "--json", *tags], cwd=ROOT, capture_output=True, check=True, text=True
+    ).stdout
     return [entry["session"] for entry in json.loads(listing)]
 
 
-def run(name: str) -> Outcome:
+def run(name: str, limit: float) -> Outcome:
     """Run one session to its end, or to the time limit."""
     report, log_file = LOGS / f"{name}.json", LOGS / f"{name}.log"
     report.unlink(missing_ok=True)
@@ -65,11 +70,11 @@ def run(name: str) -> Outcome:
         )
         running.add(process)
         try:
-            process.wait(SESSION_LIMIT)
+            process.wait(limit)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            stream.write(f"\nstopped: longer than {SESSION_LIMIT:.0f} s\n")
+            stream.write(f"\nstopped: longer than {limit:.0f} s\n")
         running.discard(process)
     log = log_file.read_text(errors="replace")
     leaked = found_in_output(log)
@@ -99,12 +104,13 @@ def show(outcome: Outcome) -> None:
 def main() -> int:
     """Run the sessions and print what came of each, and the sum."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    names = session_names()
+    names = session_names(sys.argv[1:])
     workers = int(os.environ.get("JOBS", "0")) or min(os.cpu_count() or 1, 4)
     print(f"{len(names)} sessions, {workers} at a time: {', '.join(names)}", flush=True)
     outcomes = []
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(run, name) for name in names]
+        limit = MATRIX_LIMIT if sys.argv[1:] else SESSION_LIMIT
+        futures = [pool.submit(run, name, limit) for name in names]
         try:
             for finished in as_completed(futures):
                 outcomes.append(finished.result())

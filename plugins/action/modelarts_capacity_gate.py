@@ -10,6 +10,7 @@ import typing as t
 from datetime import datetime, timezone
 from http import HTTPStatus
 
+from ansible.module_utils.common.validation import check_type_dict
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import (
@@ -22,9 +23,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
     merge_levels,
-    variables_level,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report import attempt_line, overview, page
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report_document import Observed, report_document
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report_files import ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
     Policy,
     Request,
@@ -33,17 +35,19 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._request import
     read_policy,
     read_request,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
 
 Facts = dict[str, t.Any]
 
 GATE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "pools": {"type": "list", "elements": "raw", "required": True},
-    "request": {"type": "dict"},
-    "policy": {"type": "dict"},
-    "declared_capacity": {"type": "dict"},
+    "request": {"type": "raw"},
+    "policy": {"type": "raw"},
+    "declared_capacity": {"type": "raw"},
     "wait_timeout": {"type": "raw", "default": 0},
     "poll_interval": {"type": "raw", "default": 30},
     "on_refusal": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
+    "report_dir": {"type": "path"},
 }
 
 _JITTER = 0.1
@@ -81,12 +85,16 @@ class ActionModule(ActionBase):
         self._variables = task_vars or {}
         _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **GATE_OPTIONS})
         try:
-            outcome = self._gate(args).wait(self._observe, self._say)
+            gate = self._gate(args)
+            directory = self._report_directory(args["report_dir"])
+            outcome = gate.wait(self._observe, self._say)
         except InputError as error:
             return {"failed": True, "changed": False, "msg": error.message}
         except ObservationError as error:
             return {"failed": True, "changed": False, **error.result}
         self._say(outcome["report"])
+        if directory is not None:
+            self._write_report(directory, gate, outcome)
         if outcome["decision"] != "admit" and args["on_refusal"] == "fail":
             # What is on the page already would be printed a second time, as JSON.
             told = {name: outcome[name] for name in _REFUSAL}
@@ -94,18 +102,32 @@ class ActionModule(ActionBase):
         return outcome
 
     def _gate(self, args: Facts) -> _Gate:
-        policy = read_policy(args["policy"])
-        declared = read_declared_capacity(args["declared_capacity"])
-        candidates = read_candidates(args["pools"], args["request"])
+        request, policy, declared = (
+            read_dictionary(name, args[name]) for name in ("request", "policy", "declared_capacity")
+        )
+        candidates = read_candidates(args["pools"], request)
         timeout = read_seconds("wait_timeout", args["wait_timeout"])
         interval = read_seconds("poll_interval", args["poll_interval"])
+        strictness, capacity = read_policy(policy), read_declared_capacity(declared)
         for candidate in candidates:
-            check_together(candidate.request, policy, timeout)
+            check_together(candidate.request, strictness, timeout)
         self._connection_options = merge_levels(
-            {name: args[name] for name in CONNECTION_OPTIONS}, variables_level(self._templated_variables())
+            {name: args[name] for name in CONNECTION_OPTIONS}, templated_variables_level(self._variables, self._templar)
         )
         self._ids: dict[str, str] = {}
-        return _Gate(candidates, policy, declared, 0.0 if self._task.check_mode else timeout, interval)
+        return _Gate(candidates, strictness, capacity, 0.0 if self._task.check_mode else timeout, interval)
+
+    def _report_directory(self, path: str | None) -> ReportDirectory | None:
+        return ReportDirectory(path) if path and not self._task.check_mode else None
+
+    def _write_report(self, directory: ReportDirectory, gate: _Gate, outcome: Facts) -> None:
+        """A report that cannot be written changes nothing in the decision."""
+        try:
+            directory.write(gate.report(outcome), outcome["pools"])
+        except OSError as error:
+            display.warning(f"The report was not written to {directory.path}: {error.strerror}.")
+        else:
+            self._say([f"  report   {directory.path / 'report.html'}"])
 
     def _observe(self, candidates: list[Candidate], seconds_left: float | None) -> list[Facts]:
         """Facts about the pool of each candidate: one call of modelarts_workload_info over all of them.
@@ -126,10 +148,6 @@ class ActionModule(ActionBase):
         facts: list[Facts] = result["pools"]
         self._ids = {candidate.pool: entry["pool_name"] for candidate, entry in zip(candidates, facts)}
         return facts
-
-    def _templated_variables(self) -> Facts:
-        names = [f"modelarts_{option}" for option in CONNECTION_OPTIONS]
-        return {name: self._templar.template(self._variables[name]) for name in names if name in self._variables}
 
     def _say(self, lines: list[str]) -> None:
         if not self._task.no_log:
@@ -155,6 +173,8 @@ class _Gate:
         self._interval = interval
         self._started = time.monotonic()
         self._fits_since: dict[str, float] = {}
+        self._observed: list[Facts] = []
+        self._waited: float | None = None
 
     def wait(self, observe: Observe, say: t.Callable[[list[str]], None]) -> Facts:
         """The outcome: at once when it is admitted or rejected, else at the last attempt that ends in time."""
@@ -170,11 +190,18 @@ class _Gate:
                 say([attempt_line(verdict, _now(), time.monotonic() - self._started, self._timeout)])
             left = self._left() or 0.0
             if verdict["decision"] in ("admit", "reject") or left <= longest:
-                return _outcome(
-                    verdict, verdicts, attempts, time.monotonic() - self._started if self._timeout else None
-                )
+                self._waited = time.monotonic() - self._started if self._timeout else None
+                return _outcome(verdict, verdicts, attempts, self._waited)
             pause = self._interval * random.uniform(1 - _JITTER, 1 + _JITTER)
             time.sleep(min(pause, left - longest))
+
+    def report(self, outcome: Facts) -> Facts:
+        """The outcome with all that was seen for it, as the document of a report."""
+        candidates = [
+            Observed(candidate.request, facts, verdict)
+            for candidate, facts, verdict in zip(self._candidates, self._observed, outcome["pools"])
+        ]
+        return report_document(outcome, candidates, self._policy, _now(), self._waited)
 
     def _left(self) -> float | None:
         """Seconds until the deadline; None when there is none, because one attempt decides."""
@@ -182,6 +209,7 @@ class _Gate:
 
     def _decide(self, observed: list[Facts]) -> list[Facts]:
         now = time.monotonic()
+        self._observed = observed
         verdicts = []
         for candidate, facts in zip(self._candidates, observed):
             verdict = capacity_verdict(facts, candidate.request, self._policy, self._declared)
@@ -197,7 +225,7 @@ class _Gate:
 Observe = t.Callable[[list[Candidate], t.Optional[float]], list[Facts]]
 
 
-def read_candidates(pools: list[object], request: Facts | None) -> list[Candidate]:
+def read_candidates(pools: list[object], request: object) -> list[Candidate]:
     """The pools in order of preference, each an ID, a display name, or ``{pool, request}``. Raises InputError."""
     candidates = []
     for entry in pools:
@@ -217,6 +245,19 @@ def read_candidates(pools: list[object], request: Facts | None) -> list[Candidat
     if len(set(names)) < len(names):
         raise InputError("pools names a pool twice.")
     return candidates
+
+
+def read_dictionary(name: str, value: object) -> object:
+    """The dictionary that a text stands for, as a survey gives it; anything else as it is. Raises InputError."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return check_type_dict(value) if value.strip() else None
+    except TypeError:
+        shown = plain(repr(value), 60)
+        raise InputError(
+            f"{name} is {shown}, which is no dictionary: write it as JSON, with double quotes around texts."
+        ) from None
 
 
 def read_seconds(name: str, value: object) -> float:

@@ -102,7 +102,6 @@ from ansible import constants
 from ansible.errors import AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible.template import trust_as_template
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, plain
@@ -117,6 +116,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection imp
     templated,
     templated_variables_level,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import as_template, as_text
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,9 +191,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         host = pool["pool_name"]
         self.inventory.add_host(host, group=GROUP)
         variables = {
-            "modelarts_pool": pool,
-            "ansible_connection": trust_as_template("local"),
-            "ansible_python_interpreter": trust_as_template("{{ ansible_playbook_python }}"),
+            "modelarts_pool": as_text(pool),
+            "ansible_connection": as_template("local"),
+            "ansible_python_interpreter": as_template("{{ ansible_playbook_python }}"),
         }
         for name, value in variables.items():
             self.inventory.set_variable(host, name, value)

@@ -156,7 +156,8 @@ class LookupModule(LookupBase):
 def _validated(options: dict[str, t.Any], terms: list[t.Any]) -> dict[str, t.Any]:
     """The options and terms, converted by the rules of a module. Raises InputError with a module's sentence."""
     pools = [pool for term in terms for pool in (term if isinstance(term, list) else [term])]
-    given = {name: value for name, value in options.items() if value is not None}
+    # A loop with_... hands wantlist on, before ansible-core 2.19.
+    given = {name: value for name, value in options.items() if value is not None and name != "wantlist"}
     result = ArgumentSpecValidator(LOOKUP_OPTIONS).validate({**given, "_terms": pools})
     if result.unsupported_parameters:
         raise InputError(

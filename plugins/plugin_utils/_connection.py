@@ -11,8 +11,8 @@ from __future__ import annotations
 import configparser
 import typing as t
 
-from ansible.config.manager import ensure_type
-from ansible.errors import AnsibleValueOmittedError
+from ansible.config.manager import resolve_path
+from ansible.parsing.quoting import unquote
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, variables_level
 
 if t.TYPE_CHECKING:
@@ -23,13 +23,10 @@ if t.TYPE_CHECKING:
 
 def templated(values: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
     """The values, which come as they were written, with templates and vaulted; without those that are omitted."""
-    level = {}
-    for name, value in values.items():
-        try:
-            level[name] = templar.template(value)
-        except AnsibleValueOmittedError:
-            continue
-    return level
+    level = templar.template(dict(values))
+    # From ansible-core 2.19 on, a template leaves the key out. Before, it gives a text that stands for omit.
+    omitted = templar.available_variables.get("omit")
+    return {name: value for name, value in level.items() if value != omitted}
 
 
 def templated_variables_level(variables: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
@@ -49,9 +46,7 @@ def config_level(path: str | None) -> dict[str, t.Any]:
         parser.read(path)
     if not parser.has_section("modelarts"):
         return {}
-    section = {option: value for option, value in parser.items("modelarts") if option in CONNECTION_OPTIONS}
-    return {
-        option: ensure_type(value, "path" if option == "ca_path" else "str", origin=path, origin_ftype="ini")
-        for option, value in section.items()
-        if value
-    }
+    section = {option: unquote(value) for option, value in parser.items("modelarts") if option in CONNECTION_OPTIONS}
+    if section.get("ca_path"):
+        section["ca_path"] = resolve_path(section["ca_path"], basedir=path)
+    return {option: value for option, value in section.items() if value}

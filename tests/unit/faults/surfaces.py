@@ -19,10 +19,12 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleError
-from ansible.module_utils.testing import patch_module_args
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.lookup import LookupBase
+from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args
 
 Facts = dict[str, t.Any]
 
@@ -70,7 +72,7 @@ def run_module(name: str, options: Facts) -> Facts:
 def run_lookup(pools: list[str], options: Facts) -> list[Facts] | str:
     """What the lookup returns, or the sentence of its error."""
     name = "ansible_collections.poolgate.modelarts.plugins.lookup.modelarts_workloads"
-    lookup: LookupBase = importlib.import_module(name).LookupModule()
+    lookup: LookupBase = importlib.import_module(name).LookupModule(templar=Templar(loader=DataLoader()))
     try:
         return t.cast("list[Facts]", lookup.run(pools, {}, **options))
     except AnsibleError as error:

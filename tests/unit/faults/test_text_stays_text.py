@@ -43,6 +43,7 @@ def scenario(mark: Path) -> Facts:
         "resources": {"nvidia.com/gpu": 1},
         "extra": {"jobName": text},
     }
+    behind = {**queued, "name": "behind", "extra": {}}
     node: Facts = {"name": "n", "count": 2, "flavor": "gpu8", "resources": resources}
     tainted = {
         **node,
@@ -53,37 +54,53 @@ def scenario(mark: Path) -> Facts:
     annotations = {"os.modelarts.pool/scheduler.queue.strategy": text}
     pools = [
         {"id": POOL, "name": "room", "nodes": [node, tainted], "jobs": [odd], "message": text},
-        {"id": NO_ROOM, "name": "full", "nodes": [node], "jobs": [job, job | {"name": "b"}, queued],
+        {"id": NO_ROOM, "name": "full", "nodes": [node], "jobs": [job, job | {"name": "b"}, queued, behind],
          "annotations": annotations, "labels": {"os.modelarts/name": text}, "message": text},
     ]  # fmt: skip
     return {"pools": pools}
 
 
 def everything() -> list[Facts]:
-    """The action, the role let in and refused, module and lookup; and what people do with the results."""
+    """The action, the role let in and refused, its watch, filter, module and lookup; and what people do with it."""
     gate: Facts = {"pools": [NO_ROOM], "request": {"resources": {"nvidia.com/gpu": 8}}, "on_refusal": "continue"}
     of_role: Facts = {"capacity_gate_pools": [NO_ROOM, POOL], "capacity_gate_request": gate["request"]}
     refused = {**of_role, "capacity_gate_pools": [NO_ROOM], "capacity_gate_stats_name": "refused"}
+    watched = {
+        "capacity_gate_watch_pool": NO_ROOM,
+        "capacity_gate_watch_job": "behind",
+        "capacity_gate_watch_timeout": 0,
+    }
     include = {"ansible.builtin.include_role": {"name": "poolgate.modelarts.capacity_gate"}}
+    watch = {"ansible.builtin.include_role": {**include["ansible.builtin.include_role"], "tasks_from": "watch"}}
+    fails = {"ansible.builtin.fail": {"msg": "it was let in"}}
+    rescue = [{"ansible.builtin.debug": {"msg": "{{ ansible_failed_result.msg }} {{ ansible_failed_result }}"}}]
     jobs = f"query('poolgate.modelarts.modelarts_workloads', '{NO_ROOM}')"
+    results = "decided, decided_by_lookup, capacity_gate_watched"
+    verdict = "poolgate.modelarts.capacity_verdict({'resources': {'nvidia.com/gpu': 8}})"
     return [
         {"poolgate.modelarts.modelarts_capacity_gate": {**gate, "wait_timeout": 1}, "register": "outcome"},
         {**include, "vars": of_role},
         surfaces.keep("admitted", "capacity_gate_result"),
-        {
-            "block": [{**include, "vars": refused}, {"ansible.builtin.fail": {"msg": "it was let in"}}],
-            "rescue": [{"ansible.builtin.debug": {"msg": "{{ ansible_failed_result.msg }}"}}],
-        },
+        {"block": [{**include, "vars": refused}, fails], "rescue": rescue},
+        {"block": [{**watch, "vars": watched}, fails], "rescue": rescue},
+        {"block": [{"poolgate.modelarts.modelarts_capacity_gate": {**gate, "on_refusal": "fail"}}, fails],
+         "rescue": rescue},
         {"poolgate.modelarts.modelarts_workload_info": {"pool_name": [NO_ROOM], "include_capacity": True},
          "register": "facts"},
         {"poolgate.modelarts.modelarts_pool_info": {"include_capacity": True}, "register": "pools"},
         {"ansible.builtin.set_fact": {"again": "{{ facts.workloads | map(attribute='job_name') | join(' ') }}",
                                       "looked": f"{{{{ {jobs} | map(attribute='user_name') | join(' ') }}}}",
-                                      "said": "{{ outcome.report | join(' ') }} {{ outcome.summary }}"}},
-        {"ansible.builtin.debug": {"msg": "{{ again }} {{ looked }} {{ said }} {{ pools }}"}},
+                                      "said": "{{ outcome.report | join(' ') }} {{ outcome.summary }}",
+                                      "decided": f"{{{{ facts.pools[0] | {verdict} }}}}",
+                                      "decided_by_lookup": f"{{{{ {jobs[:-1]}, wantpools=true, include_capacity=true)"
+                                                           f" | {verdict} }}}}"}},
+        {"ansible.builtin.debug": {"msg": "{{ again }} {{ looked }} {{ said }} {{ pools }} {{ decided }}"}},
+        {"ansible.builtin.debug": {"msg": "{{ decided_by_lookup }} {{ capacity_gate_watched }}"}},
         {"ansible.builtin.debug": {"msg": "{{ item.job_name }}"}, "loop": "{{ facts.workloads }}"},
+        {"ansible.builtin.debug": {"msg": "{{ item.job_name }}"},
+         "with_poolgate.modelarts.modelarts_workloads": [NO_ROOM]},
         {"ansible.builtin.set_stats": {"data": {"by_hand": "{{ outcome.artifact }}"}}},
-        surfaces.keep("everything", "[again, looked, said, capacity_gate_result, outcome.artifact]"),
+        surfaces.keep("everything", f"[again, looked, said, [{results}], outcome.artifact]"),
     ]  # fmt: skip
 
 
@@ -102,10 +119,11 @@ def run(folder: Path, ansible: t.Sequence[str] = (sys.executable, "-m", "ansible
         assert not mark.exists(), "text of the API was executed"
         assert "7006652" not in play.output
         assert "7006652" not in json.dumps(kept(folder / "first", "everything", "h"))
-        again, looked, said, _result, artifact = kept(folder / "first", "everything", "h")
+        again, looked, said, decided, artifact = kept(folder / "first", "everything", "h")
         assert "{{ 1234 * 5678 }}" in again
         assert "{{ 1234 * 5678 }}" in looked
         assert "{{ 1234 * 5678 }}" in said or "1234" in said
+        assert ["{{" in json.dumps(each) for each in decided] == [True, True, True]
         assert "\x1b[2J" not in play.output
         check_artifacts(folder, play.output, artifact, mark, ansible)
 

@@ -1,10 +1,9 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the examples of every plugin's documentation and of the README, as they stand, on the emulator's scenario demo.
+"""Run the examples of every plugin's documentation, as they stand, on the emulator's scenario demo.
 
-Of the README, these are plays, tasks and calls of ansible-playbook; a block that is neither play nor task is a file,
-named in its first line. Of an inventory, each document is a file, named in its first line, too.
+ansible-doc must show them, and the roles. Of an inventory, each document is a file, named in its first line.
 
 The connection comes from the environment, except where an example gives it. Such an example takes what it needs from
 variables like vault_auth_token and vault_password, one for each entry of the emulator's state file, and calls the cloud
@@ -16,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -44,29 +42,17 @@ def documented_plugins(plugin_type: str) -> dict[str, str]:
     return {name: document["examples"] or "" for name, document in documents.items()}
 
 
-def readme_blocks(language: str) -> list[str]:
-    """The README's blocks of the language."""
-    text = (COLLECTION / "README.md").read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-
-
-def readme_examples() -> dict[str, str]:
-    """The YAML blocks of the README that are plays or tasks, by their place."""
-    return {
-        f"README.md, block {i}": block
-        for i, block in enumerate(readme_blocks("yaml"), 1)
-        if isinstance(yaml.safe_load(block), list)
-    }
-
-
-def readme_commands(folder: Path) -> list[list[str]]:
-    """The README's calls of ansible-playbook; the files that they name are written into the folder."""
-    for block in readme_blocks("yaml"):
-        name = re.match(r"# (\S+\.yml)\n", block)
-        if name:
-            (folder / name.group(1)).write_text(block, encoding="utf-8")
-    lines = "".join(readme_blocks("console")).splitlines()
-    return [shlex.split(line) for line in lines if line.startswith("ansible-playbook ")]
+def shown_roles() -> dict[str, str]:
+    """What is wrong with how ansible-doc shows each role; nothing, if it has a text for every entry point."""
+    names = sorted(path.name for path in (COLLECTION / "roles").iterdir())
+    command = ["ansible-doc", "--json", "--type", "role", *(f"{NAME}.{name}" for name in names)]
+    documents = json.loads(subprocess.check_output(command, text=True))
+    problems = {}
+    for name in names:
+        entry_points = documents.get(f"{NAME}.{name}", {}).get("entry_points", {})
+        told = entry_points and all(each.get("short_description") for each in entry_points.values())
+        problems[f"role {NAME}.{name}"] = "" if told else "ansible-doc does not show it"
+    return problems
 
 
 def start_emulator(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, t.Any]]:
@@ -170,7 +156,6 @@ def main() -> int:
     """Run everything; 1 when an example does not run."""
     documents = {f"{kind} {name}": text for kind in PLUGIN_TYPES for name, text in documented_plugins(kind).items()}
     inventories = {title: documents.pop(title) for title in list(documents) if title.startswith("inventory ")}
-    documents.update(readme_examples())
     if not documents or not inventories:
         raise SystemExit("no plugin is documented")
     with tempfile.TemporaryDirectory() as name:
@@ -186,14 +171,11 @@ def main() -> int:
                 report(title, problem_with_inventory(examples, folder, environment))
                 for title, examples in inventories.items()
             ]
-            commands = readme_commands(folder)
-            if not commands:
-                raise SystemExit("the README calls no playbook")
-            results += [report(shlex.join(each), problem_of(each, folder, environment)) for each in commands]
+            results += [report(title, problem) for title, problem in shown_roles().items()]
         finally:
             emulator.send_signal(signal.SIGTERM)
             emulator.wait()
-    print(f"{sum(results)} of {len(results)} documents have examples that run")
+    print(f"{sum(results)} of {len(results)} are shown, and run")
     return 0 if all(results) else 1
 
 

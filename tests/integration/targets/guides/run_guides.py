@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the guides as they stand on the emulator, and compare what is printed with what they show.
+"""Run the guides, or the README files, as they stand on the emulator, and compare what is printed with what they show.
 
 To put what is printed now into the guides, in a clone at .../ansible_collections/poolgate/modelarts::
 
@@ -23,6 +23,11 @@ sentence with which a task of files/GUIDE.yml fails.
 The cloud is an emulator with the scenario files/GUIDE.json, or ``demo``; its addresses and its domain stand for those
 of Open Telekom Cloud in the examples and in what is printed. The reader's secrets are in ``~/.secrets`` and in
 variables ``vault_*``.
+
+With ``--readme`` the README files are followed, by a reader who has cloned the repository. There, a block is fenced, a
+comment is ``<!-- run: WORDS -->``, the name of a file is a comment in its first line, ``json`` is a scenario,
+``python`` a program, and ``NAME=...`` has the emulator's value. What ``make`` runs is a session of its own, and only
+said here, and so is text that is ``printed by make demo``.
 """
 
 from __future__ import annotations
@@ -58,6 +63,11 @@ DOMAIN = "OTC-EU-DE-00000000001000012345"
 OTHER_CLOUD = re.compile(r"http://127\.0\.0\.1:9\b|https://127\.0\.0\.1:\d+")
 CONTROLLER = "controller"
 
+READMES = ("README.md", "playbooks/emulator/README.md", "roles/*/README.md")
+FENCE = re.compile(r"^```(\w*)$")
+COMMENT = re.compile(r"^<!-- run: (.+) -->$")
+FILE_NAME = re.compile(r"^# (\S+\.yml)$")
+PLACEHOLDER = re.compile(r"\b(?:OS|HW)_(PROJECT_ID|ACCESS_KEY|SECRET_KEY)=\.\.\.")
 CODE = re.compile(r"^\.\. code-block:: (\S+)$")
 UNKNOWN_BLOCK = re.compile(r"\s*\.\. (code|sourcecode|literalinclude|parsed-literal|ansible-output)|(?!\s*\.\. ).*::$")
 RUN = re.compile(r"^\.\. run: (.+)$")
@@ -82,6 +92,8 @@ MOVING = (
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:0"),
     (re.compile(r"self.signed certificate( \(_ssl\.c:\d+\))?"), "self-signed certificate"),
     (re.compile(r"clock is \d+ s"), "clock is 0 s"),
+    (re.compile(r"\b\d+ min\b"), "0 min"),
+    (re.compile(r"async is not supported for this task\.|This action \(\S+\) does not support async\."), "no async"),
     (re.compile(r"(?<=\S) +"), " "),
 )
 
@@ -137,6 +149,26 @@ def blocks_of(lines: t.Sequence[str]) -> list[Block]:
             run = []
         elif UNKNOWN_BLOCK.match(line):
             raise SystemExit(f"line {number} starts a block that would not be run: {line}")
+    return blocks
+
+
+def fenced_blocks_of(lines: t.Sequence[str]) -> list[Block]:
+    """The code blocks of a README."""
+    blocks: list[Block] = []
+    run: list[str] = []
+    opened: tuple[int, str] | None = None
+    for number, line in enumerate(lines):
+        comment, fence = COMMENT.match(line), FENCE.match(line)
+        if opened is None and comment:
+            run.append(comment.group(1))
+        elif opened is None and fence:
+            opened = (number + 1, fence.group(1))
+        elif opened is not None and fence:
+            first, language = opened
+            content = list(lines[first:number])
+            name = FILE_NAME.match(content[0])
+            blocks.append(Block(language, name.group(1) if name else "", run, first, number, content))
+            run, opened = [], None
     return blocks
 
 
@@ -200,6 +232,12 @@ class Reader:
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.folder, self.playbooks = self.home, self.home / ".blocks"
+        if self.guide.suffix == ".md":
+            self.folder = self.home / "clone"
+            self.playbooks = self.folder / "playbooks"
+            ignored = shutil.ignore_patterns(".git", "output", "__pycache__")
+            shutil.copytree(COLLECTION, self.folder, ignore=ignored)
         own = re.compile(r"(OS|HW|HUAWEICLOUD_SDK|MODELARTS|vault)_|ANSIBLE_(CONFIG|FORCE_COLOR)$")
         self.bare = {
             **{name: value for name, value in os.environ.items() if not own.match(name)},
@@ -224,10 +262,15 @@ class Reader:
             (secrets / name.replace("_", "-")).write_text(self.cloud[name], encoding="utf-8")
         (secrets / "vault-password").write_text("a-vault-password", encoding="utf-8")
         (self.home / ".ansible").mkdir()
-        (self.home / ".ansible" / "collections").symlink_to(COLLECTIONS)
+        if self.guide == COLLECTION / "README.md":
+            for environment in (self.bare, self.environment, self.connected):  # the README installs it
+                del environment["ANSIBLE_COLLECTIONS_PATH"]
+        else:
+            (self.home / ".ansible" / "collections").symlink_to(COLLECTIONS)
 
     def on_emulator(self, text: str) -> str:
         text = text.replace(MODELARTS_URL, self.cloud["endpoint"]).replace(IAM_URL, self.cloud["iam_url"])
+        text = PLACEHOLDER.sub(lambda found: f"{found[0][:-3]}{self.cloud[found[1].lower()]}", text)
         return text.replace(DOMAIN, self.cloud["domain_name"])
 
     def on_cloud(self, text: str) -> str:
@@ -236,10 +279,10 @@ class Reader:
         return OTHER_CLOUD.sub(MODELARTS_URL, text)
 
     def shell(self, script: str, environment: dict[str, str]) -> int:
-        """Run a script in the reader's home, and keep what it prints; the exit code."""
+        """Run a script in the reader's folder, and keep what it prints; the exit code."""
         ended = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", self.on_emulator(script)],
-            cwd=self.home,
+            cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -255,7 +298,7 @@ class Reader:
         """Run a console block."""
         if not all(line.startswith(("$ ", "> ")) for line in block.lines):
             self.complain(block, "every line of a console block must start with $, or with > for a further line")
-        script = "\n".join(line[2:] for line in block.lines)
+        script = "\n".join(re.sub("^make ", "make --dry-run ", line[2:]) for line in block.lines)
         if block.told("keeps running") is not None:
             return self.keep_running(block, script)
         exports = self.home / ".exports"
@@ -272,7 +315,7 @@ class Reader:
     def keep_running(self, block: Block, script: str) -> None:
         process = subprocess.Popen(
             ["bash", "-c", f"exec {script}"],
-            cwd=self.home,
+            cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -295,11 +338,26 @@ class Reader:
 
     def playbook(self, plays: list[dict[str, t.Any]]) -> int:
         variables = {f"vault_{key}": value for key, value in self.cloud.items()}
-        folder = self.home / ".blocks"
-        folder.mkdir(exist_ok=True)
-        (folder / "block.yml").write_text(self.on_emulator(json.dumps(plays)), encoding="utf-8")
-        (folder / "vault.json").write_text(json.dumps(variables), encoding="utf-8")
-        return self.shell("ansible-playbook --extra-vars @.blocks/vault.json .blocks/block.yml", self.connected)
+        self.playbooks.mkdir(exist_ok=True)
+        playbook, vault = self.playbooks / "block.yml", self.home / ".vault.json"
+        playbook.write_text(self.on_emulator(json.dumps(plays)), encoding="utf-8")
+        vault.write_text(json.dumps(variables), encoding="utf-8")
+        return self.shell(f"ansible-playbook --extra-vars @{vault} {playbook}", self.connected)
+
+    def scenario(self, block: Block) -> None:
+        """Start an emulator with a scenario, and end it."""
+        file = self.home / "scenario.json"
+        file.write_text(block.text, encoding="utf-8")
+        place = self.home / ".scenario"
+        place.mkdir(exist_ok=True)
+        self.running.append(Emulator(str(file), place).process)
+
+    def program(self, block: Block) -> None:
+        environment = {**self.bare, "PYTHONPATH": str(COLLECTIONS)}
+        file = self.home / "program.py"
+        file.write_text(block.text, encoding="utf-8")
+        if self.shell(f"python3 {file}", environment):
+            self.complain(block, self.printed)
 
     def variables(self, blocks: t.Sequence[Block]) -> dict[int, str]:
         """Give each block of variables to the role, in one play; what is printed for each, by its line."""
@@ -341,7 +399,7 @@ class Reader:
     def write_file(self, block: Block, later: t.Iterable[Block]) -> None:
         """Write a YAML block with a caption, for the commands of later blocks."""
         name = block.caption.removeprefix("~/")
-        file = self.home / name
+        file = (self.home if block.caption.startswith("~/") else self.folder) / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(self.on_emulator(block.text), encoding="utf-8")
         used = any(name in o.text for o in later if o.language == "console" or o.caption.startswith(PIPELINES))
@@ -377,8 +435,12 @@ class Reader:
         for number, block in enumerate(blocks):
             if block.told("new terminal") is not None:
                 self.environment = dict(self.bare)
+            if block.told("printed by make demo") is not None:
+                continue
             if block.language == "text":
                 shown[block.first] = self.shown(block, failures)
+            elif block.language in ("json", "python") and self.guide.suffix == ".md":
+                self.scenario(block) if block.language == "json" else self.program(block)
             elif block.language == "console":
                 self.commands(block)
             elif not block.is_yaml:
@@ -418,7 +480,7 @@ class Reader:
 def follow(guide: Path, write: bool) -> list[str]:
     """Follow one guide on an emulator of its own; what is wrong with it."""
     lines = guide.read_text(encoding="utf-8").split("\n")
-    blocks = blocks_of(lines)
+    blocks = fenced_blocks_of(lines) if guide.suffix == ".md" else blocks_of(lines)
     if not any(block.is_yaml for block in blocks):
         return [f"{guide.name}: it has no example"]
     scenario = FILES / f"{guide.stem}.json"
@@ -444,17 +506,20 @@ def follow(guide: Path, write: bool) -> list[str]:
 def main(arguments: list[str]) -> int:
     """Follow the guides side by side; 1 when something in one of them is wrong."""
     write = "--write" in arguments
-    names = [argument for argument in arguments if argument != "--write"]
-    known = sorted(GUIDES.glob("guide_*.rst"))
-    guides = [guide for guide in known if (guide.stem in names if names else guide.stem not in ELSEWHERE)]
+    names = [argument for argument in arguments if not argument.startswith("--")]
+    if "--readme" in arguments:
+        guides = [readme for pattern in READMES for readme in sorted(COLLECTION.glob(pattern))]
+    else:
+        known = sorted(GUIDES.glob("guide_*.rst"))
+        guides = [guide for guide in known if (guide.stem in names if names else guide.stem not in ELSEWHERE)]
     if not guides:
         raise SystemExit(f"there is no such guide in {GUIDES}")
     with ThreadPoolExecutor(len(os.sched_getaffinity(0)) + 1) as pool:
         outcomes = list(zip(guides, pool.map(lambda guide: follow(guide, write), guides)))
     for guide, problems in outcomes:
-        print("\n".join([f"{'FAIL' if problems else 'ok'} {guide.name}", *problems]), flush=True)
+        print("\n".join([f"{'FAIL' if problems else 'ok'} {guide.relative_to(COLLECTION)}", *problems]), flush=True)
     broken = sum(bool(problems) for _guide, problems in outcomes)
-    print(f"{len(outcomes) - broken} of {len(outcomes)} guides are as they say")
+    print(f"{len(outcomes) - broken} of {len(outcomes)} are as they say")
     return 1 if broken else 0
 
 

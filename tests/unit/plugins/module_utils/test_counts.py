@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _quantity, _workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
@@ -25,6 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._client import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
+from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args
 
 POOLS = ["pool-a-000000000000000000000000000000000", "pool-b-000000000000000000000000000000000"]
 QUANTITIES = [{"cpu": "1", "memory": "4Gi"}, {"cpu": "500m", "memory": "6.52 GiB", "nvidia.com/gpu": 1}]
@@ -229,7 +229,7 @@ from ansible.module_utils.basic import AnsibleModule
 before = set(sys.modules)
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
 added = set(sys.modules) - before
-from ansible.module_utils.testing import patch_module_args
+from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args
 before = set(sys.modules)
 try:
     with patch_module_args({arguments!r}):
