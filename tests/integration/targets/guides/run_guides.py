@@ -26,8 +26,7 @@ variables ``vault_*``.
 
 With ``--readme`` the README files are followed, by a reader who has cloned the repository. There, a block is fenced, a
 comment is ``<!-- run: WORDS -->``, the name of a file is a comment in its first line, ``json`` is a scenario,
-``python`` a program, and ``NAME=...`` has the emulator's value. What ``make`` runs is a session of its own, and only
-said here, and so is text that is ``printed by make demo``.
+``python`` XX
 """
 
 from __future__ import annotations
@@ -436,6 +435,11 @@ class Reader:
             if block.told("new terminal") is not None:
                 self.environment = dict(self.bare)
             if block.told("printed by make demo") is not None:
+                continue
+            if (same := block.told("as in")) is not None:
+                guide = (GUIDES / f"{same}.rst").read_text(encoding="utf-8")
+                if not all(f"   {line}\n" in guide for line in block.lines):
+                    self.complain(block, f"{same}.rst has no such command")
                 continue
             if block.language == "text":
                 shown[block.first] = self.shown(block, failures)
