@@ -29,7 +29,7 @@ else:
 
     def as_template(text: str) -> str:
         """The text, which a template may render."""
-        return t.cast(str, trust_as_template(text))
+        return trust_as_template(text)
 
     def as_text(value: t.Any) -> t.Any:
         """The value, in which no text is a template."""
