@@ -9,6 +9,7 @@ Whatever a session makes stays under .build/.
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import re
@@ -92,6 +93,48 @@ def units_oldest(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """ansible-test integration: playbooks, roles and the documentation's examples on the emulator."""
     close(session, *integration_results(session, CORE, THIS_PYTHON, *session.posargs))
+
+
+def install_debian(package: str) -> None:
+    """Install a package where root may: one session at a time, as apt-get does not wait for the lists of another."""
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        return
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for words in (["update"], ["install", "--yes", "--no-install-recommends", package]):
+            quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+            subprocess.run(["apt-get", "--quiet", "-o", "DPkg::Lock::Timeout=300", *words], check=False, env=quiet)
+
+
+def find_chromium() -> str | None:
+    """The browser, put there first where this may be done."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    if not any(map(shutil.which, names)):
+        install_debian(names[0])
+    return next((found for found in map(shutil.which, names) if found), None)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The report's page in a real Chromium: what it loads, shows and says, and axe-core's rules of accessibility."""
+    chromium = find_chromium()
+    if chromium is None:
+        print("not run: there is no Chromium, and only root on Debian installs it")
+        session.skip("no Chromium")
+    session.install(
+        *(ANSIBLE_CORE, "pytest ~= 9.1", "playwright ~= 1.60", "axe-playwright-python ~= 0.1.7"),
+        *("-r", "meta/ee-requirements.txt"),
+    )
+    tree = collection_tree(session)
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tree), *session.posargs)
+    junit = tree / "tests" / "output" / "junit" / "browser.xml"
+    session.run(
+        *("python", "-B", *words, "--junitxml", str(junit), str(tree / "tests" / "browser")),
+        env={"CHROMIUM": chromium, "PYTHONPATH": str(BUILD / session.name)},
+        success_codes=[0, 1],
+    )
+    close(session, junit_results(tree).values(), "")
 
 
 @nox.session
@@ -204,10 +247,8 @@ def galaxy_importer(session: nox.Session) -> None:
 
 def has_java() -> bool:
     """Whether there is a Java for the rule engine of ansible-rulebook, put there first where this may be done."""
-    if not shutil.which("java") and shutil.which("apt-get") and os.geteuid() == 0:
-        subprocess.run(["apt-get", "--quiet", "update"], check=False)
-        package = "openjdk-17-jre-headless"
-        subprocess.run(["apt-get", "--quiet", "--yes", "install", "--no-install-recommends", package], check=False)
+    if not shutil.which("java"):
+        install_debian("openjdk-17-jre-headless")
     if not shutil.which("java"):
         return False
     said = subprocess.run(["java", "-version"], capture_output=True, check=False, text=True).stderr
@@ -225,12 +266,11 @@ def rulebook(session: nox.Session) -> None:
     tree = collection_tree(session)
     place = BUILD / session.name / "installed"
     shutil.rmtree(place, ignore_errors=True)
-    install = ("ansible-galaxy", "collection", "install", "--offline", "--force", "--collections-path", str(place))
-    session.run(
-        "ansible-galaxy", "collection", "build", "--output-path", str(place), str(tree), env=own_folders(session)
-    )
+    galaxy = ("ansible-galaxy", "collection")
+    own = {**own_folders(session), "ANSIBLE_COLLECTIONS_PATH": str(place)}
+    session.run(*galaxy, "build", "--output-path", str(place), str(tree), env=own)
     (artifact,) = place.glob("*.tar.gz")
-    session.run(*install, str(artifact), env=own_folders(session))
+    session.run(*galaxy, "install", "--offline", "--collections-path", str(place), str(artifact), env=own)
     report = tree / "tests" / "output" / "junit" / f"{session.name}.xml"
     with session.chdir(tree):
         session.run(

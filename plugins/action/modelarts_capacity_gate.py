@@ -24,6 +24,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     merge_levels,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._report import attempt_line, overview, page
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report_document import Observed, report_document
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report_files import ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
     Policy,
     Request,
@@ -44,6 +46,7 @@ GATE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "wait_timeout": {"type": "raw", "default": 0},
     "poll_interval": {"type": "raw", "default": 30},
     "on_refusal": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
+    "report_dir": {"type": "path"},
 }
 
 _JITTER = 0.1
@@ -81,12 +84,16 @@ class ActionModule(ActionBase):
         self._variables = task_vars or {}
         _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **GATE_OPTIONS})
         try:
-            outcome = self._gate(args).wait(self._observe, self._say)
+            gate = self._gate(args)
+            directory = self._report_directory(args["report_dir"])
+            outcome = gate.wait(self._observe, self._say)
         except InputError as error:
             return {"failed": True, "changed": False, "msg": error.message}
         except ObservationError as error:
             return {"failed": True, "changed": False, **error.result}
         self._say(outcome["report"])
+        if directory is not None:
+            self._write_report(directory, gate, outcome)
         if outcome["decision"] != "admit" and args["on_refusal"] == "fail":
             # What is on the page already would be printed a second time, as JSON.
             told = {name: outcome[name] for name in _REFUSAL}
@@ -106,6 +113,18 @@ class ActionModule(ActionBase):
         )
         self._ids: dict[str, str] = {}
         return _Gate(candidates, policy, declared, 0.0 if self._task.check_mode else timeout, interval)
+
+    def _report_directory(self, path: str | None) -> ReportDirectory | None:
+        return ReportDirectory(path) if path and not self._task.check_mode else None
+
+    def _write_report(self, directory: ReportDirectory, gate: _Gate, outcome: Facts) -> None:
+        """A report that cannot be written changes nothing in the decision."""
+        try:
+            directory.write(gate.report(outcome), outcome["pools"])
+        except OSError as error:
+            display.warning(f"The report was not written to {directory.path}: {error.strerror}.")
+        else:
+            self._say([f"  report   {directory.path / 'report.html'}"])
 
     def _observe(self, candidates: list[Candidate], seconds_left: float | None) -> list[Facts]:
         """Facts about the pool of each candidate: one call of modelarts_workload_info over all of them.
@@ -151,6 +170,8 @@ class _Gate:
         self._interval = interval
         self._started = time.monotonic()
         self._fits_since: dict[str, float] = {}
+        self._observed: list[Facts] = []
+        self._waited: float | None = None
 
     def wait(self, observe: Observe, say: t.Callable[[list[str]], None]) -> Facts:
         """The outcome: at once when it is admitted or rejected, else at the last attempt that ends in time."""
@@ -166,11 +187,18 @@ class _Gate:
                 say([attempt_line(verdict, _now(), time.monotonic() - self._started, self._timeout)])
             left = self._left() or 0.0
             if verdict["decision"] in ("admit", "reject") or left <= longest:
-                return _outcome(
-                    verdict, verdicts, attempts, time.monotonic() - self._started if self._timeout else None
-                )
+                self._waited = time.monotonic() - self._started if self._timeout else None
+                return _outcome(verdict, verdicts, attempts, self._waited)
             pause = self._interval * random.uniform(1 - _JITTER, 1 + _JITTER)
             time.sleep(min(pause, left - longest))
+
+    def report(self, outcome: Facts) -> Facts:
+        """The outcome with all that was seen for it, as the document of a report."""
+        candidates = [
+            Observed(candidate.request, facts, verdict)
+            for candidate, facts, verdict in zip(self._candidates, self._observed, outcome["pools"])
+        ]
+        return report_document(outcome, candidates, self._policy, _now(), self._waited)
 
     def _left(self) -> float | None:
         """Seconds until the deadline; None when there is none, because one attempt decides."""
@@ -178,6 +206,7 @@ class _Gate:
 
     def _decide(self, observed: list[Facts]) -> list[Facts]:
         now = time.monotonic()
+        self._observed = observed
         verdicts = []
         for candidate, facts in zip(self._candidates, observed):
             verdict = capacity_verdict(facts, candidate.request, self._policy, self._declared)

@@ -127,10 +127,10 @@ options:
 notes:
   - Connection options come from several levels. From the highest to the lowest, these are the option itself (in the
     task, in C(module_defaults) of the action group C(poolgate.modelarts.modelarts), or in an inventory file); the
-    Ansible variable C(modelarts_<option>), which the action, the role, the lookup and the inventory plugin read and a
-    plain module does not; the environment of the host that the code runs on, which for a module is its target and for
-    a lookup the controller; and for lookup and inventory plugins the section C([modelarts]) of C(ansible.cfg). An
-    empty value counts as not given.
+    Ansible variable C(modelarts_<option>), which the action, the role and the lookup read, the inventory plugin where
+    it is an extra variable, and a plain module not; the environment of the host that the code runs on, which for a
+    module is its target and for lookup and inventory plugins the controller; and for these plugins the section
+    C([modelarts]) of C(ansible.cfg). An empty value counts as not given.
   - There are four ways to log in, which are O(auth_token); O(access_key) with O(secret_key); O(username) with
     O(password); and O(cloud). The highest level that names any of them decides which one is used, in this order
     within one level, and lower levels only fill in what it lacks. If something is still lacking then, that is an

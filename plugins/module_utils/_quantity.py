@@ -114,6 +114,11 @@ def number(resource: str, amount: int) -> int | float:
     return amount / 1000
 
 
+def amount(resource: str, value: int | float) -> int:
+    """The amount that number() made ``value`` of, however large."""
+    return int(value) if counts_bytes(resource) else round(value * 1000)
+
+
 def numbers(amounts: t.Mapping[str, int]) -> dict[str, int | float]:
     """Amounts as facts carry them, see number()."""
     return {resource: number(resource, amount) for resource, amount in amounts.items()}

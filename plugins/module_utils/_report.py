@@ -23,7 +23,7 @@ Facts = dict[str, t.Any]
 WIDTH = 80
 _CELLS = 16
 _SHORTEST_NAME = 8
-_HEADLINES = {
+HEADLINES = {
     "admit": "it fits now",
     "wait": "it does not fit now, and could later",
     "reject": "waiting cannot help",
@@ -85,7 +85,7 @@ def page(verdict: Facts) -> list[str]:
 
 
 def _headline(verdict: Facts) -> list[str]:
-    left = f"{verdict['decision'].upper()} {_name(verdict)}: {_HEADLINES[verdict['decision']]}"
+    left = f"{verdict['decision'].upper()} {_name(verdict)}: {HEADLINES[verdict['decision']]}"
     if verdict["source"] is None or verdict["observed_at"] is None:
         return _wrapped("", left)
     source = "jobs" if verdict["source"] == "declared" else verdict["source"]

@@ -25,7 +25,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Decides once, without waiting.
+      - Decides once, without waiting, and writes no report.
   action:
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
       controller.
@@ -91,6 +91,19 @@ options:
     type: str
     choices: [fail, continue]
     default: fail
+  report_dir:
+    description:
+      - A directory of the controller for the report, whatever the decision. C(report.json) is for machines, and
+        C(docs/report.schema.json) of the collection describes it. C(report.md) is for the summary of a pipeline's job,
+        and C(report.html) is a page for people. A relative path starts where C(ansible-playbook) was started.
+      - Missing directories are made, and the files of an earlier report are removed before anything is asked. So give
+        each gate of a play, and each host, a directory of its own, as in V(reports/{{ inventory_hostname }}).
+        In the same one, only the report of the last gate is left.
+      - When the task ends without a decision, as after a failed login, there is no report. In check mode none is
+        written, and the directory is left alone.
+      - In an execution environment the files vanish with the container, unless the directory is a mounted path.
+    type: path
+    version_added: 1.0.0
 seealso:
   - module: poolgate.modelarts.modelarts_workload_info
   - plugin: poolgate.modelarts.capacity_verdict
@@ -132,6 +145,15 @@ EXAMPLES = r"""
     poll_interval: 5
     on_refusal: continue
   register: gate
+
+- name: Leave a report for the summary of a pipeline's job
+  poolgate.modelarts.modelarts_capacity_gate:
+    pools:
+      - train-a100
+    request:
+      resources:
+        nvidia.com/gpu: 1
+    report_dir: "reports/{{ inventory_hostname }}"
 
 - name: Say where to deploy
   ansible.builtin.debug:

@@ -106,7 +106,7 @@ class Awx:
             cmdline=" ".join(arguments) or None,
             verbosity=verbosity or None,
             suppress_env_files=True,
-            settings={"suppress_ansible_output": True, "suppress_output_file": False},
+            settings={"job_timeout": 180, "suppress_ansible_output": True, "suppress_output_file": False},
             event_handler=happened,
             status_handler=started,
         )

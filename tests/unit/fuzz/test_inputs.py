@@ -31,6 +31,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads impo
     TYPES,
     WorkloadQuery,
 )
+from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,7 +39,7 @@ from . import documents as docs
 from .documents import GPU, NOW, POOL, job, world
 
 GATE = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_capacity_gate")
-RUNS = 3_400
+RUNS = tries(3_400)
 """For each of three tests, so that there are more than 10,000 inputs."""
 
 WIRE = re.compile(

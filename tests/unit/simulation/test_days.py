@@ -10,6 +10,7 @@ import typing as t
 from collections import Counter
 
 import pytest
+from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import decide
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.scheduler import (
     SIZES,
@@ -21,7 +22,8 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.scheduler impo
     uuid_of,
 )
 
-DAYS = 200
+WHOLE = 200
+DAYS = tries(WHOLE)
 DAY = 86400.0
 QUESTIONS = 25
 HELD_BACK_LIMITS = {"plain": 0.01, "replacing": 0.35}
@@ -176,9 +178,9 @@ def test_what_is_let_through_starts_at_once(strategy: str, record_property: t.Ca
     print(said)
     record_property(strategy, said)
     assert not wrong, said + "\n" + "\n".join(wrong[:5])
-    assert min(counts[decision] for decision in ("admit", "wait", "reject")) > 100, said
+    assert min(counts[decision] for decision in ("admit", "wait", "reject")) > tries(100), said
     for sort, limit in HELD_BACK_LIMITS.items():
-        assert held_back(counts, sort) < limit, said
+        assert held_back(counts, sort) < limit * (1 if DAYS == WHOLE else 2), said  # few days say less
 
 
 @pytest.mark.parametrize("strategy", ["fifo", "backfill"])
@@ -189,5 +191,5 @@ def test_nothing_is_let_through_on_room_that_a_job_is_about_to_take(strategy: st
         of_day, wrong = live_through(strategy, day, while_starting=True)
         assert not wrong, "\n".join(wrong[:5])
         counts += of_day
-    assert counts["admit"] > 100, counts
-    assert counts["wait"] > 100, counts
+    assert counts["admit"] > tries(100), counts
+    assert counts["wait"] > tries(100), counts

@@ -435,11 +435,6 @@ class Reader:
                 self.environment = dict(self.bare)
             if block.told("printed by make demo") is not None:
                 continue
-            if (same := block.told("as in")) is not None:
-                guide = (GUIDES / f"{same}.rst").read_text(encoding="utf-8")
-                if not all(f"   {line}\n" in guide for line in block.lines):
-                    self.complain(block, f"{same}.rst has no such command")
-                continue
             if block.language == "text":
                 shown[block.first] = self.shown(block, failures)
             elif block.language in ("json", "python") and self.guide.suffix == ".md":

@@ -139,6 +139,7 @@ def tasks(given: str) -> list[Facts]:
     """Everything that takes credentials, in a pool with room and in pools that go wrong."""
     options = {name: f"{{{{ login.{name} | default(omit) }}}}" for name in OPTIONS} if given == "option" else {}
     request = {"resources": {"nvidia.com/gpu": 8}}
+    report = f"{{{{ lookup('env', 'HOME') }}}}/reports/{{{{ inventory_hostname }}}}/{given}"
     lookup = "query('poolgate.modelarts.modelarts_workloads', pool, wantpools=true, include_capacity=true{})".format(
         ", **login" if given == "option" else ""
     )
@@ -151,12 +152,23 @@ def tasks(given: str) -> list[Facts]:
             }
         },
         {"poolgate.modelarts.modelarts_pool_info": {"include_capacity": True, **options}},
-        {"poolgate.modelarts.modelarts_capacity_gate": {"pools": ["{{ pool }}"], "request": request, **options}},
+        {
+            "poolgate.modelarts.modelarts_capacity_gate": {
+                "pools": ["{{ pool }}"],
+                "request": request,
+                "report_dir": f"{report}-action",
+                **options,
+            }
+        },
     ]
     if given != "defaults":
         listed.append({"ansible.builtin.debug": {"msg": f"{{{{ {lookup} }}}}"}})
     if given != "option":
-        names = {"capacity_gate_pools": ["{{ pool }}"], "capacity_gate_request": request}
+        names = {
+            "capacity_gate_pools": ["{{ pool }}"],
+            "capacity_gate_request": request,
+            "capacity_gate_report_dir": f"{report}-role",
+        }
         listed.append({"ansible.builtin.include_role": {"name": "poolgate.modelarts.capacity_gate"}, "vars": names})
     made: list[Facts] = []
     for task in listed:
@@ -272,6 +284,8 @@ def main() -> int:
             output = run(folder, emulator, given, environment)
             if output.count("ADMIT room") < len(METHODS) or "modelarts_capacity_gate" not in output:
                 problems.append(f"{given}: not every method was let in:\n{output[-6000:]}")
+            if len(list(folder.glob(f"home-{given}/reports/*/*/report.html"))) < len(METHODS):
+                problems.append(f"{given}: not every method has left a report")
         output = run_inventories(folder, emulator, environment)
         if not all(f'"read by {method}": 1' in output for method in METHODS) or "********" not in output:
             problems.append(f"inventory: not every method was let in:\n{output[-6000:]}")

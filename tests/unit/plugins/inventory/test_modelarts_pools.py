@@ -381,7 +381,7 @@ def test_an_error_of_the_api(script: Start, tmp_path: Path) -> None:
         "GET /pools was answered 401 (APIG.0301: token ******** is wrong). Check the credentials (auth_token). "
         "Request ID: r-1."
     )
-    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
 
 
 def test_a_template_that_cannot_be_rendered(script: Start, tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of a report in a directory.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import typing as t
+from pathlib import Path
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report_html import html_page
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report_markdown import markdown
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Facts = dict[str, t.Any]
+
+NAMES = ("report.json", "report.md", "report.html")
+
+# The umask can take away from these, and nothing adds to them: whoever else is on the machine may read at most.
+_DIRECTORY_MODE = 0o755
+_FILE_MODE = 0o644
+
+
+class ReportDirectory:
+    """Where a gate leaves its report. Made before anything is asked: raises InputError when nothing can be written.
+
+    Directories that are missing are made. The files of an earlier report are removed, so that they cannot pass for
+    those of a gate that comes to no decision.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        try:
+            for directory in (*reversed(self.path.parents), self.path):
+                if not directory.exists():
+                    directory.mkdir(_DIRECTORY_MODE, exist_ok=True)
+            self._replace(NAMES[0], "")
+            for name in NAMES:
+                (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            where = f"{self.path.absolute()} ({error.strerror})"
+            what_to_do = "give a directory of the controller that you may write to."
+            raise InputError(f"report_dir: no report can be written to {where}: {what_to_do}") from None
+
+    def write(self, document: Facts, verdicts: Sequence[Facts]) -> None:
+        """Write the document of report_document(), each file at once. Raises OSError."""
+        texts = (json.dumps(document, separators=(",", ":")) + "\n", markdown(document, verdicts), html_page(document))
+        for name, text in zip(NAMES, texts):
+            self._replace(name, text)
+
+    def _replace(self, name: str, text: str) -> None:
+        """Another file takes the name when it is complete; a link of that name is replaced, not followed."""
+        temporary = self.path / f".{name}.{secrets.token_hex(8)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            with open(os.open(temporary, flags, _FILE_MODE), "w", encoding="utf-8") as stream:
+                stream.write(text)
+            temporary.replace(self.path / name)
+        finally:
+            temporary.unlink(missing_ok=True)

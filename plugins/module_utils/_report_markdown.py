@@ -1,0 +1,84 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a gate as Markdown, for the summary of a pipeline's job. Pure.
+
+Text of the API only stands in code, where neither Markdown and HTML nor mentions and quick actions work.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, plural
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._report import HEADLINES, overview, page
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Facts = dict[str, t.Any]
+
+_MOST_PAGES = 5
+"""Of more pools, the one that decides has a page, and all of them a line."""
+
+_COLUMNS = {
+    "used": "taken",
+    "unplaced": "starting",
+    "need": "asked",
+    "kept": "kept free",
+    "left": "left",
+    "missing": "short",
+    "total": "of",
+}
+
+
+def markdown(document: Facts, verdicts: Sequence[Facts]) -> str:
+    """The document of report_document() as Markdown; ``verdicts`` are those on its pools, in their order."""
+    waited = document["waited_seconds"]
+    wait = "" if waited is None else f", waited {duration(waited)}"
+    lines = [
+        f"## {document['decision'].upper()}: {HEADLINES[document['decision']]}",
+        "",
+        f"Pool {_code(document['pool'])}, {plural(document['attempts'], 'attempt')}{wait}, "
+        f"written {document['written_at']}.",
+    ]
+    many = len(verdicts) > _MOST_PAGES
+    for pool, verdict in zip(document["pools"], verdicts):
+        if many and pool["pool"] != document["pool"]:
+            continue
+        said = page(verdict) + (overview(verdicts) if many else [])
+        fence = "`" * max(3, 1 + _longest_run("\n".join(said)))
+        lines += ["", f"{fence}text", *said, fence]
+        if pool["resources"]:
+            lines += ["", *_table(pool["resources"])]
+    return "\n".join(lines) + "\n"
+
+
+def _table(resources: Sequence[Facts]) -> list[str]:
+    lines = [f"| | {' | '.join(_COLUMNS.values())} |", "|---|" + "---:|" * len(_COLUMNS)]
+    for figures in resources:
+        name = figures["resource"]
+        amounts = [text(name, amount(name, figures[column])) for column in _COLUMNS]
+        lines.append(f"| {_cell(name)} | {' | '.join(amounts)} |")
+    return lines
+
+
+def _code(value: str) -> str:
+    """Text as a code span, whose fence is longer than any run of backticks in it."""
+    line = plain(value) or " "
+    fence = "`" * (1 + _longest_run(line))
+    return f"{fence} {line} {fence}" if line[0] == "`" or line[-1] == "`" else f"{fence}{line}{fence}"
+
+
+def _cell(value: str) -> str:
+    """The same in a table, whose cells end at a bar even in a code span."""
+    return "<code>" + "".join(c if c.isalnum() else f"&#{ord(c)};" for c in plain(value)) + "</code>"
+
+
+def _longest_run(value: str) -> int:
+    return max((len(run) for run in re.findall("`+", value)), default=0)

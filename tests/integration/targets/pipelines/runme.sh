@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+set -eu
+"${ANSIBLE_TEST_PYTHON_INTERPRETER}" run_pipelines.py
