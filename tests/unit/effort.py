@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from ansible.release import __version__ as core
+from ansible.module_utils.ansible_release import __version__ as core
 
 EXAMPLES = 100
 """Hypothesis' own number."""
