@@ -59,7 +59,8 @@ def start_emulator(folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, t.A
     """Start the emulator and wait for its state file."""
     state_file = folder / "state.json"
     command = [sys.executable, str(COLLECTION / "playbooks" / "emulator"), "--scenario", "demo"]
-    process = subprocess.Popen([*command, "--state-file", str(state_file), "--parent-pid", str(os.getpid())])
+    words = [*command, "--state-file", str(state_file), "--parent-pid", str(os.getpid())]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)  # it prints how to log in
     deadline = time.monotonic() + START_SECONDS
     while not state_file.exists():
         if process.poll() is not None or time.monotonic() > deadline:
