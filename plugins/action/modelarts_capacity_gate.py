@@ -13,21 +13,22 @@ from http import HTTPStatus
 from ansible.module_utils.common.validation import check_type_dict
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import (
-    best,
-    capacity_verdict,
-    hold_until_stable,
-)
-from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report import attempt_line, overview, page
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report_document import Observed, report_document
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report_files import ReportDirectory
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import (
+    best,
+    capacity_verdict,
+    hold_until_stable,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import duration, plural
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import attempt_line, overview, page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_document import Observed, report_document
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import ReportDirectory
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     Policy,
     Request,
     check_together,
@@ -35,7 +36,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._request import
     read_policy,
     read_request,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
 
 Facts = dict[str, t.Any]
 

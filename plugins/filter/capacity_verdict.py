@@ -69,10 +69,10 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import best
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import capacity_verdict as decide
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import best
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict as decide
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     check_together,
     read_declared_capacity,
     read_policy,

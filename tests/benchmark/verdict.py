@@ -17,8 +17,8 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import capacity_verdict
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import read_policy, read_request
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.simulation import documents
 
 NODES = 10_000

@@ -27,11 +27,14 @@ def imports(file: Path) -> set[str]:
     return named | {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
 
 
-UTILS = {file.stem: imports(file) for file in (PLUGINS / "module_utils").glob("*.py")}
+FOLDERS = ("module_utils", "plugin_utils")
+UTILS = {file.stem: imports(file) for folder in FOLDERS for file in (PLUGINS / folder).glob("*.py")}
 
 
 def utils_of(names: t.Iterable[str]) -> set[str]:
-    return {name.rpartition(".")[2] for name in names if name.startswith(f"{OWN}module_utils.")}
+    return {
+        name.rpartition(".")[2] for name in names if name.startswith(tuple(f"{OWN}{folder}." for folder in FOLDERS))
+    }
 
 
 def test_utils_import_one_way() -> None:

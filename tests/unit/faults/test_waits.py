@@ -15,8 +15,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import co
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 
 from .plan import FAULTS, Fault, pool, pool_id
 

@@ -15,16 +15,16 @@ import re
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     read_declared_capacity,
     read_policy,
     read_request,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
 
 Document = t.Any
 Place = tuple[t.Union[str, int], ...]

@@ -19,17 +19,17 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import merge_levels
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
-    check_together,
-    read_declared_capacity,
-    read_policy,
-    read_request,
-)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
     FIELDS,
     STATUSES,
     TYPES,
     WorkloadQuery,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
+    check_together,
+    read_declared_capacity,
+    read_policy,
+    read_request,
 )
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from hypothesis import given, settings

@@ -14,17 +14,17 @@ import json
 import typing as t
 from datetime import datetime, timezone
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError, api_error
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import NoPoolReadableError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     read_declared_capacity,
     read_policy,
     read_request,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
 
 Document = dict[str, t.Any]
 Verdict = dict[str, t.Any]

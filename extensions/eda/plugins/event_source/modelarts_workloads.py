@@ -152,7 +152,6 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client, check_pool_name
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._events import JOB_FIELDS, PoolWatch
 from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import iso_time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
@@ -161,13 +160,14 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import NoPoolReadableError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import JOB_FIELDS, PoolWatch
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     check_together,
     read_declared_capacity,
     read_policy,
     read_request,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
 
 Facts = dict[str, t.Any]
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One question of a decision, and the words in which verdicts speak of resources, times and jobs.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations

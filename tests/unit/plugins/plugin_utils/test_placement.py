@@ -13,7 +13,7 @@ import typing as t
 from collections import Counter
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._placement import Need, Slot, most_replicas, place
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._placement import Need, Slot, most_replicas, place
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation import oracle
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (

@@ -6,7 +6,7 @@
 Facts are an entry of ``pools`` as modelarts_workload_info returns it with ``include_capacity``. What is not known is
 never room: a check has passed (True), failed (False) or could not be made (None).
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
@@ -14,14 +14,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import Check, duration, job_name, label, plural
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given_back import (
-    GivenBack,
-    has_whole_replicas,
-    split_over_nodes,
-)
-from ansible_collections.poolgate.modelarts.plugins.module_utils._placement import Need, Slot, most_replicas, place
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     add,
@@ -30,8 +23,15 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     numbers,
     text,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._queue import Queue
-from ansible_collections.poolgate.modelarts.plugins.module_utils._room import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import Check, duration, job_name, label, plural
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._given_back import (
+    GivenBack,
+    has_whole_replicas,
+    split_over_nodes,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._placement import Need, Slot, most_replicas, place
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._queue import Queue
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import (
     EmptyPool,
     Names,
     Node,
@@ -52,7 +52,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._room import (
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._request import Group, Policy, Request
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group, Policy, Request
 
 Facts = dict[str, t.Any]
 

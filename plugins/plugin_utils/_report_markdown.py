@@ -5,7 +5,7 @@
 
 Text of the API only stands in code, where neither Markdown and HTML nor mentions and quick actions work.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report import HEADLINES, overview, page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import duration, plural
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import HEADLINES, overview, page
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@
 A look that could not be completed says nothing: what was known before stays, and a change is told by the next look that
 sees it.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import capacity_verdict
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import Policy, Request
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import OVER
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@
 What a picture says is said by shape first: taken is filled, asked for has a plus, free is an outline. Colours are
 checked for contrast by the tests, in the light and in the dark scheme.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 No template engine, because text of the API must never be one, and because module utilities are imported on hosts that
 have none.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations

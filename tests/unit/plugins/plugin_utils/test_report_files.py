@@ -17,9 +17,9 @@ import html5lib
 import jsonschema
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report_files import NAMES, ReportDirectory
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report_html import html_page
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report_markdown import markdown
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import NAMES, ReportDirectory
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_html import html_page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_markdown import markdown
 from ansible_collections.poolgate.modelarts.tests.unit import reports
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,

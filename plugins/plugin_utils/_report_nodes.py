@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Nodes as a picture: a cell a node, in it what is taken, asked for and free. Pure.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import label
-from ansible_collections.poolgate.modelarts.plugins.module_utils._markup import Html, joined, tag
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
-from ansible_collections.poolgate.modelarts.plugins.module_utils._room import is_card
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import label
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._markup import Html, joined, tag
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import is_card
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a deployment gives back before it starts: the job that it replaces, node by node. Pure.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, merge_spellings
-from ansible_collections.poolgate.modelarts.plugins.module_utils._room import Node, is_card, is_unread, read_numbers
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import Node, is_card, is_unread, read_numbers
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files of a report in a directory.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report_html import html_page
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report_markdown import markdown
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_html import html_page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_markdown import markdown
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

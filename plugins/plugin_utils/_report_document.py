@@ -5,7 +5,7 @@
 
 docs/report.schema.json describes it. Quantities are in cores, bytes and cards.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, numbers
-from ansible_collections.poolgate.modelarts.plugins.module_utils._queue import Queue
-from ansible_collections.poolgate.modelarts.plugins.module_utils._room import Node, read_nodes
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._queue import Queue
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import Node, read_nodes
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._request import Group, Policy, Request
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group, Policy, Request
 
 Facts = dict[str, t.Any]
 

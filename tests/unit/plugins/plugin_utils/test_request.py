@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     Group,
     check_together,
     read_declared_capacity,

@@ -10,12 +10,12 @@ import typing as t
 from fractions import Fraction
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import (
     best,
     capacity_verdict,
     hold_until_stable,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import read_policy, read_request
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,
     GPU,

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether replicas find a place on nodes, all or none: pure integer arithmetic over slots.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations

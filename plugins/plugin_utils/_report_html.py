@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report of a gate as one page for people: no script, no other file, nothing that is fetched. Pure.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import base64
 import hashlib
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._capacity import PREFERENCE
-from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import duration, job_name, label, plural
-from ansible_collections.poolgate.modelarts.plugins.module_utils._markup import Html, foreign, joined, tag
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report import HEADLINES
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report_nodes import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import PREFERENCE
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import duration, job_name, label, plural
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._markup import Html, foreign, joined, tag
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import HEADLINES
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_nodes import (
     Cell,
     Symbols,
     amount_words,
@@ -26,7 +26,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._report_nodes i
     letters_of,
     wanted_resources,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._report_style import PATTERNS, STYLE
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_style import PATTERNS, STYLE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

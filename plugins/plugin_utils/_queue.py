@@ -3,19 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who goes first: the jobs that wait, as a scheduler orders them. Pure.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._checks import Check, duration, job_name, label
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import text
-from ansible_collections.poolgate.modelarts.plugins.module_utils._room import Room, is_unread, read_numbers
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import Check, duration, job_name, label
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import Room, is_unread, read_numbers
 
 if t.TYPE_CHECKING:
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._request import Policy, Request
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
 
 Facts = dict[str, t.Any]
 

@@ -9,16 +9,16 @@ import typing as t
 from dataclasses import dataclass
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils import _events
-from ansible_collections.poolgate.modelarts.plugins.module_utils._events import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import OVER, STATUSES
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils import _events
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import (
     JOB_FIELDS,
     PoolWatch,
     Seen,
     changes,
     inert,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._request import Policy, read_policy, read_request
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import OVER, STATUSES
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, read_policy, read_request
 from hypothesis import given
 from hypothesis import strategies as st
 

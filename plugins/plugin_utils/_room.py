@@ -5,7 +5,7 @@
 
 What could not be read stays apart from what is there: ``unread`` are names of resources, ``"*"`` stands for all.
 
-This module util is private to the collection.
+This plugin util is private to the collection.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._placement import Need, Slot
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
@@ -24,6 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     merge_spellings,
     parse,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._placement import Need, Slot
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
