@@ -41,10 +41,17 @@ HARMLESS = {
 LARGEST_PAGE = 300_000
 
 
-@pytest.fixture(scope="module")
-def made() -> dict[str, tuple[t.Any, t.Any]]:
-    """Document and verdicts of every case."""
-    return {name: reports.report_of(asked(), {"headroom": {GPU: 2}}) for name, asked in reports.CASES.items()}
+class Made(dict[str, tuple[t.Any, t.Any]]):
+    """Document and verdicts of each case, made when a test asks for them."""
+
+    def __missing__(self, name: str) -> tuple[t.Any, t.Any]:
+        self[name] = reports.report_of(reports.CASES[name](), {"headroom": {GPU: 2}})
+        return self[name]
+
+
+@pytest.fixture
+def made() -> Made:
+    return Made()
 
 
 def closed(schema: t.Any) -> t.Any:
