@@ -38,6 +38,7 @@ from ansible_test import (
     integration_results,
     interpreters_path,
     junit_results,
+    pip_settings,
     pythons_here,
     requirement,
     sanity_results,
@@ -45,6 +46,11 @@ from ansible_test import (
 )
 
 os.environ["PATH"] = interpreters_path()
+
+# nox installs with uv, which does not read what is set for pip.
+PACKAGE_INDEX = pip_settings().get("global", "index-url", fallback="")
+if PACKAGE_INDEX:
+    os.environ.setdefault("UV_DEFAULT_INDEX", PACKAGE_INDEX)
 
 ANSIBLE_CORE = requirement(CORE)
 ANSIBLE_LINT = "ansible-lint ~= 26.10"
@@ -63,7 +69,7 @@ ANSIBLE_LABEL = re.compile(
 
 nox.needs_version = ">=2025.5.1"
 nox.options.envdir = str(BUILD / "nox")
-nox.options.default_venv_backend = "virtualenv"
+nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
 
@@ -286,7 +292,7 @@ def rulebook(session: nox.Session) -> None:
 def awx(session: nox.Session) -> None:
     """What extensions/awx has, on parts of AWX: its collection, its injector, ansible-runner and ansible-builder."""
     session.install(
-        *(ANSIBLE_CORE, *AWX_PARTS, "ansible-builder ~= 3.2", "ansible-runner ~= 2.4", "pytest ~= 9.0"),
+        *(ANSIBLE_CORE, *AWX_PARTS, "ansible-builder ~= 3.2", "ansible-runner ~= 2.4", "pip", "pytest ~= 9.0"),
         *("-r", "meta/ee-requirements.txt"),
     )
     tree = collection_tree(session)

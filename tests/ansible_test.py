@@ -106,6 +106,15 @@ def requirement(core: str) -> str:
     return f"ansible-core ~= {core}.0"
 
 
+def pip_settings() -> configparser.RawConfigParser:
+    """What the user has set for pip, in files and in the environment."""
+    settings = configparser.RawConfigParser({"quiet": "1"})
+    settings.read([Path.home() / ".pip" / "pip.conf", Path.home() / ".config" / "pip" / "pip.conf"])
+    given = {name[4:].replace("_", "-"): value for name, value in os.environ.items() if name.startswith("PIP_")}
+    settings.read_dict({"global": given})
+    return settings
+
+
 def empty_home(session: nox.Session) -> Path:
     """A home for ansible-test, which writes there and downloads get-pip.py, where this leaves it a stand-in.
 
@@ -121,13 +130,10 @@ def empty_home(session: nox.Session) -> Path:
             "subprocess.check_call([sys.executable, '-m', 'ensurepip'], stdout=subprocess.DEVNULL)\n"
             "subprocess.check_call([sys.executable, '-m', 'pip', 'install', '--quiet', *arguments])\n"
         )
-    settings = configparser.RawConfigParser({"quiet": "1"})
-    settings.read([Path.home() / ".pip" / "pip.conf", Path.home() / ".config" / "pip" / "pip.conf"])
-    settings.read_dict({"global": {name[4:]: value for name, value in os.environ.items() if name.startswith("PIP_")}})
     pip_conf = home / ".config" / "pip" / "pip.conf"
     pip_conf.parent.mkdir(parents=True, exist_ok=True)
     with open(pip_conf, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
-        settings.write(stream)
+        pip_settings().write(stream)
     return home
 
 
