@@ -359,7 +359,7 @@ def contributing_result(session: nox.Session, command: str) -> str:
 @nox.session
 def readme(session: nox.Session) -> None:
     """Every command and example of the README files, on the emulator; that the commands for contributors are there."""
-    session.install(ANSIBLE_CORE, "-r", "meta/ee-requirements.txt")
+    session.install(ANSIBLE_CORE, "pip", "-r", "meta/ee-requirements.txt")
     tree = collection_tree(session)
     follow = tree / "tests" / "integration" / "targets" / "guides" / "run_guides.py"
     command = ("python", str(follow), "--readme")
