@@ -51,6 +51,8 @@ os.environ["PATH"] = interpreters_path()
 PACKAGE_INDEX = pip_settings().get("global", "index-url", fallback="")
 if PACKAGE_INDEX:
     os.environ.setdefault("UV_DEFAULT_INDEX", PACKAGE_INDEX)
+# pip compiles what it installs, uv does when it is told. Where Python may write no bytecode, every start would.
+os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 
 ANSIBLE_CORE = requirement(CORE)
 ANSIBLE_LINT = "ansible-lint ~= 26.10"

@@ -44,7 +44,8 @@ class Clock(t.Protocol):
     start: float
 
     @property
-    def now(self) -> float: ...
+    def now(self) -> float:
+        """It is read anew each time."""
 
 
 class Node:

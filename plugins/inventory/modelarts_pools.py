@@ -64,28 +64,28 @@ seealso:
 """
 
 EXAMPLES = r"""
-# modelarts_pools.yml: every pool, with the connection from the environment
+# modelarts_pools.yml: this line alone makes every pool a host, with the connection from the environment
 plugin: poolgate.modelarts.modelarts_pools
 
----
-# team.modelarts_pools.yml: two pools, with a token that a pipeline has under a name of its own, and kept for a minute
-plugin: poolgate.modelarts.modelarts_pools
+# A token that a pipeline has under a name of its own
 auth_token: "{{ lookup('ansible.builtin.env', 'CI_MODELARTS_TOKEN') }}"
+
+# Two pools in place of all
 pool_name:
   - train-a100
   - npu-dev
+
+# What was read is kept for a minute
 cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: .cache
 cache_timeout: 60
 
----
-# named.modelarts_pools.yml: groups by display name like pool_train_a100, and the pools with idle cards
-plugin: poolgate.modelarts.modelarts_pools
+# Groups by display name like pool_train_a100, the pools with idle cards, and those of which something is not known
 compose:
   idle_gpus: modelarts_pool.capacity.free['nvidia.com/gpu'] | default(0)
 groups:
-  with_idle_gpus: idle_gpus > 0
+  with_idle_gpus: idle_gpus | int > 0
   not_read_whole: modelarts_pool.errors | length > 0
 keyed_groups:
   - prefix: pool

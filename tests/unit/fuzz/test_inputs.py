@@ -106,9 +106,11 @@ class Body:
 
     read = read1
 
-    def release_conn(self) -> None: ...
+    def release_conn(self) -> None:
+        """There is no connection."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def check_wire(wire: Wire) -> None:

@@ -112,28 +112,25 @@ def problem_with(examples: str, folder: Path, environment: dict[str, str], state
 
 
 def problem_with_inventory(examples: str, folder: Path, environment: dict[str, str]) -> str:
-    """List the hosts of each example; what went wrong, or nothing."""
-    documents = [document.strip() for document in examples.split("\n---\n") if document.strip()]
-    problems = [] if documents else ["it has no examples"]
-    for document in documents:
-        name = re.match(r"# (\S+\.yml):", document)
-        if not name:
-            problems.append(f"no name of a file in the first line of:\n{document}")
-            continue
-        source = folder / name.group(1)
-        source.write_text(document, encoding="utf-8")
-        ended = subprocess.run(
-            ["ansible-inventory", "--list", "--inventory", str(source)],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=PLAY_SECONDS,
-            check=False,
-        )
-        if ended.returncode or not json.loads(ended.stdout)["_meta"]["hostvars"]:
-            problems.append(ended.stdout + ended.stderr)
-    return "\n".join(problems)
+    """List the hosts of the inventory file; what went wrong, or nothing."""
+    name = re.match(r"\s*# (\S+\.yml):", examples)
+    if not name:
+        return f"no name of a file in the first line of:\n{examples}"
+    source = folder / name.group(1)
+    source.write_text(examples, encoding="utf-8")
+    ended = subprocess.run(
+        ["ansible-inventory", "--list", "--inventory", str(source)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PLAY_SECONDS,
+        check=False,
+    )
+    if ended.returncode:
+        return ended.stdout + ended.stderr
+    missing = [group for group in ("pool_train_a100", "with_idle_gpus") if group not in json.loads(ended.stdout)]
+    return f"no group {missing} in:\n{ended.stdout}" if missing else ""
 
 
 def problem_of(command: list[str], folder: Path, environment: dict[str, str]) -> str:

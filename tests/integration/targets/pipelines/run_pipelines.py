@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from pathlib import Path
 
 import jsonschema
 import yaml
+from ansible.release import __version__ as core
 
 COLLECTION = Path(
     os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)[0], "ansible_collections", "poolgate", "modelarts"
@@ -30,6 +32,8 @@ EXAMPLES = COLLECTION / "docs" / "examples"
 SCHEMA = COLLECTION / "docs" / "report.schema.json"
 PUBLISHED = {"gitlab-ci.yml": "vendor.gitlab-ci", "github-workflow.yml": "vendor.github-workflows"}
 BASH = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c")
+PINNED_CORE = re.compile(r"ansible-core ~= [\d.]+")
+"""In place of which the pipelines install the ansible-core that is tested."""
 SECONDS = 300.0
 
 Facts = dict[str, t.Any]
@@ -41,6 +45,12 @@ class Runner:
     def __init__(self, home: Path, cloud: Facts) -> None:
         self.checkout = home / "checkout"
         shutil.copytree(EXAMPLES, self.checkout)
+        for name in PUBLISHED:
+            pipeline = self.checkout / name
+            text, count = PINNED_CORE.subn(f"ansible-core == {core}", pipeline.read_text(encoding="utf-8"))
+            if not count:
+                raise SystemExit(f"{name} installs no ansible-core")
+            pipeline.write_text(text, encoding="utf-8")
         build = ["ansible-galaxy", "collection", "build", "--output-path", str(self.checkout), str(COLLECTION)]
         subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
         self.summary = home / "summary.md"

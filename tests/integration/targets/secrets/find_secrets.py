@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -287,7 +288,8 @@ def main() -> int:
             if len(list(folder.glob(f"home-{given}/reports/*/*/report.html"))) < len(METHODS):
                 problems.append(f"{given}: not every method has left a report")
         output = run_inventories(folder, emulator, environment)
-        if not all(f'"read by {method}": 1' in output for method in METHODS) or "********" not in output:
+        read_by = set(re.findall(r'"read by (\w+)": "?1"?', output))  # before ansible-core 2.19, what is composed is text
+        if not read_by.issuperset(METHODS) or "********" not in output:
             problems.append(f"inventory: not every method was let in:\n{output[-6000:]}")
         if not list(folder.glob("home-inventory/pools/*")):
             problems.append("inventory: nothing was kept")

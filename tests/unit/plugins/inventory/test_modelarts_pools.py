@@ -19,7 +19,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, ENVIRONMENT
-from ansible_collections.poolgate.modelarts.tests.unit.core import trust_as_template
+from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, trust_as_template
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
 
 NAME = "poolgate.modelarts.modelarts_pools"
@@ -191,7 +191,8 @@ def test_constructed_variables_and_groups(script: Start, tmp_path: Path) -> None
     inventory = parse(tmp_path, at(script(cloud(pool(TRAIN, "Train A100"))), **built))
     assert {"idle_pools", "pool_Train_A100"} < groups_of(inventory, TRAIN)
     assert "busy_pools" not in groups_of(inventory, TRAIN)
-    assert (inventory.hosts[TRAIN].vars["idle"], inventory.hosts[TRAIN].vars["ansible_connection"]) == (8, "ssh")
+    assert int(inventory.hosts[TRAIN].vars["idle"]) == 8  # a text before ansible-core 2.19
+    assert inventory.hosts[TRAIN].vars["ansible_connection"] == "ssh"
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -271,7 +272,6 @@ def test_what_the_plugin_sets_itself_is_a_template(script: Start, tmp_path: Path
         ({"environment": "t3", "file": "t4"}, "t3"),
         ({"file": "t4"}, "t4"),
         ({"option": "", "variable": "", "environment": "", "file": "t4"}, "t4"),
-        ({"option": "{{ omit }}", "environment": "t3"}, "t3"),
         ({"option": "t1", "timeout": "{{ 15 * 2 }}"}, "t1"),
         ({"option": "{{ 't' ~ 5 }}", "environment": "t3"}, "t5"),
         ({"variable": "{{ 't' ~ 6 }}"}, "t6"),
@@ -291,6 +291,18 @@ def test_the_levels(
         monkeypatch.setattr(constants.config, "_config_file", str(tmp_path / "ansible.cfg"))
     parse(tmp_path, options, monkeypatch, **extra)
     assert [seen.headers["x-auth-token"] for seen in server.seen] == [token]
+
+
+def test_an_option_that_is_omitted(script: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OS_AUTH_TOKEN", SECRET)
+    server = script(cloud(pool(TRAIN)))
+    options = at(server, include_capacity=False, auth_token="{{ omit }}")
+    if "omit" in VARIABLES:  # ansible-core before 2.19 has it in plays, and not yet where it reads inventories
+        with pytest.raises(AnsibleError, match="'omit' is undefined"):
+            parse(tmp_path, options)
+    else:
+        parse(tmp_path, options)
+        assert [seen.headers["x-auth-token"] for seen in server.seen] == [SECRET]
 
 
 # What is kept
