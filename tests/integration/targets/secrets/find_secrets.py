@@ -288,7 +288,7 @@ def main() -> int:
             if len(list(folder.glob(f"home-{given}/reports/*/*/report.html"))) < len(METHODS):
                 problems.append(f"{given}: not every method has left a report")
         output = run_inventories(folder, emulator, environment)
-        read_by = set(re.findall(r'"read by (\w+)": "?1"?', output))  # before ansible-core 2.19, what is composed is text
+        read_by = set(re.findall(r'"read by (\w+)": "?1"?', output))  # text before ansible-core 2.19
         if not read_by.issuperset(METHODS) or "********" not in output:
             problems.append(f"inventory: not every method was let in:\n{output[-6000:]}")
         if not list(folder.glob("home-inventory/pools/*")):
