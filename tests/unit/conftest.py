@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import typing as t
 from collections.abc import Iterator
 
@@ -21,6 +22,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("poolgate")
+
+
+def pytest_collection_finish() -> None:
+    """ansible-test forks for each test: what is there already is neither looked at nor copied by its collector."""
+    gc.freeze()
 
 
 @pytest.fixture

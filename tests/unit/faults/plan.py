@@ -54,7 +54,7 @@ FAULTS = (
     Fault("no answer", {"do": "delay", "seconds": 6}, True, timeout=1.0),
     Fault("HTML with 200", {"do": "html"}, False),
     Fault("an error with 200", {"do": "error_body"}, False),
-    Fault("an answer of 300 MiB", {"do": "huge", "bytes": 300 * 2**20}, False),
+    Fault("an answer of 300 MiB", {"do": "huge", "bytes": 300 * 2**20}, False, timeout=300.0),
     Fault("redirect on the same host", {"do": "redirect", "location": "/v2/elsewhere"}, False),
     Fault("redirect to another host", {"do": "redirect", "location": "https://elsewhere.example/v2"}, False),
     Fault("400", _status(400, body={"error_code": "ModelArts.50004000", "error_msg": "Bad request."}), False),

@@ -46,7 +46,9 @@ ROOM = "pool-room-000000000000000000000000000"
 ECHO = "pool-echo-000000000000000000000000000"
 ELSEWHERE = "pool-away-000000000000000000000000000"
 METHODS = ("token", "keys", "temporary", "password", "cloud")
-POOLS = {"option": (ROOM, ECHO, ELSEWHERE), "variable": (ROOM, ECHO), "defaults": (ROOM,)}
+POOLS = {"option": (ROOM, ECHO), "variable": (ROOM, ECHO), "defaults": (ROOM, ELSEWHERE)}
+FAILING_POOLS: dict[str, tuple[str, ...]] = {"option": (ROOM,), "variable": (ROOM,), "defaults": ()}
+"""Those that are asked with wrong credentials."""
 OPTIONS = (
     *("endpoint", "project_id", "max_retries", "auth_token", "access_key", "secret_key", "security_token", "auth_url"),
     *("username", "password", "domain_name", "cloud"),
@@ -152,7 +154,10 @@ def tasks(given: str) -> list[Facts]:
                 **options,
             }
         },
-        {"poolgate.modelarts.modelarts_pool_info": {"include_capacity": True, **options}},
+        {
+            "poolgate.modelarts.modelarts_pool_info": {"include_capacity": True, **options},
+            "when": f"pool == '{ROOM}'",  # it lists them all, and differs from the module above in nothing else
+        },
         {
             "poolgate.modelarts.modelarts_capacity_gate": {
                 "pools": ["{{ pool }}"],
@@ -177,8 +182,7 @@ def tasks(given: str) -> list[Facts]:
             made.append({"block": [task], "rescue": [{"ansible.builtin.debug": {"var": "capacity_gate_result"}}]})
         else:
             made += [
-                {**task, "register": "outcome", "ignore_errors": True},
-                {"ansible.builtin.debug": {"var": "outcome"}},
+                {**task, "register": "outcome", "ignore_errors": True},  # which -v prints
                 {"ansible.builtin.set_stats": {"data": {"stat": "{{ outcome }}"}}},
                 {"ansible.builtin.set_fact": {"kept": "{{ outcome }}"}},
             ]
@@ -191,7 +195,7 @@ def run(folder: Path, emulator: Emulator, given: str, environment: dict[str, str
     (home / "tmp").mkdir(parents=True)
     hosts: dict[str, Facts] = {}
     for name, options in logins(emulator).items():
-        for pool in POOLS[given] if "-" not in name else (ROOM,):
+        for pool in POOLS[given] if name in METHODS else FAILING_POOLS[given]:
             variables: Facts = {
                 "pool": pool,
                 "ansible_connection": "local",
