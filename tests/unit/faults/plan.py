@@ -13,6 +13,9 @@ Entry = dict[str, t.Any]
 YEAR = 31_536_000
 
 
+PATIENT_SECONDS = 120.0
+
+
 @dataclass(frozen=True)
 class Fault:
     """``entry`` is that of the emulator's plan. ``heals``: struck once, it is not noticed.
@@ -24,7 +27,7 @@ class Fault:
     entry: Entry
     heals: bool
     harmless: bool = False
-    timeout: float = 30.0
+    timeout: float = PATIENT_SECONDS
 
 
 def _status(status: int, **keys: t.Any) -> Entry:
@@ -54,7 +57,7 @@ FAULTS = (
     Fault("no answer", {"do": "delay", "seconds": 6}, True, timeout=1.0),
     Fault("HTML with 200", {"do": "html"}, False),
     Fault("an error with 200", {"do": "error_body"}, False),
-    Fault("an answer of 300 MiB", {"do": "huge", "bytes": 300 * 2**20}, False, timeout=300.0),
+    Fault("an answer of 300 MiB", {"do": "huge", "bytes": 300 * 2**20}, False),
     Fault("redirect on the same host", {"do": "redirect", "location": "/v2/elsewhere"}, False),
     Fault("redirect to another host", {"do": "redirect", "location": "https://elsewhere.example/v2"}, False),
     Fault("400", _status(400, body={"error_code": "ModelArts.50004000", "error_msg": "Bad request."}), False),

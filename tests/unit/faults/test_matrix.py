@@ -26,7 +26,7 @@ PAGE = Path(plan.__file__).parents[3] / "docs" / "docsite" / "rst" / "faults.rst
 HEAD, TAIL = ".. What follows is written by tests/unit/faults/test_matrix.py\n", ".. The end of what is written\n"
 HOSTS = 4
 ASK = {"type": "train", "replicas": 1, "resources": {"nvidia.com/gpu": 8}}
-PATIENT = {"timeout": 30.0, "max_retries": 1}
+PATIENT = {"timeout": plan.PATIENT_SECONDS, "max_retries": 1}
 
 
 def connection(emulator: Emulator, case: Case) -> Facts:
