@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run every nox session of the project, as many side by side as there are cores, and add up what they say.
+"""Run every nox session of the project, one more side by side than there are cores, and add up what they say.
 
 With ``--tags matrix``, these are the sessions of that tag in place of those that run by default.
 
@@ -105,7 +105,8 @@ def main() -> int:
     """Run the sessions and print what came of each, and the sum."""
     LOGS.mkdir(parents=True, exist_ok=True)
     names = session_names(sys.argv[1:])
-    workers = int(os.environ.get("JOBS", "0")) or min(os.cpu_count() or 1, 4)
+    # One more than there are cores, as sessions also wait: for packages, for each other's servers, for time to pass.
+    workers = int(os.environ.get("JOBS", "0")) or min((os.cpu_count() or 1) + 1, 4)
     print(f"{len(names)} sessions, {workers} at a time: {', '.join(names)}", flush=True)
     outcomes = []
     with ThreadPoolExecutor(workers) as pool:
