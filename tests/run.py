@@ -105,7 +105,7 @@ def main() -> int:
     """Run the sessions and print what came of each, and the sum."""
     LOGS.mkdir(parents=True, exist_ok=True)
     names = session_names(sys.argv[1:])
-    # One more than there are cores, as sessions also wait: for packages, for each other's servers, for time to pass.
+    # One more than there are cores, as sessions also wait: for packages, for answers, for time to pass.
     workers = int(os.environ.get("JOBS", "0")) or min((os.cpu_count() or 1) + 1, 4)
     print(f"{len(names)} sessions, {workers} at a time: {', '.join(names)}", flush=True)
     outcomes = []
