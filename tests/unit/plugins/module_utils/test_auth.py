@@ -1148,12 +1148,13 @@ def test_a_missing_library_is_named_with_the_option_that_needs_it(absent: str, o
 
 
 def test_libraries_are_imported_by_the_method_that_needs_them() -> None:
+    keys = {**PLACE, **KEYS}
     program = (
         "import socket, sys\n"
         "def refuse(*unused): raise AssertionError('network')\n"
         "socket.socket.connect = refuse\n"
         "from ansible_collections.poolgate.modelarts.plugins.module_utils import _auth\n"
-        f"_auth.connect({ ({**PLACE, **KEYS})!r}, where='x')\n"
+        f"_auth.connect({keys!r}, where='x')\n"
         "print(sorted({'keystoneauth1', 'openstack', 'huaweicloudsdkcore'} & set(sys.modules)))\n"
         f"_auth.connect({PASSWORD!r}, where='x')\n"
         "print(sorted({'keystoneauth1', 'openstack', 'huaweicloudsdkcore'} & set(sys.modules)))\n"
