@@ -14,6 +14,6 @@ import pytest
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    """A short path: ansible-core 2.21 has a socket below the folder for temporary files, and sockets have short names."""
+    """A short path: ansible-core 2.21 has a socket below TMPDIR, and the names of sockets are short."""
     with tempfile.TemporaryDirectory() as name:
         yield Path(name)
