@@ -47,7 +47,7 @@ from ansible_test import (
 
 os.environ["PATH"] = interpreters_path()
 
-# nox installs with uv, which does not read what is set for pip.
+# nox installs with uv, which does not read what is set for pip. Sessions that call pip install it: uv leaves it out.
 PACKAGE_INDEX = pip_settings().get("global", "index-url", fallback="")
 if PACKAGE_INDEX:
     os.environ.setdefault("UV_DEFAULT_INDEX", PACKAGE_INDEX)
@@ -93,6 +93,7 @@ def units_oldest(session: nox.Session) -> None:
     """Modules and their client on the oldest Python that a target may have, where the matrix runs all units."""
     if not pythons_here([OLDEST_PYTHON]):
         session.skip(f"no Python {OLDEST_PYTHON} on this machine")
+    print(f"not run on Python {OLDEST_PYTHON}, as the matrix does: the other units of module_utils")
     words = session.posargs or ["tests/unit/plugins/modules/", "tests/unit/plugins/module_utils/test_client.py"]
     close(session, *units_results(session, CORE, OLDEST_PYTHON, *words))
 

@@ -109,7 +109,9 @@ def requirement(core: str) -> str:
 def pip_settings() -> configparser.RawConfigParser:
     """What the user has set for pip, in files and in the environment."""
     settings = configparser.RawConfigParser({"quiet": "1"})
-    settings.read([Path.home() / ".pip" / "pip.conf", Path.home() / ".config" / "pip" / "pip.conf"])
+    settings.read(
+        [Path("/etc/pip.conf"), Path.home() / ".pip" / "pip.conf", Path.home() / ".config" / "pip" / "pip.conf"]
+    )
     given = {name[4:].replace("_", "-"): value for name, value in os.environ.items() if name.startswith("PIP_")}
     settings.read_dict({"global": given})
     return settings

@@ -55,8 +55,8 @@ notes:
   - A pool whose nodes or metrics cannot be read is a host all the same. Its C(modelarts_pool.errors) says what is
     missing, and a warning counts such pools.
   - Of the Ansible variables C(modelarts_<option>), an inventory only sees those given as extra variables. Connection
-    options in the inventory file may be templates. They are for reading the inventory, and no variable of a host has
-    them, so modules and gates need a connection of their own.
+    options in the inventory file may be templates, which know C(omit) from ansible-core 2.19 on. They are for reading
+    the inventory, and no variable of a host has them, so modules and gates need a connection of their own.
   - With O(cache=true) the pools are kept and credentials are not. Pools of another project, endpoint or login are kept
     apart, and an answer with an error that may pass is not kept. C(--flush-cache) reads anew.
 seealso:

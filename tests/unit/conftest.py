@@ -25,7 +25,7 @@ settings.load_profile("poolgate")
 
 
 def pytest_collection_finish() -> None:
-    """ansible-test forks for each test: what is there already is neither looked at nor copied by its collector."""
+    """ansible-test forks for each test: garbage collection in a fork leaves what was there, and does not copy it."""
     gc.freeze()
 
 

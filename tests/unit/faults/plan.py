@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 Entry = dict[str, t.Any]
 
 YEAR = 31_536_000
-
-
 PATIENT_SECONDS = 120.0
 
 

@@ -156,7 +156,7 @@ def tasks(given: str) -> list[Facts]:
         },
         {
             "poolgate.modelarts.modelarts_pool_info": {"include_capacity": True, **options},
-            "when": f"pool == '{ROOM}'",  # it lists them all, and differs from the module above in nothing else
+            "when": f"pool == '{ROOM}'",  # it lists them all, whatever the pool
         },
         {
             "poolgate.modelarts.modelarts_capacity_gate": {
