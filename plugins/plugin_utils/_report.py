@@ -14,6 +14,7 @@ import unicodedata
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import parse, text
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import duration, job_name, label
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import is_card
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -137,23 +138,35 @@ def _people(verdict: Facts) -> list[str]:
     lines = []
     holders = [job for job in verdict["holders"] if any(job["resources"].get(resource) for resource in wanted)]
     if verdict["decision"] != "reject" and holders:
-        lines += _wrapped("  held by  ", "; ".join(_job(job, wanted) for job in holders[:5]))
+        lines += _wrapped("  held by  ", "; ".join(_job(job, missing) for job in holders[:5]))
     if verdict["ahead"]:
-        lines += _wrapped("  ahead    ", "; ".join(_job(job, wanted) for job in verdict["ahead"][:5]))
+        lines += _wrapped("  ahead    ", "; ".join(_job(job, missing) for job in verdict["ahead"][:5]))
     return lines
 
 
-def _job(job: Facts, wanted: Sequence[str]) -> str:
+def _job(job: Facts, missing: Sequence[str]) -> str:
     owner = f" ({_line(job['user_name'])})" if job["user_name"] else ""
-    shown = [resource for resource in wanted if job["resources"].get(resource)] or list(job["resources"])
-    held = [(resource, parse(resource, job["resources"][resource])) for resource in shown[:2]]
+    held = [(resource, parse(resource, job["resources"][resource])) for resource in _told_of(job, missing)]
     amounts = ", ".join(f"{text(resource, amount)} {_unit(resource, amount)}" for resource, amount in held)
     age = f" {duration(job['seconds'])}" if job["seconds"] is not None else ""
     return f"{_line(job_name(job))}{owner} {amounts}{age}"
 
 
+def _told_of(job: Facts, missing: Sequence[str]) -> list[str]:
+    """Return the resources of a job that a person reads: what is missing, then its cards, else cpu and memory.
+
+    The cards always stand there: they are why the pool exists, and cpu and memory are sized to them.
+    """
+    has = [resource for resource, amount in job["resources"].items() if amount]
+    cards = [resource for resource in has if is_card(resource)]
+    decisive = [resource for resource in missing if resource in has]
+    return list(dict.fromkeys([*decisive, *cards])) or [name for name in ("cpu", "memory") if name in has] or has[:2]
+
+
 def _unit(resource: str, amount: int) -> str:
-    return resource if resource in ("cpu", "memory") else "card" if amount == 1000 else "cards"
+    if not is_card(resource):
+        return label(resource)
+    return "card" if amount == 1000 else "cards"
 
 
 def _wrapped(start: str, message: str) -> list[str]:
@@ -171,9 +184,12 @@ def _wrapped(start: str, message: str) -> list[str]:
 
 def _pieces(word: str, width: int) -> list[str]:
     pieces = [""]
+    used = 0
     for character in word:
-        if _width(pieces[-1] + character) > width:
+        used += _columns(character)
+        if used > width and _columns(character):  # a mark stays with the character that it belongs to
             pieces.append("")
+            used = _columns(character)
         pieces[-1] += character
     return pieces
 
@@ -187,10 +203,17 @@ def _fitted(line: str, width: int) -> str:
 
 
 def _width(line: str) -> int:
-    """Columns of a terminal: East Asian wide characters take two."""
-    if line.isascii():
-        return len(line)
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in line)
+    return len(line) if line.isascii() else sum(map(_columns, line))
+
+
+def _columns(character: str) -> int:
+    """Return the columns of a terminal that a character takes: a mark none, an East Asian wide character two.
+
+    Marks are the categories Mn and Me, and the vowels and final consonants that a terminal joins to a Hangul syllable.
+    """
+    if unicodedata.category(character) in ("Mn", "Me") or "\u1160" <= character <= "\u11ff":
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _line(message: str) -> str:

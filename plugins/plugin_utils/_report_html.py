@@ -27,6 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_nodes i
     wanted_resources,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_style import PATTERNS, STYLE
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import is_card
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -476,7 +477,8 @@ def _job(job: Facts) -> list[Html]:
 
 
 def _held(resources: Mapping[str, t.Any]) -> Html:
-    return foreign(", ".join(amount_words(*each) for each in resources.items()) or "nothing that could be read")
+    cards_first = sorted(resources.items(), key=lambda each: not is_card(each[0]))
+    return foreign(", ".join(amount_words(*each) for each in cards_first) or "nothing that could be read")
 
 
 # What was looked at

@@ -60,9 +60,14 @@ def asking(replicas: int, cards: t.Any = 1, **more: t.Any) -> Document:
 
 
 def columns(line: str) -> int:
-    """Columns of a terminal, counted apart from the code: wide characters take two, marks none."""
+    """Columns of a terminal, counted apart from the code: wide characters take two, marks none.
+
+    A decomposed Hangul syllable is counted as the one character that it composes to.
+    """
+    composed = unicodedata.normalize("NFC", line)
     return sum(
-        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in ("W", "F") else 1 for one in line
+        0 if re.match("M[ne]", unicodedata.category(one)) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
+        for one in composed
     )
 
 
@@ -166,6 +171,48 @@ def test_who_holds_what_is_missing() -> None:
     assert re.search(r"held by train llm-7 \(mara\) 24 cards,? 9 ?h; notebook nb-2 \(li\) 8( cards)?,? 2 ?d 4 ?h", text)
     assert re.search(r"ahead train next-1 \(kim\) 16 cards,? 2 ?h", text)
     assert "no-cards" not in text
+
+
+def test_who_is_ahead_tells_the_cards_even_if_nothing_is_missing() -> None:
+    """A pool with room and a queue: cpu and memory are sized to the cards, which are what people look for."""
+    waits = job({"cpu": "160", "memory": "800Gi", GPU: "16"}, "Queue", name="llm", user="kim", seconds=7200)
+    runs = job({"cpu": "64", "memory": "400Gi", GPU: "8"}, name="old", on=["10.1.1.1"], seconds=7200)
+    request = {"replicas": 1, "resources": {"cpu": 8, "memory": "64Gi", GPU: 1}}
+    verdict = decide(gpu_nodes(8, 8, 8), [waits, runs], request=request)
+    assert verdict["decision"] == "wait"
+    lines = lines_of(verdict)
+    assert "  ahead    train llm (kim) 16 cards 2 h" in lines
+    assert any(line.startswith("  held by  train old 8 cards 2 h") for line in lines), lines
+
+
+def test_what_is_missing_stands_before_the_cards() -> None:
+    holds = job({"cpu": "60", "memory": "100Gi", GPU: "8"}, name="wide", on=["10.1.1.1"], seconds=7200)
+    only_memory = job({"memory": "64Gi"}, name="cache", on=["10.1.1.1"], seconds=7200)
+    full = node(SIZE, {**SIZE, "cpu": "0"})
+    lines = lines_of(decide([full], [holds, only_memory], request={"resources": {"cpu": 4, GPU: 1}}))
+    assert "  held by  train wide 60 cpu, 8 cards 2 h" in lines
+
+
+def test_storage_is_not_told_in_cards() -> None:
+    size = {**SIZE, "ephemeral-storage": "100Gi"}
+    holds = job({"ephemeral-storage": "90Gi"}, name="scratch", on=["10.1.1.1"], seconds=7200)
+    full = node(size, {**size, "ephemeral-storage": "10Gi"})
+    lines = lines_of(decide([full], [holds], request={"resources": {"ephemeral-storage": "20Gi"}}))
+    assert "  held by  train scratch 90Gi ephemeral-storage 2 h" in lines
+
+
+@pytest.mark.parametrize("mark", ["e\u0301", "n\u20dd", "\u1112\u1161\u11ab", "\u0e01\u0e34\u0e49"], ids=ascii)
+def test_marks_take_no_column_and_stay_with_their_letter(mark: str) -> None:
+    """Combining, enclosing, Hangul and Thai marks: a page of them is as wide as one of plain letters."""
+    wide = 2 if unicodedata.east_asian_width(mark[0]) == "W" else 1
+    names = (mark * 120, ("가" if wide == 2 else "e") * 120)
+    pages = [
+        lines_of(decide(gpu_nodes(0), [job({GPU: "8"}, name=name, on=["10.1.1.1"])], request=asking(1)))
+        for name in names
+    ]
+    assert [len(page) for page in pages] == [len(pages[1])] * 2
+    for line in pages[0]:
+        assert not line.strip() or not unicodedata.category(line.lstrip()[0]).startswith("M"), line
 
 
 @pytest.mark.parametrize("name", HOSTILE)
