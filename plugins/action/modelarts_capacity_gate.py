@@ -10,6 +10,7 @@ import typing as t
 from datetime import datetime, timezone
 from http import HTTPStatus
 
+from ansible import constants
 from ansible.module_utils.common.validation import check_type_dict
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -35,6 +36,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
     read_declared_capacity,
     read_policy,
     read_request,
+    read_seconds,
 )
 
 Facts = dict[str, t.Any]
@@ -92,9 +94,8 @@ class ActionModule(ActionBase):
             return {"failed": True, "changed": False, "msg": error.message}
         except ObservationError as error:
             return {"failed": True, "changed": False, **error.result}
-        self._say(outcome["report"])
-        if directory is not None:
-            self._write_report(directory, gate, outcome)
+        written = [] if directory is None else self._write_report(directory, gate, outcome)
+        self._say(outcome["report"] + written)
         if outcome["decision"] != "admit" and args["on_refusal"] == "fail":
             # What is on the page already would be printed a second time, as JSON.
             told = {name: outcome[name] for name in _REFUSAL}
@@ -120,14 +121,14 @@ class ActionModule(ActionBase):
     def _report_directory(self, path: str | None) -> ReportDirectory | None:
         return ReportDirectory(path) if path and not self._task.check_mode else None
 
-    def _write_report(self, directory: ReportDirectory, gate: _Gate, outcome: Facts) -> None:
-        """A report that cannot be written changes nothing in the decision."""
+    def _write_report(self, directory: ReportDirectory, gate: _Gate, outcome: Facts) -> list[str]:
+        """Write the report and return the line that names it. A failure changes nothing in the decision."""
         try:
             directory.write(gate.report(outcome), outcome["pools"])
         except OSError as error:
             display.warning(f"The report was not written to {directory.path}: {error.strerror}.")
-        else:
-            self._say([f"  report   {directory.path / 'report.html'}"])
+            return []
+        return [f"  report   {directory.path / 'report.html'}"]
 
     def _observe(self, candidates: list[Candidate], seconds_left: float | None) -> list[Facts]:
         """Facts about the pool of each candidate: one call of modelarts_workload_info over all of them.
@@ -150,9 +151,13 @@ class ActionModule(ActionBase):
         return facts
 
     def _say(self, lines: list[str]) -> None:
+        """Display the lines in one piece, so that those of other hosts' gates do not come between them.
+
+        A callback that writes JSON to stdout has stdout for itself: the lines go to stderr.
+        """
         if not self._task.no_log:
-            for line in lines:
-                display.display(line)
+            callback = str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK")).rpartition(".")[2]
+            display.display("\n".join(lines), stderr=callback.startswith("json"))
 
 
 class _Gate:
@@ -183,7 +188,7 @@ class _Gate:
         while True:
             attempts += 1
             began = time.monotonic()
-            verdicts = self._decide(observe(self._candidates, self._left()))
+            verdicts = self._decide(observe(self._candidates, self._left()), began)
             verdict = best(verdicts)
             longest = max(longest, time.monotonic() - began)
             if self._timeout:
@@ -207,12 +212,16 @@ class _Gate:
         """Seconds until the deadline; None when there is none, because one attempt decides."""
         return max(0.0, self._started + self._timeout - time.monotonic()) if self._timeout else None
 
-    def _decide(self, observed: list[Facts]) -> list[Facts]:
+    def _decide(self, observed: list[Facts], began: float) -> list[Facts]:
+        """Return the verdict on each candidate.
+
+        The facts are as old as the look that read them: by this host's own steady clock, from before the first request.
+        """
         now = time.monotonic()
         self._observed = observed
         verdicts = []
         for candidate, facts in zip(self._candidates, observed):
-            verdict = capacity_verdict(facts, candidate.request, self._policy, self._declared)
+            verdict = capacity_verdict(facts, candidate.request, self._policy, self._declared, age=now - began)
             if verdict["decision"] == "admit":
                 since = self._fits_since.setdefault(candidate.pool, now)
                 verdict = hold_until_stable(verdict, now - since, self._policy)
@@ -258,17 +267,6 @@ def read_dictionary(name: str, value: object) -> object:
         raise InputError(
             f"{name} is {shown}, which is no dictionary: write it as JSON, with double quotes around texts."
         ) from None
-
-
-def read_seconds(name: str, value: object) -> float:
-    """The seconds that the value stands for. Raises InputError when it is no length of time."""
-    try:
-        seconds = float(t.cast("str | float", value))
-    except (TypeError, ValueError, OverflowError):
-        seconds = -1.0
-    if isinstance(value, bool) or not 0 <= seconds < 10**8:
-        raise InputError(f"{name} is {plain(repr(value), 60)}, and must be a number of seconds, 0 or more.")
-    return seconds
 
 
 def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float | None) -> Facts:

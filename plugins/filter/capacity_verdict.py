@@ -10,8 +10,8 @@ short_description: Decide whether a request fits a ModelArts pool, from facts th
 version_added: 0.1.0
 description:
   - The decision of M(poolgate.modelarts.modelarts_capacity_gate) as a pure function of facts, request and policy.
-    Nothing is read, and no time passes.
-  - The age of the facts is not known to it. Decide right after reading them.
+    It calls no API and does not wait.
+  - It does not look at a clock. Decide right after reading the facts, or say with O(age_seconds) how old they are.
 author:
   - The poolgate.modelarts contributors (@poolgate)
 positional: request, policy
@@ -35,6 +35,12 @@ options:
     description:
       - As C(declared_capacity) of M(poolgate.modelarts.modelarts_capacity_gate).
     type: dict
+  age_seconds:
+    description:
+      - Seconds since the facts were read. Facts older than 300 seconds decide nothing, the verdict is then V(unknown).
+    type: float
+    default: 0
+    version_added: 1.1.0
 seealso:
   - module: poolgate.modelarts.modelarts_capacity_gate
 """
@@ -77,13 +83,18 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
     read_declared_capacity,
     read_policy,
     read_request,
+    read_seconds,
 )
 
 Facts = dict[str, t.Any]
 
 
 def capacity_verdict(
-    facts: Facts | list[Facts], request: Facts, policy: Facts | None = None, declared_capacity: Facts | None = None
+    facts: Facts | list[Facts],
+    request: Facts,
+    policy: Facts | None = None,
+    declared_capacity: Facts | None = None,
+    age_seconds: object = 0,
 ) -> Facts:
     """See DOCUMENTATION."""
     pools = [facts] if isinstance(facts, dict) else list(facts)
@@ -95,10 +106,11 @@ def capacity_verdict(
         asked, strictness = read_request(request), read_policy(policy)
         check_together(asked, strictness, float("inf"))
         declared = read_declared_capacity(declared_capacity)
+        age = read_seconds("age_seconds", age_seconds)
     except InputError as error:
         raise AnsibleFilterError(f"capacity_verdict: {error.message}") from error
     try:
-        verdicts = [decide(pool, asked, strictness, declared) for pool in pools]
+        verdicts = [decide(pool, asked, strictness, declared, age=age) for pool in pools]
     except (KeyError, TypeError, AttributeError) as error:
         raise AnsibleFilterError(
             f"capacity_verdict: the facts are not whole ({type(error).__name__} {error}): pass an entry of pools whole."

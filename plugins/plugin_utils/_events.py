@@ -125,11 +125,12 @@ class PoolWatch:
         self._seen = Seen()
         self._fits_since: float | None = None
 
-    def look_at(self, entry: Facts, now: float) -> list[Facts]:
+    def look_at(self, entry: Facts, now: float, age: float = 0.0) -> list[Facts]:
         """The events since the look before.
 
         ``entry`` is an entry of ``pools`` of read_workloads() with its ``workloads`` of JOB_FIELDS, and read with
-        ``include_capacity`` when there is a request; ``now`` are the seconds of a clock that never goes back.
+        ``include_capacity`` when there is a request; ``now`` are the seconds of a clock that never goes back, and
+        ``age`` those since its reading began.
         Afterwards ``remarks`` has a sentence for what a person should know of this look: ``jobs`` and ``room`` where
         they could not be told, ``never`` where waiting for room is in vain.
         """
@@ -138,15 +139,15 @@ class PoolWatch:
         if not entry["complete"]:
             errors = {error["document"]: error["msg"] for error in entry["errors"]}
             self.remarks["jobs"] = f"its jobs are not known: {errors.get('workloads', _MOVES)}"
-        verdict = None if self._request is None else self._verdict(self._request, entry)
+        verdict = None if self._request is None else self._verdict(self._request, entry, age)
         seen = self._seen.followed_by(Seen(self._jobs(entry), self._room(verdict, now)))
         events = changes(self._seen, seen)
         self._seen = seen
         about = {"pool": self.pool_name, "observed_at": entry["observed_at"]}
         return [t.cast(Facts, inert({**event, **about, **_room_facts(event, verdict)})) for event in events]
 
-    def _verdict(self, request: Request, entry: Facts) -> Facts:
-        verdict = capacity_verdict(entry, request, self._policy, self._declared)
+    def _verdict(self, request: Request, entry: Facts, age: float) -> Facts:
+        verdict = capacity_verdict(entry, request, self._policy, self._declared, age=age)
         reasons = "; ".join(verdict["reasons"])
         if verdict["decision"] == "unknown":
             self.remarks["room"] = f"whether there is room is not known: {reasons}"

@@ -181,6 +181,17 @@ def read_declared_capacity(declared: object) -> Amounts | None:
     return _read_amounts("declared_capacity", declared) or None if declared else None
 
 
+def read_seconds(name: str, value: object) -> float:
+    """The seconds that the value stands for. Raises InputError when it is no length of time."""
+    try:
+        seconds = float(t.cast("str | float", value))
+    except (TypeError, ValueError, OverflowError):
+        seconds = -1.0
+    if isinstance(value, bool) or not 0 <= seconds < 10**8:
+        raise InputError(f"{name} is {_shown(value)}, and must be a number of seconds, 0 or more.")
+    return seconds
+
+
 def check_together(request: Request, policy: Policy, wait_timeout: float) -> None:
     """Raises InputError where request, policy and the seconds to wait cannot be meant together."""
     if policy.queue_scope == "type" and request.type is None:

@@ -225,6 +225,7 @@ class Source:
 
     def look(self) -> list[Facts]:
         """The events since the look before. Blocks while the pools are read."""
+        began = time.monotonic()
         # A refusal is remembered by a client, and one of an earlier look must not stand for this one.
         with Client(
             self._connection,
@@ -236,7 +237,9 @@ class Source:
             entries = list(client.side_by_side(calls))
         self._raise_what_lasts(entries)
         now = time.monotonic()
-        events = [event for watch, entry in zip(self._watches, entries) for event in watch.look_at(entry, now)]
+        events = [
+            event for watch, entry in zip(self._watches, entries) for event in watch.look_at(entry, now, now - began)
+        ]
         self._has_seen_jobs = self._has_seen_jobs or any(entry["complete"] for entry in entries)
         failed = all(any(error.get("transient") for error in entry["errors"]) for entry in entries)
         self._failures = self._failures + 1 if failed else 0

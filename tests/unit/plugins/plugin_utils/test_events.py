@@ -48,9 +48,10 @@ def entry(jobs: t.Iterable[Facts] = (), *, complete: bool = True, decision: str 
 def _decided(monkeypatch: pytest.MonkeyPatch) -> None:
     """The verdict is the one that the entry names: how it is come to has tests of its own."""
 
-    def verdict(facts: Facts, *unused: t.Any) -> Facts:
+    def verdict(facts: Facts, *unused: t.Any, age: float) -> Facts:
         checks = [{"name": "nvidia.com/gpu", "passed": False, "message": "sentence", "resource": "nvidia.com/gpu"}]
-        return {"decision": facts["decision"], "reasons": ["a reason"], "brief": "a reason", "checks": checks}
+        reason = "a reason" if age < 300 else "old"
+        return {"decision": facts["decision"], "reasons": [reason], "brief": reason, "checks": checks}
 
     monkeypatch.setattr(_events, "capacity_verdict", verdict)
 
@@ -178,6 +179,11 @@ def test_room_is_told_with_figures_and_one_sentence() -> None:
     assert event["checks"] == [{"name": "nvidia.com/gpu", "passed": False, "resource": "nvidia.com/gpu"}]
     assert event["pool"] == "p"
     assert event["observed_at"] == "2026-01-02T03:04:05Z"
+
+
+def test_the_verdict_knows_how_long_the_look_took() -> None:
+    (event,) = PoolWatch("p", REQUEST).look_at(entry(decision="admit"), 0, 300.0)
+    assert event["reason"] == "old"
 
 
 def test_room_has_to_last_and_a_look_that_could_not_tell_does_not_make_it_go() -> None:
