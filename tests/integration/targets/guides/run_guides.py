@@ -25,8 +25,7 @@ of Open Telekom Cloud in the examples and in what is printed. The reader's secre
 variables ``vault_*``.
 
 With ``--readme`` the README files are followed, by a reader who has cloned the repository. There, a block is fenced, a
-comment is ``<!-- run: WORDS -->``, the name of a file is a comment in its first line, ``json`` is a scenario,
-``python`` XX
+comment is ``<!-- run: WORDS -->``, the name of a file is a comment in its first line, ``json`` is a scenario.
 """
 
 from __future__ import annotations
