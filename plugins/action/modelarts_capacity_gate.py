@@ -38,6 +38,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
     read_request,
     read_seconds,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_of_hosts
 
 Facts = dict[str, t.Any]
 
@@ -87,6 +88,7 @@ class ActionModule(ActionBase):
         self._variables = task_vars or {}
         _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **GATE_OPTIONS})
         try:
+            refuse_facts_of_hosts(self._variables)
             gate = self._gate(args)
             directory = self._report_directory(args["report_dir"])
             outcome = gate.wait(self._observe, self._say)

@@ -113,6 +113,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection imp
     config_level,
     templated_variables_level,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_of_hosts
 
 LOOKUP_OPTIONS: dict[str, dict[str, t.Any]] = {
     **{name: {"type": "raw"} for name in CONNECTION_OPTIONS},  # connect() reads them, from whatever level they come
@@ -132,6 +133,7 @@ class LookupModule(LookupBase):
         self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
     ) -> list[dict[str, t.Any]]:
         try:
+            refuse_facts_of_hosts(variables or {})
             options = _validated(kwargs, terms)
             query = WorkloadQuery.from_options(options)
             connection = _connection(

@@ -164,8 +164,8 @@ RETURN = r"""
 decision:
   description:
     - V(admit), V(wait), V(reject) or V(unknown).
-    - Conditions of a play use RV(decision), RV(pool) and RV(checks). RV(summary) is for a message of one line, RV(report)
-      for a person, and RV(artifact) for the next job of a workflow or a pipeline.
+    - Conditions of a play use RV(decision), RV(pool) and RV(checks). RV(summary) is for a message of one line,
+      RV(report) for a person, and RV(artifact) for the next job of a workflow or a pipeline.
   returned: always
   type: str
   sample: admit

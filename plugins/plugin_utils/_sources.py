@@ -1,0 +1,40 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the values of variables come from, and that no managed host sets them.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PREFIXES = ("modelarts_", "capacity_gate_")
+
+
+def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
+    """Raise InputError when a fact that a host sent back has become a variable that this collection reads.
+
+    Ansible makes variables of the facts that a module returns, above role defaults and the inventory. With these, a
+    managed host could send the credentials of the controller to its own address, or loosen the policy of a gate.
+
+    Ansible keeps facts under ``ansible_facts``, and set_fact only with ``cacheable``: a variable that has the value of
+    the fact of its name is that fact.
+    """
+    facts = variables.get("ansible_facts")
+    if not isinstance(facts, dict):
+        return
+    for name in sorted(str(name) for name in facts):
+        if name.startswith(_PREFIXES) and name in variables and variables[name] == facts[name]:
+            host = plain(str(variables.get("inventory_hostname", "a host")), 60)
+            raise InputError(
+                f"{plain(name, 60)} comes from the facts of {host}, and a host must not choose what the gate does or "
+                "where credentials go. Set it in the play, the inventory or the environment; set_fact needs "
+                "cacheable=false."
+            )
