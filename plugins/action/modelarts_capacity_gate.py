@@ -39,6 +39,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
     read_seconds,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_of_hosts
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
 
 Facts = dict[str, t.Any]
 
@@ -280,7 +281,7 @@ def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float
         "reasons": verdict["reasons"],
         "attempts": attempts,
         "pools": verdicts,
-        "artifact": {**_bare(verdict), "attempts": attempts, "pools": [_bare(each) for each in verdicts]},
+        "artifact": inert({**_bare(verdict), "attempts": attempts, "pools": [_bare(each) for each in verdicts]}),
         "report": _report(verdict, verdicts) + ([f"  {wait}"] if wait else []),
         "summary": f"{verdict['decision']}: {verdict['pool']}: {'; '.join(verdict['reasons']) or 'it fits now'}"
         + (f" ({wait})" if wait else ""),
@@ -288,7 +289,7 @@ def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float
 
 
 def _bare(verdict: Facts) -> Facts:
-    """The verdict without text of the API."""
+    """The verdict without sentences."""
     checks = [{name: check[name] for name in _FIGURES if name in check} for check in verdict["checks"]]
     return {**{name: verdict[name] for name in _HEAD}, "checks": checks}
 

@@ -103,7 +103,7 @@ from ansible.errors import AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client, check_pool_name
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
@@ -128,6 +128,9 @@ Facts = dict[str, t.Any]
 
 SUFFIXES = ("modelarts_pools.yml", "modelarts_pools.yaml")
 GROUP = "modelarts_pools"
+
+_ROUNDS = 200_000
+_LONGEST_GROUP = 100  # characters; the longest flavor that is public has 40
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -155,7 +158,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             raise AnsibleParserError(error.message + request) from None
         self.inventory.add_group(GROUP)
         for pool in pools:
-            self._add_host(pool)
+            complaint = self._complaint_about(pool["pool_name"])
+            if complaint:
+                self.display.warning(f"A pool of ModelArts was left out of the inventory: {complaint}")
+            else:
+                self._add_host(pool)
         self._warn(pools)
 
     def _check_names(self, config: Facts) -> None:
@@ -186,6 +193,20 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if not any(error.get("transient") for pool in pools for error in pool.get("errors", ())):
                 self.cache[key] = pools
         return pools
+
+    def _complaint_about(self, host: t.Any) -> str:
+        """Return why the ID of a pool cannot be the name of a host, or nothing.
+
+        The host of a pool has the connection local, so another host of that name would run its tasks on the controller.
+        """
+        try:
+            check_pool_name(host)
+        except InputError as error:
+            return error.message
+        known = self.inventory.hosts.get(host)
+        if known is not None and GROUP not in {group.name for group in known.groups}:
+            return f"{host} is a host of another inventory source already."
+        return ""
 
     def _add_host(self, pool: Facts) -> None:
         host = pool["pool_name"]
@@ -220,9 +241,15 @@ def _read(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
 
 
 def _digest(options: Facts, names: list[str], capacity: bool) -> str:
-    """What an answer depends on, without secrets."""
-    public = {name: str(value) for name, value in options.items() if not CONNECTION_OPTIONS[name].get("no_log")}
-    return hashlib.sha256(repr((sorted(public.items()), names, capacity)).encode()).hexdigest()[:16]
+    """Return what an answer depends on: the question and the login, as sixteen hexadecimal digits.
+
+    Two logins may see different pools. The digest names a file of the cache, so the secret goes in through many rounds
+    of PBKDF2, which make each guess cost a tenth of a second.
+    """
+    given = sorted((name, str(value)) for name, value in options.items())
+    public = [pair for pair in given if not CONNECTION_OPTIONS[pair[0]].get("no_log")]
+    question = repr((public, names, capacity)).encode()
+    return hashlib.pbkdf2_hmac("sha256", repr(given).encode(), question, _ROUNDS, 8).hex()
 
 
 def _groups(pool: Facts) -> Iterator[str]:
@@ -234,4 +261,4 @@ def _groups(pool: Facts) -> Iterator[str]:
     ]
     for what, name in named:
         if name:
-            yield to_safe_group_name(f"modelarts_{what}_{name}", force=True, silent=True)
+            yield to_safe_group_name(f"modelarts_{what}_{name[:_LONGEST_GROUP]}", force=True, silent=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import OVER
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,10 +44,7 @@ JOB_FIELDS = (
 """What an event tells about a job, in the words of the workloads module."""
 
 _FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
-_PUNCTUATION = frozenset(" ._-:/@+,;()=~*")
-_LONGEST_TEXT = 300
 _MOVES = "the list changed faster than it could be read."
-_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -178,27 +176,3 @@ def _room_facts(event: Facts, verdict: Facts | None) -> Facts:
         return {}
     checks = [{name: check[name] for name in _FIGURES if name in check} for check in verdict["checks"]]
     return {"decision": verdict["decision"], "reason": verdict["brief"], "checks": checks}
-
-
-def inert(value: object) -> object:
-    """The same facts with nothing in them that a template could be made of.
-
-    ansible-rulebook hands a whole event on as the extra variable ``ansible_eda``, and Ansible renders extra variables:
-    a job that is named like a template would be executed. So every character but letters, digits and some punctuation
-    becomes ``?``, long text is cut with a ``?`` at its end, and numbers fit the 64 bits of the rule engine. A text
-    without ``?`` is as the API gave it.
-    """
-    if isinstance(value, dict):
-        return {_inert_text(str(key)): inert(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [inert(one) for one in value]
-    if isinstance(value, str):
-        return _inert_text(value)
-    if isinstance(value, (int, float)) and not -_LARGEST <= value <= _LARGEST:
-        return None
-    return value
-
-
-def _inert_text(text: str) -> str:
-    line = "".join(c if c.isalnum() or c in _PUNCTUATION else "?" for c in text)
-    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "?"

@@ -8,6 +8,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -43,6 +44,7 @@ class ReportDirectory:
             for directory in (*reversed(self.path.parents), self.path):
                 if not directory.exists():
                     directory.mkdir(_DIRECTORY_MODE, exist_ok=True)
+            self._refuse_what_belongs_to_another_user()
             self._replace(NAMES[0], "")
             for name in NAMES:
                 (self.path / name).unlink(missing_ok=True)
@@ -56,6 +58,12 @@ class ReportDirectory:
         texts = (json.dumps(document, separators=(",", ":")) + "\n", markdown(document, verdicts), html_page(document))
         for name, text in zip(NAMES, texts):
             self._replace(name, text)
+
+    def _refuse_what_belongs_to_another_user(self) -> None:
+        """Its owner could replace the files. Root may write anywhere, as in a container with a mounted path."""
+        owner, own = self.path.stat().st_uid, os.geteuid()
+        if own not in (0, owner) and owner != 0:
+            raise PermissionError(errno.EPERM, "belongs to another user")
 
     def _replace(self, name: str, text: str) -> None:
         """Another file takes the name when it is complete; a link of that name is replaced, not followed."""

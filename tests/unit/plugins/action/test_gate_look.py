@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import typing as t
 from unittest import mock
 
@@ -65,3 +66,28 @@ def test_lines_are_displayed_in_one_piece_and_leave_json_alone(
     display.display.assert_called_once_with(
         "ADMIT pool-a: it fits now\n  placement       1 of 1 replica", stderr=stderr
     )
+
+
+@pytest.mark.parametrize("name", ["{{ lookup('pipe', 'id') }}", "{% raw %}", "\x1b[31m", "x" * 100_000])
+def test_an_artifact_holds_no_name_that_a_template_could_be_made_of(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Whole nodes are asked for, so the keys of a node's resources become names of checks."""
+    pools = [observed([node({GPU: "8", name: "1"}, flavor="f")])]
+    gate = GATE._Gate([GATE.Candidate("pool-a", read_request({"flavor": "f"}))], read_policy(None), None, 0.0, 1.0)
+    outcome = gate.wait(lambda candidates, left: pools, lambda lines: None)
+    assert any(check["name"] != "placement" for check in outcome["checks"])
+    text = json.dumps(outcome["artifact"])
+    assert not set("{}%\x1b'") & set("".join(_texts(outcome["artifact"])))
+    assert len(text) < 10_000
+
+
+def _texts(value: t.Any) -> t.Iterator[str]:
+    """All texts in a value, keys included."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield str(key)
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    else:
+        yield str(value)

@@ -305,6 +305,48 @@ def test_an_option_that_is_omitted(script: Start, monkeypatch: pytest.MonkeyPatc
         assert [seen.headers["x-auth-token"] for seen in server.seen] == [SECRET]
 
 
+# Names of hosts
+
+
+@pytest.mark.parametrize("name", [TEXT, "web01\x1b[31m", "a b", "..", "-x", "web01\n[all]", "{% set x = 1 %}"])
+@pytest.mark.parametrize("capacity", [True, False])
+def test_an_id_that_is_none_makes_no_host(
+    script: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, capacity: bool
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("ansible.utils.display.Display.warning", lambda self, text, *a, **k: said.append(text))
+    server = script(cloud(pool(TRAIN), pool(name)))
+    inventory = parse(tmp_path, at(server, include_capacity=capacity))
+    assert list(inventory.hosts) == [TRAIN]
+    assert any("was left out of the inventory" in text and text.isprintable() for text in said), said
+
+
+def test_a_pool_named_like_a_host_of_another_source_is_left_out(
+    script: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its tasks would run on the controller."""
+    said: list[str] = []
+    monkeypatch.setattr("ansible.utils.display.Display.warning", lambda self, text, *a, **k: said.append(text))
+    inventory = InventoryData()
+    inventory.add_host("web01")
+    server = script(cloud(pool("web01"), pool(TRAIN)))
+    path = tmp_path / "modelarts_pools.yml"
+    path.write_text(yaml.safe_dump(at(server, include_capacity=False)), encoding="utf-8")
+    for _twice in range(2):
+        inventory_loader.get(NAME).parse(inventory, DataLoader(), str(path), cache=False)
+    assert set(inventory.hosts) == {"web01", TRAIN}
+    assert "ansible_connection" not in inventory.hosts["web01"].vars
+    assert inventory.hosts[TRAIN].vars["ansible_connection"] == "local"
+    assert [text for text in said if "web01 is a host of another inventory source already" in text]
+    assert not [text for text in said if TRAIN in text]
+
+
+def test_a_text_of_any_length_makes_a_group_of_bounded_length(script: Start, tmp_path: Path) -> None:
+    long = pool(TRAIN, status__phase="Odd" * 30_000)
+    inventory = parse(tmp_path, at(script(cloud(long)), include_capacity=False))
+    assert max(map(len, inventory.groups)) < 150
+
+
 # What is kept
 
 
@@ -334,6 +376,16 @@ def test_what_is_kept_has_the_pools_and_no_secret(script: Start, tmp_path: Path)
     assert TRAIN in kept(tmp_path)
     assert "********" in kept(tmp_path)
     assert SECRET not in kept(tmp_path)
+    assert not [file for file in (tmp_path / "kept").iterdir() if SECRET in file.name]
+
+
+def test_another_login_is_not_answered_from_the_cache(script: Start, tmp_path: Path) -> None:
+    """The digest tells logins apart, and no secret can be read or cheaply guessed from it."""
+    server = script(cloud(pool(TRAIN)))
+    parse(tmp_path, caching(server, tmp_path))
+    asked = len(server.seen)
+    parse(tmp_path, {**caching(server, tmp_path), "auth_token": "tok-OTHER"})
+    assert len(server.seen) == 2 * asked
     assert not [file for file in (tmp_path / "kept").iterdir() if SECRET in file.name]
 
 

@@ -16,9 +16,9 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import 
     PoolWatch,
     Seen,
     changes,
-    inert,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, read_policy, read_request
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -308,6 +308,27 @@ def test_a_stricter_umask_counts(tmp_path: Path) -> None:
     assert oct(stat.S_IMODE((tmp_path / "a" / "report.json").stat().st_mode)) == "0o600"
 
 
+@pytest.mark.parametrize(
+    ("owner", "own", "taken"), [(1000, 1000, True), (1001, 1000, False), (0, 1000, True), (1001, 0, True)]
+)
+def test_a_directory_of_another_user_is_refused(tmp_path: Path, owner: int, own: int, taken: bool) -> None:
+    """Its owner could replace the files; root may write to a path that a container mounts."""
+    place = tmp_path / "reports"
+    place.mkdir()
+    status = os.stat_result((*place.stat()[:4], owner, *place.stat()[5:10]))
+    with (
+        mock.patch.object(os, "geteuid", return_value=own),
+        mock.patch.object(Path, "stat", return_value=status),
+    ):
+        if taken:
+            ReportDirectory(str(place))
+        else:
+            with pytest.raises(
+                InputError, match=r"^report_dir: no report can be written to .* \(belongs to another user\)"
+            ):
+                ReportDirectory(str(place))
+
+
 def test_an_earlier_report_is_gone_before_anything_is_asked(tmp_path: Path) -> None:
     reports.write(tmp_path, "room")
     (tmp_path / "mine.txt").write_text("kept", encoding="utf-8")
