@@ -16,7 +16,7 @@ options:
       - Service types to read. Without it, all.
     type: list
     elements: str
-    choices: [train, infer, notebook]
+    choices: [train, infer, x-infer, notebook]
     default: []
   status:
     description:

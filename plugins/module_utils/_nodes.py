@@ -8,6 +8,7 @@ This module util is private to the collection. Source: ListPoolNodes, ShowPoolRu
 
 from __future__ import annotations
 
+import math
 import re
 import typing as t
 from datetime import datetime, timezone
@@ -22,14 +23,31 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Facts = dict[str, t.Any]
 
 DRAIN_ANNOTATION = "os.modelarts.node/drain"
 PLACEMENT_ANNOTATION = "os.modelarts/npu-topology-placement"
+LOCK_ANNOTATION = "os.modelarts.node/lock.action"
 EXCLUSIVE_LABEL = "os.modelarts.node/volcano.scheduler.cabinet-exclusive"
 QUOTA_LABEL = "os.modelarts.node/elastic.quota"
+STANDBY_LABEL = "os.modelarts.node/ha.redundant.enabled"
+BILLING_LABEL = "os.modelarts/billing.status"
+
+BILLING_STATUSES = {"0": "normal", "1": "frozen", "2": "ended"}
+"""Values of the billing label, in the words of the facts."""
+
+# Labels that tell where a node stands, by the names of the facts. All of them are text, and none decides.
+_PLACES = {
+    "node_pool": "os.modelarts.node/nodepoolname",
+    "node_pool_id": "os.modelarts.node/nodepool",
+    "supernode": "os.modelarts.node/spod.id",
+    "cabinet": "cce.kubectl.kubernetes.io/cabinet",
+    "server": "os.modelarts.node/underlying.instance.id",
+}
+_BATCH = {name: f"os.modelarts.node/batch.{name}" for name in ("uid", "name", "type", "count")}
+_WORKING = "Running"
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _BLOCKING_EFFECTS = ("NoSchedule", "NoExecute")
@@ -41,7 +59,12 @@ _NODE_SHAPES: dict[tuple[str, ...], type] = {
     ("spec", "taints"): list,
     ("status",): dict,
     ("status", "taints"): list,
+    ("status", "driver"): dict,
+    ("status", "plugins"): list,
 }
+CLOCK_TOLERANCE = 30
+"""Seconds by which a time may be ahead of the API's clock: half of the shortest window that the reference shows."""
+
 _WINDOW = re.compile(r"([0-9]{1,5})(s|m|h)")
 _WINDOW_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -50,7 +73,8 @@ def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -
     """A node as facts: ``resources`` it has and ``free`` ones in cores, bytes and cards, null where not readable.
 
     ``usable`` tells whether it can take new work, ``unusable`` says why not. ``jobs`` is how many jobs show its
-    address; ``cards_occupied`` counts the ones of its NPU placement bits, when it has them.
+    address; ``cards_occupied`` counts the ones of its NPU placement bits, when it has them. ``locked`` protects the
+    node from deletion and decides nothing.
     """
     metadata, spec, status = (object_in(document, name) for name in ("metadata", "spec", "status"))
     labels, annotations = object_in(metadata, "labels"), object_in(metadata, "annotations")
@@ -58,7 +82,12 @@ def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -
     resources, unreadable = _node_amounts(status.get("resources"))
     free, unreadable_free = _node_amounts(status.get("availableResources"))
     phase = text_or_none(status.get("phase"))
-    unusable = _why_unusable(phase, taints, annotations, labels) or _why_doubtful(document, taints)
+    driver, plugins = _component(status.get("driver")), [_component(one) for one in list_of(status.get("plugins"))]
+    unusable = (
+        _why_unusable(phase, taints, annotations, labels)
+        or _why_idle_in_vain(labels, driver, plugins)
+        or _why_doubtful(document, taints)
+    )
     address = text_or_none(status.get("privateIp"))
     bits = annotations.get(PLACEMENT_ANNOTATION)
     return {
@@ -71,6 +100,13 @@ def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -
         "drain": DRAIN_ANNOTATION in annotations,
         "exclusive_to": _label(labels, EXCLUSIVE_LABEL),
         "elastic_quota": _label(labels, QUOTA_LABEL),
+        "hot_standby": _is_standby(labels),
+        "billing_status": _billing_status(labels),
+        "driver": driver,
+        "plugins": plugins,
+        "locked": LOCK_ANNOTATION in annotations,
+        **{name: _label(labels, label) for name, label in _PLACES.items()},
+        "batch": _batch(labels),
         "usable": unusable is None,
         "unusable": unusable,
         "resources": None if resources is None else numbers(resources),
@@ -89,13 +125,72 @@ def _why_unusable(phase: str | None, taints: Sequence[object], annotations: Fact
             return f"taint {plain(str(taint.get('key')), 60)}:{taint['effect']}"
     if DRAIN_ANNOTATION in annotations:
         return "draining"
-    reserved = _label(labels, EXCLUSIVE_LABEL)
-    return f"reserved for {plain(reserved, 60)}" if reserved else None
+    if EXCLUSIVE_LABEL in labels:
+        return f"reserved for {plain(str(labels[EXCLUSIVE_LABEL]), 60) or 'a job that is not named'}"
+    return None
+
+
+def _why_idle_in_vain(labels: Facts, driver: Facts | None, plugins: Sequence[Facts | None]) -> str | None:
+    """Return why a node that is Available and idle runs nothing all the same.
+
+    Source: the SDK's NodeLabels; status.driver and status.plugins are in no reference, the Terraform provider reads
+    them from the real API. A value that is not known counts as the worse one: not tried on a real pool.
+    """
+    standby = _is_standby(labels)
+    if standby is not False:
+        return "hot standby" if standby else "hot standby or not (label cannot be read)"
+    billing = _billing_status(labels)
+    if billing not in (None, "normal"):
+        return {"frozen": "frozen", "ended": "billing ended"}.get(
+            str(billing), f"billing status {plain(str(billing), 60)}"
+        )
+    if driver is not None and driver["phase"] not in (None, _WORKING):
+        return f"driver {plain(driver['phase'], 60)}"
+    for plugin in plugins:
+        if plugin is not None and plugin["phase"] not in (None, _WORKING):
+            return f"plugin {plain(plugin['name'] or 'without a name', 60)} {plain(plugin['phase'], 60)}"
+    return None
+
+
+def _is_standby(labels: Facts) -> bool | None:
+    """Return whether the node stands by for a broken one; None when its label is neither true nor false."""
+    if STANDBY_LABEL not in labels:
+        return False
+    return {"true": True, "false": False}.get(str(labels[STANDBY_LABEL]).strip().lower())
+
+
+def _billing_status(labels: Facts) -> str | None:
+    if BILLING_LABEL not in labels:
+        return None
+    value = str(labels[BILLING_LABEL]).strip()
+    return BILLING_STATUSES.get(value, value or "empty")
+
+
+def _component(value: object) -> Facts | None:
+    """A driver or plugin of a node: ``{name, version, phase}``; a phase that is no text is one that is not known."""
+    if not isinstance(value, dict):
+        return None
+    phase = value.get("phase")
+    return {
+        "name": text_or_none(value.get("name")),
+        "version": text_or_none(value.get("version")),
+        "phase": None if phase is None else str(phase) or "empty",
+    }
+
+
+def _batch(labels: Facts) -> Facts | None:
+    """The batch that the node was bought in: ``{uid, name, type, count}``; of type hyperinstance, it is a supernode."""
+    if not any(label in labels for label in _BATCH.values()):
+        return None
+    batch = {name: _label(labels, label) for name, label in _BATCH.items()}
+    return {**batch, "count": count_or_none(batch["count"])}
 
 
 def _why_doubtful(document: Facts, taints: Sequence[object]) -> str | None:
     """Why it cannot be told whether the node takes work: what would say so is not as documented."""
     wrong = misshapen(document, _NODE_SHAPES)
+    plugins = list_of(object_in(document, "status").get("plugins"))
+    wrong += ["a plugin" for plugin in plugins if not isinstance(plugin, dict)]
     if any(not isinstance(taint, dict) or taint.get("effect") not in _EFFECTS for taint in taints):
         wrong.append("a taint")
     return f"{wrong[0]} cannot be read" if wrong else None
@@ -134,26 +229,79 @@ def _node_amounts(resources: object) -> tuple[Amounts | None, list[Facts]]:
 
 
 def metrics_facts(item: Facts, now: float) -> Facts:
-    """The runtime metrics of one pool: ``{allocated, capacity, observed_at, age_seconds, window_seconds, unreadable}``.
+    """The runtime metrics of one pool.
 
-    Amounts are in cores, bytes and cards; ``age_seconds`` is that of the older of the two tables, null when a
-    timestamp cannot be read. Keys of accelerators are masked by the API (``tnt004``).
+    ``{allocated, capacity, max_capacity, all_capacity, all_max_capacity, available, max_available, workload,
+    observed_at, age_seconds, window_seconds, unreadable}``: amounts are in cores, bytes and cards, ``workload`` counts
+    jobs by type under ``allocated`` and ``queue``, and a table that the API does not have is null. ``age_seconds`` is
+    that of the oldest table that counts, null when a timestamp cannot be read, and below zero when one is in the
+    future. Keys of accelerators are masked by the API (``tnt004``).
     """
     table = object_in(item, "table")
-    allocated, capacity = object_in(table, "allocated"), object_in(table, "capacity")
-    used, unread_used = _node_amounts(allocated.get("value"))
-    had, unread_had = _node_amounts(capacity.get("value"))
+    allocated, capacity, available = (object_in(table, name) for name in ("allocated", "capacity", "available"))
+    unreadable: list[Facts] = []
+
+    def amounts(part: Facts, name: str) -> Facts | None:
+        read, unread = _node_amounts(part.get(name))
+        unreadable.extend(unread)
+        return None if read is None else numbers(read)
+
+    # The newest reference shows no timestamp of ``available``: it counts as one document with the others.
     times = [epoch_seconds(part.get("timestamp")) for part in (allocated, capacity)]
+    times += [epoch_seconds(available["timestamp"])] if available.get("timestamp") is not None else []
     known = [at for at in times if at is not None]
-    oldest = min(known) if len(known) == len(times) else None
+    oldest, newest = (min(known), max(known)) if len(known) == len(times) else (None, None)
     windows = [_window_seconds(part.get("window")) for part in (allocated, capacity)]
+    # Of two times the worse counts: one in the future is worse than any in the past.
+    at = newest if newest is not None and newest > now + CLOCK_TOLERANCE else oldest
     return {
-        "allocated": None if used is None else numbers(used),
-        "capacity": None if had is None else numbers(had),
-        "observed_at": None if oldest is None else iso_time(oldest),
-        "age_seconds": None if oldest is None else max(0, int(now - oldest)),
+        "allocated": amounts(allocated, "value"),
+        "capacity": amounts(capacity, "value"),
+        "max_capacity": amounts(capacity, "maxValue"),
+        "all_capacity": amounts(capacity, "allValue"),
+        "all_max_capacity": amounts(capacity, "allMaxValue"),
+        "available": amounts(available, "value"),
+        "max_available": amounts(available, "maxValue"),
+        "workload": _workload_counts(table.get("workload")),
+        "observed_at": None if at is None else iso_time(at),
+        "age_seconds": None if at is None else math.floor(now - at),
         "window_seconds": max((seconds for seconds in windows if seconds), default=None),
-        "unreadable": unread_used + unread_had,
+        "unreadable": unreadable,
+    }
+
+
+def metrics_of_pool(items: Sequence[Facts], pool_name: str, now: float) -> Facts | None:
+    """The runtime metrics of a pool; None when ``items`` has none. Of several entries for it the worse counts."""
+    found = [metrics_facts(item, now) for item in items if object_in(item, "metadata").get("name") == pool_name]
+    if len(found) < 2:
+        return found[0] if found else None
+    ages = [one["age_seconds"] for one in found]
+    worst = found[ages.index(None if None in ages else min(ages) if min(ages) < -CLOCK_TOLERANCE else max(ages))]
+    merged = dict(worst)
+    for name in ("capacity", "available"):
+        merged[name] = _each(min, [one[name] for one in found])
+    merged["allocated"] = _each(max, [one["allocated"] for one in found])
+    merged["unreadable"] = [what for one in found for what in one["unreadable"]]
+    return merged
+
+
+def _each(choose: Callable[[Iterable[t.Any]], t.Any], tables: Sequence[Facts | None]) -> Facts | None:
+    """The chosen amount of each resource; a table that is missing in one entry and not in another is not known."""
+    known = [table for table in tables if table is not None]
+    if not known:
+        return None
+    names = dict.fromkeys(name for table in known for name in table)
+    return {name: choose([table[name] for table in known if name in table]) for name in names}
+
+
+def _workload_counts(value: object) -> Facts | None:
+    """Jobs by type, ``{allocated, queue}``; what is no count is left out."""
+    if not isinstance(value, dict):
+        return None
+    parts = {part: object_in(value, part) for part in ("allocated", "queue")}
+    return {
+        part: {str(job_type): count for job_type, of in counts.items() if (count := count_or_none(of)) is not None}
+        for part, counts in parts.items()
     }
 
 

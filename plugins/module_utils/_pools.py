@@ -27,7 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
     capacity_facts,
     count_or_none,
     iso_time,
-    metrics_facts,
+    metrics_of_pool,
     misshapen,
     node_facts,
     object_in,
@@ -44,6 +44,8 @@ if t.TYPE_CHECKING:
 Attempted = tuple[t.Any, t.Optional[Facts]]
 
 NAME_LABEL = "os.modelarts/name"
+WORKSPACE_LABEL = "os.modelarts/workspace.id"
+BILLING_MODE_ANNOTATION = "os.modelarts/billing.mode"
 STRATEGY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
 SUBPOOLS_ANNOTATION = "os.modelarts.pool/subpools.count"
 
@@ -53,9 +55,21 @@ _POOL_SHAPES: dict[tuple[str, ...], type] = {
     ("metadata", "annotations"): dict,
     ("spec",): dict,
     ("status",): dict,
+    ("status", "driver"): dict,
     ("status", "parent"): str,
 }
 _NODE_STATES = ("available", "creating", "abnormal", "deleting")
+
+CONTROL_MODES = {
+    1: "billing_change_restricted",
+    2: "flavor_change_restricted",
+    4: "service_restricted",
+    8: "frozen",
+    16: "frozen_by_police",
+}
+"""The bits of spec.controlMode, which add up. Source: the SDK's PoolSpecModel."""
+
+_BILLING_MODES = {"0": "pay-per-use", "1": "yearly/monthly"}
 
 
 def display_name(document: Facts) -> str | None:
@@ -72,14 +86,19 @@ def pool_facts(document: Facts) -> Facts:
     """A pool of ShowPool or ListPools as facts. Counts are numbers of nodes; null is what the API did not give.
 
     ``job_types`` maps train, infer, notebook (as the API spells them, in lower case) to their state; ``flavors`` is a
-    list of ``{flavor, count, max_count, available, creating, abnormal, deleting}``. ``unreadable`` names what is not
-    of its documented type.
+    list of ``{flavor, count, max_count, available, creating, abnormal, deleting}``; of a logical pool, ``count`` is the
+    guaranteed quota and ``max_count`` the ceiling. ``control_mode`` lists the restrictions of the pool by name, see
+    CONTROL_MODES. ``unreadable`` names what is not of its documented type.
     """
     metadata, spec, status = (object_in(document, name) for name in ("metadata", "spec", "status"))
     annotations = object_in(metadata, "annotations")
     unreadable = misshapen(document, _POOL_SHAPES)
     if annotations.get(SUBPOOLS_ANNOTATION) is not None and count_or_none(annotations[SUBPOOLS_ANNOTATION]) is None:
         unreadable.append(SUBPOOLS_ANNOTATION)
+    control_mode = _control_mode(spec.get("controlMode"))
+    if control_mode is None:
+        unreadable.append("spec.controlMode")
+    billing_mode = annotations.get(BILLING_MODE_ANNOTATION)
     return {
         "pool_name": pool_id(document),
         "display_name": display_name(document),
@@ -94,6 +113,10 @@ def pool_facts(document: Facts) -> Facts:
             for kind, state in object_in(status, "driver").items()
             if isinstance(state, dict)
         },
+        "control_mode": control_mode or [],
+        "node_pools": _node_pools(spec.get("resources")),
+        "workspace_id": text_or_none(object_in(metadata, "labels").get(WORKSPACE_LABEL)),
+        "billing_mode": None if billing_mode is None else _BILLING_MODES.get(str(billing_mode), str(billing_mode)),
         "queue_strategy": text_or_none(annotations.get(STRATEGY_ANNOTATION)),
         "subpools": count_or_none(annotations.get(SUBPOOLS_ANNOTATION)),
         "parent": text_or_none(status.get("parent")),
@@ -103,10 +126,35 @@ def pool_facts(document: Facts) -> Facts:
 
 
 def _job_types(scopes: object) -> dict[str, str] | None:
+    """Return the state of each job type; a type that stands there twice with different states has both."""
     if not isinstance(scopes, list):
         return None
-    named = [scope for scope in scopes if isinstance(scope, dict) and isinstance(scope.get("scopeType"), str)]
-    return {scope["scopeType"].lower(): str(scope.get("state")) for scope in named}
+    states: dict[str, dict[str, None]] = {}
+    for scope in scopes:
+        if isinstance(scope, dict) and isinstance(scope.get("scopeType"), str):
+            states.setdefault(scope["scopeType"].lower(), {})[str(scope.get("state"))] = None
+    return {job_type: " and ".join(of) for job_type, of in states.items()}
+
+
+def _control_mode(value: object) -> list[str] | None:
+    """Return the names of the bits that are set, ``bit_<value>`` for one that is not known; None when not readable."""
+    bits = 0 if value is None else count_or_none(value)
+    if bits is None:
+        return None
+    return [CONTROL_MODES.get(1 << bit, f"bit_{1 << bit}") for bit in range(bits.bit_length()) if bits >> bit & 1]
+
+
+def _node_pools(specified: object) -> list[Facts]:
+    """Return ``[{name, flavor, count, max_count}]``. A node pool without a name is the default of its flavor."""
+    return [
+        {
+            "name": text_or_none(entry.get("nodePool")) or f"{entry['flavor']}-default",
+            "flavor": entry["flavor"],
+            "count": count_or_none(entry.get("count")),
+            "max_count": count_or_none(entry.get("maxCount")),
+        }
+        for entry in _counts(specified)
+    ]
 
 
 def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[Facts]:
@@ -259,11 +307,10 @@ def _capacity_of(
 ) -> Facts:
     """Nodes and metrics as facts, and the errors of what could not be read."""
     listed = None if nodes[0] is None else [node_facts(node, jobs_by_host) for node in nodes[0]]
-    named = [item for item in metrics[0] or () if object_in(item, "metadata").get("name") == name]
     return {
         "nodes": listed,
         "capacity": None if listed is None else capacity_facts(listed),
-        "metrics": metrics_facts(named[0], now) if named else None,
+        "metrics": metrics_of_pool(metrics[0] or (), name, now),
         "observed_at": iso_time(now),
         "errors": [error for _answer, error in (nodes, metrics) if error is not None],
     }

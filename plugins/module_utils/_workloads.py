@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 
 Facts = dict[str, t.Any]
 
-TYPES = ("train", "infer", "notebook")
+TYPES = ("train", "infer", "x-infer", "notebook")
 STATUSES = (
     "Queue",
     "Pending",

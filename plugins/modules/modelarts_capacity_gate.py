@@ -50,8 +50,8 @@ options:
         C(replicas) is a number, 1 or more, and V(1) when left out. C(resources) is what one replica takes, like
         V({"nvidia.com/gpu": 8, "cpu": "60", "memory": "400Gi"}). In its place, C(flavor) means one whole node of that
         flavor for each replica. For replicas of several shapes, C(groups) is a list of such.
-      - C(type) is V(train), V(infer) or V(notebook). C(priority) is the number that the job will have; without it,
-        every job that waits counts as ahead.
+      - C(type) is V(train), V(infer), V(x-infer), V(notebook) or a newer type. The pool is asked whether it takes it.
+      - C(priority) is the number that the job will have. Without it, every job that waits counts as ahead.
       - C(replaces) names a job that the deployment ends first, by C(job_uuid). With C(replicas), only as much of it as
         so many of the replicas asked for; without, all of it.
     type: dict

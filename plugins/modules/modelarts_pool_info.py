@@ -97,11 +97,31 @@ pools:
       description:
         - Number of nodes by flavor. C(count) and C(max_count) are what the pool is meant to have, C(available),
           C(creating), C(abnormal) and C(deleting) what it has.
+        - Of a logical pool, C(count) is the guaranteed quota and C(max_count) the ceiling.
       type: list
       elements: dict
     driver:
-      description: Version and state of the drivers of GPUs and NPUs.
+      description:
+        - Version and state of the drivers of GPUs and NPUs. A driver in another state than V(Running) starts no jobs.
       type: dict
+    control_mode:
+      description:
+        - The restrictions of the pool, V(billing_change_restricted), V(flavor_change_restricted),
+          V(service_restricted), V(frozen) and V(frozen_by_police). The last three hold a deployment back. Nobody has
+          seen them on a real pool yet.
+      type: list
+      elements: str
+      sample: []
+    node_pools:
+      description: Node pools with C(name), C(flavor), C(count) and C(max_count).
+      type: list
+      elements: dict
+    workspace_id:
+      description: The workspace that the pool belongs to; null when the API does not tell.
+      type: str
+    billing_mode:
+      description: V(pay-per-use) or V(yearly/monthly).
+      type: str
     queue_strategy:
       description: The queue strategy that the pool names; null when it names none.
       type: str
@@ -152,11 +172,48 @@ pools:
         elastic_quota:
           description: The logical pool that the node is bound to.
           type: str
+        hot_standby:
+          description:
+            - Whether the node stands by for a broken one and takes no work until then; null when that cannot be read.
+          type: bool
+        billing_status:
+          description: V(normal), V(frozen) or V(ended); null when the API does not tell.
+          type: str
+        driver:
+          description:
+            - The driver of the node, with C(name), C(version) and C(phase). The node takes no work while the phase is
+              another than V(Running).
+          type: dict
+        plugins:
+          description: The plugins of the node in the same form, which decide in the same way.
+          type: list
+          elements: dict
+        locked:
+          description: Whether the node is locked against deletion. A locked node takes work.
+          type: bool
+        node_pool:
+          description: Name of the node pool.
+          type: str
+        node_pool_id:
+          description: ID of the node pool.
+          type: str
+        batch:
+          description: The batch that the node was created in, with C(uid), C(name), C(type) and C(count).
+          type: dict
+        supernode:
+          description: ID of the supernode. Nodes of one supernode have the same.
+          type: str
+        cabinet:
+          description: Addresses of the top-of-rack switches, with a hyphen between them.
+          type: str
+        server:
+          description: ID of the instance below the node.
+          type: str
         usable:
           description: Whether the node can take new work.
           type: bool
         unusable:
-          description: Why it cannot.
+          description: Why it cannot, like V(hot standby), V(frozen) or V(driver Updating).
           type: str
         resources:
           description: What the node has, in cores, bytes and cards.
@@ -178,7 +235,11 @@ pools:
           can take work, C(free) what is idle on these.
       type: dict
     metrics:
-      description: With O(include_capacity), the runtime metrics of the pool with their age.
+      description:
+        - With O(include_capacity), the runtime metrics of the pool. C(allocated), C(capacity), C(max_capacity),
+          C(all_capacity), C(all_max_capacity), C(available) and C(max_available) are amounts, C(workload) counts jobs
+          by type. A table that the API does not have is null.
+        - C(age_seconds) is below zero when the API dates them into the future. They do not count then.
       type: dict
     observed_at:
       description:

@@ -117,7 +117,7 @@ workloads:
       type: str
       sample: Workload
     type:
-      description: Service type, V(train), V(infer) or V(notebook).
+      description: Service type, V(train), V(infer), V(x-infer) (inference services of the new kind) or V(notebook).
       type: str
       sample: train
     namespace:

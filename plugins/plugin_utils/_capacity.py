@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
+from difflib import get_close_matches
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
@@ -38,6 +39,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import (
     Room,
     Unplaced,
     cards_not_shown,
+    is_card,
     is_unread,
     most_of_pool,
     read_nodes,
@@ -65,8 +67,17 @@ OLDEST_FACTS = 300
 _POOL_NOT_FOUND = "ModelArts.50015001"
 _ERROR_STATUS = 400
 _USABLE_PHASE = "Running"
-_PASSING_PHASES = ("Creating", "Waiting", "Abnormal", "ScalingFailed")
-_LOST_PHASES = ("Deleting", "Error", "CreationFailed")
+_PASSING_PHASES = ("Creating", "Waiting", "Abnormal", "ScalingFailed", "Error")
+# A pool in these phases never runs work again. That an Error is final stands in no document, so it may pass.
+_LOST_PHASES = ("Deleting", "CreationFailed")
+# That these stop new work is what their names say, not a documented sentence: it holds back and does not reject.
+_STOPPING_MODES = ("service_restricted", "frozen", "frozen_by_police")
+_HARMLESS_MODES = ("billing_change_restricted", "flavor_change_restricted")
+_USABLE_DRIVER = "Running"
+_PASSING_DRIVERS = ("Creating", "Upgrading", "Abnormal")
+_JOB_TYPE_LOST = ("Disabled", "Disabling")
+# Inference services of the new kind are enabled with those of the old kind.
+_SCOPES = {"x-infer": "infer"}
 
 
 def capacity_verdict(
@@ -117,7 +128,8 @@ class _Decision:
         self._nodes: list[Node] | None = None if facts["nodes"] is None else read_nodes(facts["nodes"])
         self._empty_pool: EmptyPool | None = None
         self._most: tuple[Amounts, Names] = {}, frozenset("*")
-        if self._nodes is not None and self._pool:
+        # Without the counts of its spec, what the pool is meant to have is not known, and nothing can be too much.
+        if self._nodes is not None and self._pool and self._pool["flavors"]:
             self._empty_pool = whole_pool(self._nodes, self._pool["flavors"], self._order)
             self._most = most_of_pool(self._nodes, self._pool["flavors"])
         self._queue = Queue(facts, request, policy)
@@ -167,7 +179,7 @@ class _Decision:
         """Whether what could not be read decides by itself."""
         documents = [self._errors[name] for name in ("pool", "workloads") if name in self._errors]
         missing = next((error for error in documents if error.get("error_code") == _POOL_NOT_FOUND), None)
-        if missing is not None:
+        if missing is not None and not self._pool:
             remedy = "give the ID (metadata.name) of a pool of this project."
             self._check("pool", False, f"not found ({_said(missing)})", never=True, remedy=remedy)
             return True
@@ -189,49 +201,83 @@ class _Decision:
             return
         phase = self._pool["phase"]
         message = f"phase {phase or 'not told'}"
-        if phase == _USABLE_PHASE:
-            self._check("pool", True, message)
-        elif phase in _LOST_PHASES:
+        if phase in _LOST_PHASES:
             self._check("pool", False, message, never=True, remedy="use another pool.")
         elif phase in _PASSING_PHASES:
             remedy = f"wait until the pool is {_USABLE_PHASE}, or use another one."
             self._check("pool", False, message, remedy=remedy)
-        else:
+        elif phase != _USABLE_PHASE:
             self._check("pool", None, f"{message}, which is not a phase that the API reference knows")
+        else:
+            self._check_restrictions(message)
+
+    def _check_restrictions(self, message: str) -> None:
+        """Add the check of a pool in the right phase: its restrictions, its driver, and what of it cannot be read."""
+        modes = self._pool["control_mode"]
+        stopping = [mode for mode in modes if mode in _STOPPING_MODES]
+        states = {f"{kind} driver": of["state"] for kind, of in self._pool["driver"].items() if of["state"] is not None}
+        passing = [f"{kind} {state}" for kind, state in states.items() if state in _PASSING_DRIVERS]
+        unknown = [mode for mode in modes if mode not in (*_STOPPING_MODES, *_HARMLESS_MODES)]
+        odd = [f"{kind} {state}" for kind, state in states.items() if state not in (*_PASSING_DRIVERS, _USABLE_DRIVER)]
+        self._notes += [
+            f"the pool is {_words(mode)} (controlMode), which does not stop jobs"
+            for mode in modes
+            if mode in _HARMLESS_MODES
+        ]
+        if stopping:
+            message += f", {_words(*stopping)} (controlMode; not seen on a real pool yet, taken to start no jobs)"
+            self._check("pool", False, message, remedy="see why the pool is restricted, or use another one.")
+        elif passing:
+            self._check("pool", False, f"{message}, {', '.join(passing)}", remedy="wait until its driver is Running.")
+        elif unknown or odd:
+            odd += [f"controlMode {_words(*unknown)}"] if unknown else []
+            self._check("pool", None, f"{message}, {', '.join(odd)}, which the API reference does not know")
+        elif self._pool["unreadable"]:
+            self._check("pool", None, f"{message}, but {', '.join(self._pool['unreadable'])} cannot be read")
+        else:
+            self._check("pool", True, message)
 
     def _check_job_type(self) -> None:
-        kind = self._request.type
-        if kind is None:
+        job_type = self._request.type
+        if job_type is None:
             self._notes.append("job type not asked for, so not checked")
-        elif not self._pool or self._pool["job_types"] is None:
-            self._check("job_type", None, f"the pool does not tell whether it takes {kind} jobs")
+            return
+        states = self._pool["job_types"] if self._pool else None
+        if states is None:
+            self._check("job_type", None, f"the pool does not tell whether it takes {job_type} jobs")
+            return
+        scope = job_type if job_type in states else _SCOPES.get(job_type, job_type)
+        state = states.get(scope)
+        name = job_type if scope == job_type else f"{job_type}, which is of the scope {scope},"
+        known = ", ".join(f"{name} {of}" for name, of in states.items()) or "none"
+        if state == "Enabled":
+            self._check("job_type", True, f"{name} is enabled")
+        elif state == "Enabling":
+            self._check("job_type", False, f"{name} is being enabled", remedy="wait until it is enabled.")
+        elif state is None or state in _JOB_TYPE_LOST:
+            near = get_close_matches(job_type, [*states, *_SCOPES], 1) if state is None else []
+            hint = f"; did you mean {near[0]}?" if near else ""
+            remedy = f"enable {job_type} jobs in the pool, or use a pool that takes them."
+            message = f"{name} is {state or 'not there'} (the pool has: {known}){hint}"
+            self._check("job_type", False, message, never=True, remedy=remedy)
         else:
-            states = self._pool["job_types"]
-            state = states.get(kind, "not there")
-            if state == "Enabled":
-                self._check("job_type", True, f"{kind} is enabled")
-            elif state == "Enabling":
-                self._check("job_type", False, f"{kind} is being enabled", remedy="wait until it is enabled.")
-            else:
-                known = ", ".join(f"{name} {of}" for name, of in states.items()) or "none"
-                remedy = f"enable {kind} jobs in the pool, or use a pool that takes them."
-                message = f"{kind} is {state} (the pool has: {known})"
-                self._check("job_type", False, message, never=True, remedy=remedy)
+            self._check("job_type", None, f"{name} is {state} (the pool has: {known}), which is not a known state")
 
     def _check_logical_pools(self) -> None:
         reasons = []
+        if self._pool.get("type") == "Logical":
+            quotas = ", ".join(_quota(flavor) for flavor in self._pool["flavors"]) or "not told"
+            reasons.append(f"this is a logical pool with the quota {quotas}")
         if self._pool.get("parent"):
             reasons.append(f"this pool is a part of {self._pool['parent']}")
         if self._pool.get("subpools"):
             reasons.append(f"{self._pool['subpools']} logical pools share it")
         bound = sum(bool(node["elastic_quota"]) for node in self._facts["nodes"] or ())
         if bound:
-            reasons.append(f"{bound} nodes are bound to logical pools")
-        if self._pool.get("unreadable"):
-            reasons.append(f"{', '.join(self._pool['unreadable'])} cannot be read")
+            reasons.append(f"{plural(bound, 'node')} {'is' if bound == 1 else 'are'} bound to logical pools")
         if reasons:
-            remedy = "use a pool without logical pools, because their quotas are not in the API."
-            self._check("logical_pools", None, f"{'; '.join(reasons)}: their quotas are not known", remedy=remedy)
+            message = f"{'; '.join(reasons)}: how jobs above a guaranteed quota are charged is not documented"
+            self._check("logical_pools", None, message, remedy="use a pool without logical pools.")
 
     # What it can still take
 
@@ -374,7 +420,14 @@ class _Decision:
     def _check_shortage(self, resource: str, need: int, short: int, message: str, figures: Facts) -> None:
         never, most = self._why_never_enough(resource, need)
         name = label(resource)
-        if never:
+        if never and not most and self._nodes is not None:
+            known = sorted(self._most[0], key=lambda one: (not is_card(one), one))
+            near = _nearest(resource, known)
+            message = f"the pool has no resource {resource}; it has {', '.join(known) or 'none'}"
+            message += f": did you mean {near}?" if near else ""
+            remedy = f"ask for {near}." if near else f"use a pool that has {name}."
+            self._check(resource, False, message, never=True, remedy=remedy, figures=figures)
+        elif never:
             remedy = f"ask for less {name}, or use a larger pool." if most else f"use a pool that has {name}."
             self._check(resource, False, f"{message}: {never}", never=True, remedy=remedy, figures=figures)
         else:
@@ -483,10 +536,10 @@ class _Decision:
 
     def _check_empty_pool(self, needs: Sequence[Need]) -> bool:
         """Whether not even the empty pool takes the replicas, which is then said."""
+        if not self._knows_what_is_meant():
+            return False
         for group in self._request.groups:
-            if self._pool and (
-                self._check_flavor(group) if group.resources is None else self._check_size(group.resources)
-            ):
+            if self._check_flavor(group) if group.resources is None else self._check_size(group.resources):
                 return True
         if self._empty_pool is None:
             return False
@@ -503,6 +556,12 @@ class _Decision:
         remedy = f"ask for {most} replicas or fewer" if len(needs) == 1 else "ask for less"
         self._check("placement", False, message, never=True, remedy=f"{remedy}, or use a larger pool.")
         return True
+
+    def _knows_what_is_meant(self) -> bool:
+        """Return whether the pool tells which nodes it is meant to have, and nodes their flavor where that counts."""
+        by_flavor = any(group.flavor is not None for group in self._request.groups)
+        untold = by_flavor and any(node.flavor is None for node in self._nodes or ())
+        return bool(self._pool and self._pool["flavors"]) and not untold
 
     def _check_flavor(self, group: Group) -> bool:
         """Whether the pool is not even meant to have so many nodes of a flavor, which is then said."""
@@ -640,6 +699,24 @@ def _need(group: Group, order: Sequence[str]) -> Need:
 
 def _allow(error: Facts | None, what: str) -> str:
     return f"allow {what}." if error is not None and error.get("status") == 403 else ""
+
+
+def _nearest(resource: str, known: Sequence[str]) -> str:
+    """Return the known resource that was most likely meant: the same but for vendor and case, else a similar one."""
+    wanted = label(resource).lower()
+    same = [name for name in known if label(name).lower() == wanted]
+    return next(iter(same or get_close_matches(resource.lower(), known, 1)), "")
+
+
+def _words(*names: str) -> str:
+    """Return names of facts as words: ``frozen_by_police`` as ``frozen by police``."""
+    return ", ".join(name.replace("_", " ") for name in names)
+
+
+def _quota(flavor: Facts) -> str:
+    """Return the quota of a flavor: its guarantee and its ceiling, in nodes."""
+    most = "" if flavor["max_count"] is None else f", at most {flavor['max_count']}"
+    return f"{flavor['flavor']} {'?' if flavor['count'] is None else flavor['count']}{most}"
 
 
 def _said(error: Facts | None) -> str:

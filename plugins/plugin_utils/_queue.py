@@ -22,7 +22,13 @@ Facts = dict[str, t.Any]
 ABOUT_TO_START = 30
 """Seconds that a job may have waited and still be on its way to a node, if jobs may pass each other."""
 
-_STUCK_SECONDS = 14 * 86400
+_STUCK_SECONDS = 14 * 86400  # training jobs run for days, and hardly one waits two weeks for a turn that comes
+
+ASSUMED = "assumed"
+"""How a strategy begins that neither the policy nor the pool names."""
+
+_QUEUES = {"train": "train", "infer": "infer", "x-infer": "infer", "notebook": "notebook"}
+"""The queue of each job type that is known, where ``queue_scope`` is type."""
 
 
 Most = tuple[t.Mapping[str, int], t.Iterable[str]]
@@ -107,7 +113,8 @@ class Queue:
             too_much = _too_much(job, most)
             if too_much:
                 who = f"its head, {job_name(job)}," if position == 0 else f"number {position + 1}, {job_name(job)},"
-                sure = _priority(job["priority"]) is not None and "not known" not in self.known
+                # An assumed strategy holds back; that a job blocks all others for good is only said of a known one.
+                sure = _priority(job["priority"]) is not None and not self.known.startswith(ASSUMED)
                 remedy = f"end {job_name(job)}: it blocks the queue and can never start."
                 return sure, f"; {who} can never fit: {too_much}", remedy
         head, name = self.ahead[0], job_name(self.ahead[0])
@@ -129,21 +136,24 @@ class Queue:
             return self._policy.queue_strategy, "by policy"
         named = (self._facts["pool"] or {}).get("queue_strategy")
         if not named:
-            return "fifo", "assumed, pool names none"
+            return "fifo", f"{ASSUMED}, pool names none"
         if named.lower() in ("fifo", "backfill"):
             return named.lower(), "named by the pool"
-        return "fifo", f"assumed, pool names {named!r}, which is not known"
+        return "fifo", f"{ASSUMED}, pool names {named!r}, which is not known"
 
     def _read_groups(self) -> list[Facts]:
         groups = [dict(group) for group in self._facts["queue_counts"] or ()]
         for job in self.own_jobs():
             for group in groups:
-                if job["waits"] and (group["type"], group["priority"]) == (job["type"], _priority(job["priority"])):
+                own = (_job_type(job["type"]), _priority(job["priority"]))
+                if job["waits"] and (_job_type(group["type"]), group["priority"]) == own:
                     group["count"] -= 1
         return [group for group in groups if group["count"] > 0]
 
-    def _stands_here(self, kind: str | None) -> bool:
-        return self._policy.queue_scope == "pool" or kind in (self._request.type, None, "unknown")
+    def _stands_here(self, job_type: str | None) -> bool:
+        """Return whether a job of that type stands in the queue of the request; one of a type not known always does."""
+        own, other = _job_type(self._request.type), _job_type(job_type)
+        return self._policy.queue_scope == "pool" or other == own or other not in _QUEUES
 
     def _is_own(self, job: Facts) -> bool:
         return self._request.replaces is not None and job["job_uuid"] == self._request.replaces.job_uuid
@@ -161,6 +171,11 @@ def _too_much(job: Facts, most: Most) -> str:
             what = f"it asks {label(resource)} {text(resource, amount)}"
             return f"{what}, the pool has {text(resource, has.get(resource, 0))}"
     return ""
+
+
+def _job_type(value: str | None) -> str:
+    """Return the queue of a job type: both kinds of inference services, which share a scope, stand in one."""
+    return _QUEUES.get((value or "").lower(), (value or "unknown").lower())
 
 
 def _priority(value: object) -> int | None:

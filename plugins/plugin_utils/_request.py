@@ -26,7 +26,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-JOB_TYPES = ("train", "infer", "notebook")
 _GROUP_KEYS = ("replicas", "resources", "flavor")
 _REQUEST_KEYS = (*_GROUP_KEYS, "groups", "type", "priority", "replaces")
 _POLICY_KEYS = (
@@ -40,6 +39,8 @@ _POLICY_KEYS = (
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%")
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _MAX_REPLICAS = 100_000
+# No list of ours: the pool is asked. Only what can be a name is sent on into sentences.
+_JOB_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,13 @@ def read_request(request: object) -> Request:
         )
     else:
         groups = (_read_group("request", given),)
-    kind = given.get("type")
-    if kind is not None and kind not in JOB_TYPES:
-        raise InputError(f"request.type is {_shown(kind)}, and must be one of {', '.join(JOB_TYPES)}.")
+    job_type = given.get("type")
+    if job_type is not None and not (isinstance(job_type, str) and _JOB_TYPE.fullmatch(job_type.strip())):
+        raise InputError(f"request.type is {_shown(job_type)}, and must be the name of a job type, like train.")
     priority = given.get("priority")
     return Request(
         groups=groups,
-        type=t.cast("str | None", kind),
+        type=None if job_type is None else job_type.strip().lower(),
         priority=None if priority is None else _integer("request.priority", priority),
         replaces=_read_replaces(given.get("replaces")),
     )

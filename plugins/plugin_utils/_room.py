@@ -14,6 +14,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import CLOCK_TOLERANCE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
@@ -204,6 +205,8 @@ def why_no_metrics(metrics: Facts | None, age: float, said: Callable[[float], st
         return "the API has none for this pool"
     if metrics["age_seconds"] is None:
         return "their time cannot be read: not used"
+    if metrics["age_seconds"] < -CLOCK_TOLERANCE:
+        return f"their time is {said(-metrics['age_seconds'])} in the future: not used"
     limit = _METRIC_WINDOWS * (metrics["window_seconds"] or _DEFAULT_WINDOW)
     old = metrics["age_seconds"] + age
     if old > limit:
@@ -223,7 +226,10 @@ def room_of_metrics(metrics: Facts, held: Facts | None, unplaced: Unplaced, age:
     placed = _less(read_numbers((held or {}).get("resources"))[0], unplaced.total)
     used = {resource: max(amount, placed.get(resource, 0)) for resource, amount in allocated.items()}
     free = {resource: max(0, amount - used[resource]) for resource, amount in capacity.items() if resource in used}
-    return Room("metrics", metrics["age_seconds"] + age, capacity, free, dict(free))
+    # What the newer table ``available`` leaves out (standbys, broken nodes) is not documented: the smaller counts.
+    available = merge_spellings(read_numbers(metrics["available"])[0], min)
+    free = {resource: min(amount, available.get(resource, amount)) for resource, amount in free.items()}
+    return Room("metrics", max(0, metrics["age_seconds"]) + age, capacity, free, dict(free))
 
 
 def room_declared(declared: Amounts, held: Facts | None, unplaced: Unplaced, age: float) -> Room:
