@@ -9,7 +9,8 @@ import contextlib
 import random
 import typing as t
 
-from .pools import JOB_TYPES, STATUSES, NoRoomError, Pool
+from .job import JOB_TYPES, STATUSES
+from .pool import NoRoomError, Pool
 from .scenario import checked, number, whole
 
 _KEYS = ("add", "changes", "late", "remove", "seed", "status", "ties")
@@ -64,6 +65,6 @@ class Churn:
             entry["createTime"] = pool.jobs[-1].create_ms
         elif pool.jobs and fate < self._ties + self._late:
             entry["createTime"] = self._random.choice(pool.jobs).create_ms + 1
-        (job,) = pool.parsed_jobs(entry, "churn")
+        (job,) = pool.job_reader.jobs_of(entry, "churn")
         pool.add(job)
         return job.job_uuid

@@ -23,9 +23,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote
 
 from .churn import Churn
+from .documents import metrics_document, pool_document, statistics_document
 from .faults import Answer, FaultPlan
 from .iam import Credentials, Iam, RefusedError, Request, api_error
-from .pools import JOB_TYPES, STATUSES, Pool
+from .job import JOB_TYPES, STATUSES
+from .pool import Pool
 from .scenario import ScenarioError, checked, load
 from .timeline import World
 
@@ -252,7 +254,7 @@ class Emulator:
             offset, limit = 0, len(jobs)
         # Guesses: without sort the order is newest first, and ascend without sort changes nothing.
         page = pool.page(jobs, offset, limit, oldest_first=sort is not None and ascend == "true")
-        return Answer(200, _workload_list(pool, pool.encoded_jobs(page), len(jobs)))
+        return Answer(200, _workload_list(pool, pool.job_writer.encoded(page), len(jobs)))
 
     def list_pool_nodes(self, call: Call) -> Answer:
         query = Query(call.request.query, ("continue", "limit"))
@@ -272,7 +274,7 @@ class Emulator:
         return Answer(200, f'{{{head}, "items": [{items}]}}')
 
     def show_pool(self, call: Call) -> Answer:
-        return Answer(200, self._pool(call, "pool").as_document())
+        return Answer(200, pool_document(self._pool(call, "pool")))
 
     def list_pools(self, call: Call) -> Answer:
         query = Query(call.request.query, ("workspaceId", "labelSelector", "status", "parent"))
@@ -280,7 +282,7 @@ class Emulator:
         labels = _label_selector(query.text("labelSelector"))
         parent = query.text("parent")
         self._check_allowed("pools")
-        documents = [pool.as_document() for pool in self._pools(call).values()]
+        documents = [pool_document(pool) for pool in self._pools(call).values()]
         items = [
             document
             for document in documents
@@ -292,12 +294,12 @@ class Emulator:
 
     def show_workload_statistics(self, call: Call) -> Answer:
         Query(call.request.query, ())
-        return Answer(200, self._pool(call, "statistics", f"Pool {call.pool} not found.").statistics())
+        return Answer(200, statistics_document(self._pool(call, "statistics", f"Pool {call.pool} not found.")))
 
     def show_pool_runtime_metrics(self, call: Call) -> Answer:
         Query(call.request.query, ())
         self._check_allowed("metrics")
-        items = [document for pool in self._pools(call).values() if (document := pool.metrics_document()) is not None]
+        items = [document for pool in self._pools(call).values() if (document := metrics_document(pool)) is not None]
         return Answer(200, {"apiVersion": "v2", "kind": "PoolMetricsList", "items": items})
 
     def list_resource_flavors(self, call: Call) -> Answer:

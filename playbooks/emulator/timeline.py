@@ -1,42 +1,23 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The clock of a scenario, all its pools, and what happens to them as time goes by."""
+"""All pools of a scenario, and what happens to them as time goes by."""
 
 from __future__ import annotations
 
 import threading
-import time
 import typing as t
 
-from .pools import HOLDING, NODE_PHASES, STATUSES, Job, NoRoomError, Pool, checked_quirks
+from .clock import Clock
+from .job import HOLDING, STATUSES, Job
+from .node import NODE_PHASES
+from .pool import NoRoomError, Pool, checked_quirks
 from .scenario import ScenarioError, checked, listed, number, one_of
 
 _FLAVOR_KEYS = ("allocatable", "arch", "cpu", "gpu", "labels", "memory", "npu", "spec")
 _EVENT_KEYS = (
     "add", "after", "after_reads", "end", "node", "phase", "pool", "remove", "scope", "start", "status",
 )  # fmt: skip
-
-
-class Clock:
-    """The scenario's time in seconds. It runs, or stands still until it is advanced."""
-
-    def __init__(self, start: float | None = None, frozen: bool = False) -> None:
-        self._began = time.monotonic()
-        self.start = time.time() if start is None else start
-        self.frozen = frozen
-        self._advanced = 0.0
-
-    @property
-    def elapsed(self) -> float:
-        return self._advanced + (0.0 if self.frozen else time.monotonic() - self._began)
-
-    @property
-    def now(self) -> float:
-        return self.start + self.elapsed
-
-    def advance(self, seconds: float) -> None:
-        self._advanced += seconds
 
 
 class World:
@@ -84,7 +65,7 @@ class World:
             one_of(event["status"], STATUSES, f"{where}.status")
         pool = found[0]
         if "add" in event:
-            self._names.update((pool.id, job.name) for job in pool.parsed_jobs(event["add"], f"{where}.add"))
+            self._names.update((pool.id, job.name) for job in pool.job_reader.jobs_of(event["add"], f"{where}.add"))
         for key in ("end", "start", "remove"):
             if key in event and not pool.job(event[key]) and (pool.id, event[key]) not in self._names:
                 raise ScenarioError(f"{where}.{key}: the pool has no job named {event[key]!r} by then")
@@ -114,7 +95,7 @@ class World:
     def _apply(event: dict[str, t.Any]) -> None:
         pool: Pool = event["pool"]
         if "add" in event:
-            for job in pool.parsed_jobs({"age": 0, **event["add"]}, f"{event['where']}.add"):
+            for job in pool.job_reader.jobs_of({"age": 0, **event["add"]}, f"{event['where']}.add"):
                 World._run(pool.add, job)
         elif "node" in event:
             pool.set_node_phase(event["node"], event["phase"])
