@@ -11,7 +11,7 @@ import typing as t
 
 from .job import JOB_TYPES, STATUSES
 from .pool import NoRoomError, Pool
-from .scenario import checked, number, whole
+from .scenario import LARGEST_COUNT, ScenarioError, checked, number, whole
 
 _KEYS = ("add", "changes", "late", "remove", "seed", "status", "ties")
 
@@ -27,9 +27,11 @@ class Churn:
     def __init__(self, entry: object) -> None:
         given = checked(entry, _KEYS, "churn")
         self._random = random.Random(whole(given.get("seed", 0), "churn.seed"))
-        self._changes = whole(given.get("changes", 2), "churn.changes")
+        self._changes = whole(given.get("changes", 2), "churn.changes", most=LARGEST_COUNT)
         self._kinds = ("add", "remove", "status")
         self._weights = [number(given.get(kind, 1), f"churn.{kind}") for kind in self._kinds]
+        if not any(self._weights):
+            raise ScenarioError("churn: one of add, remove and status must be more than 0")
         self._ties = number(given.get("ties", 0.2), "churn.ties")
         self._late = number(given.get("late", 0), "churn.late")
         self._added = 0

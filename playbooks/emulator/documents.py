@@ -8,13 +8,17 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from .job import JOB_TYPES, STATUSES
+from .job import HOLDING, JOB_TYPES, STATUSES, WAITING
+from .node import NODE_POOL_LABEL
 from .parts import digest, iso_time, merged
 from .quantities import metric_quantity
+from .scenario import quantities
 
 if t.TYPE_CHECKING:
     from .node import Node
     from .pool import Pool
+
+_DRIVER_VERSIONS = {"gpu": "535.54.03", "npu": "24.1.rc2"}
 
 
 def statistics_document(pool: Pool) -> dict[str, t.Any]:
@@ -39,14 +43,23 @@ def statistics_document(pool: Pool) -> dict[str, t.Any]:
 def pool_document(pool: Pool) -> dict[str, t.Any]:
     made_up = digest(pool.id)
     given = pool.scenario
+    spec = {
+        "type": pool.type,
+        "scope": list(pool.scope),
+        "resources": given.get("resources") or _counts(pool.nodes),
+        "network": {"name": given.get("network") or f"network-maos-{made_up[:32]}"},
+    }
+    if pool.control_mode is not None:
+        spec["controlMode"] = pool.control_mode
     status: dict[str, t.Any] = {"phase": pool.phase}
-    if "message" in given:
-        status["message"] = given["message"]
-    if "parent" in given:
-        status["parent"] = given["parent"]
+    status.update({key: given[key] for key in ("message", "parent") if key in given})
     status["root"] = given.get("root", pool.id)
     status["scope"] = [{"scopeType": scope, "state": state} for scope, state in pool.scope.items()]
     status["resources"] = _counts_by_phase(pool)
+    if pool.driver:
+        status["driver"] = {
+            kind: {"version": _DRIVER_VERSIONS[kind], "state": state} for kind, state in pool.driver.items()
+        }
     document = {
         "kind": "Pool",
         "apiVersion": "v2",
@@ -56,20 +69,15 @@ def pool_document(pool: Pool) -> dict[str, t.Any]:
             "labels": {
                 "os.modelarts/name": pool.name,
                 "os.modelarts/resource.id": f"maos-{pool.name}-{made_up[:5]}",
-                **given.get("labels", {}),
+                **pool.labels,
             },
             "annotations": {
                 "os.modelarts/description": "",
                 "os.modelarts/billing.mode": "0",
-                **given.get("annotations", {}),
+                **pool.annotations,
             },
         },
-        "spec": {
-            "type": "Dedicate",
-            "scope": list(pool.scope),
-            "resources": given.get("resources") or _counts(pool.nodes),
-            "network": {"name": given.get("network") or f"network-maos-{made_up[:32]}"},
-        },
+        "spec": spec,
         "status": status,
     }
     return merged(document, pool.extra)
@@ -85,51 +93,84 @@ def _counts_by_phase(pool: Pool) -> dict[str, t.Any]:
 
 
 def _counts(nodes: list[Node], azs: bool = False) -> list[dict[str, t.Any]]:
-    counted: dict[str, Counter[str]] = {}
+    """Numbers of nodes by flavor, and by node pool where nodes are in one."""
+    counted: dict[tuple[str, str | None], Counter[str]] = {}
     for node in nodes:
-        counted.setdefault(node.flavor, Counter())[node.document["status"]["az"]] += 1
+        kind = (node.flavor, node.labels.get(NODE_POOL_LABEL))
+        counted.setdefault(kind, Counter())[node.document["status"]["az"]] += 1
     return [
         {
+            **({"nodePool": node_pool} if node_pool else {}),
             "flavor": flavor,
             "count": sum(zones.values()),
             **({"azs": [{"az": az, "count": count} for az, count in zones.items()]} if azs else {}),
         }
-        for flavor, zones in counted.items()
+        for (flavor, node_pool), zones in counted.items()
     ]
 
 
 def metrics_document(pool: Pool) -> dict[str, t.Any] | None:
-    """The pool's entry of ShowPoolRuntimeMetrics, derived from its nodes where the scenario gives no values."""
+    """The pool's entry of ShowPoolRuntimeMetrics, derived from its nodes where the scenario gives no values.
+
+    Guesses: ``capacity.value`` is that of nodes in phase Available, standbys included, and ``allValue`` that of all;
+    ``available`` leaves out nodes that take no work.
+    """
     given = pool.metrics
     if given is None:
         return None
+    everything: Counter[str] = Counter()
     capacity: Counter[str] = Counter()
-    maximum: Counter[str] = Counter()
     allocated: Counter[str] = Counter()
+    available: Counter[str] = Counter()
+    usable: Counter[str] = Counter()
     for node in pool.nodes:
-        maximum.update(node.resources)
+        everything.update(node.resources)
         if node.phase == "Available":
             capacity.update(node.resources)
             allocated.update({key: node.resources[key] - node.free[key] for key in node.resources})
+        if node.takes_work:
+            usable.update(node.resources)
+            available.update({key: max(0, node.free[key]) for key in node.resources})
+    guaranteed, ceiling = (_quota(pool, key) for key in ("count", "maxCount"))
     mask = given.get("mask", {})
 
+    def written(amounts: t.Mapping[str, int]) -> dict[str, t.Any]:
+        return {mask.get(key, key): metric_quantity(key, amounts.get(key, 0)) for key in everything}
+
     def values(name: str, derived: t.Mapping[str, int]) -> dict[str, t.Any]:
-        if name in given:
-            return t.cast("dict[str, t.Any]", given[name])
-        return {mask.get(key, key): metric_quantity(key, derived.get(key, 0)) for key in maximum}
+        return given[name] if isinstance(given.get(name), dict) else written(derived)
 
     stamp = {
         "timestamp": iso_time(pool.clock.now - given.get("age", 0)),
         "window": given.get("window", "1m"),
     }
+    had = {"value": values("capacity", guaranteed or capacity), "maxValue": values("max", ceiling or everything)}
+    if given.get("all"):
+        had.update(allValue=values("all", everything), allMaxValue=written(everything))
+    table: dict[str, t.Any] = {"allocated": {"value": values("allocated", allocated)}, "capacity": had}
+    if given.get("available"):
+        table["available"] = {"value": values("available", available), "maxValue": written(usable)}
+    if given.get("workload"):
+        table["workload"] = {"allocated": _job_counts(pool, HOLDING), "queue": _job_counts(pool, WAITING)}
     return {
-        "table": {
-            "allocated": {"value": values("allocated", allocated), **stamp},
-            "capacity": {
-                "value": values("capacity", capacity),
-                "maxValue": values("max", maximum),
-                **stamp,
-            },
-        },
+        "table": {name: {**entry, **stamp} for name, entry in table.items()},
         "metadata": {"name": pool.id},
     }
+
+
+def _quota(pool: Pool, key: str) -> Counter[str] | None:
+    """What a logical pool is guaranteed (``count``), or may have at most (``maxCount``)."""
+    if pool.type != "Logical":
+        return None
+    total: Counter[str] = Counter()
+    for resource in pool.scenario.get("resources", []):
+        allocatable = pool.flavors.get(resource.get("flavor"), {}).get("allocatable", {})
+        amounts = quantities(allocatable, f"flavors.{resource.get('flavor')}.allocatable")
+        total.update({name: amount * resource.get(key, 0) for name, amount in amounts.items()})
+    return total
+
+
+def _job_counts(pool: Pool, statuses: frozenset[str]) -> dict[str, int]:
+    counted = Counter(job.type for job in pool.jobs if job.status in statuses)
+    # warmUpTask: the emulator has no jobs that load weights in advance.
+    return {**{name: counted[name] for name in JOB_TYPES}, "warmUpTask": 0, "sum": sum(counted.values())}

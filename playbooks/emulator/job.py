@@ -13,9 +13,21 @@ from .clock import Clock
 from .node import Node
 from .parts import digest, merged, uuid_of
 from .quantities import Resources, job_quantity
-from .scenario import ScenarioError, checked, listed, mapping_of, number, one_of, quantities, text, whole
+from .scenario import (
+    LARGEST_COUNT,
+    ScenarioError,
+    checked,
+    listed,
+    mapping_of,
+    number,
+    one_of,
+    optional_text,
+    quantities,
+    text,
+    whole,
+)
 
-JOB_TYPES = ("train", "infer", "notebook")
+JOB_TYPES = ("train", "infer", "notebook", "x-infer")
 STATUSES = ("Queue", "Pending", "Abnormal", "Terminating", "Creating", "Running", "Completed", "Terminated", "Failed")
 HOLDING = frozenset(("Running", "Creating", "Terminating", "Abnormal"))
 WAITING = frozenset(("Queue", "Pending"))
@@ -23,6 +35,7 @@ _GVK = {  # only that of train is documented, the others are a guess
     "train": "batch.volcano.sh/v1alpha1, Kind=Job",
     "infer": "apps/v1, Kind=Deployment",
     "notebook": "apps/v1, Kind=StatefulSet",
+    "x-infer": "apps/v1, Kind=Deployment",
 }
 
 _JOB_KEYS = (
@@ -75,13 +88,16 @@ class JobReader:
     def jobs_of(self, entry: object, where: str) -> t.Iterator[Job]:
         """The jobs that an entry of a scenario stands for. They are not in the pool yet."""
         scenario = checked(entry, _JOB_KEYS, where)
-        count = whole(scenario.get("count", 1), f"{where}.count")
+        count = whole(scenario.get("count", 1), f"{where}.count", most=LARGEST_COUNT)
         name = text(scenario.get("name"), f"{where}.name")
         age = number(scenario.get("age", 3600), f"{where}.age")
         every = number(scenario.get("every", 60), f"{where}.every")
         for node_name in listed(scenario.get("nodes", []), f"{where}.nodes"):
-            self._check_node(node_name, where)
+            self._check_node(text(node_name, f"{where}.nodes"), where)
         choices = [(key, scenario[key]) for key in _CYCLED if isinstance(scenario.get(key), list)]
+        for key, values in choices:
+            if not values:
+                raise ScenarioError(f"{where}.{key}: the list is empty")
         parsed: dict[int, Resources] = {}
         for index in range(count):
             chosen, turn = scenario, index
@@ -101,7 +117,7 @@ class JobReader:
         made_up = digest(self._pool_id, "job", self._sequence)
         status = one_of(scenario.get("status", "Queue"), STATUSES, f"{where}.status")
         wanted_nodes = scenario.get("nodes")
-        replicas = whole(scenario.get("replicas", len(wanted_nodes or "1")), f"{where}.replicas")
+        replicas = whole(scenario.get("replicas", len(wanted_nodes or "1")), f"{where}.replicas", most=LARGEST_COUNT)
         if wanted_nodes and len(wanted_nodes) != replicas:
             raise ScenarioError(f"{where}: {replicas} replicas, but {len(wanted_nodes)} nodes")
         now = int(self._clock.now)
@@ -114,11 +130,11 @@ class JobReader:
             name=name,
             type=one_of(scenario.get("type", "train"), JOB_TYPES, f"{where}.type"),
             status=status,
-            owner=scenario.get("owner"),
-            flavor=scenario.get("flavor"),
-            priority=str(scenario.get("priority", "0")),
-            uid=scenario.get("uid") or uuid_of(made_up[:32]),
-            job_uuid=scenario.get("jobUUID") or uuid_of(made_up[32:]),
+            owner=optional_text(scenario, "owner", where) or None,
+            flavor=optional_text(scenario, "flavor", where) or None,
+            priority=_priority(scenario.get("priority", "0"), f"{where}.priority"),
+            uid=optional_text(scenario, "uid", where, uuid_of(made_up[:32])),
+            job_uuid=optional_text(scenario, "jobUUID", where, uuid_of(made_up[32:])),
             requirement=wanted,
             replicas=replicas,
             wanted_nodes=wanted_nodes,
@@ -133,6 +149,11 @@ class JobReader:
         """A job of a server that never ends."""
         entry = {"jobUUID": uuid_of(digest(self._pool_id, "invented", position)[:32])}
         return self._job_of(entry, f"invented-{position}", {}, 10**9 + position, "quirks.endless")
+
+
+def _priority(value: object, where: str) -> str:
+    """The API writes it as a text; in a scenario it may be a number."""
+    return value if isinstance(value, str) else str(whole(value, where))
 
 
 class JobWriter:
@@ -196,15 +217,15 @@ class JobWriter:
     def _encoded_nodes(self, job: Job) -> str:
         if not job.placement:
             return ""
-        ips = ",".join(dict.fromkeys(node.ip for node, _cards in job.placement))
+        ips = json.dumps(",".join(dict.fromkeys(node.ip for node, _cards in job.placement)))
         required = self._encoded_requirement(job.requirement, 1)
         nodes = ", ".join(
-            f'{{"hostIp": "{node.ip}"{_encoded_bits(bits)}, "resourceRequirement": {required}}}'
+            f'{{"hostIp": {json.dumps(node.ip)}{_encoded_bits(bits)}, "resourceRequirement": {required}}}'
             for node, bits in job.placement
         )
         if not self._quirks.get("nodes_as_object") or len(job.placement) > 1:
             nodes = f"[{nodes}]"
-        return f', "hostIps": "{ips}", "nodes": {nodes}'
+        return f', "hostIps": {ips}, "nodes": {nodes}'
 
 
 def _encoded_bits(bits: str | None) -> str:
