@@ -51,7 +51,8 @@ class Answer:
     def encoded(self) -> bytes:
         if isinstance(self.body, bytes):
             return self.body
-        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
+        # Half a character goes as it is: a client has to bear it.
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode(errors="surrogatepass")
 
 
 class Fault:

@@ -15,6 +15,7 @@ from .job import HOLDING, WAITING, Job, JobReader, JobWriter
 from .node import Node, NodeReader
 from .rights import refusal_of
 from .scenario import (
+    LARGEST_COUNT,
     ScenarioError,
     checked,
     flag,
@@ -126,8 +127,9 @@ class Pool:
         for key in ("created", "message", "network", "parent", "root"):
             optional_text(scenario, key, where)
         for resource in listed(scenario.get("resources", []), f"{where}.resources"):
+            text(mapping_of(resource, f"{where}.resources").get("flavor"), f"{where}.resources.flavor")
             for key in ("count", "maxCount"):
-                whole(mapping_of(resource, f"{where}.resources").get(key, 0), f"{where}.resources.{key}")
+                whole(resource.get(key, 0), f"{where}.resources.{key}", most=LARGEST_COUNT)
         self.phase = "Running"
         self.control_mode: int | None = None
         self.driver: dict[str, str] = {}
