@@ -9,8 +9,9 @@ import contextlib
 import random
 import typing as t
 
-from .pools import JOB_TYPES, STATUSES, NoRoomError, Pool
-from .scenario import checked, number, whole
+from .job import JOB_TYPES, STATUSES
+from .pool import NoRoomError, Pool
+from .scenario import LARGEST_COUNT, ScenarioError, checked, number, whole
 
 _KEYS = ("add", "changes", "late", "remove", "seed", "status", "ties")
 
@@ -26,9 +27,11 @@ class Churn:
     def __init__(self, entry: object) -> None:
         given = checked(entry, _KEYS, "churn")
         self._random = random.Random(whole(given.get("seed", 0), "churn.seed"))
-        self._changes = whole(given.get("changes", 2), "churn.changes")
+        self._changes = whole(given.get("changes", 2), "churn.changes", most=LARGEST_COUNT)
         self._kinds = ("add", "remove", "status")
         self._weights = [number(given.get(kind, 1), f"churn.{kind}") for kind in self._kinds]
+        if not any(self._weights):
+            raise ScenarioError("churn: one of add, remove and status must be more than 0")
         self._ties = number(given.get("ties", 0.2), "churn.ties")
         self._late = number(given.get("late", 0), "churn.late")
         self._added = 0
@@ -64,6 +67,6 @@ class Churn:
             entry["createTime"] = pool.jobs[-1].create_ms
         elif pool.jobs and fate < self._ties + self._late:
             entry["createTime"] = self._random.choice(pool.jobs).create_ms + 1
-        (job,) = pool.parsed_jobs(entry, "churn")
+        (job,) = pool.job_reader.jobs_of(entry, "churn")
         pool.add(job)
         return job.job_uuid

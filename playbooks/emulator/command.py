@@ -6,46 +6,92 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
+import select
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import typing as t
 from pathlib import Path
 
 from .processes import ancestor_named, birth_of
-from .scenario import ScenarioError
+from .scenario import LONGEST_SECONDS, ScenarioError
 from .server import Emulator
 
 START_SECONDS = 30
 POLL_SECONDS = 0.5
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> t.NoReturn:
+        self.exit(2, f"emulator: {message}; --help lists the options\n")
+
+
+def _port(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or len(value) > 5 or int(value) > 65535:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a port from 0 to 65535")
+    return int(value)
+
+
+def _seconds(value: str) -> float:
+    return _number(value, LONGEST_SECONDS, "seconds")
+
+
+def _milliseconds(value: str) -> float:
+    return _number(value, LONGEST_SECONDS, "milliseconds")
+
+
+def _number(value: str, most: float, unit: str) -> float:
+    try:
+        given = float(value)
+    except ValueError:
+        given = -1
+    if not 0 <= given <= most:
+        raise argparse.ArgumentTypeError(f"{value!r} is not a number of {unit} from 0 to {most}")
+    return given
+
+
+def _process(value: str) -> int:
+    # A process number below 1 would mean a whole group of processes.
+    if not value.isascii() or not value.isdigit() or len(value) > 9 or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"{value!r} is not the number of a process")
+    return int(value)
+
+
 def arguments(argv: t.Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python3 playbooks/emulator",
         description="ModelArts and IAM on a port of this machine, for trying out and for tests.",
     )
     parser.add_argument("--scenario", default="demo", help="name of a shipped scenario, or a file (default: demo)")
-    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
+    parser.add_argument("--port", type=_port, default=0, help="port to listen on (default: any free one)")
     parser.add_argument("--bind", default="127.0.0.1", choices=["127.0.0.1"], help="address to listen on")
-    parser.add_argument("--lifetime", type=float, metavar="SECONDS", help="end after so long")
-    parser.add_argument("--parent-pid", type=int, metavar="PID", help="end when this process is gone")
+    parser.add_argument("--lifetime", type=_seconds, metavar="SECONDS", help="end after so long")
+    parser.add_argument("--parent-pid", type=_process, metavar="PID", help="end when this process is gone")
     parser.add_argument(
         "--parent-name", metavar="NAME", help="end when the outermost process above this one that runs NAME is gone"
     )
     parser.add_argument("--state-file", type=Path, metavar="FILE", help="write a JSON file once it listens")
     parser.add_argument("--request-log", type=Path, metavar="FILE", help="append a JSON line a request")
-    parser.add_argument("--latency-ms", type=float, default=0, metavar="N", help="wait so long before each answer")
+    parser.add_argument(
+        "--latency-ms", type=_milliseconds, default=0, metavar="N", help="wait so long before each answer"
+    )
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate to serve HTTPS with")
-    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate")
-    parser.add_argument("--background", action="store_true", help="return once it listens, and print its state as JSON")
-    return parser.parse_args(argv)
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate (default: in its file)")
+    parser.add_argument(
+        "--background",
+        action=argparse.BooleanOptionalAction,
+        help="return once it listens, and print its state as JSON",
+    )
+    options = parser.parse_args(argv)
+    if options.tls_key and not options.tls_cert:
+        parser.error("--tls-key is of no use without --tls-cert")
+    return options
 
 
 def usage(emulator: Emulator) -> str:
@@ -64,18 +110,22 @@ def usage(emulator: Emulator) -> str:
 
 def write_state(path: Path, state: dict[str, t.Any]) -> None:
     """Write the state file in one step, readable for its owner only."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(state, file, indent=2)
-        file.write("\n")
-    os.replace(name, path)
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(state, file, indent=2)
+            file.write("\n")
+        os.replace(name, path)
+    except OSError as error:
+        raise ScenarioError(f"cannot write the state file {str(path)!r} ({error.strerror})") from None
 
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until a signal, the end of the lifetime, or the end of the parent."""
-    stop = threading.Event()
+    # A handler can be interrupted by the next signal: it must not take a lock, as threading.Event.set() does.
+    stopped, stop = os.pipe()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_arguments: stop.set())
+        signal.signal(number, lambda *_arguments: os.write(stop, b"."))
     parent = birth_of(options.parent_pid) if options.parent_pid else None
     if options.parent_pid and parent is None:
         raise ScenarioError(f"there is no process {options.parent_pid}")
@@ -92,11 +142,12 @@ def serve(options: argparse.Namespace) -> int:
         if options.state_file:
             write_state(options.state_file, {**emulator.state(), "scenario": options.scenario})
         print(usage(emulator), flush=True)
-        while not stop.is_set():
+        while True:
             left = POLL_SECONDS if deadline is None else min(POLL_SECONDS, deadline - time.monotonic())
             if left <= 0 or (parent is not None and birth_of(options.parent_pid) != parent):
                 break
-            stop.wait(left)
+            if select.select([stopped], [], [], left)[0]:
+                break
     if options.state_file:
         options.state_file.unlink(missing_ok=True)
     return 0
@@ -108,7 +159,7 @@ def start_in_background(argv: list[str], options: argparse.Namespace) -> int:
         state_file = options.state_file or Path(folder) / "state.json"
         state_file.unlink(missing_ok=True)
         command = [sys.executable, str(Path(__file__).resolve().parent), *argv, "--state-file", str(state_file)]
-        command.remove("--background")
+        command.append("--no-background")
         if options.parent_name:
             command += ["--parent-name", "", "--parent-pid", str(options.parent_pid)]
         with open(Path(folder) / "errors", "w+b") as errors:
@@ -129,6 +180,8 @@ def start_in_background(argv: list[str], options: argparse.Namespace) -> int:
 
 def main(argv: list[str]) -> int:
     options = arguments(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a pool's name can be in any script
     try:
         if options.parent_name:
             options.parent_pid = ancestor_named(options.parent_name)
@@ -136,5 +189,5 @@ def main(argv: list[str]) -> int:
                 raise ScenarioError(f"no process above this one runs {options.parent_name}")
         return start_in_background(argv, options) if options.background else serve(options)
     except (ScenarioError, OSError) as error:
-        print(f"emulator: {error}", file=sys.stderr)
+        print(f"emulator: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -17,7 +17,7 @@ import zlib
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
-from .scenario import ScenarioError, checked, listed, mapping_of, number, one_of, text, whole
+from .scenario import ScenarioError, checked, flag, header_text, listed, mapping_of, number, one_of, text, whole
 
 _COMMON = ("at", "do", "path", "times")
 _KINDS: dict[str, tuple[str, ...]] = {
@@ -51,7 +51,8 @@ class Answer:
     def encoded(self) -> bytes:
         if isinstance(self.body, bytes):
             return self.body
-        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
+        # Half a character goes as it is: a client has to bear it.
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode(errors="surrogatepass")
 
 
 class Fault:
@@ -71,9 +72,25 @@ class Fault:
             raise ScenarioError(f"{where}.path is not a regular expression: {error}") from None
         if "where" in given:
             one_of(given["where"], _WHERE, f"{where}.where")
-        for key in ("seconds", "bytes", "bytes_per_second", "retry_after_date"):
+        for key in ("seconds", "retry_after_date"):
             if key in given:
                 number(given[key], f"{where}.{key}")
+        for key in ("bytes", "bytes_per_second"):
+            if key in given:
+                whole(given[key], f"{where}.{key}")
+        for key in ("content_type", "location"):
+            if key in given:
+                header_text(given[key], f"{where}.{key}")
+        for name, value in mapping_of(given.get("headers", {}), f"{where}.headers").items():
+            header_text(name, f"{where}.headers")
+            header_text(value, f"{where}.headers.{name}")
+        if "status" in given:
+            whole(given["status"], f"{where}.status", least=200, most=599)
+        if isinstance(given.get("retry_after"), str):
+            header_text(given["retry_after"], f"{where}.retry_after")
+        elif "retry_after" in given:
+            number(given["retry_after"], f"{where}.retry_after")
+        flag(given.get("compressed", False), f"{where}.compressed")
 
     def strikes(self, path: str) -> bool:
         if not self._path.search(path):

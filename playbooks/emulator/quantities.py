@@ -14,6 +14,9 @@ from fractions import Fraction
 
 Resources = dict[str, int]
 
+# Far above any memory in bytes; with more, the arithmetic of the documents leaves what a float holds.
+LARGEST_AMOUNT = 10**18
+
 _UNITS = {
     "cpu": {"": 1000, "m": 1, "Core": 1000, "Cores": 1000},
     "memory": {
@@ -36,6 +39,8 @@ def parse_quantity(resource: str, value: object) -> int:
     if isinstance(value, bool) or not found or found[2] not in units:
         raise ValueError(f"{value!r} is not a quantity of {resource}")
     amount: Fraction = Fraction(found[1]) * units[found[2]]
+    if amount > LARGEST_AMOUNT:
+        raise ValueError(f"{value!r} of {resource} is more than a pool can have")
     return round(amount)
 
 

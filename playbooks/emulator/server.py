@@ -12,6 +12,7 @@ import os
 import re
 import socket
 import ssl
+import sys
 import threading
 import time
 import typing as t
@@ -23,10 +24,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote
 
 from .churn import Churn
+from .documents import metrics_document, pool_document, statistics_document
 from .faults import Answer, FaultPlan
 from .iam import Credentials, Iam, RefusedError, Request, api_error
-from .pools import JOB_TYPES, STATUSES, Pool
-from .scenario import ScenarioError, checked, load
+from .job import JOB_TYPES, STATUSES
+from .pool import Pool
+from .rights import Rights, refusal_of
+from .scenario import LONGEST_SECONDS, ScenarioError, checked, listed, load, number, optional_text, text, whole
 from .timeline import World
 
 MAX_PAGE = 500
@@ -36,7 +40,7 @@ RECORDED_REQUESTS = 100_000
 RECORDED_HEADERS = ("host", "x-project-id", "x-sdk-date", "content-type")
 SCENARIO_KEYS = (
     "churn", "clock", "credentials", "faults", "flavors", "iam", "pools", "projects", "quirks", "refuse", "region",
-    "timeline",
+    "rights", "suspended", "timeline",
 )  # fmt: skip
 
 
@@ -71,11 +75,8 @@ class Query:
             raise bad_request()
         return values[0]
 
-    def texts(self, name: str, choices: t.Iterable[str]) -> frozenset[str]:
-        values = self._values.get(name, [])
-        if any(value not in choices for value in values):
-            raise bad_request()
-        return frozenset(values)
+    def texts(self, name: str) -> list[str]:
+        return self._values.get(name, [])
 
     def addresses(self, name: str) -> frozenset[str]:
         return frozenset(",".join(self._values.get(name, [])).split(",")) - {""}
@@ -112,32 +113,34 @@ class Emulator:
         faults: t.Iterable[dict[str, t.Any]] = (),
     ) -> None:
         loaded = checked(load(scenario), SCENARIO_KEYS, "the scenario")
-        self.credentials = Credentials(**checked(loaded.get("credentials", {}), Credentials.names(), "credentials"))
-        self.region: str = loaded.get("region", "eu-de")
+        self.credentials = _credentials(loaded.get("credentials", {}))
+        self.region = optional_text(loaded, "region", "the scenario", "eu-de")
         self.iam = Iam(
             self.credentials,
             region=self.region,
-            projects=loaded.get("projects", ()),
-            **checked(loaded.get("iam", {}), ("clock_offset", "token_seconds", "token_uses"), "iam"),
+            projects=_projects(loaded.get("projects", [])),
+            **_iam_options(loaded.get("iam", {})),
         )
         self.world = World(loaded)
         self.churn = Churn(loaded["churn"]) if "churn" in loaded else None
-        self.faults = FaultPlan([*loaded.get("faults", []), *faults])
-        self._refuse = checked(loaded.get("refuse", {}), ("pools", "metrics", "flavors"), "refuse")
+        self.faults = FaultPlan([*listed(loaded.get("faults", []), "faults"), *faults])
+        refused = checked(loaded.get("refuse", {}), ("pools", "metrics", "flavors"), "refuse")
+        self._refuse = {part: refusal_of(given, f"refuse.{part}") for part, given in refused.items()}
+        self._rights = Rights(loaded, {pool.id: pool.name for pool in self.world.pools.values()})
         self.latency_ms = latency_ms
         self._recorded: deque[dict[str, t.Any]] = deque(maxlen=RECORDED_REQUESTS)
-        self._log = open(request_log, "a", encoding="utf-8", buffering=1) if request_log else None  # noqa: SIM115
+        context = _tls_context(tls_cert, tls_key) if tls_cert else None
+        self._log = _opened_log(request_log) if request_log else None
         self._connections = itertools.count(1)
-        self._server = _Server((bind, port), self)
-        scheme = "http"
-        if tls_cert:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(tls_cert, tls_key)
+        try:
+            self._server = _Server((bind, port), self)
+        except OSError as error:
+            raise ScenarioError(f"cannot listen on port {port} ({error.strerror})") from None
+        if context is not None:
             self._server.socket = context.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
-            scheme = "https"
-        self.endpoint = f"{scheme}://{bind}:{self._server.server_address[1]}"
+        self.endpoint = f"http{'s' if context else ''}://{bind}:{self._server.server_address[1]}"
         self.iam_url = f"{self.endpoint}/v3"
         self._thread: threading.Thread | None = None
 
@@ -205,6 +208,8 @@ class Emulator:
                     entry["auth"], project_id = self.iam.authenticate(request)
                     if call.project_id and call.project_id != project_id:
                         raise api_error(403, "ModelArts.0206", "The project in the URL is not that of the credentials.")
+                    if call.project_id:
+                        self._rights.check_account()
                 with self.world.lock:
                     self.world.catch_up()
                     return route(self, call)
@@ -222,22 +227,23 @@ class Emulator:
         return self.world.pools if call.project_id == self.credentials.project_id else {}
 
     def _pool(self, call: Call, part: str, message: str = "pool not found") -> Pool:
+        self._rights.check_get(call.pool)
         pool = self._pools(call).get(call.pool)
         if pool is None:
             raise api_error(404, "ModelArts.50015001", message)
         if part in pool.refuse:
-            raise refusal(pool.refuse[part])
+            raise pool.refuse[part]
         return pool
 
     def _check_allowed(self, part: str) -> None:
         if part in self._refuse:
-            raise refusal(self._refuse[part])
+            raise self._refuse[part]
 
     # Routes of ModelArts
 
     def list_workloads(self, call: Call) -> Answer:
         query = Query(call.request.query, ("type", "status", "sort", "ascend", "offset", "limit", "hostip"))
-        types = query.texts("type", JOB_TYPES)
+        given_types = query.texts("type")
         status = query.text("status", STATUSES)
         sort = query.text("sort", ("create_time",))
         ascend = query.text("ascend", ("true", "false"))
@@ -247,12 +253,12 @@ class Emulator:
         pool = self._pool(call, "workloads", f"Pool {call.pool} not found.")
         if self.churn is not None:
             self.churn.before_read(pool)
-        jobs = pool.selection(types, status, host_ips)
+        jobs = pool.selection(_selected_types(given_types, pool.quirks), status, host_ips)
         if host_ips:
             offset, limit = 0, len(jobs)
         # Guesses: without sort the order is newest first, and ascend without sort changes nothing.
         page = pool.page(jobs, offset, limit, oldest_first=sort is not None and ascend == "true")
-        return Answer(200, _workload_list(pool, pool.encoded_jobs(page), len(jobs)))
+        return Answer(200, _workload_list(pool, pool.job_writer.encoded(page), len(jobs)))
 
     def list_pool_nodes(self, call: Call) -> Answer:
         query = Query(call.request.query, ("continue", "limit"))
@@ -267,37 +273,48 @@ class Emulator:
         if end < len(pool.nodes):
             after = start if pool.quirks.get("nodes_repeat_token") and start else end
             metadata = {"continue": f"node-{after}", "remainingItemCount": len(pool.nodes) - end}
-        items = ", ".join(node.encoded() for node in pool.nodes[start:end])
+        first = start - 1 if start and pool.quirks.get("nodes_overlap") else start
+        items = ", ".join(node.encoded() for node in pool.nodes[first:end])
         head = f'"kind": "NodeList", "apiVersion": "v2", "metadata": {json.dumps(metadata)}'
         return Answer(200, f'{{{head}, "items": [{items}]}}')
 
     def show_pool(self, call: Call) -> Answer:
-        return Answer(200, self._pool(call, "pool").as_document())
+        return Answer(200, pool_document(self._pool(call, "pool")))
 
     def list_pools(self, call: Call) -> Answer:
-        query = Query(call.request.query, ("workspaceId", "labelSelector", "status", "parent"))
+        size = self.world.pools_page
+        paging = ("continue", "limit") if size else ()
+        query = Query(call.request.query, ("workspaceId", "labelSelector", "status", "parent", *paging))
         status = query.text("status", POOL_STATUS_PHASES)
         labels = _label_selector(query.text("labelSelector"))
         parent = query.text("parent")
+        workspace = query.text("workspaceId") or "0"
+        limit = min(query.number("limit", MAX_PAGE) or MAX_PAGE, size or MAX_PAGE)
+        token = query.text("continue") or ""
+        self._rights.check_list()
         self._check_allowed("pools")
-        documents = [pool.as_document() for pool in self._pools(call).values()]
+        documents = [pool_document(pool) for pool in self._pools(call).values() if pool.workspace == workspace]
         items = [
             document
             for document in documents
             if (status is None or document["status"]["phase"] in POOL_STATUS_PHASES[status])
             and (parent is None or document["status"].get("parent") == parent)
-            and labels.items() <= document["metadata"]["labels"].items()
+            and labels.items() <= (document["metadata"]["labels"] or {}).items()
         ]
-        return Answer(200, {"kind": "PoolList", "apiVersion": "v2", "items": items})
+        answer: dict[str, t.Any] = {"kind": "PoolList", "apiVersion": "v2", "items": items}
+        if size:
+            answer["items"], answer["metadata"] = _page(items, token, limit)
+        return Answer(200, answer)
 
     def show_workload_statistics(self, call: Call) -> Answer:
         Query(call.request.query, ())
-        return Answer(200, self._pool(call, "statistics", f"Pool {call.pool} not found.").statistics())
+        return Answer(200, statistics_document(self._pool(call, "statistics", f"Pool {call.pool} not found.")))
 
     def show_pool_runtime_metrics(self, call: Call) -> Answer:
         Query(call.request.query, ())
+        self._rights.check_list()
         self._check_allowed("metrics")
-        items = [document for pool in self._pools(call).values() if (document := pool.metrics_document()) is not None]
+        items = [document for pool in self._pools(call).values() if (document := metrics_document(pool)) is not None]
         return Answer(200, {"apiVersion": "v2", "kind": "PoolMetricsList", "items": items})
 
     def list_resource_flavors(self, call: Call) -> Answer:
@@ -308,12 +325,8 @@ class Emulator:
         flavors = [
             flavor for flavor in self.world.flavor_documents() if labels.items() <= flavor["metadata"]["labels"].items()
         ]
-        start = _position(query.text("continue") or "", len(flavors))
-        end = start + limit
-        more = {"continue": f"node-{end}", "remainingItemCount": len(flavors) - end} if end < len(flavors) else {}
-        return Answer(
-            200, {"kind": "ResourceFlavorList", "apiVersion": "v1", "metadata": more, "items": flavors[start:end]}
-        )
+        items, metadata = _page(flavors, query.text("continue") or "", limit)
+        return Answer(200, {"kind": "ResourceFlavorList", "apiVersion": "v1", "metadata": metadata, "items": items})
 
     # Routes of IAM
 
@@ -360,14 +373,61 @@ _ROUTES: list[tuple[re.Pattern[str], str, bool, t.Callable[[Emulator, Call], Ans
 ]
 
 
-def refusal(given: object) -> RefusedError:
-    """A refusal of the scenario: a status, or ``status``, ``error_code`` and ``error_msg``."""
-    if isinstance(given, int):
-        given = {"status": given}
-    if not isinstance(given, dict) or not isinstance(given.get("status"), int):
-        raise ScenarioError("refuse: give a status, or status, error_code and error_msg")
-    code = given.get("error_code", "ModelArts.0108")
-    return api_error(given["status"], code, given.get("error_msg", "The user has no permission for this operation."))
+def _tls_context(cert: str | os.PathLike[str], key: str | os.PathLike[str] | None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # Without a password at hand it would ask the terminal for the one of an encrypted key.
+        context.load_cert_chain(cert, key, password="")
+    except ssl.SSLError:
+        needs = "PEM, without a password" if key else "PEM with its key, without a password; or give --tls-key"
+        raise ScenarioError(f"cannot use the certificate {str(cert)!r}: it must be {needs}") from None
+    except OSError as error:
+        raise ScenarioError(f"cannot read the certificate {str(cert)!r} or its key ({error.strerror})") from None
+    return context
+
+
+def _opened_log(path: str | os.PathLike[str]) -> t.TextIO:
+    try:
+        return open(path, "a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise ScenarioError(f"cannot write the request log {str(path)!r} ({error.strerror})") from None
+
+
+def _credentials(given: object) -> Credentials:
+    values = checked(given, Credentials.names(), "credentials")
+    return Credentials(**{name: text(value, f"credentials.{name}") for name, value in values.items()})
+
+
+def _projects(given: object) -> list[dict[str, str]]:
+    projects = []
+    for index, entry in enumerate(listed(given, "projects")):
+        project = checked(entry, ("id", "name"), f"projects[{index}]")
+        projects.append({key: text(project.get(key), f"projects[{index}].{key}") for key in ("id", "name")})
+    return projects
+
+
+def _iam_options(given: object) -> dict[str, t.Any]:
+    options = checked(given, ("clock_offset", "token_seconds", "token_uses"), "iam")
+    if "clock_offset" in options:
+        number(options["clock_offset"], "iam.clock_offset", least=-LONGEST_SECONDS)
+    if "token_seconds" in options:
+        number(options["token_seconds"], "iam.token_seconds")
+    if "token_uses" in options:
+        whole(options["token_uses"], "iam.token_uses")
+    return options
+
+
+def _selected_types(given: list[str], quirks: dict[str, t.Any]) -> frozenset[str]:
+    """The types whose jobs are listed. What a server does that documents one type is a guess: see the quirk."""
+    known = JOB_TYPES[:-1] if quirks.get("no_x_infer") else JOB_TYPES
+    if any(name not in known for name in given):
+        raise bad_request()
+    one = quirks.get("one_type")
+    if one is None or len(given) < 2:
+        return frozenset(given)
+    if one == "refused":
+        raise bad_request()
+    return frozenset((given[0] if one == "first" else given[-1],))
 
 
 def _workload_list(pool: Pool, items: str, total: int) -> str:
@@ -385,6 +445,14 @@ def _position(token: str, count: int) -> int:
     if token and (not found or int(found[1]) > count):
         raise bad_request()
     return int(found[1]) if found else 0
+
+
+def _page(items: list[t.Any], token: str, limit: int) -> tuple[list[t.Any], dict[str, t.Any]]:
+    """The items of a page and its metadata: where the next one begins, and how many items are left."""
+    start = _position(token, len(items))
+    end = start + limit
+    more = {"continue": f"node-{end}", "remainingItemCount": len(items) - end} if end < len(items) else {}
+    return items[start:end], more
 
 
 def _label_selector(text: str | None) -> dict[str, str]:
@@ -417,7 +485,9 @@ class _Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is no news."""
+        """A client that goes away is no news; a fault of the emulator is."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):

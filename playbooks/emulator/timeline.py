@@ -1,42 +1,44 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The clock of a scenario, all its pools, and what happens to them as time goes by."""
+"""All pools of a scenario, and what happens to them as time goes by."""
 
 from __future__ import annotations
 
 import threading
-import time
 import typing as t
 
-from .pools import HOLDING, NODE_PHASES, STATUSES, Job, NoRoomError, Pool, checked_quirks
-from .scenario import ScenarioError, checked, listed, number, one_of
+from .clock import Clock
+from .job import HOLDING, STATUSES, Job
+from .node import NODE_CHANGES, checked_changes
+from .pool import POOL_CHANGES, NoRoomError, Pool, checked_pool_changes, checked_quirks
+from .scenario import (
+    ScenarioError,
+    checked,
+    flag,
+    listed,
+    mapping_of,
+    number,
+    one_of,
+    quantities,
+    text,
+    texts_by_name,
+    whole,
+)
 
 _FLAVOR_KEYS = ("allocatable", "arch", "cpu", "gpu", "labels", "memory", "npu", "spec")
-_EVENT_KEYS = (
-    "add", "after", "after_reads", "end", "node", "phase", "pool", "remove", "scope", "start", "status",
-)  # fmt: skip
+_JOB_ACTIONS = ("add", "end", "remove", "start")
+_EVENT_KEYS = frozenset(("after", "after_reads", "node", "pool", "status", *_JOB_ACTIONS, *NODE_CHANGES, *POOL_CHANGES))
+# The last second but a few of the year 2100: documents write times in four digits of a year.
+_LATEST_START = 4_102_444_799
 
 
-class Clock:
-    """The scenario's time in seconds. It runs, or stands still until it is advanced."""
-
-    def __init__(self, start: float | None = None, frozen: bool = False) -> None:
-        self._began = time.monotonic()
-        self.start = time.time() if start is None else start
-        self.frozen = frozen
-        self._advanced = 0.0
-
-    @property
-    def elapsed(self) -> float:
-        return self._advanced + (0.0 if self.frozen else time.monotonic() - self._began)
-
-    @property
-    def now(self) -> float:
-        return self.start + self.elapsed
-
-    def advance(self, seconds: float) -> None:
-        self._advanced += seconds
+def _checked_flavor(entry: object, where: str) -> dict[str, t.Any]:
+    flavor = checked(entry, _FLAVOR_KEYS, where)
+    quantities(flavor.get("allocatable", {}), f"{where}.allocatable")
+    texts_by_name(flavor.get("labels", {}), f"{where}.labels")
+    mapping_of(flavor.get("spec", {}), f"{where}.spec")
+    return flavor
 
 
 class World:
@@ -45,13 +47,16 @@ class World:
     def __init__(self, scenario: dict[str, t.Any]) -> None:
         self.lock = threading.RLock()
         clock = checked(scenario.get("clock", {}), ("start", "frozen"), "clock")
-        start = number(clock["start"], "clock.start") if "start" in clock else None
-        self.clock = Clock(start, bool(clock.get("frozen", False)))
+        start = number(clock["start"], "clock.start", most=_LATEST_START) if "start" in clock else None
+        self.clock = Clock(start, flag(clock.get("frozen", False), "clock.frozen"))
         self.flavors = {
-            name: checked(flavor, _FLAVOR_KEYS, f"flavors.{name}")
-            for name, flavor in scenario.get("flavors", {}).items()
+            name: _checked_flavor(flavor, f"flavors.{name}")
+            for name, flavor in mapping_of(scenario.get("flavors", {}), "flavors").items()
         }
-        quirks = checked_quirks(scenario.get("quirks", {}), "quirks")
+        quirks = dict(mapping_of(scenario.get("quirks", {}), "quirks"))
+        # How many pools ListPools gives at once; 0 is all, as it is today.
+        self.pools_page = whole(quirks.pop("pools_page", 0), "quirks.pools_page")
+        quirks = checked_quirks(quirks, "quirks")
         self.pools: dict[str, Pool] = {}
         for index, entry in enumerate(listed(scenario.get("pools", []), "pools")):
             pool = Pool(entry, self.flavors, self.clock, quirks, index)
@@ -74,20 +79,32 @@ class World:
         found = [pool for pool in self.pools.values() if wanted in (None, pool.id, pool.name)]
         if len(found) != 1:
             raise ScenarioError(f"{where}.pool: {wanted!r} names {len(found)} pools, not one")
-        actions = [key for key in ("add", "end", "start", "remove", "node", "scope", "phase") if key in event]
-        if not actions or (len(actions) > 1 and actions != ["node", "phase"]):
-            raise ScenarioError(f"{where}: give one of add, end, start, remove, node with phase, scope or phase")
-        if "node" in event:
-            found[0].node(str(event["node"]), where)
-            one_of(event.get("phase"), NODE_PHASES, f"{where}.phase")
+        pool = found[0]
+        whole(event.get("after_reads", 0), f"{where}.after_reads")
         if "status" in event:
             one_of(event["status"], STATUSES, f"{where}.status")
-        pool = found[0]
+        actions = [key for key in event if key in _JOB_ACTIONS]
+        changes = {key: event[key] for key in event if key in (NODE_CHANGES if "node" in event else POOL_CHANGES)}
+        if "node" in event:
+            pool.node(text(event["node"], f"{where}.node"), where)
+            changes = checked_changes(changes, where)
+        else:
+            changes = checked_pool_changes(changes, where)
+        stray = {*NODE_CHANGES, *POOL_CHANGES} & event.keys() - changes.keys()
+        if stray or len(actions) + bool(changes) != 1 or (actions and "node" in event):
+            raise ScenarioError(
+                f"{where}: give one of add, end, start, remove, node with phase, driver, plugins, labels, annotations "
+                "or taints, or of the pool scope, phase, driver or controlMode"
+            )
         if "add" in event:
-            self._names.update((pool.id, job.name) for job in pool.parsed_jobs(event["add"], f"{where}.add"))
+            self._names.update((pool.id, job.name) for job in pool.job_reader.jobs_of(event["add"], f"{where}.add"))
         for key in ("end", "start", "remove"):
-            if key in event and not pool.job(event[key]) and (pool.id, event[key]) not in self._names:
-                raise ScenarioError(f"{where}.{key}: the pool has no job named {event[key]!r} by then")
+            if key not in event:
+                continue
+            name = text(event[key], f"{where}.{key}")
+            if not pool.job(name) and (pool.id, name) not in self._names:
+                raise ScenarioError(f"{where}.{key}: the pool has no job named {name!r} by then")
+        event["changes"] = changes
         return {**event, "pool": pool, "where": where}
 
     def count_read(self, pool: Pool) -> None:
@@ -114,14 +131,12 @@ class World:
     def _apply(event: dict[str, t.Any]) -> None:
         pool: Pool = event["pool"]
         if "add" in event:
-            for job in pool.parsed_jobs({"age": 0, **event["add"]}, f"{event['where']}.add"):
+            for job in pool.job_reader.jobs_of({"age": 0, **event["add"]}, f"{event['where']}.add"):
                 World._run(pool.add, job)
         elif "node" in event:
-            pool.set_node_phase(event["node"], event["phase"])
-        elif "scope" in event:
-            pool.scope.update(event["scope"])
-        elif "phase" in event:
-            pool.phase = event["phase"]
+            pool.change_node(event["node"], event["changes"])
+        elif event["changes"]:
+            pool.change(event["changes"])
         else:
             World._apply_to_job(pool, event)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -20,7 +21,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from ansible_collections.poolgate.modelarts.playbooks.emulator import server
+from ansible_collections.poolgate.modelarts.playbooks.emulator import command, server
 
 FOLDER = Path(server.__file__).parent
 WAIT_SECONDS = 20
@@ -72,6 +73,19 @@ def start(tmp_path: Path) -> t.Iterator[t.Callable[..., Started]]:
         one.process.wait()
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with cert.pem, its key.pem, the same key with a password, locked.pem, and both.pem."""
+    folder = tmp_path_factory.mktemp("tls")
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    make += " -keyout key.pem -out cert.pem -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    lock = "openssl ec -in key.pem -aes256 -passout pass:secret -out locked.pem"
+    for words in (make, lock):
+        subprocess.run(words.split(), cwd=folder, check=True, capture_output=True)
+    (folder / "both.pem").write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())
+    return folder
+
+
 def fetch(state: dict[str, t.Any], context: ssl.SSLContext | None = None) -> int:
     url = f"{state['endpoint']}/v2/{state['project_id']}/pools/{state['pools'][0]['id']}/workloads"
     request = urllib.request.Request(url, headers={"X-Auth-Token": state["auth_token"]})
@@ -95,6 +109,19 @@ def test_a_signal_stops_it_cleanly(start: t.Callable[..., Started], number: int)
     assert (status, err) == (0, "")
     assert not emulator.state_file.exists()
     assert emulator.state["endpoint"] in out
+
+
+@pytest.mark.parametrize("attempt", range(10))
+def test_signals_close_together_stop_it_too(start: t.Callable[..., Started], attempt: int) -> None:
+    """What an impatient supervisor sends. The handler of one signal is interrupted by the next."""
+    emulator = start("--lifetime", "60")
+    with contextlib.suppress(ProcessLookupError):
+        for _i in range(300):
+            os.kill(emulator.process.pid, signal.SIGTERM)
+            os.kill(emulator.process.pid, signal.SIGINT)
+    status, _out, err = emulator.end()
+    assert (status, err) == (0, "")
+    assert not emulator.state_file.exists()
 
 
 def test_it_says_how_to_use_it(start: t.Callable[..., Started]) -> None:
@@ -154,24 +181,69 @@ def test_a_parent_that_is_gone_already(start: t.Callable[..., Started]) -> None:
         (["--scenario", "nothing"], "cannot read the scenario 'nothing' .*shipped are: demo, document, many"),
         (["--scenario", "broken.json"], "the scenario 'broken.json' is not JSON"),
         (["--scenario", "unknown.json"], "the scenario: unknown key 'nodes'"),
-        (["--tls-cert", "nothing.pem"], "No such file"),
+        (["--scenario", "list.json"], "the scenario 'list.json' must be an object"),
+        (["--scenario", "latin.json"], "the scenario 'latin.json' is not UTF-8: save it as UTF-8"),
+        (["--scenario", "deep.json"], "the scenario 'deep.json' is nested too deeply"),
+        (["--scenario", "nan.json"], "the scenario 'nan.json' is not JSON: NaN is no number of JSON"),
+        (["--scenario", "x" * 300], "cannot read the scenario 'x*' .File name too long"),
+        (["--scenario", ""], "cannot read the scenario ''"),
+        (["--scenario", "."], "cannot read the scenario '.' .Is a directory"),
+        (["--tls-cert", "nothing.pem"], "cannot read the certificate 'nothing.pem' or its key .No such file"),
+        (["--tls-cert", "broken.json"], "cannot use the certificate 'broken.json': it must be PEM with its key, .*"),
+        (["--tls-cert", "cert.pem"], "cannot use the certificate 'cert.pem': .*; or give --tls-key"),
+        (["--tls-cert", "cert.pem", "--tls-key", "locked.pem"], "'cert.pem': it must be PEM, without a password"),
+        (["--request-log", "."], "cannot write the request log '.' .Is a directory"),
+        (["--state-file", "nowhere/state.json"], "cannot write the state file 'nowhere/state.json' .No such file"),
     ],
 )
 def test_what_cannot_start_says_why(
-    start: t.Callable[..., Started], tmp_path: Path, options: list[str], sentence: str
+    start: t.Callable[..., Started], tmp_path: Path, certificate: Path, options: list[str], sentence: str
 ) -> None:
+    """Each in one sentence, which has no traceback and no question of OpenSSL for a password."""
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "unknown.json").write_text('{"nodes": []}')
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "latin.json").write_bytes(b'{"comment": "\xe9"}')
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "nan.json").write_text('{"clock": {"start": NaN}}')
+    for name in ("cert.pem", "locked.pem"):
+        (tmp_path / name).write_bytes((certificate / name).read_bytes())
     status, _out, err = start(*options).end()
     assert status == 2
     assert re.match(f"emulator: .*{sentence}", err)
     assert err.count("\n") == 1
 
 
-def test_it_listens_on_loopback_only(start: t.Callable[..., Started]) -> None:
-    status, _out, err = start("--bind", "0.0.0.0").end()
-    assert status == 2
-    assert "invalid choice: '0.0.0.0'" in err
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--bind", "0.0.0.0"], "argument --bind: invalid choice: '0.0.0.0'"),
+        (["--port", "99999"], "argument --port: '99999' is not a port from 0 to 65535; --help lists the options"),
+        (["--port", "-1"], "argument --port: '-1' is not a port"),
+        (["--port", "\u0661"], "argument --port: .* is not a port"),
+        (["--lifetime", "nan"], "argument --lifetime: 'nan' is not a number of seconds from 0 to 1000000000"),
+        (["--lifetime", "inf"], "argument --lifetime: 'inf' is not"),
+        (["--lifetime", "-1"], "argument --lifetime: '-1' is not"),
+        (["--lifetime", "long"], "argument --lifetime: 'long' is not"),
+        (["--latency-ms", "1e400"], "argument --latency-ms: '1e400' is not a number of milliseconds"),
+        (["--parent-pid", "0"], "argument --parent-pid: '0' is not the number of a process"),
+        (["--parent-pid", "9" * 40], "argument --parent-pid: '9*' is not the number of a process"),
+        (["--background", "--port", "99999"], "argument --port: '99999' is not a port"),
+        (["--tls-key", "key.pem"], "--tls-key is of no use without --tls-cert"),
+        (["--scenario"], "argument --scenario: expected one argument"),
+        (["--odd"], "unrecognized arguments: --odd; --help lists the options"),
+        (["demo"], "unrecognized arguments: demo"),
+    ],
+)
+def test_a_wrong_value_is_told_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(options)
+    err = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert re.match(f"emulator: {sentence}", err)
+    assert err.count("\n") == 1
 
 
 def test_a_port_that_is_taken(start: t.Callable[..., Started]) -> None:
@@ -187,6 +259,15 @@ def test_a_scenario_of_ones_own(start: t.Callable[..., Started], tmp_path: Path)
     scenario = {"pools": [{"id": "pool-" + "x" * 40, "jobs": [{"name": "mine", "count": 3}]}]}
     (tmp_path / "mine.json").write_text(json.dumps(scenario))
     assert fetch(start("--scenario", "mine.json").state) == 3
+
+
+def test_a_scenario_of_an_editor_that_writes_a_byte_order_mark(start: t.Callable[..., Started], tmp_path: Path) -> None:
+    scenario = {"pools": [{"id": "pool-" + "x" * 40, "name": "\u6a21\ud83d", "jobs": [{"name": "mine", "count": 3}]}]}
+    (tmp_path / "mine.json").write_text("\ufeff" + json.dumps(scenario), encoding="utf-8")
+    emulator = start("--scenario", "mine.json")
+    assert fetch(emulator.state) == 3
+    _status, out, _err = emulator.end(signal.SIGTERM)
+    assert "\\ud83d" in out  # half a character, which no encoding has
 
 
 def test_the_request_log(start: t.Callable[..., Started], tmp_path: Path) -> None:
@@ -216,8 +297,8 @@ def test_latency(start: t.Callable[..., Started]) -> None:
 
 def test_in_the_background(tmp_path: Path) -> None:
     """The command returns when the emulator listens, and the emulator stays."""
-    command = [sys.executable, str(FOLDER), "--background", "--lifetime", "30"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, check=True, cwd=tmp_path)
+    words = [sys.executable, str(FOLDER), "--background", "--lifetime", "30"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=WAIT_SECONDS, check=True, cwd=tmp_path)
     state = json.loads(done.stdout)
     try:
         assert fetch(state) == 12
@@ -247,24 +328,23 @@ def test_it_ends_with_the_program_that_it_was_started_for(tmp_path: Path) -> Non
 
 
 def test_a_parent_that_nobody_runs() -> None:
-    command = [sys.executable, str(FOLDER), "--parent-name", "nobody-runs-this"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
+    words = [sys.executable, str(FOLDER), "--parent-name", "nobody-runs-this"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
     assert (done.returncode, done.stderr) == (2, "emulator: no process above this one runs nobody-runs-this\n")
 
 
 def test_a_background_start_that_fails(tmp_path: Path) -> None:
-    command = [sys.executable, str(FOLDER), "--background", "--scenario", "nothing"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False, cwd=tmp_path)
+    words = [sys.executable, str(FOLDER), "--background", "--scenario", "nothing"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("emulator: cannot read the scenario 'nothing'")
 
 
-def test_tls(start: t.Callable[..., Started], tmp_path: Path) -> None:
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    command += " -keyout key.pem -out cert.pem -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
-    emulator = start("--tls-cert", "cert.pem", "--tls-key", "key.pem")
+@pytest.mark.parametrize("options", [("cert.pem", "key.pem"), ("both.pem",)])
+def test_tls(start: t.Callable[..., Started], certificate: Path, options: tuple[str, ...]) -> None:
+    files = [str(certificate / name) for name in options]
+    emulator = start(*(word for pair in zip(("--tls-cert", "--tls-key"), files) for word in pair))
     assert emulator.state["iam_url"].startswith("https://127.0.0.1:")
     with pytest.raises(urllib.error.URLError):
         fetch(emulator.state)
-    assert fetch(emulator.state, ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))) == 12
+    assert fetch(emulator.state, ssl.create_default_context(cafile=str(certificate / "cert.pem"))) == 12

@@ -132,3 +132,103 @@ def test_another_project(caller: Caller) -> None:
     with pytest.raises(exceptions.ClientRequestException) as caught:
         client(caller, project_id="elsewhere").show_pool(sdk.ShowPoolRequest(pool_name=POOL))
     assert (caught.value.status_code, caught.value.error_code) == (403, "ModelArts.0206")
+
+
+LABELS = {
+    "os.modelarts.node/elastic.quota": "team-a",
+    "os.modelarts.node/nodepool": "np-1",
+    "os.modelarts.node/nodepoolname": "gpu4-default",
+    "os.modelarts.node/batch.uid": "batch-1",
+    "os.modelarts.node/batch.name": "frame",
+    "os.modelarts.node/batch.type": "hyperinstance",
+    "os.modelarts.node/batch.count": "48",
+    "os.modelarts.node/spod.id": "spod-7",
+    "os.modelarts/billing.status": "1",
+    "os.modelarts.node/volcano.scheduler.cabinet-exclusive": "job-1",
+    "cce.kubectl.kubernetes.io/cabinet": "10.1.1.1-10.1.1.2",
+    "os.modelarts.node/underlying.instance.id": "ecs-1",
+    "os.modelarts.node/ha.redundant.enabled": "true",
+}
+
+
+def test_labels_of_a_node_in_the_sdks_model(serve: Serve) -> None:
+    """Each label of the emulator's documentation has its place in the SDK's model, under the name of that place."""
+    nodes = [
+        {
+            "flavor": "gpu4",
+            "resources": {"cpu": "16"},
+            "labels": LABELS,
+            "driver": "Updating",
+            "plugins": {"a": "Pending"},
+        }
+    ]
+    node = client(serve({"pools": [small_pool(nodes=nodes)]})).list_pool_nodes(sdk.ListPoolNodesRequest(pool_name=POOL))
+    labels = node.items[0].metadata.labels
+    read = {name: getattr(labels, attribute) for attribute, name in labels.attribute_map.items()}
+    assert {name: value for name, value in read.items() if value is not None} == LABELS
+    assert node.items[0].status.phase == "Available"  # the SDK does not model status.driver and status.plugins
+
+
+def test_the_state_of_a_pool_in_the_sdks_model(serve: Serve) -> None:
+    pool = small_pool(
+        controlMode=9,
+        driver={"gpu": "Upgrading", "npu": "Running"},
+        workspace="5",
+        type="Logical",
+        parent="pool-parent",
+        resources=[{"flavor": "gpu4", "count": 1, "maxCount": 2}],
+        annotations={"os.modelarts/billing.mode": "1"},
+    )
+    api = client(serve({"pools": [pool]}))
+    assert api.list_pools(sdk.ListPoolsRequest()).items == []
+    for found in (
+        api.show_pool(sdk.ShowPoolRequest(pool_name=POOL)),
+        api.list_pools(sdk.ListPoolsRequest(workspace_id="5")).items[0],
+    ):
+        assert found.spec.control_mode == 9
+        assert (found.status.driver.gpu.state, found.status.driver.npu.state) == ("Upgrading", "Running")
+        assert found.status.driver.gpu.version
+        assert found.metadata.labels.os_modelarts_workspace_id == "5"
+        assert found.metadata.annotations.os_modelarts_billing_mode == "1"
+        assert (found.spec.type, found.status.parent) == ("Logical", "pool-parent")
+        assert [(entry.flavor, entry.count, entry.max_count) for entry in found.spec.resources] == [("gpu4", 1, 2)]
+
+
+def test_newer_metrics_in_the_sdks_model(serve: Serve) -> None:
+    """The SDK models cpu, memory and one masked card."""
+    jobs = [
+        {"name": "a", "type": "x-infer", "status": "Running", "resources": {"cpu": 4, "nvidia.com/gpu": 3}},
+        {"name": "b", "type": "infer"},
+    ]
+    newer = {"all": True, "available": True, "workload": True, "mask": {"nvidia.com/gpu": "tnt004"}}
+    api = client(serve({"pools": [small_pool(jobs=jobs, metrics=newer)]}))
+    table = api.show_pool_runtime_metrics(sdk.ShowPoolRuntimeMetricsRequest()).items[0].table
+    cards = (table.allocated.value.tnt004, table.available.value.tnt004, table.available.max_value.tnt004)
+    assert cards == ("3", "5", "8")
+    assert (table.capacity.all_value.cpu, table.capacity.all_max_value.memory) == ("32", "128Gi")
+    running, queued = table.workload.allocated, table.workload.queue
+    assert (running.x_infer, running.infer, running.warm_up_task, running.sum) == (1, 0, 0, 1)
+    assert (queued.x_infer, queued.infer, queued.sum) == (0, 1, 1)
+    stamps = {(part.timestamp, part.window) for part in (table.allocated, table.available, table.workload)}
+    assert len(stamps) == 1
+
+
+def test_services_of_the_new_kind_in_the_sdks_model(serve: Serve) -> None:
+    api = client(serve({"pools": [small_pool(jobs=[{"name": "chat", "type": "x-infer"}, {"name": "llm"}])]}))
+    found = api.list_workloads(sdk.ListWorkloadsRequest(pool_name=POOL, type="x-infer")).items
+    assert [(job.job_name, job.type) for job in found] == [("chat", "x-infer")]
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [({"rights": {"modelarts:pool:get": "*"}}, "ModelArts.0108"), ({"suspended": True}, "ModelArts.5017")],
+)
+def test_what_a_caller_may_not_do_in_the_sdks_words(serve: Serve, keys: dict[str, t.Any], code: str) -> None:
+    api = client(serve({"pools": [small_pool()], **keys}))
+    for call, request in (
+        (api.list_pools, sdk.ListPoolsRequest()),
+        (api.show_pool_runtime_metrics, sdk.ShowPoolRuntimeMetricsRequest()),
+    ):
+        with pytest.raises(exceptions.ClientRequestException) as caught:
+            call(request)
+        assert (caught.value.status_code, caught.value.error_code) == (403, code)
