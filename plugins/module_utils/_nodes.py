@@ -79,8 +79,8 @@ def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -
     metadata, spec, status = (object_in(document, name) for name in ("metadata", "spec", "status"))
     labels, annotations = object_in(metadata, "labels"), object_in(metadata, "annotations")
     taints = list_of(spec.get("taints")) + list_of(status.get("taints"))
-    resources, unreadable = _node_amounts(status.get("resources"))
-    free, unreadable_free = _node_amounts(status.get("availableResources"))
+    resources, unreadable = _node_amounts(status.get("resources"), down=True)
+    free, unreadable_free = _node_amounts(status.get("availableResources"), down=True)
     phase = text_or_none(status.get("phase"))
     driver, plugins = _component(status.get("driver")), [_component(one) for one in list_of(status.get("plugins"))]
     unusable = (
@@ -88,7 +88,7 @@ def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -
         or _why_idle_in_vain(labels, driver, plugins)
         or _why_doubtful(document, taints)
     )
-    address = text_or_none(status.get("privateIp"))
+    address = node_address(document)
     bits = annotations.get(PLACEMENT_ANNOTATION)
     return {
         "name": text_or_none(metadata.get("name")),
@@ -115,6 +115,11 @@ def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -
         "cards_occupied": bits.count("1") if isinstance(bits, str) and set(bits) <= {"0", "1"} else None,
         "jobs": None if jobs_by_host is None or address is None else jobs_by_host.get(address, 0),
     }
+
+
+def node_address(document: Facts) -> str | None:
+    """The address by which jobs name a node."""
+    return text_or_none(object_in(document, "status").get("privateIp"))
 
 
 def _why_unusable(phase: str | None, taints: Sequence[object], annotations: Facts, labels: Facts) -> str | None:
@@ -215,14 +220,14 @@ def misshapen(document: Facts, shapes: Mapping[tuple[str, ...], type]) -> list[s
     return wrong
 
 
-def _node_amounts(resources: object) -> tuple[Amounts | None, list[Facts]]:
+def _node_amounts(resources: object, *, down: bool = False) -> tuple[Amounts | None, list[Facts]]:
     if not isinstance(resources, dict):
         return None, []
     amounts: Amounts = {}
     unreadable = []
     for resource, value in resources.items():
         try:
-            amounts[resource] = parse(resource, value)
+            amounts[resource] = parse(resource, value, down=down)
         except UnreadableQuantityError:
             unreadable.append({"resource": resource, "value": plain(repr(value), 60)})
     return amounts, unreadable
@@ -242,7 +247,7 @@ def metrics_facts(item: Facts, now: float) -> Facts:
     unreadable: list[Facts] = []
 
     def amounts(part: Facts, name: str) -> Facts | None:
-        read, unread = _node_amounts(part.get(name))
+        read, unread = _node_amounts(part.get(name), down=part is not allocated)
         unreadable.extend(unread)
         return None if read is None else numbers(read)
 

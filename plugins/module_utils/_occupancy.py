@@ -12,10 +12,12 @@ import heapq
 import math
 import typing as t
 from collections import Counter
+from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     add,
+    canonical,
     counts_bytes,
     merge_spellings,
     numbers,
@@ -36,12 +38,24 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads impo
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 _ACTIVE = frozenset(("Running", "Creating"))
 _JOB_FIELDS = ("job_uuid", "job_name", "name", "user_name", "type", "status", "priority")
 _HOLDERS = 10
 _QUEUED = 100
+# Resources of one job that are told apart node by node. No real job has as many, and a document made up to have
+# thousands on thousands of nodes would cost their product.
+_MOST_RESOURCES = 50
+
+
+@dataclass
+class _OnHost:
+    """What jobs hold on one address; see Occupancy.held_on()."""
+
+    held: Amounts = field(default_factory=dict)
+    unsplit: Amounts = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
 
 
 class Occupancy:
@@ -64,6 +78,8 @@ class Occupancy:
         self._queue: list[tuple[tuple[float, int], int, Facts]] = []
         self._queue_ages: dict[tuple[str, int | None], list[int | None]] = {}
         self._unplaced: dict[str, Facts] = {}
+        self._on_hosts: dict[str, _OnHost] = {}
+        self._unsplit: list[tuple[Sequence[str], Amounts]] = []
         self._placements: list[Facts] = []
         self._count = 0
         for item in items:
@@ -82,19 +98,83 @@ class Occupancy:
             self._add_holder(item)
 
     def _add_holder(self, item: Facts) -> None:
-        amounts, unread = self._requirements.read(item.get("resourceRequirement"))
-        amounts = merge_spellings(amounts)
+        amounts, unread = self._read(item.get("resourceRequirement"))
         add(self._held, amounts)
         self._held_unread.update(unread)
         if label_of(item.get("status")) in _ACTIVE:
             add(self._active, amounts)
         hosts = hosts_of(item)
         self.jobs_by_host.update(hosts)
-        if not hosts:
+        if hosts:
+            self._add_on_hosts(hosts, amounts, unread, item.get("nodes"))
+        else:
             group = {"count": 0, "resources": numbers(amounts), "unread": unread}
             self._unplaced.setdefault(repr((sorted(amounts.items()), unread)), group)["count"] += 1
         cards = sum(amount for resource, amount in amounts.items() if resource != "cpu" and not counts_bytes(resource))
         _keep_largest(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
+
+    def _add_on_hosts(self, hosts: Sequence[str], total: Amounts, unread: Sequence[str], nodes: object) -> None:
+        """Adds what a job holds to each address that it shows, by its split over them and by its requirement.
+
+        What the requirement has beyond the readable shares is on the nodes without one. Is that a single node, it is
+        known as well; of several, each may hold all of it. Where split and requirement contradict, the larger counts.
+        """
+        shares = self._shares_of(nodes)
+        on = [self._on_hosts.setdefault(host, _OnHost()) for host in hosts]
+        if len(hosts) == 1 and not unread and shares.get(hosts[0], (total, ()))[0] == total:
+            add(on[0].held, total)
+            return
+        names = {*total, *unread, *(name for amounts, _unread in shares.values() for name in amounts)}
+        if len(names) > _MOST_RESOURCES:
+            for there in on:
+                there.unread.add("*")
+            return
+        unsplit: dict[tuple[str, ...], Amounts] = {}
+        for name in names:
+            without = []
+            rest = total.get(name, 0)
+            for host, there in zip(hosts, on):
+                amounts, unread_there = shares.get(host, ({}, ["*"]))
+                if "*" in unread_there or name in unread_there:
+                    without.append(host)
+                else:
+                    there.held[name] = there.held.get(name, 0) + amounts.get(name, 0)
+                    rest -= amounts.get(name, 0)
+            if name in unread or "*" in unread:
+                for host in without:
+                    self._on_hosts[host].unread.add(name)
+            elif rest > 0:
+                unsplit.setdefault(tuple(without or hosts), {})[name] = rest
+        for over, together in unsplit.items():
+            if len(over) == 1:
+                add(self._on_hosts[over[0]].held, together)
+            else:
+                self._unsplit.append((over, together))
+                for host in over:
+                    add(self._on_hosts[host].unsplit, together)
+
+    def _shares_of(self, nodes: object) -> dict[str, tuple[Amounts, list[str]]]:
+        """(amounts, what of them cannot be read) by the address of each node that a job tells its share of."""
+        shares: dict[str, tuple[Amounts, list[str]]] = {}
+        for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
+            host = node.get("hostIp") if isinstance(node, dict) else None
+            if isinstance(host, str):
+                share, unread = self._read(node.get("resourceRequirement"))
+                amounts, unread_before = shares.get(host.strip(), ({}, []))
+                together = dict(amounts)
+                add(together, share)
+                shares[host.strip()] = together, unread_before + unread
+        return shares
+
+    def _read(self, requirement: object) -> tuple[Amounts, list[str]]:
+        """A requirement with each card under its one name. Parts of a list may spell it differently, and add up."""
+        total: Amounts = {}
+        unread: list[str] = []
+        for part in requirement if isinstance(requirement, list) and requirement else [requirement]:
+            amounts, missing = self._requirements.read(part)
+            add(total, merge_spellings(amounts))
+            unread += [canonical(name) for name in missing]
+        return total, unread
 
     def _add_queued(self, item: Facts) -> None:
         priority = integer_of(item.get("priority"))
@@ -117,15 +197,38 @@ class Occupancy:
             "holds": not waits and status not in OVER,
         }
 
-    def as_facts(self) -> Facts:
+    def held_on(self, address: str) -> Facts:
+        """What jobs hold on a node: ``{resources, unsplit, unread}``, whatever the status of those jobs.
+
+        ``resources`` is surely there. ``unsplit`` may be there beside it, of jobs that show several nodes and not what
+        they have on each. ``unread`` are the resources of which a job there holds what cannot be read (``"*"``: all).
+        """
+        on = self._on_hosts.get(address, _OnHost())
+        return {"resources": numbers(on.held), "unsplit": numbers(on.unsplit), "unread": sorted(on.unread)}
+
+    def _not_listed(self, listed: Collection[str]) -> list[Facts]:
+        """What jobs hold on addresses that no listed node has, and so on nodes which nobody knows."""
+        groups = [
+            {"count": 1, "resources": numbers(on.held), "unread": sorted(on.unread)}
+            for host, on in self._on_hosts.items()
+            if host not in listed and (on.held or on.unread)
+        ]
+        return groups + [
+            {"count": 1, "resources": numbers(amounts), "unread": []}
+            for hosts, amounts in self._unsplit
+            if any(host not in listed for host in hosts)
+        ]
+
+    def as_facts(self, listed: Collection[str] | None = None) -> Facts:
         """``{held, holders, queued, queue_counts, unplaced, placements}``.
 
-        ``held`` is ``{resources, active, unread}``: what jobs hold, what of it those that run or are created, and how
+        ``listed`` are the addresses of the nodes, where these are known. ``held`` is ``{resources, active, unread}``: what jobs hold, what of it those that run or are created, and how
         many hold what could not be read, by resource.
         ``holders`` are the ten jobs that hold most, ``queued`` the first hundred that wait, in the scheduler's order;
         ``queue_counts`` counts all that wait by type and priority (null: not readable), with the seconds that the
         oldest and the youngest have waited. ``unplaced`` are the jobs that
-        hold resources and show no node yet, by requirement. ``placements`` are the jobs that were asked for by UUID.
+        hold resources and show no node yet, by requirement, and what is held on addresses that no listed node has.
+        ``placements`` are the jobs that were asked for by UUID.
         A job's ``seconds`` are those that it has waited, or run; ``unread`` names what of its requirement could not be
         read (``"*"``: all of it).
         """
@@ -141,7 +244,7 @@ class Occupancy:
                 {"type": kind, "priority": priority, "count": len(ages), **_extremes(ages)}
                 for (kind, priority), ages in self._queue_ages.items()
             ],
-            "unplaced": list(self._unplaced.values()),
+            "unplaced": [*self._unplaced.values(), *(() if listed is None else self._not_listed(listed))],
             "placements": self._placements,
         }
 

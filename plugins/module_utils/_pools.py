@@ -29,11 +29,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
     iso_time,
     metrics_of_pool,
     misshapen,
+    node_address,
     node_facts,
     object_in,
     text_or_none,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy
+from ansible_collections.poolgate.modelarts.plugins.module_utils._one_node import one_entry_each
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import Answer
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import Facts, WorkloadQuery
@@ -205,11 +207,11 @@ def read_capacity(
     def answer(name: str, jobs: Attempted, pool: Attempted, nodes: Attempted) -> Answer:
         now = clock()
         occupancy = None if jobs[0] is None else Occupancy(now, jobs[0].items, placement_of)
-        hosts = None if occupancy is None else occupancy.jobs_by_host
+        listed = None if nodes[0] is None else {address for address in map(node_address, nodes[0]) if address}
         made = Answer(name, query.selected(jobs[0] or Pages([], None, False)), now)
         made.entry["pool"] = None if pool[0] is None else pool_facts(pool[0])
-        made.entry.update(dict.fromkeys(Occupancy.FACTS) if occupancy is None else occupancy.as_facts())
-        made.entry.update(_capacity_of(name, nodes, metrics, hosts, now))
+        made.entry.update(dict.fromkeys(Occupancy.FACTS) if occupancy is None else occupancy.as_facts(listed))
+        made.entry.update(_capacity_of(name, nodes, metrics, occupancy, now))
         made.entry["errors"] = [error for _a, error in (jobs, pool) if error is not None] + made.entry["errors"]
         return made
 
@@ -302,11 +304,9 @@ def _resolve(name: str, documents: Sequence[Facts]) -> str:
     raise InputError(f"No pool has the ID or the display name {shown}; the project has {known}.")
 
 
-def _capacity_of(
-    name: str, nodes: Attempted, metrics: Attempted, jobs_by_host: Mapping[str, int] | None, now: float
-) -> Facts:
+def _capacity_of(name: str, nodes: Attempted, metrics: Attempted, occupancy: Occupancy | None, now: float) -> Facts:
     """Nodes and metrics as facts, and the errors of what could not be read."""
-    listed = None if nodes[0] is None else [node_facts(node, jobs_by_host) for node in nodes[0]]
+    listed = None if nodes[0] is None else one_entry_each([_node_with_jobs(node, occupancy) for node in nodes[0]])
     return {
         "nodes": listed,
         "capacity": None if listed is None else capacity_facts(listed),
@@ -314,6 +314,15 @@ def _capacity_of(
         "observed_at": iso_time(now),
         "errors": [error for _answer, error in (nodes, metrics) if error is not None],
     }
+
+
+def _node_with_jobs(document: Facts, occupancy: Occupancy | None) -> Facts:
+    """A node as facts, with what jobs hold on it as ``held``; null when the jobs are not known, or its address."""
+    if occupancy is None:
+        return {**node_facts(document), "held": None}
+    facts = node_facts(document, occupancy.jobs_by_host)
+    facts["held"] = None if facts["private_ip"] is None else occupancy.held_on(facts["private_ip"])
+    return facts
 
 
 def _read_jobs(client: Client, name: str, query: WorkloadQuery) -> Pages:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import lru_cache
 
 Amounts = dict[str, int]
@@ -65,8 +65,10 @@ def counts_bytes(resource: str) -> bool:
     return resource.startswith(_BYTE_RESOURCES)
 
 
-def parse(resource: str, value: object) -> int:
+def parse(resource: str, value: object, *, down: bool = False) -> int:
     """An amount in the smallest unit of ``resource``, rounded up as Kubernetes does.
+
+    ``down`` is for what there is: 7.9999 free cards are no room for eight, while 7.9999 that are held are eight.
 
     Reads every form of the API reference: ``"1 Cores"``, ``"6.52 GiB"``, ``"3920m"``, ``"6270Mi"``, ``5``, ``"64Gi"``,
     ``"1073m"``, ``"8"``, ``"32G"``. A decimal suffix is taken at its word ("8G" is 8,000,000,000 bytes), which
@@ -74,11 +76,11 @@ def parse(resource: str, value: object) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise UnreadableQuantityError(f"{resource} {_quoted(value)}")
-    return _parse(resource, value if isinstance(value, str) else repr(value))
+    return _parse(resource, value if isinstance(value, str) else repr(value), ROUND_FLOOR if down else ROUND_CEILING)
 
 
 @lru_cache(maxsize=65536)
-def _parse(resource: str, text: str) -> int:
+def _parse(resource: str, text: str, rounding: str) -> int:
     stripped = text.strip()
     match = _NUMBER.match(stripped) if len(stripped) <= _MAX_LENGTH else None
     if match is None:
@@ -89,7 +91,7 @@ def _parse(resource: str, text: str) -> int:
     exact = Decimal(match.group(0)) * factor * (1 if counts_bytes(resource) else 1000)
     if exact > _MOST:
         raise UnreadableQuantityError(f"{resource} {_quoted(text)}")
-    return int(exact.to_integral_value(rounding=ROUND_CEILING))
+    return int(exact.to_integral_value(rounding=rounding))
 
 
 def _factor(resource: str, suffix: str) -> Decimal | None:

@@ -21,7 +21,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     add,
     canonical,
     number,
-    numbers,
     text,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import Check, duration, job_name, label, plural
@@ -38,7 +37,6 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import (
     Node,
     Room,
     Unplaced,
-    cards_not_shown,
     is_card,
     is_unread,
     most_of_pool,
@@ -302,8 +300,10 @@ class _Decision:
 
     def _room_on_nodes(self, nodes: list[Node], measured: Room | None, given_back: GivenBack) -> Room:
         before = room_on_nodes(nodes, self._age) if given_back.shares else None
-        if not given_back.is_partial and given_back.credit_nodes():
-            self._notes.append("nodes of the replaced job show its cards as free already")
+        if given_back.shares and not given_back.is_partial:
+            if given_back.shows_as_free():
+                self._notes.append("nodes of the replaced job show its cards as free already")
+            nodes = self._nodes = given_back.credit(nodes)
         room = room_on_nodes(nodes, self._age)
         if given_back.is_partial:
             for amounts in (room.free, room.hoped):
@@ -320,11 +320,7 @@ class _Decision:
         groups: list[Facts] = list(self._facts["unplaced"] or ())
         starting = self._starting_on(given_back) if given_back.shares else self._queue.starting()
         groups += [{"count": 1, "resources": job["resources"], "unread": job["unread"]} for job in starting]
-        unplaced = Unplaced.of(groups)
-        behind = cards_not_shown(self._nodes, self._facts["held"], unplaced) if self._nodes is not None else {}
-        if not behind:
-            return unplaced
-        return Unplaced.of([*groups, {"count": 1, "resources": numbers(behind), "unread": []}])
+        return Unplaced.of(groups)
 
     def _starting_on(self, given_back: GivenBack) -> list[Facts]:
         """Jobs that may start on what is given back, before the deployment is there."""

@@ -12,10 +12,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, merge_spellings
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import Node, is_card, is_unread, read_numbers
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import Node, is_card, read_numbers
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Facts = dict[str, t.Any]
 
@@ -35,23 +35,29 @@ class GivenBack:
     def is_partial(self) -> bool:
         return self.replicas is not None
 
-    def credit_nodes(self) -> list[str]:
-        """Adds what all of the job gives back to the free amounts of its nodes, never beyond what they have.
-
-        Returns the addresses of nodes that show it as free already.
-        """
-        shown = []
+    def credit(self, nodes: Sequence[Node]) -> list[Node]:
+        """The nodes when all of the job has gone from them."""
+        gone: dict[Node, list[Amounts]] = {}
         for node, amounts in self.shares:
-            free = dict(node.free)
-            for resource, amount in amounts.items():
-                if is_unread(node.unread_free | node.unread_resources, (resource,)):
-                    continue
-                free[resource] = min(free.get(resource, 0) + amount, node.resources.get(resource, 0))
-                if free[resource] < node.free.get(resource, 0) + amount and is_card(resource):
-                    shown.append(str(node.address))
-            node.free = free
-            node.jobs = None if node.jobs is None else max(0, node.jobs - 1)
-        return shown
+            gone.setdefault(node, []).append(amounts)
+        credited = []
+        for node in nodes:
+            left = node
+            for amounts in gone.get(node, ()):
+                left = left.without(amounts)
+            credited.append(left)
+        return credited
+
+    def shows_as_free(self) -> bool:
+        """Whether a node shows cards of the job as free already."""
+        return any(
+            is_card(resource)
+            and resource in node.resources
+            and resource in node.shown
+            and node.shown[resource] + amount > node.resources[resource]
+            for node, amounts in self.shares
+            for resource, amount in amounts.items()
+        )
 
     def places(self) -> int:
         """How many places for replicas of ``shape`` are opened, if those go whose going opens none."""

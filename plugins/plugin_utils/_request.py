@@ -179,7 +179,7 @@ def read_policy(policy: object) -> Policy:
 
 def read_declared_capacity(declared: object) -> Amounts | None:
     """A capacity that the caller vouches for, like ``{"nvidia.com/gpu": 64}``; None when there is none."""
-    return _read_amounts("declared_capacity", declared) or None if declared else None
+    return _read_amounts("declared_capacity", declared, down=True) or None if declared else None
 
 
 def read_seconds(name: str, value: object) -> float:
@@ -237,7 +237,7 @@ def _percent(where: str, value: object) -> Fraction | None:
     return share
 
 
-def _read_amounts(where: str, given: object) -> Amounts:
+def _read_amounts(where: str, given: object, *, down: bool = False) -> Amounts:
     if not isinstance(given, dict):
         raise InputError(f"{where} is {_shown(given)}, and must map resources to quantities, as in {{'cpu': '60'}}.")
     amounts: Amounts = {}
@@ -249,7 +249,7 @@ def _read_amounts(where: str, given: object) -> Amounts:
             twice = " and ".join(str(one) for one in given if canonical(str(one)) == name)
             raise InputError(f"{where} names one card twice: {twice} are two spellings of it.")
         try:
-            amounts[name] = parse(name, value)
+            amounts[name] = parse(name, value, down=down)
         except UnreadableQuantityError as error:
             raise InputError(f"{where} cannot be read: {error}. Write 8, '60', '500m', '400Gi'.") from None
     return amounts

@@ -49,9 +49,24 @@ def is_unread(unread: Iterable[str], resources: Iterable[str]) -> bool:
     return bool(names) and ("*" in names or not names.isdisjoint(resources))
 
 
-@dataclass
+class Held(t.NamedTuple):
+    """What jobs hold on a node: ``surely``, at most beside that ``perhaps``, and of ``unread`` nobody can tell."""
+
+    surely: Amounts
+    perhaps: Amounts
+    unread: Names
+
+
+_NOTHING_HELD = Held({}, {}, frozenset())
+
+
+@dataclass(frozen=True, eq=False)
 class Node:
-    """A node that the API lists. Its amounts are shared with nodes that are alike: replace them, never change them."""
+    """A node that the API lists. Its amounts are shared with nodes that are alike, and never changed.
+
+    ``shown`` is what its entry gives as free. The list of jobs is read at another moment, and either may be behind, so
+    ``free`` is the smaller of that and of what ``held`` leaves: it is surely free. ``hoped`` is what may be free.
+    """
 
     flavor: str | None
     unusable: str | None
@@ -59,9 +74,66 @@ class Node:
     address: str | None
     resources: Amounts
     unread_resources: Names
+    shown: Amounts
+    unread_shown: Names
+    held: Held
+    jobs: int | None
     free: Amounts
     unread_free: Names
-    jobs: int | None
+    hoped: Amounts
+
+    @classmethod
+    def of(
+        cls,
+        resources: Amounts,
+        unread_resources: Names,
+        shown: Amounts,
+        unread_shown: Names,
+        held: Held,
+        **others: t.Any,
+    ) -> Node:
+        if unread_shown or held.perhaps or held.unread or not shown.keys() <= resources.keys():
+            unread_resources, unread_free, free, hoped = _doubtful(
+                resources, unread_resources, shown, unread_shown, held
+            )
+        else:
+            unread_free = unread_shown
+            hoped = free = {
+                resource: amount if amount <= left else left if left > 0 else 0
+                for resource, amount in shown.items()
+                for left in (resources[resource] - held.surely.get(resource, 0),)
+            }
+        return cls(
+            resources=resources,
+            unread_resources=unread_resources,
+            shown=shown,
+            unread_shown=unread_shown,
+            held=held,
+            free=free,
+            unread_free=unread_free,
+            hoped=hoped,
+            **others,
+        )
+
+    def without(self, amounts: Mapping[str, int]) -> Node:
+        """The same node when a job that holds these amounts on it has gone. It never offers more than it has."""
+        shown, surely = dict(self.shown), dict(self.held.surely)
+        for resource, amount in amounts.items():
+            surely[resource] = max(0, surely.get(resource, 0) - amount)
+            if resource in self.resources and not is_unread(self.unread_shown, (resource,)):
+                shown[resource] = min(self.shown.get(resource, 0) + amount, self.resources[resource])
+        return Node.of(
+            self.resources,
+            self.unread_resources,
+            shown,
+            self.unread_shown,
+            self.held._replace(surely=surely),
+            flavor=self.flavor,
+            unusable=self.unusable,
+            leaving=self.leaving,
+            address=self.address,
+            jobs=None if self.jobs is None else max(0, self.jobs - 1),
+        )
 
     @property
     def unbounded(self) -> Names:
@@ -86,23 +158,47 @@ class Node:
         return True if known else None
 
     def slot(self, order: Sequence[str], *, whole: bool, hopeful: bool = False) -> Slot | None:
-        """What the node offers of the resources in ``order``, of what could not be read nothing.
+        """What the node surely offers of the resources in ``order``.
 
-        With ``hopeful`` the best that it may offer: all it has of what could not be read, and empty if it may be; None
-        when not even that is known. Whether it is empty only matters where ``whole`` nodes are asked for.
+        With ``hopeful`` the best that it may offer, and empty if it may be; None when not even that is known. Whether
+        it is empty only matters where ``whole`` nodes are asked for.
         """
         empty = whole and (self.empty is not False if hopeful else self.empty is True)
-        if not hopeful or not self.unread_free:
-            return Slot(tuple(self.free.get(resource, 0) for resource in order), self.flavor, empty)
-        if is_unread(self.unbounded, order):
+        if hopeful and self.unread_free and is_unread(self.unbounded, order):
             return None
-        offered = {r: amount for r, amount in self.resources.items() if is_unread(self.unread_free, (r,))}
-        return Slot(tuple(offered.get(r, self.free.get(r, 0)) for r in order), self.flavor, empty)
+        offered = self.hoped if hopeful else self.free
+        return Slot(tuple(offered.get(resource, 0) for resource in order), self.flavor, empty)
+
+
+def _doubtful(
+    resources: Amounts, unread_resources: Names, shown: Amounts, unread_shown: Names, held: Held
+) -> tuple[Names, Names, Amounts, Amounts]:
+    """(unread resources, unread free ones, what is surely free, what may be) of a node that is not known in full."""
+    # A free amount of what the node has none of contradicts itself, so neither is known. Where only the size cannot be
+    # read, the node has at least what it shows.
+    nowhere = frozenset(
+        resource
+        for resource, amount in shown.items()
+        if amount and resource not in resources and not is_unread(unread_resources, (resource,))
+    )
+    free: Amounts = {}
+    hoped: Amounts = {}
+    for resource in (shown.keys() | resources.keys()) - nowhere:
+        amount = shown.get(resource, 0)
+        left = max(0, resources.get(resource, amount) - held.surely.get(resource, 0))
+        if resource not in shown:
+            hoped[resource] = left
+            continue
+        hoped[resource] = min(amount, left) if resource in resources else amount
+        if not is_unread(held.unread, (resource,)):
+            free[resource] = min(amount, max(0, left - held.perhaps.get(resource, 0)))
+    return unread_resources | nowhere, unread_shown | nowhere | held.unread, free, hoped
 
 
 def read_nodes(facts: Sequence[Facts]) -> list[Node]:
     """The nodes of an entry of ``pools``."""
     known: dict[t.Any, tuple[Amounts, Names]] = {}
+    known_held: dict[t.Any, Held] = {}
 
     def amounts(numbers: Mapping[str, t.Any] | None) -> tuple[Amounts, Names]:
         if numbers is None:
@@ -113,26 +209,37 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
             known[key] = merge_spellings(read, min), unread | {name for name in _ON_EVERY_NODE if name not in numbers}
         return known[key]
 
+    def held_of(held: Facts | None) -> Held:
+        if not held or not (held["resources"] or held["unsplit"] or held["unread"]):
+            return _NOTHING_HELD
+        key = tuple(held["resources"].items()), tuple(held["unsplit"].items()), tuple(held["unread"])
+        if key not in known_held:
+            surely, unread = read_numbers(held["resources"])
+            perhaps, unread_perhaps = read_numbers(held["unsplit"])
+            known_held[key] = Held(surely, perhaps, unread | unread_perhaps | frozenset(held["unread"]))
+        return known_held[key]
+
     nodes = []
     for fact in facts:
         resources, unread_resources = amounts(fact["resources"])
-        free, unread_free = amounts(fact["free"])
+        shown, unread_shown = amounts(fact["free"])
         if fact["unreadable"]:
             unreadable = frozenset(canonical(what["resource"]) for what in fact["unreadable"])
             unread_resources |= unreadable - resources.keys()
-            unread_free |= unreadable - free.keys()
-        if resources.keys() != free.keys():
-            unread_free |= resources.keys() - free.keys()
+            unread_shown |= unreadable - shown.keys()
+        if resources.keys() != shown.keys():
+            unread_shown |= resources.keys() - shown.keys()
         nodes.append(
-            Node(
+            Node.of(
+                resources,
+                unread_resources,
+                shown,
+                unread_shown,
+                held_of(fact.get("held")),
                 flavor=fact["flavor"],
                 unusable=fact["unusable"],
                 leaving=fact["phase"] == _LEAVING_PHASE,
                 address=fact["private_ip"],
-                resources=resources,
-                unread_resources=unread_resources,
-                free=free,
-                unread_free=unread_free,
                 jobs=fact["jobs"],
             )
         )
@@ -187,13 +294,11 @@ def room_on_nodes(nodes: Iterable[Node], age: float) -> Room:
         if node.unusable is not None:
             continue
         add(room.free, node.free)
-        if not node.unread_free and not node.unread_resources:
-            add(room.usable, node.resources)
-            continue
-        has = {**node.free, **node.resources}
-        add(room.usable, {resource: max(amount, node.free.get(resource, 0)) for resource, amount in has.items()})
-        add(may_be_free, {r: amount for r, amount in node.resources.items() if is_unread(node.unread_free, (r,))})
-        room.unbounded |= node.unbounded
+        add(room.usable, node.resources if not node.unread_resources else {**node.hoped, **node.resources})
+        if node.hoped is not node.free:
+            add(may_be_free, {r: amount - node.free.get(r, 0) for r, amount in node.hoped.items()})
+        if node.unread_free:
+            room.unbounded |= node.unbounded
     room.hoped = dict(room.free)
     add(room.hoped, may_be_free)
     return room
@@ -395,21 +500,3 @@ def _largest(values: Iterable[tuple[int, int]], most: int) -> int:
         taken = min(count, most)
         total, most = total + value * taken, most - taken
     return total
-
-
-def cards_not_shown(nodes: Sequence[Node], held: Facts | None, unplaced: Unplaced) -> Amounts:
-    """Cards that jobs run on or are created with, and that neither a node shows as taken nor ``unplaced`` counts.
-
-    Nodes and jobs are read one after the other: a job may have got its node in between.
-    """
-    active, _unread = read_numbers((held or {}).get("active"))
-    missing = {r: amount - unplaced.total.get(r, 0) for r, amount in active.items() if is_card(r)}
-    for resource in missing:
-        for node in nodes:
-            if is_unread(node.unread_free | node.unread_resources, (resource,)):
-                if node.jobs == 0:
-                    continue
-                missing[resource] = 0
-                break
-            missing[resource] -= node.resources.get(resource, 0) - node.free.get(resource, 0)
-    return {resource: amount for resource, amount in missing.items() if amount > 0}

@@ -78,24 +78,48 @@ def takes_work(node: dict[str, t.Any]) -> bool:
     )
 
 
-def bins_now(nodes: t.Sequence[dict[str, t.Any]], busy: t.Collection[str], *, hopeful: bool) -> list[Bin]:
-    """What the nodes have free; ``busy`` are the addresses that jobs show."""
+def held_by_host(jobs: t.Sequence[dict[str, t.Any]]) -> dict[str, Amounts]:
+    """What jobs that hold resources show on each address; what cannot be read of it is unlimited.
+
+    A job that does not tell its split over several addresses may hold all of it on any of them.
+    """
+    held: dict[str, Amounts] = {}
+    for job in jobs:
+        if job["status"] in ("Queue", "Pending", "Completed", "Terminated", "Failed"):
+            continue
+        shares = {share["hostIp"]: share["resourceRequirement"] for share in job.get("nodes") or ()}
+        for address in filter(None, job.get("hostIps", "").split(",")):
+            here = held.setdefault(address, {})
+            for resource, amount in amounts(shares.get(address, job["resourceRequirement"]), UNLIMITED).items():
+                here[resource] = here.get(resource, 0) + amount
+    return held
+
+
+def bins_now(
+    nodes: t.Sequence[dict[str, t.Any]], jobs: t.Sequence[dict[str, t.Any]] = (), *, hopeful: bool
+) -> list[Bin]:
+    """What the nodes have free: no more than they show, and no more than the jobs leave that show their addresses."""
+    held = held_by_host(jobs)
     bins = []
     for node in nodes:
         if not takes_work(node):
             continue
         status = node["status"]
-        most = amounts(status["resources"], UNLIMITED)
-        if status["resources"] is None:
-            most = {}
+        size = amounts(status["resources"], UNLIMITED)
+        shown = amounts(status["availableResources"], UNLIMITED)
+        taken = held.get(status["privateIp"], {})
         free: Amounts = {}
-        if status["availableResources"] is not None:
-            free = amounts(status["availableResources"], UNLIMITED if hopeful else Fraction(0))
-        elif hopeful:
-            free = most
-        capped = {resource: min(amount, most.get(resource, amount)) for resource, amount in free.items()}
+        for resource in {*size, *shown}:
+            if status["resources"] is not None and resource not in size:
+                continue
+            most = size.get(resource, UNLIMITED)
+            unknown = shown.get(resource, UNLIMITED) == UNLIMITED
+            if most == UNLIMITED:  # of unknown size, but at least as large as what it shows
+                most = UNLIMITED if hopeful else shown.get(resource, Fraction(0))
+            left = max(Fraction(0), most - taken.get(resource, Fraction(0)))
+            free[resource] = (left if hopeful else Fraction(0)) if unknown else min(shown[resource], left)
         known = UNLIMITED not in amounts(status["availableResources"], UNLIMITED).values()
-        bins.append(_bin(capped, node["spec"]["flavor"], status["privateIp"] not in busy and (hopeful or known)))
+        bins.append(_bin(free, node["spec"]["flavor"], status["privateIp"] not in held and (hopeful or known)))
     return bins
 
 

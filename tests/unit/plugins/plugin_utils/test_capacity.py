@@ -948,7 +948,7 @@ def test_a_declared_capacity_is_not_better_than_fresh_metrics() -> None:
 def test_an_unreadable_requirement_of_a_job_that_holds() -> None:
     unreadable = job({GPU: "a few"}, on=["10.9.9.9"])
     assert decide(refused(), [unreadable], request=asking(1), declared={GPU: 64})["decision"] == "unknown"
-    assert decide(gpu_nodes(8), [unreadable], request=asking(1))["decision"] == "admit"
+    assert decide(gpu_nodes(8), [unreadable], request=asking(1))["decision"] == "unknown"
 
 
 def test_nothing_can_be_read() -> None:
@@ -968,7 +968,7 @@ def test_nothing_can_be_read() -> None:
         job({GPU: "?", "cpu": "many"}, "Completed"),
         job({GPU: "?"}, "Failed"),
         job(None, "Terminated"),
-        job({GPU: "?"}, on=["10.9.9.9"]),
+        job({"memory": "?", GPU: "0"}, on=["10.9.9.9"]),
         job({"memory": "?", GPU: "0"}, "Creating"),
     ],
 )

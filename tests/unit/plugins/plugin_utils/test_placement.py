@@ -49,11 +49,10 @@ def given_back(made: Case) -> tuple[list[Document], list[Document]]:
 def truth_of(made: Case) -> str:
     """fits, may fit (something cannot be read), later (when the pool empties) or never."""
     nodes, jobs = given_back(made)
-    busy = {address for document in jobs if "hostIps" in document for address in document["hostIps"].split(",")}
     shapes = oracle.shapes_of(made.request)
-    if oracle.places(oracle.bins_now(nodes, busy, hopeful=False), shapes):
+    if oracle.places(oracle.bins_now(nodes, jobs, hopeful=False), shapes):
         return "fits"
-    if oracle.places(oracle.bins_now(nodes, busy, hopeful=True), shapes):
+    if oracle.places(oracle.bins_now(nodes, jobs, hopeful=True), shapes):
         return "may fit"
     return "later" if oracle.places(oracle.bins_ever(nodes, made.counts), shapes) else "never"
 
@@ -198,7 +197,7 @@ def test_wherever_the_pods_of_a_starting_job_land() -> None:
         }
         request = group if rng.random() < 0.7 else {"groups": [group, {"replicas": 1, "resources": {"cpu": 3}}]}
         verdict = decide(nodes, [job(together, "Creating")], request=request)
-        bins = tuple(oracle.bins_now(nodes, (), hopeful=False))
+        bins = tuple(oracle.bins_now(nodes, hopeful=False))
         shapes = oracle.shapes_of(request)
         fits = all(
             oracle.places(left, shapes)

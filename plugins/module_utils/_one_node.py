@@ -1,0 +1,117 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One node, one entry: a list that gives a node several times counts it once, at its worst.
+
+This module util is private to the collection. Source: ListPoolNodes, whose pages may repeat a node while nodes come
+and go.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, amount, numbers
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+Facts = dict[str, t.Any]
+
+
+def one_entry_each(nodes: Sequence[Facts]) -> list[Facts]:
+    """The nodes, those with one name or one address as one entry, in the order of their first.
+
+    A node with neither a name nor an address may be any of the others, and takes no work.
+    """
+    entries = [node if node["name"] or node["private_ip"] else _nameless(node) for node in nodes]
+    names = [node["name"] for node in entries if node["name"]]
+    addresses = [node["private_ip"] for node in entries if node["private_ip"]]
+    if len(set(names)) == len(names) and len(set(addresses)) == len(addresses):
+        return entries
+    return [group[0] if len(group) == 1 else _worst_of(group) for group in _same(entries)]
+
+
+def _same(nodes: Sequence[Facts]) -> list[list[Facts]]:
+    """Groups of entries, each joined by a name or an address. Each entry is looked at once, whatever repeats."""
+    by_key: dict[Hashable, list[int]] = {}
+    for index, node in enumerate(nodes):
+        for key in ("name", "private_ip"):
+            if node[key]:
+                by_key.setdefault((key, node[key]), []).append(index)
+    groups: list[list[Facts]] = []
+    seen: set[int] = set()
+    for first in range(len(nodes)):
+        if first in seen:
+            continue
+        seen.add(first)
+        group, left = [first], [first]
+        while left:
+            node = nodes[left.pop()]
+            for key in ("name", "private_ip"):
+                # A key is taken when it is followed, so that no key is followed twice.
+                found = [index for index in by_key.pop((key, node[key]), ()) if index not in seen]
+                seen.update(found)
+                group += found
+                left += found
+        groups.append([nodes[index] for index in sorted(group)])
+    return groups
+
+
+def _worst_of(entries: Sequence[Facts]) -> Facts:
+    """One entry of several for one node: it takes work when each of them says so, and has what each of them has.
+
+    A size in which they differ is not known: taking the smaller for sure could refuse for good what fits.
+    """
+    merged = dict(next((entry for entry in entries if not entry["usable"]), entries[0]))
+    # A node that is leaving makes the pool smaller for good, so all entries have to say it.
+    merged["phase"] = next((entry["phase"] for entry in entries if entry["phase"] != "Deleting"), "Deleting")
+    merged["drain"] = any(entry["drain"] for entry in entries)
+    for name in ("exclusive_to", "elastic_quota"):
+        merged[name] = next((entry[name] for entry in entries if entry[name]), None)
+    flavors = {entry["flavor"] for entry in entries}
+    merged["flavor"] = flavors.pop() if len(flavors) == 1 else None
+    occupied = [entry["cards_occupied"] for entry in entries]
+    merged["cards_occupied"] = None if None in occupied else max(occupied)
+    unreadable = [what for entry in entries for what in entry["unreadable"]]
+    merged["resources"], differ = _in_all(entries, "resources", min)
+    merged["free"], _differ = _in_all(entries, "free", min)
+    for resource in differ:
+        unreadable.append({"resource": resource, "value": "told differently by two entries"})
+        for table in ("resources", "free"):
+            (merged[table] or {}).pop(resource, None)
+    merged["unreadable"] = list({(what["resource"], what["value"]): what for what in unreadable}.values())
+    # The same jobs for the same address; with another address other jobs, on what is one node all the same.
+    by_address = {entry["private_ip"]: entry for entry in entries if entry["private_ip"]}
+    jobs = [entry["jobs"] for entry in by_address.values()]
+    merged["jobs"] = None if not jobs or None in jobs else sum(jobs)
+    merged["private_ip"] = next(iter(by_address), None)
+    held = [entry["held"] for entry in by_address.values()]
+    merged["held"] = None if not held or None in held else _sum_of(held)
+    return merged
+
+
+def _nameless(node: Facts) -> Facts:
+    unusable = node["unusable"] or "it has neither a name nor an address"
+    return {**node, "usable": False, "unusable": unusable}
+
+
+def _in_all(entries: Sequence[Facts], table: str, choose: Callable[..., t.Any]) -> tuple[Facts | None, list[str]]:
+    """(what every entry has in that table, chosen of what they have; the resources in which they differ)."""
+    tables = [entry[table] for entry in entries]
+    if None in tables:
+        return None, []
+    chosen = {name: choose(of[name] for of in tables) for name in tables[0] if all(name in of for of in tables)}
+    every = dict.fromkeys(name for of in tables for name in of)
+    return chosen, [name for name in every if len({of.get(name) for of in tables}) > 1]
+
+
+def _sum_of(held: Sequence[Facts]) -> Facts:
+    sums: dict[str, Amounts] = {"resources": {}, "unsplit": {}}
+    for table, total in sums.items():
+        for one in held:
+            add(total, {name: amount(name, value) for name, value in one[table].items()})
+    return {
+        **{table: numbers(total) for table, total in sums.items()},
+        "unread": sorted({name for one in held for name in one["unread"]}),
+    }
