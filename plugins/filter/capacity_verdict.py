@@ -70,9 +70,11 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import best
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict as decide
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
+    check_names,
     check_together,
     read_declared_capacity,
     read_policy,
@@ -86,20 +88,23 @@ def capacity_verdict(
     facts: Facts | list[Facts], request: Facts, policy: Facts | None = None, declared_capacity: Facts | None = None
 ) -> Facts:
     """See DOCUMENTATION."""
-    pools = [facts] if isinstance(facts, dict) else list(facts)
+    pools = list(facts) if isinstance(facts, (list, tuple)) else [facts]
     if not pools or not all(isinstance(pool, dict) and "errors" in pool for pool in pools):
+        what = "an empty list" if not pools else "" if isinstance(facts, (dict, list, tuple)) else shown(facts)
         raise AnsibleFilterError(
-            "capacity_verdict: the input is no entry of pools of modelarts_workload_info with include_capacity=true."
+            f"capacity_verdict: the input{what and f', {what},'} is no entry of pools of modelarts_workload_info with "
+            "include_capacity=true."
         )
     try:
         asked, strictness = read_request(request), read_policy(policy)
         check_together(asked, strictness, float("inf"))
         declared = read_declared_capacity(declared_capacity)
+        check_names([asked], strictness, declared)
     except InputError as error:
         raise AnsibleFilterError(f"capacity_verdict: {error.message}") from error
     try:
         verdicts = [decide(pool, asked, strictness, declared) for pool in pools]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise AnsibleFilterError(
             f"capacity_verdict: the facts are not whole ({type(error).__name__} {error}): pass an entry of pools whole."
         ) from error

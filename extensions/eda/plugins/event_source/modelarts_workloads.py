@@ -162,7 +162,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import N
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import JOB_FIELDS, PoolWatch
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
+    check_names,
     check_together,
     read_declared_capacity,
     read_policy,
@@ -172,7 +174,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 Facts = dict[str, t.Any]
 
 SOURCE_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "pool_name": {"type": "list", "elements": "str", "required": True},
+    "pool_name": {"type": "raw", "required": True},
     "request": {"type": "dict"},
     "policy": {"type": "dict"},
     "declared_capacity": {"type": "dict"},
@@ -300,7 +302,7 @@ class Source:
 
 def _validated(args: Facts) -> Facts:
     """The arguments, converted by the rules of a module. Raises InputError with a module's sentence."""
-    given = {name: value for name, value in args.items() if value is not None}
+    given = {name: value for name, value in args.items() if value is not None and value != ""}
     result = ArgumentSpecValidator(
         SOURCE_OPTIONS, required_by={"policy": "request", "declared_capacity": "request"}
     ).validate(given)
@@ -320,7 +322,7 @@ def _validated(args: Facts) -> Facts:
 
 def _watches(options: Facts) -> list[PoolWatch]:
     """One for each pool. Raises InputError when pools, request or policy cannot be used."""
-    names = list(dict.fromkeys(check_pool_name(name) for name in options["pool_name"]))
+    names = [check_pool_name(name) for name in pool_names("pool_name", options["pool_name"])]
     if not names:
         raise InputError("pool_name names no pool: give the ID of at least one.")
     if not options["request"]:
@@ -328,4 +330,5 @@ def _watches(options: Facts) -> list[PoolWatch]:
     request, policy = read_request(options["request"]), read_policy(options["policy"])
     check_together(request, policy, math.inf)
     declared = read_declared_capacity(options["declared_capacity"])
+    check_names([request], policy, declared)
     return [PoolWatch(name, request, policy, declared) for name in names]
