@@ -304,7 +304,7 @@ def read_on_refusal(value: object) -> bool:
     """Whether the play goes on when it is refused. Raises InputError."""
     word = trimmed(value) if isinstance(value, str) else value
     if word not in (None, "fail", "continue"):
-        raise InputError(f"value of on_refusal must be one of: fail, continue, got: {shown(value)}.")
+        raise InputError(f"value of on_refusal must be one of: fail, continue, got: {plain(str(word), 60)}.")
     return word == "continue"
 
 

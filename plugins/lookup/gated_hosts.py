@@ -88,7 +88,9 @@ class LookupModule(LookupBase):
 
 def _lets_through(host: str, variables: dict[str, t.Any]) -> bool:
     # Ansible has no hostvars before a play has run, and hosts that nothing ran on have no facts.
-    return host in variables.get("hostvars", {}) and bool(variables["hostvars"][host].get("__capacity_gate_lets_through"))
+    return host in variables.get("hostvars", {}) and bool(
+        variables["hostvars"][host].get("__capacity_gate_lets_through")
+    )
 
 
 def _why(pattern: list[str], hosts: list[str], variables: dict[str, t.Any]) -> str:

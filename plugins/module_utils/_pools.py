@@ -239,7 +239,9 @@ def _named(name: str, documents: Sequence[Facts]) -> list[str]:
 
 
 def _several(name: str, ids: Sequence[str]) -> InputError:
-    return InputError(f"{shown_name(name)} is the display name of {len(ids)} pools: give one of the IDs {', '.join(ids)}.")
+    return InputError(
+        f"{shown_name(name)} is the display name of {len(ids)} pools: give one of the IDs {', '.join(ids)}."
+    )
 
 
 def _resolve(name: str, documents: Sequence[Facts]) -> str:

@@ -21,10 +21,9 @@ description:
 options:
   pool_name:
     description:
-      - IDs of the pools. The ID is the C(metadata.name) of a pool. With O(request), the name that the console shows
-        works, too.
-    type: list
-    elements: str
+      - A list of the IDs of the pools, or one of them. The ID is the C(metadata.name) of a pool. With O(request), the
+        name that the console shows works, too.
+    type: raw
     required: true
   request:
     description:
