@@ -5,16 +5,18 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 import typing as t
 from datetime import datetime, timezone
 from http import HTTPStatus
 
 from ansible import constants
-from ansible.module_utils.common.validation import check_type_dict
+from ansible.module_utils.common.validation import check_type_dict, check_type_path
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import is_blank, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
     merge_levels,
@@ -26,12 +28,14 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity impor
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries, pool_name
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import attempt_line, overview, page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_document import Observed, report_document
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     Policy,
     Request,
+    check_names,
     check_together,
     read_declared_capacity,
     read_policy,
@@ -41,18 +45,27 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_of_hosts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
 
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Facts = dict[str, t.Any]
 
 GATE_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "pools": {"type": "list", "elements": "raw", "required": True},
+    "pools": {"type": "raw", "required": True},
     "request": {"type": "raw"},
     "policy": {"type": "raw"},
     "declared_capacity": {"type": "raw"},
-    "wait_timeout": {"type": "raw", "default": 0},
-    "poll_interval": {"type": "raw", "default": 30},
-    "on_refusal": {"type": "str", "choices": ["fail", "continue"], "default": "fail"},
-    "report_dir": {"type": "path"},
+    "wait_timeout": {"type": "raw"},
+    "poll_interval": {"type": "raw"},
+    "on_refusal": {"type": "raw"},
+    "report_dir": {"type": "raw"},
 }
+"""Raw, as a survey gives text for everything, and nothing or an empty text for what was left out."""
+
+_WAIT_TIMEOUT, _POLL_INTERVAL = 0.0, 30.0
+
+# How Pythons before 3.9 end: on names of types, which they cannot subscribe, and before 3.7 on the syntax.
+_OLD_PYTHON = re.compile(r"'type' object is not subscriptable|^SyntaxError: ")
 
 _JITTER = 0.1
 _MOST_PAGES = 5
@@ -90,8 +103,11 @@ class ActionModule(ActionBase):
         _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **GATE_OPTIONS})
         try:
             refuse_facts_of_hosts(self._variables)
+            args = {name: None if is_blank(value) else value for name, value in args.items()}
+            goes_on = read_on_refusal(args["on_refusal"])
+            path = read_directory(args["report_dir"])
             gate = self._gate(args)
-            directory = self._report_directory(args["report_dir"])
+            directory = self._report_directory(path)
             outcome = gate.wait(self._observe, self._say)
         except InputError as error:
             return {"failed": True, "changed": False, "msg": error.message}
@@ -99,7 +115,7 @@ class ActionModule(ActionBase):
             return {"failed": True, "changed": False, **error.result}
         written = [] if directory is None else self._write_report(directory, gate, outcome)
         self._say(outcome["report"] + written)
-        if outcome["decision"] != "admit" and args["on_refusal"] == "fail":
+        if outcome["decision"] != "admit" and not goes_on:
             # What is on the page already would be printed a second time, as JSON.
             told = {name: outcome[name] for name in _REFUSAL}
             return {"failed": True, "changed": False, "msg": outcome["summary"], **told}
@@ -110,9 +126,10 @@ class ActionModule(ActionBase):
             read_dictionary(name, args[name]) for name in ("request", "policy", "declared_capacity")
         )
         candidates = read_candidates(args["pools"], request)
-        timeout = read_seconds("wait_timeout", args["wait_timeout"])
-        interval = read_seconds("poll_interval", args["poll_interval"])
+        timeout = read_seconds("wait_timeout", args["wait_timeout"], _WAIT_TIMEOUT)
+        interval = read_seconds("poll_interval", args["poll_interval"], _POLL_INTERVAL)
         strictness, capacity = read_policy(policy), read_declared_capacity(declared)
+        check_names([candidate.request for candidate in candidates], strictness, capacity)
         for candidate in candidates:
             check_together(candidate.request, strictness, timeout)
         self._connection_options = merge_levels(
@@ -148,7 +165,7 @@ class ActionModule(ActionBase):
         )
         if "pools" not in result or result.get("status") == HTTPStatus.UNAUTHORIZED:
             details = {name: result[name] for name in _DETAILS if name in result}
-            raise ObservationError({"msg": result.get("msg", "modelarts_workload_info returned nothing"), **details})
+            raise ObservationError({**details, "msg": why_nothing(result)})
         facts: list[Facts] = result["pools"]
         self._ids = {candidate.pool: entry["pool_name"] for candidate, entry in zip(candidates, facts)}
         return facts
@@ -237,20 +254,26 @@ class _Gate:
 Observe = t.Callable[[list[Candidate], t.Optional[float]], list[Facts]]
 
 
-def read_candidates(pools: list[object], request: object) -> list[Candidate]:
+def read_candidates(pools: object, request: object) -> list[Candidate]:
     """The pools in order of preference, each an ID, a display name, or ``{pool, request}``. Raises InputError."""
-    candidates = []
-    for entry in pools:
-        own = dict(entry) if isinstance(entry, dict) else {"pool": entry}
+    candidates: list[Candidate] = []
+    common: Request | None = None
+    for entry in entries("pools", pools):
+        own = entry if isinstance(entry, dict) else {"pool": entry}
         unknown = [key for key in own if key not in ("pool", "request")]
-        name = own.get("pool")
-        if unknown or not isinstance(name, str):
-            what = f"has the key {plain(str(unknown[0]), 60)!r}" if unknown else "names no pool"
-            raise InputError(f"pools: an entry {what}; it must be a pool, or a dictionary with pool and request.")
-        asked = own.get("request") or request
+        if unknown:
+            raise InputError(
+                f"pools: an entry has the key {shown(unknown[0])}; it must be a pool, or a dictionary with pool and "
+                "request."
+            )
+        asked = None if is_blank(own.get("request")) else read_dictionary("request", own["request"])
         if not asked:
-            raise InputError("request is missing: say what the deployment asks for.")
-        candidates += [Candidate(one.strip(), read_request(asked)) for one in name.splitlines() if one.strip()]
+            if not request:
+                raise InputError("request is missing: say what the deployment asks for.")
+            common = common or read_request(request)
+        name = pool_name("pools", own.get("pool"))
+        wanted = read_request(asked) if asked else t.cast(Request, common)
+        candidates += [Candidate(one, wanted) for one in map(trimmed, name.splitlines()) if one]
     if not candidates:
         raise InputError("pools names no pool: give the ID of at least one.")
     names = [candidate.pool for candidate in candidates]
@@ -264,12 +287,57 @@ def read_dictionary(name: str, value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return check_type_dict(value) if value.strip() else None
-    except TypeError:
-        shown = plain(repr(value), 60)
+        return check_type_dict(trimmed(value)) if trimmed(value) else None
+    except (TypeError, ValueError, SyntaxError, MemoryError, RecursionError):
         raise InputError(
-            f"{name} is {shown}, which is no dictionary: write it as JSON, with double quotes around texts."
+            f"{name} is {shown(value)}, which is no dictionary: write it as JSON, with double quotes around texts."
         ) from None
+
+
+def read_on_refusal(value: object) -> bool:
+    """Whether the play goes on when it is refused. Raises InputError."""
+    word = trimmed(value) if isinstance(value, str) else value
+    if word not in (None, "fail", "continue"):
+        raise InputError(f"value of on_refusal must be one of: fail, continue, got: {plain(str(word), 60)}.")
+    return word == "continue"
+
+
+def read_directory(value: object) -> str | None:
+    """The path of the report's directory, with ~ and variables of the environment in it. Raises InputError."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InputError(f"report_dir is {shown(value)}, and must be the path of a directory.")
+    return str(check_type_path(value))
+
+
+def why_nothing(result: Facts) -> str:
+    """What a result without pools says of it: the module's own words, or how Python ended when it crashed.
+
+    A crash has no ``msg`` of ours: it is missing from ansible-core 2.19 on, and "MODULE FAILURE" before.
+    """
+    said = str(result.get("msg") or "")
+    if said and "module_stderr" not in result:
+        return said
+    end = next((line for line in map(_last_line, _crash_texts(result)) if line), plain(said) or "it returned nothing")
+    old = " It needs Python 3.9 or later there: set ansible_python_interpreter." if _OLD_PYTHON.search(end) else ""
+    return f"modelarts_workload_info crashed on its host: {end.rstrip('.')}.{old}"
+
+
+def _crash_texts(result: Facts) -> Iterator[object]:
+    """Where ansible-core keeps how a module ended, the most telling first."""
+    exception = result.get("exception")
+    event = getattr(exception, "event", None)  # from ansible-core 2.19 on, an object that is not for plugins
+    yield getattr(event, "formatted_traceback", None)
+    yield exception if isinstance(exception, str) and not exception.startswith("(") else None
+    yield result.get("module_stderr")
+    yield getattr(event, "msg", None)
+    yield result.get("module_stdout")
+
+
+def _last_line(text: object) -> str:
+    lines = text.strip().splitlines() if isinstance(text, str) else []
+    return plain(lines[-1]) if lines else ""
 
 
 def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float | None) -> Facts:

@@ -76,9 +76,11 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import best
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict as decide
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
+    check_names,
     check_together,
     read_declared_capacity,
     read_policy,
@@ -97,21 +99,24 @@ def capacity_verdict(
     age_seconds: object = 0,
 ) -> Facts:
     """See DOCUMENTATION."""
-    pools = [facts] if isinstance(facts, dict) else list(facts)
+    pools = list(facts) if isinstance(facts, (list, tuple)) else [facts]
     if not pools or not all(isinstance(pool, dict) and "errors" in pool for pool in pools):
+        what = "an empty list" if not pools else "" if isinstance(facts, (dict, list, tuple)) else shown(facts)
         raise AnsibleFilterError(
-            "capacity_verdict: the input is no entry of pools of modelarts_workload_info with include_capacity=true."
+            f"capacity_verdict: the input{what and f', {what},'} is no entry of pools of modelarts_workload_info with "
+            "include_capacity=true."
         )
     try:
         asked, strictness = read_request(request), read_policy(policy)
         check_together(asked, strictness, float("inf"))
         declared = read_declared_capacity(declared_capacity)
         age = read_seconds("age_seconds", age_seconds)
+        check_names([asked], strictness, declared)
     except InputError as error:
         raise AnsibleFilterError(f"capacity_verdict: {error.message}") from error
     try:
         verdicts = [decide(pool, asked, strictness, declared, age=age) for pool in pools]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise AnsibleFilterError(
             f"capacity_verdict: the facts are not whole ({type(error).__name__} {error}): pass an entry of pools whole."
         ) from error

@@ -31,6 +31,8 @@ options:
     description:
       - Pools to make hosts of, each by ID or by display name. Without it, all pools of the project.
       - A display name that matches several pools is an error that lists them.
+      - A name may be a template, and a number stands for its text. A name that YAML reads as something else, like V(no),
+        needs quotes.
     type: list
     elements: str
     default: []
@@ -116,6 +118,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection imp
     templated,
     templated_variables_level,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import as_template, as_text
 
 if t.TYPE_CHECKING:
@@ -144,15 +147,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def set_options(
         self, task_keys: Facts | None = None, var_options: Facts | None = None, direct: Facts | None = None
     ) -> None:
-        """Without connection options: Ansible would convert them before they are templated, and quote secrets."""
-        super().set_options(task_keys, var_options, {**(direct or {}), **dict.fromkeys(CONNECTION_OPTIONS)})
+        """Without connection options and names of pools: Ansible would convert them before they are templated."""
+        raw = dict.fromkeys([*CONNECTION_OPTIONS, "pool_name"])
+        super().set_options(task_keys, var_options, {**(direct or {}), **raw})
 
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache)
         config = self._read_config_data(path)
         try:
             self._check_names(config)
-            pools = self._kept_or_read(path, self._connection_options(config), cache)
+            pools = self._kept_or_read(path, self._connection_options(config), self._pool_names(config), cache)
         except ModelArtsError as error:
             request = f" Request ID: {error.request_id}." if error.request_id else ""
             raise AnsibleParserError(error.message + request) from None
@@ -181,9 +185,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             config_level(constants.config.get_config_value("CONFIG_FILE")),
         )
 
-    def _kept_or_read(self, path: str, options: Facts, cache: bool) -> list[Facts]:
+    def _pool_names(self, config: Facts) -> list[str]:
+        given = {"pool_name": config["pool_name"]} if "pool_name" in config else {}
+        return pool_names("pool_name", templated(given, self.templar).get("pool_name"))
+
+    def _kept_or_read(self, path: str, options: Facts, names: list[str], cache: bool) -> list[Facts]:
         """The pools from the cache, else from the API; ``cache`` is false when the user flushes it."""
-        names, capacity = self.get_option("pool_name"), self.get_option("include_capacity")
+        capacity = self.get_option("include_capacity")
         if not self.get_option("cache"):
             return _read(options, names, capacity)
         key = f"{self.get_cache_key(path)}_{_digest(options, names, capacity)}"

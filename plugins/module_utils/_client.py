@@ -30,6 +30,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     api_error,
     plain,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import odd_character, shown
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import TimedAdapter, chunks
@@ -65,10 +66,17 @@ def check_pool_name(pool_name: str) -> str:
     """The name itself, if it can stand in a path. Raises InputError before anything is sent."""
     if not _SEGMENT.fullmatch(pool_name) or ".." in pool_name:
         raise InputError(
-            f"{plain(pool_name, 80)!r} is not a pool ID: give the metadata.name of a pool, which has letters, digits, "
-            "dots, dashes and underscores only."
+            f"{shown(pool_name)} is not a pool ID: give the metadata.name of a pool, which has letters, digits, "
+            f"dots, dashes and underscores only.{_why_no_pool_id(pool_name)}"
         )
     return pool_name
+
+
+def _why_no_pool_id(pool_name: str) -> str:
+    odd = odd_character(pool_name)
+    if odd:
+        return f" It has {odd} in it."
+    return " Several pools are a list of names, and not one text." if "," in pool_name else ""
 
 
 class Client:

@@ -21,8 +21,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ApiError,
     InputError,
     ModelArtsError,
-    plain,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown_name, trimmed
 from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
     capacity_facts,
     count_or_none,
@@ -266,7 +266,7 @@ def read_pools(client: Client, names: Sequence[str], *, include_capacity: bool, 
     pool has, or several.
     """
     documents = client.list_pools()
-    ids = [(name, _resolve(name, documents)) for name in names]
+    ids = [(name, _resolve(name, documents)) for name in map(trimmed, names)]
     by_id = {pool_id(document): document for document in documents}
     wanted = dict.fromkeys(own for _name, own in ids) if names else by_id
     pools = [pool_facts(by_id[own]) for own in wanted if own is not None]
@@ -289,19 +289,19 @@ def _named(name: str, documents: Sequence[Facts]) -> list[str]:
 
 
 def _several(name: str, ids: Sequence[str]) -> InputError:
-    shown = plain(name, 80)
-    return InputError(f"{shown} is the display name of {len(ids)} pools: give one of the IDs {', '.join(ids)}.")
+    return InputError(
+        f"{shown_name(name)} is the display name of {len(ids)} pools: give one of the IDs {', '.join(ids)}."
+    )
 
 
 def _resolve(name: str, documents: Sequence[Facts]) -> str:
     named = _named(name, documents)
     if len(named) == 1:
         return named[0]
-    shown = plain(name, 80)
     if named:
         raise _several(name, named)
     known = ", ".join(sorted(str(display_name(d) or pool_id(d)) for d in documents)) or "none"
-    raise InputError(f"No pool has the ID or the display name {shown}; the project has {known}.")
+    raise InputError(f"No pool has the ID or the display name {shown_name(name)}; the project has {known}.")
 
 
 def _capacity_of(name: str, nodes: Attempted, metrics: Attempted, occupancy: Occupancy | None, now: float) -> Facts:

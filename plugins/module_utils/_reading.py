@@ -16,6 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._client import 
     check_pool_name,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import trimmed
 from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import Answer, combined
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import Facts, WorkloadQuery
 
@@ -41,7 +42,7 @@ def read_workloads(
 
     ``clock`` gives seconds since the epoch.
     """
-    names = list(dict.fromkeys(pool_names))
+    names = list(dict.fromkeys(map(trimmed, pool_names)))
     if not names:
         raise InputError("pool_name names no pool: give the ID of at least one.")
     if query.include_capacity:

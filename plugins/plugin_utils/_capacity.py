@@ -31,6 +31,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._given_back imp
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._placement import Need, Slot, most_replicas, place
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._queue import Queue
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import remarks, same_but_vendor
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import (
     EmptyPool,
     Names,
@@ -155,6 +156,7 @@ class _Decision:
             if not any(check.never and check.is_about_resource for check in self._checks):
                 self._check_placement(self._room, unplaced, given_back)
         self._checks += self._queue.checks(self._most)
+        self._notes += remarks(self._request, self._policy, self._declared)
         if self._policy.queue_scope == "type":
             self._notes.append(f"only {self._request.type} jobs are taken to stand in this queue (policy.queue_scope)")
         return self._as_facts()
@@ -344,9 +346,14 @@ class _Decision:
         missing = [name for name in ("cpu", "memory") if name not in needs]
         if missing:
             self._notes.append(f"{' and '.join(missing)} not asked for, so not checked")
-        skipped = [label(name) for name in self._policy.headroom if name not in needs]
+        skipped = [name for name in self._policy.headroom if name not in needs]
         if skipped:
-            self._notes.append(f"headroom of {', '.join(skipped)} not checked: not asked for")
+            self._notes.append(f"headroom of {', '.join(map(label, skipped))} not checked: not asked for")
+        for name in skipped:
+            meant = same_but_vendor(name, needs)
+            if meant:
+                message = f"policy.headroom names {name}, which no node has: did you mean {meant}?"
+                self._check("headroom", None, message, remedy=f"name {meant} in policy.headroom.")
         self._notes += room.notes
         for node in self._facts["nodes"] or ():
             wrong = [what for what in node["unreadable"] if canonical(what["resource"]) in needs]

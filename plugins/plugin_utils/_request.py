@@ -14,17 +14,19 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fractions import Fraction
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import is_blank, odd_character, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
     add,
     canonical,
+    counts_bytes,
     parse,
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _GROUP_KEYS = ("replicas", "resources", "flavor")
 _REQUEST_KEYS = (*_GROUP_KEYS, "groups", "type", "priority", "replaces")
@@ -41,6 +43,15 @@ _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _MAX_REPLICAS = 100_000
 # No list of ours: the pool is asked. Only what can be a name is sent on into sentences.
 _JOB_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,39}")
+
+# Cores and cards are counted. What a size of memory ends with is a slip of the line, and no number of them.
+_SIZE = re.compile(r"[0-9.]+\s*(?:[KMGTPE]i|[MGTPE])B?")
+
+# Fewer bytes than any replica takes: the unit was left out, or is m, which is a thousandth of a byte.
+_FEW_BYTES = 2**20
+
+# Python's own bound for what is near is 0.6. Words of one vendor share more than half of their letters as it is.
+_NEAR = 0.7
 
 
 @dataclass(frozen=True)
@@ -94,9 +105,16 @@ class Policy:
     stable_seconds: int = 0
 
     def kept(self, resource: str, capacity: int) -> int:
-        """How much of the resource has to stay free, of that capacity."""
+        """How much of the resource has to stay free, of that capacity.
+
+        A share of cards is rounded up to whole cards, as no part of one can be kept for a job. It is never more than
+        the capacity, which may itself be a part of a card.
+        """
         headroom = self.headroom.get(resource, self.headroom_of_all or 0)
-        return -(-capacity * headroom.numerator // headroom.denominator) if isinstance(headroom, Fraction) else headroom
+        if not isinstance(headroom, Fraction):
+            return headroom
+        unit = 1 if resource == "cpu" or counts_bytes(resource) else 1000
+        return min(capacity, -(-capacity * headroom.numerator // (headroom.denominator * unit)) * unit)
 
 
 def read_request(request: object) -> Request:
@@ -117,7 +135,7 @@ def read_request(request: object) -> Request:
         groups = (_read_group("request", given),)
     job_type = given.get("type")
     if job_type is not None and not (isinstance(job_type, str) and _JOB_TYPE.fullmatch(job_type.strip())):
-        raise InputError(f"request.type is {_shown(job_type)}, and must be the name of a job type, like train.")
+        raise InputError(f"request.type is {shown(job_type)}, and must be the name of a job type, like train.")
     priority = given.get("priority")
     return Request(
         groups=groups,
@@ -136,7 +154,7 @@ def _read_group(where: str, given: Mapping[str, object]) -> Group:
         raise InputError(f"{where} must have either resources (of one replica) or flavor (one whole node a replica).")
     if flavor is not None:
         if not isinstance(flavor, str):
-            raise InputError(f"{where}.flavor is {_shown(flavor)}, and must be the name of a flavor.")
+            raise InputError(f"{where}.flavor is {shown(flavor)}, and must be the name of a flavor.")
         return Group(replicas, None, flavor)
     amounts = {
         resource: amount for resource, amount in _read_amounts(f"{where}.resources", resources).items() if amount
@@ -179,17 +197,21 @@ def read_policy(policy: object) -> Policy:
 
 def read_declared_capacity(declared: object) -> Amounts | None:
     """A capacity that the caller vouches for, like ``{"nvidia.com/gpu": 64}``; None when there is none."""
-    return _read_amounts("declared_capacity", declared, down=True) or None if declared else None
+    if declared is None or (isinstance(declared, str) and not trimmed(declared)):
+        return None
+    return _read_amounts("declared_capacity", declared, down=True) or None
 
 
-def read_seconds(name: str, value: object) -> float:
+def read_seconds(name: str, value: object, default: float = 0.0) -> float:
     """The seconds that the value stands for. Raises InputError when it is no length of time."""
+    if is_blank(value):
+        return default
     try:
-        seconds = float(t.cast("str | float", value))
+        seconds = float(trimmed(value) if isinstance(value, str) else t.cast(float, value))
     except (TypeError, ValueError, OverflowError):
         seconds = -1.0
     if isinstance(value, bool) or not 0 <= seconds < 10**8:
-        raise InputError(f"{name} is {_shown(value)}, and must be a number of seconds, 0 or more.")
+        raise InputError(f"{name} is {shown(value)}, and must be a number of seconds, 0 or more.")
     return seconds
 
 
@@ -204,6 +226,63 @@ def check_together(request: Request, policy: Policy, wait_timeout: float) -> Non
         )
 
 
+def check_names(requests: Sequence[Request], policy: Policy, declared: Amounts | None) -> None:
+    """Raises InputError for a resource that policy or declared capacity names, and that none of the requests can mean.
+
+    A headroom that no request asks for would keep nothing free. A declared capacity may name more than is asked for,
+    so there only a name is refused that stands in for one that is missing. The node of a whole-node request may have
+    any resource.
+    """
+    if any(group.flavor is not None for request in requests for group in request.groups):
+        return
+    asked = sorted({resource for request in requests for resource in request.resources()})
+    for resource in policy.headroom:
+        if resource not in asked:
+            near = same_but_vendor(resource, asked) or written_alike(resource, asked)
+            hint = f"did you mean {near}?" if near else f"it asks for {', '.join(asked)}."
+            raise InputError(f"policy.headroom names {shown(resource)}, which the request does not ask for: {hint}")
+    missing = [resource for resource in asked if resource not in (declared or {})]
+    for resource in declared or {}:
+        near = same_but_vendor(resource, missing) or written_alike(resource, missing)
+        if near and resource not in asked:
+            raise InputError(
+                f"declared_capacity names {shown(resource)}, which the request does not ask for: did you mean {near}?"
+            )
+
+
+def same_but_vendor(resource: str, known: Iterable[str]) -> str | None:
+    """The one of the resources that has the same name, but for the vendor before it and for capital letters."""
+    wanted = _without_vendor(resource)
+    return next((name for name in known if _without_vendor(name) == wanted), None)
+
+
+def written_alike(resource: str, known: Iterable[str]) -> str | None:
+    """The one of the resources that is written most like it; None when none is near."""
+    names = {name.lower(): name for name in known}
+    near = get_close_matches(resource.lower(), list(names), 1, _NEAR)
+    return names[near[0]] if near else None
+
+
+def _without_vendor(resource: str) -> str:
+    name = resource.lower().rpartition("/")[2]
+    return canonical(f"huawei.com/{name}").rpartition("/")[2]
+
+
+def remarks(request: Request, policy: Policy, declared: Amounts | None) -> list[str]:
+    """A sentence for each amount that can be read, and was hardly meant."""
+    headroom = {resource: amount for resource, amount in policy.headroom.items() if isinstance(amount, int)}
+    named = [("request.resources", group.resources or {}) for group in request.groups]
+    named += [("policy.headroom", headroom), ("declared_capacity", declared or {})]
+    return list(
+        dict.fromkeys(
+            f"{where} has {resource} {amount}, which is {amount} bytes: did you mean {amount}Gi?"
+            for where, amounts in named
+            for resource, amount in amounts.items()
+            if counts_bytes(resource) and 0 < amount < _FEW_BYTES
+        )
+    )
+
+
 def _read_headroom(given: object) -> tuple[dict[str, int | Fraction], Fraction | None]:
     if given is None:
         return {}, None
@@ -213,77 +292,85 @@ def _read_headroom(given: object) -> tuple[dict[str, int | Fraction], Fraction |
             return {}, share
     if not isinstance(given, dict):
         raise InputError(
-            f"policy.headroom is {_shown(given)}, and must be a percentage like '10%', or map resources to quantities "
+            f"policy.headroom is {shown(given)}, and must be a percentage like '10%', or map resources to quantities "
             "or percentages."
         )
     headroom: dict[str, int | Fraction] = {}
     for resource, value in given.items():
-        share = _percent(f"policy.headroom[{plain(str(resource), 60)}]", value)
-        name = canonical(str(resource))
-        if name in headroom:
-            twice = " and ".join(str(one) for one in given if canonical(str(one)) == name)
-            raise InputError(f"policy.headroom names one card twice: {twice} are two spellings of it.")
+        share = _percent(f"policy.headroom[{shown(resource)}]", value)
+        name = _resource_name("policy.headroom", resource, given)
         headroom[name] = _read_amounts("policy.headroom", {resource: value})[name] if share is None else share
     return headroom, None
 
 
 def _percent(where: str, value: object) -> Fraction | None:
-    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    match = _PERCENT.fullmatch(trimmed(value)) if isinstance(value, str) else None
     if match is None:
         return None
     share = Fraction(match.group(1)) / 100
     if share > 1:
-        raise InputError(f"{where} is {_shown(value)}, and must be 0% to 100%.")
+        raise InputError(f"{where} is {shown(value)}, and must be 0% to 100%.")
     return share
 
 
 def _read_amounts(where: str, given: object, *, down: bool = False) -> Amounts:
     if not isinstance(given, dict):
-        raise InputError(f"{where} is {_shown(given)}, and must map resources to quantities, as in {{'cpu': '60'}}.")
+        raise InputError(f"{where} is {shown(given)}, and must map resources to quantities, as in {{'cpu': '60'}}.")
     amounts: Amounts = {}
     for resource, value in given.items():
-        name = canonical(str(resource))
-        if not isinstance(resource, str) or not resource or plain(resource) != resource:
-            raise InputError(f"{where} has {_shown(resource)}, which cannot be the name of a resource.")
-        if name in amounts:
-            twice = " and ".join(str(one) for one in given if canonical(str(one)) == name)
-            raise InputError(f"{where} names one card twice: {twice} are two spellings of it.")
+        name = _resource_name(where, resource, given)
+        if isinstance(value, str) and not counts_bytes(name) and _SIZE.fullmatch(trimmed(value)):
+            raise InputError(f"{where} has {name} {shown(value)}, which is a size: write how many, like 8.")
         try:
-            amounts[name] = parse(name, value, down=down)
+            amounts[name] = parse(name, trimmed(value) if isinstance(value, str) else value, down=down)
         except UnreadableQuantityError as error:
             raise InputError(f"{where} cannot be read: {error}. Write 8, '60', '500m', '400Gi'.") from None
     return amounts
 
 
+def _resource_name(where: str, resource: object, given: Iterable[object]) -> str:
+    """The canonical name of a resource among those given. Raises InputError for what is none, and for one given twice."""
+    written = trimmed(resource) if isinstance(resource, str) else ""
+    odd = odd_character(written)
+    if not written or odd:
+        why = f": it has {odd} in it." if odd else "."
+        raise InputError(f"{where} has {shown(resource)}, which cannot be the name of a resource{why}")
+    for known in ("cpu", "memory"):
+        if written != known and written.lower() == known:
+            raise InputError(f"{where} has {shown(written)}, which is no resource: did you mean {known}?")
+    name = canonical(written)
+    same = [str(one) for one in given if isinstance(one, str) and canonical(trimmed(one)) == name]
+    if len(same) > 1:
+        raise InputError(f"{where} names one card twice: {' and '.join(same)} are two spellings of it.")
+    return name
+
+
 def _mapping(where: str, given: object, known: Iterable[str]) -> dict[str, t.Any]:
     """The given keys that have a value. Raises InputError for a key that is not known, naming the nearest."""
     if not isinstance(given, dict):
-        raise InputError(f"{where} is {_shown(given)}, and must be a dictionary with keys like {', '.join(known)}.")
+        raise InputError(f"{where} is {shown(given)}, and must be a dictionary with keys like {', '.join(known)}.")
     for key in given:
         if key not in known:
             near = get_close_matches(str(key), list(known), 1, 0.5)
             hint = f"did you mean {near[0]}?" if near else f"it knows {', '.join(known)}."
-            raise InputError(f"{where} has no key {_shown(key)}: {hint}")
-    return {key: value for key, value in given.items() if value is not None and value != ""}
+            raise InputError(f"{where} has no key {shown(key)}: {hint}")
+    values = {key: trimmed(value) if isinstance(value, str) else value for key, value in given.items()}
+    return {key: value for key, value in values.items() if value is not None and value != ""}
 
 
 def _integer(where: str, value: object, least: int | None = None) -> int:
     number: int | None = None
     if isinstance(value, int) and not isinstance(value, bool):
         number = value
-    elif isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-        number = int(value)
+    elif isinstance(value, str) and _INTEGER.fullmatch(trimmed(value)):
+        number = int(trimmed(value))
     if number is None or (least is not None and number < least):
         bound = "" if least is None else f" of {least} or more"
-        raise InputError(f"{where} is {_shown(value)}, and must be a whole number{bound}.")
+        raise InputError(f"{where} is {shown(value)}, and must be a whole number{bound}.")
     return number
 
 
 def _choice(where: str, value: object, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
-        raise InputError(f"{where} is {_shown(value)}, and must be one of {', '.join(choices)}.")
+        raise InputError(f"{where} is {shown(value)}, and must be one of {', '.join(choices)}.")
     return value
-
-
-def _shown(value: object) -> str:
-    return plain(repr(value), 60)

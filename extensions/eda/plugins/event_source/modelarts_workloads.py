@@ -21,10 +21,9 @@ description:
 options:
   pool_name:
     description:
-      - IDs of the pools. The ID is the C(metadata.name) of a pool. With O(request), the name that the console shows
-        works, too.
-    type: list
-    elements: str
+      - A list of the IDs of the pools, or one of them. The ID is the C(metadata.name) of a pool. With O(request), the
+        name that the console shows works, too.
+    type: raw
     required: true
   request:
     description:
@@ -162,7 +161,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import N
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import JOB_FIELDS, PoolWatch
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
+    check_names,
     check_together,
     read_declared_capacity,
     read_policy,
@@ -172,7 +173,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 Facts = dict[str, t.Any]
 
 SOURCE_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "pool_name": {"type": "list", "elements": "str", "required": True},
+    "pool_name": {"type": "raw", "required": True},
     "request": {"type": "dict"},
     "policy": {"type": "dict"},
     "declared_capacity": {"type": "dict"},
@@ -303,7 +304,7 @@ class Source:
 
 def _validated(args: Facts) -> Facts:
     """The arguments, converted by the rules of a module. Raises InputError with a module's sentence."""
-    given = {name: value for name, value in args.items() if value is not None}
+    given = {name: value for name, value in args.items() if value is not None and value != ""}
     result = ArgumentSpecValidator(
         SOURCE_OPTIONS, required_by={"policy": "request", "declared_capacity": "request"}
     ).validate(given)
@@ -323,7 +324,7 @@ def _validated(args: Facts) -> Facts:
 
 def _watches(options: Facts) -> list[PoolWatch]:
     """One for each pool. Raises InputError when pools, request or policy cannot be used."""
-    names = list(dict.fromkeys(check_pool_name(name) for name in options["pool_name"]))
+    names = [check_pool_name(name) for name in pool_names("pool_name", options["pool_name"])]
     if not names:
         raise InputError("pool_name names no pool: give the ID of at least one.")
     if not options["request"]:
@@ -331,4 +332,5 @@ def _watches(options: Facts) -> list[PoolWatch]:
     request, policy = read_request(options["request"]), read_policy(options["policy"])
     check_together(request, policy, math.inf)
     declared = read_declared_capacity(options["declared_capacity"])
+    check_names([request], policy, declared)
     return [PoolWatch(name, request, policy, declared) for name in names]

@@ -430,6 +430,45 @@ def test_options_that_cannot_be_used(script: Start, tmp_path: Path, options: Fac
     assert server.seen == []
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ([False], r"pool_name has False, .* quote it"),
+        (True, r"pool_name has True, .* quote it"),
+        ([1.5], r"pool_name has 1\.5, .* quote it"),
+        ([{"pool": "train"}], r"names no pool"),
+        ("a\u200bb", r"display name 'a\\u200bb'; the project has train"),
+        (["train, other"], r"display name 'train, other'; the project has train"),
+    ],
+)
+def test_names_of_pools_that_are_none(script: Start, tmp_path: Path, given: t.Any, sentence: str) -> None:
+    server = script(cloud(pool(TRAIN)))
+    with pytest.raises(AnsibleParserError, match=sentence):
+        parse(tmp_path, at(server, pool_name=given))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "2024", 2024, [2024], [["2024"], None], "2024,", "['2024']", "\u200b2024\n", ["{{ 2000 + 24 }}"],
+        "{{ ['2024'] }}", "{{ lookup('ansible.builtin.env', 'YEAR') }}",
+    ],
+)  # fmt: skip
+def test_names_of_pools_in_every_form(
+    script: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: t.Any
+) -> None:
+    server = script(cloud(pool(TRAIN, "2024"), pool(OTHER, "other")))
+    monkeypatch.setenv("YEAR", "2024")
+    inventory = parse(tmp_path, at(server, pool_name=given))
+    assert list(inventory.hosts) == [TRAIN]
+
+
+@pytest.mark.parametrize("given", [None, "", []])
+def test_names_that_were_left_blank_are_all_pools(script: Start, tmp_path: Path, given: t.Any) -> None:
+    server = script(cloud(pool(TRAIN), pool(OTHER, "other")))
+    assert list(parse(tmp_path, at(server, pool_name=given)).hosts) == [TRAIN, OTHER]
+
+
 def test_a_name_that_no_pool_has(script: Start, tmp_path: Path) -> None:
     server = script(cloud(pool(TRAIN)))
     with pytest.raises(AnsibleParserError, match="No pool has the ID or the display name nonesuch; the project has"):

@@ -206,7 +206,7 @@ NEVER = (
     "openstack", "xml", "yaml",
 )  # fmt: skip
 UTILS = (
-    "_auth", "_client", "_documents", "_errors", "_iam", "_module", "_options", "_pages", "_quantity", "_reading",
+    "_auth", "_client", "_documents", "_errors", "_given", "_iam", "_module", "_options", "_pages", "_quantity", "_reading",
     "_signature", "_summary", "_transport", "_workloads",
 )  # fmt: skip
 

@@ -190,8 +190,8 @@ def test_old_facts_do_not_reject_either() -> None:
         (19, {GPU: "25%"}, "wait", 6, 1),
         (18, "25%", "admit", 6, 0),
         (19, "25%", "wait", 6, 1),
-        (21, "10%", "admit", 2.4, 0),
-        (22, "10%", "wait", 2.4, 0.4),
+        (21, "10%", "admit", 3, 0),
+        (22, "10%", "wait", 3, 1),
     ],
 )
 def test_room_after_headroom_of_the_usable_capacity(
@@ -249,6 +249,23 @@ def test_headroom_can_make_it_never() -> None:
     verdict = decide(gpu_nodes(8, 8), request=asking(16), policy={"headroom": {GPU: 1}})
     assert verdict["decision"] == "reject"
     assert "1" in check_of(verdict, GPU)["message"]
+
+
+def test_a_headroom_that_a_whole_node_may_mean_and_no_node_has_is_not_passed_over() -> None:
+    asked = {"replicas": 1, "flavor": FLAVOR}
+    meant = decide(gpu_nodes(8, 8), request=asked, policy={"headroom": {GPU: 8, "memory": "10%"}})
+    assert meant["decision"] == "admit", meant["reasons"]
+    other = decide(gpu_nodes(8, 8), request=asked, policy={"headroom": {"huawei.com/ascend-snt9": 8}})
+    assert other["decision"] == "admit", "another candidate may ask for it"
+    slip = decide(gpu_nodes(8, 8), request=asked, policy={"headroom": {"gpu": 8}})
+    assert slip["decision"] == "unknown"
+    assert f"policy.headroom names gpu, which no node has: did you mean {GPU}?" in reason(slip)
+
+
+def test_bytes_that_were_hardly_meant_are_a_note() -> None:
+    verdict = decide(gpu_nodes(8, 8), request={"resources": {GPU: 8, "memory": 400}})
+    assert verdict["decision"] == "admit"
+    assert "request.resources has memory 400, which is 400 bytes: did you mean 400Gi?" in verdict["notes"]
 
 
 def test_what_is_not_asked_for_is_not_checked_and_that_is_said() -> None:

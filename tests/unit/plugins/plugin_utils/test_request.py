@@ -12,10 +12,12 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     Group,
+    check_names,
     check_together,
     read_declared_capacity,
     read_policy,
     read_request,
+    remarks,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,7 +103,14 @@ def test_all_of_a_request() -> None:
         ({"resources": {GPU: True}}, ["request.resources", GPU, "True"]),
         ({"resources": {"cpu": "1 GiB"}}, ["request.resources", "cpu", "1 GiB"]),
         ({"resources": {D1980: 8, SNT9: 8}}, ["one card twice", D1980, SNT9]),
-        ({"resources": {"gpu\x1b[31m": 1}}, ["name of a resource"]),
+        ({"resources": {"gpu\x1b[31m": 1}}, ["name of a resource", "'gpu\\x1b[31m'", "U+001B"]),
+        ({"resources": {"nvidia.com\u200b/gpu": 1}}, ["'nvidia.com\\u200b/gpu'", "U+200B (ZERO WIDTH SPACE)"]),
+        ({"resources": {"nvidia.com/g\u0440u": 1}}, ["U+0440 (CYRILLIC SMALL LETTER ER)"]),
+        ({"resources": {"CPU": 60}}, ["'CPU'", "did you mean cpu?"]),
+        ({"resources": {"cpu": 60, "Memory": "400Gi"}}, ["'Memory'", "did you mean memory?"]),
+        ({"resources": {GPU: "8Gi"}}, [GPU, "'8Gi'", "is a size"]),
+        ({"resources": {GPU: "8G"}}, [GPU, "'8G'", "is a size"]),
+        ({"resources": {"cpu": "60 GiB"}}, ["cpu", "'60 GiB'", "is a size"]),
         ({"flavor": 8}, ["request.flavor is 8"]),
         ({"resources": {GPU: 1}, "type": "a job"}, ["request.type is 'a job'", "the name of a job type"]),
         ({"resources": {GPU: 1}, "type": 7}, ["request.type is 7", "the name of a job type"]),
@@ -124,11 +133,15 @@ def test_requests_that_cannot_be_meant(given: t.Any, words: list[str]) -> None:
         ({GPU: 2}, 64_000, 2000),
         ({GPU: "2"}, 64_000, 2000),
         ({GPU: "500m"}, 64_000, 500),
-        ({GPU: "10%"}, 64_000, 6400),
-        ("10%", 64_000, 6400),
-        (" 10 % ", 64_000, 6400),
+        ({GPU: "10%"}, 64_000, 7000),
+        ("10%", 64_000, 7000),
+        ("10%", 24_000, 3000),
+        ("10%", 20_000, 2000),
+        (" 10 % ", 64_000, 7000),
+        ("10%\u200b", 64_000, 7000),
         ("12.5%", 64_000, 8000),
-        ("33.333%", 1000, 334),
+        ("33.333%", 1000, 1000),
+        ("10%", 500, 500),
         ("0.001%", 1, 1),
         ("0%", 64_000, 0),
         ("100%", 64_000, 64_000),
@@ -146,11 +159,15 @@ def test_headroom_under_both_spellings_of_a_card() -> None:
     assert read_policy({"headroom": {D1980: "50%"}}).kept(SNT9, 64_000) == 32_000
 
 
-@given(st.integers(0, 100_000), st.integers(0, 10**15))
-def test_a_percentage_is_exact_and_rounded_up(thousandths: int, capacity: int) -> None:
-    kept = read_policy({"headroom": f"{thousandths // 1000}.{thousandths % 1000:03}%"}).kept(GPU, capacity)
+@given(st.integers(0, 100_000), st.integers(0, 10**15), st.sampled_from([("cpu", 1), ("memory", 1), (GPU, 1000)]))
+def test_a_percentage_is_exact_and_rounded_up(thousandths: int, capacity: int, counted: tuple[str, int]) -> None:
+    """Up to whole cards: no part of one can be kept. It is never more than there is."""
+    resource, unit = counted
+    kept = read_policy({"headroom": f"{thousandths // 1000}.{thousandths % 1000:03}%"}).kept(resource, capacity)
     exact = Fraction(capacity) * thousandths / 100_000
-    assert exact <= kept < exact + 1
+    assert exact <= kept <= capacity
+    assert kept < exact + unit
+    assert kept % unit == 0 or kept == capacity
 
 
 def test_policy_as_surveys_write_it() -> None:
@@ -188,6 +205,10 @@ def test_policy_when_nothing_is_said(given: t.Any) -> None:
         ({"headroom": {GPU: "-1%"}}, ["-1%"]),
         ({"headroom": {GPU: "a few"}}, ["a few", GPU]),
         ({"headroom": {D1980: 1, SNT9: 2}}, [D1980, SNT9]),
+        ({"headroom": {D1980: "10%", SNT9: "10%"}}, ["one card twice", D1980, SNT9]),
+        ({"headroom": {"": "10%"}}, ["policy.headroom", "name of a resource"]),
+        ({"headroom": {"Cpu": "10%"}}, ["policy.headroom", "did you mean cpu?"]),
+        ({"headroom": {GPU: "1Gi"}}, ["policy.headroom", "is a size"]),
         ({"queue_strategy": "lifo"}, ["policy.queue_strategy is 'lifo'", "auto, fifo, backfill"]),
         ({"queue_scope": "project"}, ["policy.queue_scope", "pool, type"]),
         ({"placement": "no"}, ["policy.placement", "required, aggregate"]),
@@ -211,6 +232,11 @@ def test_a_declared_capacity() -> None:
     assert "declared_capacity" in refusal(read_declared_capacity, "64")
 
 
+@pytest.mark.parametrize("given", [0, False, [], [GPU]])
+def test_a_declared_capacity_of_another_type(given: t.Any) -> None:
+    assert "must map resources to quantities" in refusal(read_declared_capacity, given)
+
+
 def test_what_must_be_meant_together() -> None:
     asked = read_request({"resources": {GPU: 1}})
     typed = read_request({"resources": {GPU: 1}, "type": "train"})
@@ -220,3 +246,79 @@ def test_what_must_be_meant_together() -> None:
     assert "601" in message
     assert "600 s" in message
     check_together(asked, read_policy({"stable_seconds": 600}), 600)
+
+
+def test_what_cannot_be_seen_at_the_ends_is_taken_off() -> None:
+    unseen = read_request(
+        {
+            "resources": {f"\ufeff{GPU}\u200b": "8\u00a0", "cpu ": " 4"},
+            "type": "train ",
+            "priority": "\u200b3",
+            "replaces": {"job_uuid": "\u200bc237e9e1\u00a0"},
+        }
+    )
+    plain = {"resources": {GPU: 8, "cpu": 4}, "type": "train", "priority": 3, "replaces": {"job_uuid": "c237e9e1"}}
+    assert unseen == read_request(plain)
+    assert read_policy({"placement": "aggregate\u200b"}).placement == "aggregate"
+
+
+def names(requests: list[t.Any], headroom: t.Any = None, declared: t.Any = None) -> tuple[t.Any, ...]:
+    return (
+        [read_request({"resources": one} if isinstance(one, dict) else {"flavor": one}) for one in requests],
+        read_policy({"headroom": headroom}),
+        read_declared_capacity(declared),
+    )
+
+
+@pytest.mark.parametrize(
+    ("requests", "headroom", "declared"),
+    [
+        ([{GPU: 8}], "10%", None),
+        ([{GPU: 8}], {GPU: 2}, {GPU: 64}),
+        ([{D1980: 8}], {SNT9: 2}, {D1980: 64}),
+        ([{SNT9: 8}], {D1980: "10%"}, None),
+        ([{GPU: 8}, {SNT9: 8}], {GPU: 2, SNT9: 2}, None),  # each candidate has its own cards
+        (["modelarts.vm.gpu.8"], {GPU: 2, "memory": "10%"}, {"gpu": 64}),  # a whole node may have any resource
+        ([{GPU: 8}, "modelarts.vm.gpu.8"], {"memory": "10%"}, None),
+        ([{GPU: 8}], None, {GPU: 64, "cpu": 512, "memory": "4Ti"}),  # what the pool has, and more than is asked for
+        ([{GPU: 8}, {SNT9: 8}], None, {GPU: 64}),
+    ],
+)
+def test_names_that_are_meant(requests: list[t.Any], headroom: t.Any, declared: t.Any) -> None:
+    check_names(*names(requests, headroom, declared))
+
+
+@pytest.mark.parametrize(
+    ("requests", "headroom", "declared", "words"),
+    [
+        ([{GPU: 8}], {"gpu": 8}, None, ["policy.headroom names 'gpu'", f"did you mean {GPU}?"]),
+        ([{GPU: 8}], {"NVIDIA.com/GPU": 8}, None, [f"did you mean {GPU}?"]),
+        ([{GPU: 8}], {"gpu": "10%"}, None, [f"did you mean {GPU}?"]),
+        ([{GPU: 8}], {"nvidia/gpu": 0}, None, [f"did you mean {GPU}?"]),
+        ([{GPU: 8}], {"nvidia.com/gpus": 8}, None, [f"did you mean {GPU}?"]),
+        ([{SNT9: 8}], {"ascend-1980": 8}, None, [f"did you mean {SNT9}?"]),
+        ([{SNT9: 8}], {SNT3: 8}, None, [f"did you mean {SNT9}?"]),
+        ([{GPU: 8, "memory": "1Gi"}], {"memroy": "10%"}, None, ["did you mean memory?"]),
+        ([{GPU: 8}], {"memory": "10%"}, None, [f"names 'memory', which the request does not ask for: it asks for {GPU}."]),
+        ([{GPU: 8}, {SNT9: 8}], {"gpu": 1}, None, [f"did you mean {GPU}?"]),
+        ([{GPU: 8}], None, {"gpu": 64}, ["declared_capacity names 'gpu'", f"did you mean {GPU}?"]),
+        ([{SNT9: 8}], None, {"ascend-1980": 64, "cpu": 8}, [f"did you mean {SNT9}?"]),
+    ],
+)  # fmt: skip
+def test_a_name_that_none_of_the_requests_can_mean(
+    requests: list[t.Any], headroom: t.Any, declared: t.Any, words: list[str]
+) -> None:
+    message = refusal(check_names, *names(requests, headroom, declared))
+    assert all(word in message for word in words), message
+
+
+def test_bytes_that_were_hardly_meant_are_remarked() -> None:
+    asked = read_request({"resources": {GPU: 8, "memory": 400, "cpu": 60}})
+    assert remarks(asked, read_policy(None), None) == [
+        "request.resources has memory 400, which is 400 bytes: did you mean 400Gi?"
+    ]
+    whole = read_request({"resources": {"memory": "400Gi", "ephemeral-storage": 2**20}})
+    strict, declared = read_policy({"headroom": {"memory": 64}}), read_declared_capacity({"memory": 512, "cpu": 1})
+    said = remarks(whole, strict, declared)
+    assert [one.partition(" has ")[0] for one in said] == ["policy.headroom", "declared_capacity"]
+    assert remarks(whole, read_policy({"headroom": "10%"}), None) == []

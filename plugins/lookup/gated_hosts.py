@@ -1,0 +1,104 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: gated_hosts
+short_description: The hosts of a gate, for the play after it, which is not entered when the gate was passed over
+version_added: 1.1.0
+author:
+  - The poolgate.modelarts contributors (@poolgate)
+description:
+  - Ansible passes over a play whose hosts C(--limit) leaves out, whose tasks tags leave out, before which
+    C(--start-at-task) begins, and whose hosts have failed before. It then goes on with the next play. It reads C(hosts)
+    of every play all the same, so this lookup there can end the run.
+  - It ends the run unless the role P(poolgate.modelarts.capacity_gate#role) has let something through on one of the
+    hosts in this run. The playbooks C(poolgate.modelarts.gate) and C(poolgate.modelarts.gate_pools) use it.
+  - It ends nothing while a playbook is only checked or listed, as with C(--syntax-check) and C(--list-tasks).
+options:
+  _terms:
+    description:
+      - The pattern of hosts of the play with the gate, as in C(hosts).
+    type: list
+    elements: str
+    required: true
+seealso:
+  - name: The gate in a pipeline
+    description: How a deployment keeps its gate when only a part of it is run.
+    link: https://github.com/poolgate/poolgate.modelarts/blob/main/docs/docsite/rst/guide_pipelines.rst
+"""
+
+EXAMPLES = r"""
+# A playbook: the gate in a play of its own, and a deployment on other hosts
+- name: Ask for room from the controller
+  hosts: localhost
+  gather_facts: false
+  roles:
+    - role: poolgate.modelarts.capacity_gate
+      tags: always
+
+- name: End here when the gate was passed over
+  hosts: "{{ query('poolgate.modelarts.gated_hosts', 'localhost') }}"
+  gather_facts: false
+
+- name: Deploy
+  hosts: web
+  tasks:
+    - name: Start the training
+      ansible.builtin.debug:
+        msg: "Here the job is submitted to {{ hostvars.localhost.capacity_gate_result.pool }}."
+"""
+
+RETURN = r"""
+_raw:
+  description:
+    - The pattern as it was given.
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible import context
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.loader import lookup_loader
+from ansible.plugins.lookup import LookupBase
+
+_ONLY_SHOWN = ("syntax", "listhosts", "listtasks", "listtags")
+
+
+class LookupModule(LookupBase):
+    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
+        pattern = [str(one) for term in terms for one in (term if isinstance(term, list) else [term])]
+        known = variables or {}
+        if not any(context.CLIARGS.get(option) for option in _ONLY_SHOWN):
+            hosts = self._hosts_of(pattern, known)
+            if not any(_lets_through(host, known) for host in hosts):
+                raise AnsibleLookupError(f"No gate has let this through: {_why(pattern, hosts, known)}.")
+        return pattern
+
+    def _hosts_of(self, pattern: list[str], variables: dict[str, t.Any]) -> list[str]:
+        """The hosts of the inventory, whatever the limit, as Ansible's own lookup has them."""
+        lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
+        hosts: list[str] = lookup.run(pattern, variables=variables)
+        return hosts
+
+
+def _lets_through(host: str, variables: dict[str, t.Any]) -> bool:
+    # Ansible has no hostvars before a play has run, and hosts that nothing ran on have no facts.
+    return host in variables.get("hostvars", {}) and bool(
+        variables["hostvars"][host].get("__capacity_gate_lets_through")
+    )
+
+
+def _why(pattern: list[str], hosts: list[str], variables: dict[str, t.Any]) -> str:
+    limit, where = variables.get("ansible_limit"), ", ".join(pattern)
+    if context.CLIARGS.get("start_at_task"):
+        return "--start-at-task begins after it"
+    if not hosts:
+        return f"no host is in {where}; see capacity_gate_hosts, and whether the inventory could be read"
+    if limit:
+        return f"--limit {limit} may leave out its host; leave it in, as in --limit '{limit},{where}'"
+    return f"tags left it out, or {where} had failed before or could not be reached"

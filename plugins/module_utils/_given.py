@@ -1,0 +1,57 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Text that users give: without what cannot be seen at its ends, and shown so that what is wrong with it is seen.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Blanks and lines, control characters, and format characters such as U+200B and the byte order mark U+FEFF: they come
+# along when a name is copied from a web page, a document or a file of another system.
+_UNSEEN = ("Zs", "Zl", "Zp", "Cc", "Cf")
+_LONGEST = 80
+
+
+def trimmed(text: str) -> str:
+    """The text without the characters at both ends that cannot be seen."""
+    start, end = 0, len(text)
+    while start < end and _is_unseen(text[start]):
+        start += 1
+    while start < end and _is_unseen(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def is_blank(value: object) -> bool:
+    """Whether it counts as not given, as a field of a survey that was left empty."""
+    return value is None or (isinstance(value, str) and not trimmed(value))
+
+
+def shown(value: object) -> str:
+    """The value as one printable line: quoted when it is text, with the code points of what cannot be seen."""
+    line = repr(str(value)) if isinstance(value, str) else repr(value)
+    line = "".join(c if c.isprintable() else "?" for c in line)
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
+
+
+def shown_name(name: str) -> str:
+    """A name within a sentence: as it is, or as shown() has it when it could be taken for another one."""
+    seen = name.isprintable() and name == trimmed(name) and "," not in name
+    return name if seen and len(name) <= _LONGEST else shown(name)
+
+
+def odd_character(text: str) -> str:
+    """The first character that is no printable ASCII, as "U+200B (ZERO WIDTH SPACE)"; empty when there is none."""
+    for character in text:
+        if not " " <= character <= "~":
+            name = unicodedata.name(character, "")
+            return f"U+{ord(character):04X}" + (f" ({name})" if name else "")
+    return ""
+
+
+def _is_unseen(character: str) -> bool:
+    return unicodedata.category(character) in _UNSEEN

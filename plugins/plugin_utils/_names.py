@@ -1,0 +1,80 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pools that a user names, in every form that YAML, templates, extra variables and surveys give them.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown, trimmed
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A list that somebody writes on a command line. Python reads longer ones, too, and takes its time for nested ones.
+_LONGEST_LITERAL = 10_000
+
+
+def entries(where: str, given: object) -> Iterator[object]:
+    """What a list has, and the lists in it; names one by one, without blank ones. Raises InputError.
+
+    A text is a list in brackets, as JSON or as Python has it, or names with commas or lines between them.
+    """
+    if isinstance(given, str):
+        text = trimmed(given)
+        if text.startswith("["):
+            yield from entries(where, _listed(where, text))
+        else:
+            yield from _flat([part for line in text.splitlines() for part in line.split(",")])
+    else:
+        yield from _flat(given)
+
+
+def pool_name(where: str, given: object) -> str:
+    """The name that an entry stands for. Raises InputError when it is none, and when YAML may have changed it."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    if given is None or isinstance(given, (dict, list, tuple)):
+        raise InputError(f"{where}: an entry names no pool; it must be a pool, or a dictionary with pool and request.")
+    # no, 1.10 and 2026-01-01 have become False, 1.1 and a date, and 1.1 may be another pool.
+    raise InputError(
+        f"{where} has {shown(given)}, which YAML has made of a name without quotes: quote it, as in 'no' or '1.10'."
+    )
+
+
+def pool_names(where: str, given: object) -> list[str]:
+    """The names that were given, in their order, each once. Raises InputError."""
+    return list(dict.fromkeys(pool_name(where, entry) for entry in entries(where, given)))
+
+
+def _flat(given: object) -> Iterator[object]:
+    if isinstance(given, (list, tuple)):
+        for entry in given:
+            yield from _flat(entry)
+    elif isinstance(given, str):
+        yield from filter(None, map(trimmed, given.splitlines()))
+    elif given is not None:
+        yield given
+
+
+def _listed(where: str, text: str) -> object:
+    """The list that the text is: ansible-core reads it as one in some versions and places, and not in others."""
+    try:
+        listed: object = json.loads(text)
+    except (ValueError, RecursionError):
+        try:
+            listed = ast.literal_eval(text) if len(text) <= _LONGEST_LITERAL else None
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            listed = None
+    if not isinstance(listed, list):
+        raise InputError(f'{where} is {shown(text)}, which is no list: write it as JSON, like ["train", "infer"].')
+    return listed
