@@ -217,7 +217,7 @@ def _checked(option: str, value: object, where: str) -> object:
     if option == "ca_path":
         path = os.path.expanduser(os.path.expandvars(text))
         if not os.path.exists(path):
-            raise _unusable(option, f"names a file that does not exist, {shown(path)}", where)
+            raise _unusable(option, f"names a file that does not exist, {plain(repr(path), 300)}", where)
         return path
     expected, accepted = _TEXTS.get(option, ("must be printable text on one line", str.isprintable))
     if not accepted(text):
@@ -315,19 +315,20 @@ def is_private(url: str) -> bool:
 
 def unusable_authorities(path: str) -> str | None:
     """What is wrong with a file or a folder of certificate authorities, as the end of "ca_path names ..."."""
+    file = plain(repr(path), 300)  # as long as a path can be and still tell which it is
     if not os.path.exists(path):
-        return f"a file that does not exist, {shown(path)}"
+        return f"a file that does not exist, {file}"
     try:
         if os.path.isdir(path):
             # OpenSSL looks for a certificate by the hash of its name, and passes over any other file.
             if any(map(_HASHED.fullmatch, os.listdir(path))):
                 return None
-            return f"a folder without certificates, {shown(path)}, where 'openssl rehash' names them as it has to be"
+            return f"a folder without certificates, {file} (openssl rehash gives them the names that count)"
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
     except ssl.SSLError:
-        return f"a file without a certificate in PEM, {shown(path)}"
+        return f"a file without a certificate in PEM, {file}"
     except OSError as error:
-        return f"what cannot be read ({error.strerror}), {shown(path)}"
+        return f"what cannot be read ({error.strerror}), {file}"
     return None
 
 

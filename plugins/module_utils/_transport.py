@@ -180,8 +180,14 @@ class TimedAdapter(HTTPAdapter):
         else:
             _check_proxy(url, proxies, self._where)
             _check_authorities(verify, self._where)
-        with explained(url, timeout, self._where):
-            return super().send(request, stream, timeout, verify, cert, proxies)
+        try:
+            with explained(url, timeout, self._where):
+                return super().send(request, stream, timeout, verify, cert, proxies)
+        except NoAnswerError as failure:
+            if select_proxy(url, proxies) and "proxy that" not in failure.cause:
+                # Behind a proxy, one that ends a connection and one that lets it end look the same.
+                failure.advice = f"{failure.advice} It was asked through the proxy that {_proxy(url)} names.".strip()
+            raise
 
 
 class BoundedAdapter(TimedAdapter):
@@ -232,8 +238,8 @@ def _check_proxy(url: str, proxies: t.Any, where: str) -> None:
     parts = _PROXY.fullmatch(proxy)
     if parts is None or int(parts["port"] or 0) > 65535:
         raise InputError(
-            f"{name} is no URL of a proxy: write http://user:password@host:port, and percent-encode in user and "
-            "password what is no letter and no digit (/ is %2F, ? is %3F, # is %23, @ is %40, [ is %5B)."
+            f"{name} is no URL of a proxy like http://host:port. Where user:password@ stands before the host, "
+            "percent-encode in both what is no letter and no digit: / is %2F, ? is %3F, # is %23, @ is %40, [ is %5B."
         )
     if (parts["scheme"] or "http").lower() not in ("http", "https"):
         raise InputError(f"{name} must be an http proxy, with a URL like http://host:port: others are not supported.")
@@ -302,7 +308,7 @@ def _fault(chain: list[BaseException], url: str, timeout: float | None, where: s
     if file is not None:
         reason = getattr(refused, "strerror", None) or "it is not there, or it is no such file"
         name = next((name for name in _AUTHORITIES if os.environ.get(name) == file), "The libraries' settings")
-        return InputError(f"{name} on {where} names {plain(file, 200)!r}, which cannot be used: {reason}.")
+        return InputError(f"{name} on {where} names {plain(file, 300)!r}, which cannot be used: {reason}.")
     if isinstance(innermost, OSError) and innermost.strerror:
         return NoAnswerError(plain(innermost.strerror), unreached=True)
     if isinstance(innermost, http.client.RemoteDisconnected):
@@ -341,9 +347,14 @@ def _file_of(error: BaseException) -> str | None:
     return found[1] if found else None
 
 
+def _proxy(url: str) -> str:
+    """The variable that names the proxy of a request."""
+    names = [one for name in _proxy_names(url) for one in (name, name.upper())]
+    return next((name for name in names if os.environ.get(name)), "the system")
+
+
 def _fault_of_proxy(chain: list[BaseException], url: str) -> NoAnswerError:
-    names = [name for name in _proxy_names(url) if any(os.environ.get(one) for one in (name, name.upper()))]
-    name = next((one for one in names[:1] for one in (one, one.upper()) if os.environ.get(one)), "the system")
+    name = _proxy(url)
     proxy = f"the proxy that {name} names"
     texts = [str(error) for error in chain]
     refused = next((found for found in map(_TUNNEL.search, texts) if found), None)

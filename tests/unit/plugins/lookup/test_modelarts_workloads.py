@@ -119,7 +119,13 @@ def test_only_the_file(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     configured(
-        monkeypatch, tmp_path, f"endpoint = {server.url}", "project_id=p2", "auth_token=t", "timeout = 7", "other = 1"
+        monkeypatch,
+        tmp_path,
+        f"endpoint = {server.url}",
+        "project_id=p2",
+        "auth_token=tok1",
+        "timeout = 7",
+        "other = 1",
     )
     run(POOL)
     assert [seen.path for seen in server.seen] == [f"/v2/p2/pools/{POOL}/workloads"]
