@@ -18,10 +18,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._client import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
+    SECRETS,
     environment_level,
     merge_levels,
     repeated_urls,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import HIDDEN, is_common
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,11 @@ def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.
     options = {name: module.params[name] for name in CONNECTION_OPTIONS}
     # ansible-core prints the options of a task at -vvv, and in a URL there may be a password.
     module.no_log_values.update(repeated_urls(options))
+    for name in SECRETS:
+        if options[name] and is_common(options[name]):
+            # It is refused if it is used. Masked by ansible-core, the sentence of that would show where it occurs.
+            module.no_log_values.discard(options[name])
+            module.params[name] = HIDDEN
     facts, failure = _outcome(module, options, read)
     if failure is not None:
         # Not where it was caught: ansible-core prints, when it is told to, what an exception was raised for.

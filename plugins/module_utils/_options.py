@@ -57,7 +57,7 @@ _MOST = {
     "connections": 100,
 }
 
-_SECRETS = ("auth_token", "secret_key", "security_token", "password")
+SECRETS = ("auth_token", "secret_key", "security_token", "password")
 _GENERAL = ("endpoint", "region", "project_id", "validate_certs", "ca_path", "timeout", "max_retries", "connections")
 
 # The order is the order within one level.
@@ -222,7 +222,7 @@ def _checked(option: str, value: object, where: str) -> object:
     expected, accepted = _TEXTS.get(option, ("must be printable text on one line", str.isprintable))
     if not accepted(text):
         raise _unusable(option, expected, where)
-    if option in _SECRETS:
+    if option in SECRETS:
         check_secret(text, option, sources(where, option))
     return text
 
