@@ -230,6 +230,9 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
                 f"{entry} does not exist, or the file cannot be read: known are {known}. Set cloud, "
                 f"{sources(where, 'cloud')}."
             )
+        written = clouds.cloud_config["clouds"][name]
+        if not isinstance(written, Mapping) or not isinstance(written.get("auth", {}), Mapping):
+            raise InputError(f"{entry} has an auth that is no mapping: write auth_url, username and so on below it.")
         try:
             config = clouds.get_one(cloud=name, region_name=region, validate=False).config
         except ConfigException:
@@ -238,7 +241,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
                 f"{entry} is for region {own}, not {region}: set another cloud or region, "
                 f"{sources(where, 'cloud', 'region')}."
             ) from None
-        _check_auth(entry, config.get("auth"))
+        _check_auth(entry, config)
         # These two would ask IAM for its versions, and send credentials to the address in the answer.
         kind = {"password": "v3password", "token": "v3token"}.get(str(config.get("auth_type")), config.get("auth_type"))
         cloud = clouds.get_one(cloud=name, region_name=region, auth_type=kind)
@@ -251,14 +254,15 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
         raise InputError(f"{entry} does not log in to an IAM: it needs an auth_url and an auth_type that has one.")
     plugin.auth_url = iam_base(checked_url(plugin.auth_url, f"{entry} has an auth_url that"))
     verify, _cert = cloud.get_requests_verify_args()
-    if isinstance(verify, str) and "ca_path" not in given and given.get("validate_certs", True):
-        unusable = unusable_authorities(verify)
+    own_authorities = verify if isinstance(verify, str) and given.get("validate_certs", True) else None
+    if own_authorities is not None and "ca_path" not in given:
+        unusable = unusable_authorities(own_authorities)
         if unusable is not None:
             raise InputError(f"{entry} has a cacert that names {unusable}. Write a file with the authorities there.")
     settings = {
         "region": cloud.region_name,
         "validate_certs": verify is not False,
-        "ca_path": verify if isinstance(verify, str) else None,
+        "ca_path": own_authorities,
     }
     auth = {str(key): str(value) for key, value in cloud.config["auth"].items()}
     lasting = {key: value for key, value in auth.items() if _SECRET.fullmatch(key)}
@@ -268,17 +272,20 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
     return Cloud(plugin, settings, tuple(lasting.values()), passing)
 
 
-def _check_auth(entry: str, auth: object) -> None:
-    """Raises InputError for keys of an auth section that keystoneauth1 does not explain, or would follow blindly."""
-    if not isinstance(auth, Mapping):
-        raise InputError(f"{entry} has an auth that is no mapping: write auth_url, username and so on below it.")
+def _check_auth(entry: str, config: Mapping[str, t.Any]) -> None:
+    """Raises InputError for keys that keystoneauth1 does not explain, or would follow blindly."""
+    auth = config["auth"]
     if {"ak", "sk", "access_key", "secret_key"} & auth.keys():
         raise InputError(
             f"{entry} has an access key in auth, which no auth_type takes: give the options access_key and secret_key "
             "in place of cloud."
         )
-    if isinstance(auth.get("auth_methods"), str):
-        raise InputError(f"{entry} has an auth_methods that is text: write a list, like [v3password, v3totp].")
+    methods = auth.get("auth_methods", config.get("auth_methods"))
+    if isinstance(methods, str) or (methods is None and config.get("auth_type") == "v3multifactor"):
+        raise InputError(f"{entry} needs a list as auth_methods in auth, like [v3password, v3totp].")
+    by_name = config.get("auth_type") in (None, "password", "v3password", "v3totp") and "username" in auth
+    if by_name and not {"user_domain_id", "user_domain_name", "user_id"} & auth.keys():
+        raise InputError(f"{entry} has a username in auth, but no user_domain_name.")
     for key, url in auth.items():
         if _ADDRESS.fullmatch(str(key)) and key != "auth_url" and isinstance(url, str) and not is_private(url):
             raise InputError(
@@ -295,6 +302,9 @@ def _reason(failure: Exception) -> str:
         return f"its auth lacks {' and '.join(option.dest for option in failure.options)}"
     if isinstance(failure, exceptions.NoMatchingPlugin):
         return f"there is no auth_type {shown(failure.name)} among those that are installed"
+    unknown = re.search(r"unexpected keyword argument '(\w+)'", str(failure))
+    if unknown is not None:
+        return f"its auth_type takes no {unknown[1]} in auth"
     line = getattr(getattr(failure, "problem_mark", None), "line", None)
     if line is not None:
         return f"the file is no YAML in line {line + 1}"
