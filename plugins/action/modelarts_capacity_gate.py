@@ -167,6 +167,10 @@ class ActionModule(ActionBase):
             details = {name: result[name] for name in _DETAILS if name in result}
             raise ObservationError({**details, "msg": why_nothing(result)})
         facts: list[Facts] = result["pools"]
+        for error in (error for entry in facts for error in entry.get("errors", ())):
+            # Of one document, too: the next attempt would send the credentials again, and refusals lock a key.
+            if error.get("status") == HTTPStatus.UNAUTHORIZED:
+                raise ObservationError({name: error[name] for name in ("msg", *_DETAILS) if name in error})
         self._ids = {candidate.pool: entry["pool_name"] for candidate, entry in zip(candidates, facts)}
         return facts
 

@@ -243,8 +243,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
 
 def _read(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
-    with Client(connect(options, where=platform.node())) as client:
-        pools: list[Facts] = read_pools(client, names, include_capacity=capacity, clock=time.time)["pools"]
+    connection = connect(options, where=platform.node())
+    with Client(connection) as client:
+        facts = read_pools(client, names, include_capacity=capacity, clock=time.time)
+    pools: list[Facts] = connection.without_secrets(facts)["pools"]
     return pools
 
 

@@ -146,6 +146,7 @@ class LookupModule(LookupBase):
             )
             with Client(connection) as client:
                 facts = read_workloads(client, options["_terms"], query, clock=time.time)
+            facts = connection.without_secrets(facts)
         except ModelArtsError as error:
             request = f" Request ID: {error.request_id}." if error.request_id else ""
             raise AnsibleLookupError(error.message + request) from None

@@ -9,16 +9,15 @@ base URL or the project.
 
 from __future__ import annotations
 
-import json
 import threading
 import typing as t
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._iam import (
     Iam,
     Login,
@@ -27,12 +26,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._iam import (
     missing_library,
     password_plugin,
     read_cloud,
-    regional_url,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     DEFAULT_CONNECTIONS,
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT,
+    PROJECT_ID,
     all_checked,
     given_in,
     merge_levels,
@@ -40,6 +39,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     require_whole,
     shown,
     sources,
+    without_version,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._regions import iam_url, modelarts_url
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import (
+    hide,
+    hide_secrets_of,
+    without_secrets,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import (
     DATE_FORMAT,
@@ -80,11 +86,12 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
         )
     require_whole(method, given, where)
     if method == "cloud":
-        cloud = read_cloud(given["cloud"], given.get("region"), where)
+        cloud = read_cloud(given["cloud"], given, where)
         given = all_checked({**given_in(cloud.settings), **given}, where)
     region = given.get("region")
-    auth_url = given.get("auth_url") or regional_url("iam", region)
+    auth_url = given.get("auth_url") or (region and iam_url(region))
     auth_url = auth_url and iam_base(auth_url)
+    endpoint = given.get("endpoint")
     iam = Iam(
         verify=given.get("validate_certs", True) and given.get("ca_path", True),
         timeout=given.get("timeout", DEFAULT_TIMEOUT),
@@ -101,9 +108,10 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
     elif method == "password":
         auth = KeystoneAuth(password_plugin(given, str(auth_url)), iam, (given["password"],))
     else:
-        auth = KeystoneAuth(cloud.plugin, iam, cloud.secrets)
+        auth = KeystoneAuth(cloud.plugin, iam, cloud.secrets, cloud.passing_secrets)
+    hide_secrets_of(auth)
     connection = Connection(
-        endpoint=given.get("endpoint"),
+        endpoint=endpoint and without_version(endpoint, given.get("project_id")),
         region=region,
         project_id=given.get("project_id"),
         validate_certs=given.get("validate_certs", True),
@@ -154,17 +162,30 @@ class Connection:
     @property
     def secrets(self) -> frozenset[str]:
         """Every secret known so far: given, issued, and derived."""
-        issued = self.auth.signatures() if isinstance(self.auth, SignatureAuth) else ()
-        return self.lasting_secrets.union(issued)
+        return self.lasting_secrets.union(self.auth.passing_secrets())
 
     @property
     def lasting_secrets(self) -> frozenset[str]:
-        """Every secret known so far that is good for more than one request: signatures are many, and are not."""
+        """Every secret known so far that is good for more than one request."""
         return frozenset(self.auth.secrets())
 
     def redact(self, text: str) -> str:
         """``text`` with every known secret replaced by asterisks."""
-        return _redacted(text, self.secrets)
+        return hide(text, self.secrets)
+
+    def without_secrets(self, facts: dict[str, t.Any], others: Iterable[str] = ()) -> dict[str, t.Any]:
+        """The facts, fit to be returned: a secret in a name that a person chose is hidden.
+
+        Raises InputError when a secret occurs anywhere else, as a pool, a type or an amount: to hide it there would
+        change what is decided on, and to show it would tell it. ``others`` are further secrets that are looked for.
+        """
+        found = without_secrets(facts, self.lasting_secrets.union(others))
+        if found is None:
+            raise InputError(
+                f"The password, token or key that {self.where} logs in with also occurs in what ModelArts answered, so "
+                "it cannot be kept out of output without changing the facts: use another one, or another way to log in."
+            )
+        return found
 
     def finish_by(self, deadline: float) -> None:
         """Stop asking IAM at this time of ``time.monotonic()``."""
@@ -189,8 +210,9 @@ class Connection:
             return self.endpoint
         listed = None
         if isinstance(self.auth, KeystoneAuth):
-            listed = catalog_endpoint(self.auth.login().catalog, self.region, self.where)
-        url = listed or regional_url("modelarts", self.region)
+            login = self.auth.login()
+            listed = catalog_endpoint(login.catalog, self.region, login.project_id, self.where)
+        url = listed or (self.region and modelarts_url(self.region))
         if url is None:
             raise InputError(
                 "The service catalog lists no endpoint of ModelArts: set endpoint or region, "
@@ -201,6 +223,8 @@ class Connection:
     def _find_project(self) -> str:
         if isinstance(self.auth, KeystoneAuth):
             scope = self.auth.login().project_id
+            if scope is not None and not (isinstance(scope, str) and PROJECT_ID.fullmatch(scope)):
+                raise ApiError(f"The login on {self.where} is for a project with an ID that cannot be one.")
             if scope is None and self.project_id is None:
                 raise InputError(
                     "The login belongs to no project: set project_id, or name a project in the entry of clouds.yaml, "
@@ -217,7 +241,8 @@ class Connection:
         try:
             found = self._iam.find_project(str(self.auth_url), str(self.project_name or self.region), self.auth)
         except ModelArtsError as failure:
-            raise _masked(failure, self.secrets) from None
+            failure.from_iam = True
+            raise
         if isinstance(self.auth, SignatureAuth):
             self.auth.project_id = found
         return found
@@ -239,6 +264,8 @@ class Connection:
 class TokenAuth(AuthBase):
     """A token that the caller has: it cannot be renewed."""
 
+    refusal: ModelArtsError | None = None
+
     def __init__(self, token: str) -> None:
         self._token = token
 
@@ -249,6 +276,9 @@ class TokenAuth(AuthBase):
     def secrets(self) -> Iterable[str]:
         return (self._token,)
 
+    def passing_secrets(self) -> Iterable[str]:
+        return ()
+
     def invalidate(self) -> bool:
         """Whether a new login can follow a 401."""
         return False
@@ -256,6 +286,8 @@ class TokenAuth(AuthBase):
 
 class SignatureAuth(AuthBase):
     """Signs each request with a key pair. A refusal must not be repeated: five in a row lock the key."""
+
+    refusal: ModelArtsError | None = None
 
     def __init__(
         self, access_key: str, secret_key: str, security_token: str | None = None, project_id: str | None = None
@@ -287,8 +319,8 @@ class SignatureAuth(AuthBase):
     def secrets(self) -> Iterable[str]:
         return filter(None, (self._secret_key, self._security_token))
 
-    def signatures(self) -> Iterable[str]:
-        """Those of the last requests, each of which is good for one."""
+    def passing_secrets(self) -> Iterable[str]:
+        """The signatures of the last requests."""
         return self._issued.copy()
 
     def invalidate(self) -> bool:
@@ -299,13 +331,16 @@ class SignatureAuth(AuthBase):
 class KeystoneAuth(AuthBase):
     """Logs in to IAM when a token is needed and before it expires: for a password, and for clouds.yaml."""
 
-    def __init__(self, plugin: BaseIdentityPlugin, iam: Iam, given: Iterable[str]) -> None:
+    refusal: ModelArtsError | None = None
+
+    def __init__(self, plugin: BaseIdentityPlugin, iam: Iam, given: Iterable[str], passing: Iterable[str] = ()) -> None:
         self._plugin = plugin
         self._iam = iam
         self._lock = threading.Lock()
         self._sent = threading.local()
         self._token: str | None = None
         self._secrets = deque(given, maxlen=100)
+        self._passing = tuple(passing)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         self._sent.token = None
@@ -321,6 +356,9 @@ class KeystoneAuth(AuthBase):
     def secrets(self) -> Iterable[str]:
         return self._secrets.copy()
 
+    def passing_secrets(self) -> Iterable[str]:
+        return self._passing
+
     def invalidate(self) -> bool:
         """Whether a new login can follow a 401; not when the login itself was refused.
 
@@ -334,33 +372,16 @@ class KeystoneAuth(AuthBase):
 
     def _login(self, retries: int) -> Login:
         with self._lock:
+            if self.refusal is not None:
+                raise self.refusal
             try:
                 login = self._iam.log_in(self._plugin, retries)
             except ModelArtsError as failure:
-                raise _masked(failure, self._secrets) from None
+                failure.from_iam = True
+                if failure.status == 401:
+                    self.refusal = failure  # a login that is repeated can lock the account
+                raise
             if login.token != self._token:
                 self._token = login.token
                 self._secrets.append(login.token)
             return login
-
-
-def _redacted(text: str, secrets: Iterable[str]) -> str:
-    spellings = {
-        spelling
-        for secret in secrets
-        for spelling in (secret, quote(secret, "", errors="replace"), json.dumps(secret)[1:-1])
-    }
-    for spelling in sorted(filter(None, spellings), key=len, reverse=True):
-        text = text.replace(spelling, "********")
-    return text
-
-
-def _masked(failure: ModelArtsError, secrets: Iterable[str]) -> ModelArtsError:
-    """The failure of a request to IAM, without secrets."""
-    failure.from_iam = True
-    known = tuple(secrets)
-    failure.message = _redacted(failure.message, known)
-    failure.args = (failure.message,)
-    if failure.error_msg:
-        failure.error_msg = _redacted(failure.error_msg, known)
-    return failure

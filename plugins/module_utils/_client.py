@@ -8,8 +8,8 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
-import http.client
 import random
 import re
 import threading
@@ -28,18 +28,21 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
     api_error,
+    not_text,
     plain,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._given import odd_character, shown
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
-from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import TimedAdapter, chunks
+from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import (
+    NoAnswerError,
+    TimedAdapter,
+    chunks,
+    explained,
+)
 
-try:
+with contextlib.suppress(ImportError):  # _auth says so, as it needs requests before this module can be of use
     import requests
-    import urllib3
-except ImportError:  # _auth says so, as it needs requests before this module can be of use
-    pass
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -105,8 +108,10 @@ class Client:
         self._door = threading.Lock()
         self._admitted = False
         self._refusal: ModelArtsError | None = None
+        # A request that waits for a connection within urllib3 could not be stopped any more.
+        self._turns = threading.BoundedSemaphore(connection.connections)
         self._session = requests.Session()
-        adapter = TimedAdapter(pool_maxsize=connection.connections, pool_block=True)
+        adapter = TimedAdapter(connection.where, pool_maxsize=connection.connections, pool_block=True)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.auth = connection.auth
@@ -188,19 +193,17 @@ class Client:
     def _get(self, path: str, query: Iterable[tuple[str, str]] = ()) -> Document:
         """The document at ``path``, below the project.
 
-        The first call goes alone: when its credentials are refused or nobody answers, that is the answer to all
-        others too. More than five refusals in a row would lock an access key.
+        The first call goes alone: when nobody answers it, that is the answer to all others too.
         """
         if self._admitted:
             return self._fetch(path, query)
         with self._door:
-            if self._refusal is not None:
-                raise self._refusal
+            self._raise_refusal()
             if not self._admitted:
                 try:
                     document = self._fetch(path, query)
                 except ModelArtsError as error:
-                    if error.from_iam or error.status in (None, 401):
+                    if error.from_iam or error.status is None:
                         self._refusal = error
                     self._admitted = self._refusal is None
                     raise
@@ -211,8 +214,6 @@ class Client:
     def _fetch(self, path: str, query: Iterable[tuple[str, str]]) -> Document:
         """Sends the request until it is answered. Retries what is transient, and logs in anew once on a 401."""
         base, project = self._connection.base_url(), self._connection.project()
-        if base.startswith("http:"):
-            self._session.trust_env = False  # loopback in clear text: no proxy may read the credentials
         url = f"{base}/v2/{project}{path}"
         encoded = canonical_query(query)
         request = f"GET {path}"
@@ -221,43 +222,46 @@ class Client:
         login_is_fresh = False
         failures = 0
         error: ModelArtsError
+        headers: Mapping[str, str]
         while True:
-            self._wait_for_turn(request)
+            headers, body = {}, b""
             try:
-                status, headers, body = self._exchange(url, request)
-                if status == 200:
-                    return document_of(request, headers, body)
-                error = api_error(request, status, headers, body, self._hint(status, headers, body))
+                with self._turn(request):
+                    try:
+                        status, headers, body = self._exchange(url, request)
+                        if status != 200:
+                            hint = self._hint(status, headers, body)
+                            error = api_error(request, status, headers, body, hint)
+                            raise _with_address(error, url) if _is_astray(error) else error
+                    except ModelArtsError as refused:
+                        # Before the next thread has its turn: it must not send what will be refused as well.
+                        self._note_refusal(refused, login_is_fresh)
+                        raise
+                return self._read(request, url, headers, body)
             except ModelArtsError as raised:
                 error = raised
-                headers, body = {}, b""
-            if error.status == 401 and not login_is_fresh and self._connection.auth.invalidate():
+            if error.status == 401 and not login_is_fresh and self._connection.auth.refusal is None:
                 login_is_fresh = True
                 continue
             failures += 1
             wait = self._pause(error, failures, headers, body)
             if wait is None:
-                raise self._masked(error)
+                raise error
             with self._lock:
                 self._not_before = max(self._not_before, self._clock() + wait)
 
     def _exchange(self, url: str, request: str) -> tuple[int, Mapping[str, str], bytes]:
         timeout = self._connection.timeout if self._deadline is None else min(self._connection.timeout, self._left())
-        host = self._connection.base_url()
         try:
-            with self._session.get(
-                url,
-                headers={"Content-Type": "application/json", "Accept": "application/json"},
-                timeout=timeout,
-                verify=self._connection.verify,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with explained(url, timeout, self._connection.where), self._sent(url, timeout) as response:
                 if 300 <= response.status_code < 400:
-                    raise ApiError(
-                        f"{request} was redirected ({response.status_code}); redirects are not followed, because "
-                        "credentials would go along. Check the endpoint.",
-                        status=response.status_code,
+                    raise _with_address(
+                        ApiError(
+                            f"{request} was redirected ({response.status_code}); redirects are not followed, because "
+                            "credentials would go along. Check the endpoint.",
+                            status=response.status_code,
+                        ),
+                        url,
                     )
                 body = bytearray()
                 for chunk in chunks(response):
@@ -268,20 +272,65 @@ class Client:
                             status=response.status_code,
                         )
                 return response.status_code, response.headers, bytes(body)
-        except requests.exceptions.SSLError as error:
-            raise ApiError(
-                f"{request} on {host}: the server's certificate was not accepted ({plain(_root_cause(error))}). "
-                "Set ca_path to the authority that signed it."
-            ) from error
-        except requests.exceptions.Timeout as error:
-            raise TransportError(f"{request} on {host}: no answer within {timeout:g} s.") from error
-        except urllib3.exceptions.TimeoutError as error:
-            raise TransportError(f"{request} on {host}: the answer did not end within {timeout:g} s.") from error
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise TransportError(f"{request}: cannot reach {host} ({plain(_root_cause(error))}).") from error
+        except NoAnswerError as failure:
+            host = self._connection.base_url()
+            what = f": cannot reach {host} ({{cause}})." if failure.unreached else f" on {host}: {{cause}}."
+            raise failure.told(request + what, "", "endpoint") from None
+
+    def _sent(self, url: str, timeout: float) -> requests.Response:
+        return self._session.get(
+            url,
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            timeout=timeout,
+            verify=self._connection.verify,
+            allow_redirects=False,
+            stream=True,
+        )
+
+    def _read(self, request: str, url: str, headers: Mapping[str, str], body: bytes) -> Document:
+        """The document of an answer with status 200."""
+        reason = not_text(body, headers)
+        try:
+            if reason is not None:
+                raise ApiError(
+                    f"{request} was answered 200, and the answer cannot be read: {reason}. Check the endpoint, and "
+                    "proxies.",
+                    status=200,
+                )
+            return document_of(request, headers, body)
+        except ApiError as error:
+            raise (error if error.error_code else _with_address(error, url)) from None
+
+    def _note_refusal(self, error: ModelArtsError, login_is_fresh: bool) -> None:
+        """Remember that the credentials are refused for good: more than five refusals in a row lock a key."""
+        if error.status == 401 and (login_is_fresh or not self._connection.auth.invalidate()):
+            self._connection.auth.refusal = error
+        elif error.from_iam and not error.transient:
+            self._refusal = error
+
+    def _raise_refusal(self) -> None:
+        refusal = self._refusal or self._connection.auth.refusal
+        if refusal is not None:
+            raise refusal
 
     def _left(self) -> float:
         return t.cast(float, self._deadline) - self._clock()
+
+    @contextlib.contextmanager
+    def _turn(self, request: str) -> Iterator[None]:
+        """One of the connections, once throttling lets the next request go and as long as none was refused."""
+        wait = None if self._deadline is None else min(max(self._left(), 0.0), threading.TIMEOUT_MAX)
+        if not self._turns.acquire(timeout=wait):
+            raise self._too_late(request)
+        try:
+            self._wait_for_turn(request)
+            self._raise_refusal()
+            yield
+        finally:
+            self._turns.release()
+
+    def _too_late(self, request: str) -> TransportError:
+        return TransportError(f"{request}: the time limit was reached before it could be sent.")
 
     def _wait_for_turn(self, request: str) -> None:
         """Sleeps until throttling lets the next request go, for all threads alike. Raises at the deadline."""
@@ -289,7 +338,7 @@ class Client:
             with self._lock:
                 wait = self._not_before - self._clock()
             if self._deadline is not None and max(wait, 0.0) >= self._left():
-                raise TransportError(f"{request}: the time limit was reached before it could be sent.")
+                raise self._too_late(request)
             if wait <= 0:
                 return
             self._sleep(wait)
@@ -323,12 +372,17 @@ class Client:
             return "The credentials lack the permission, or belong to another project."
         return ""
 
-    def _masked(self, error: ModelArtsError) -> ModelArtsError:
-        error.message = self._connection.redact(error.message)
-        error.args = (error.message,)
-        if error.error_msg:
-            error.error_msg = self._connection.redact(error.error_msg)
-        return error
+
+def _is_astray(error: ApiError) -> bool:
+    """Return whether the address may be wrong: something is not there, and it is not the pool."""
+    return error.status == 404 and error.error_code != POOL_NOT_FOUND
+
+
+def _with_address(error: ApiError, url: str) -> ApiError:
+    """The error, which says what address was asked."""
+    error.message = f"{error.message} The address asked was {url.partition('?')[0]}."
+    error.args = (error.message,)
+    return error
 
 
 def _retry_after(header: str, body: bytes) -> float | None:
@@ -355,17 +409,3 @@ def _clock_skew(date: str) -> float | None:
     """Seconds by which the server's clock is ahead of ours, by the Date header."""
     at = _http_date(date)
     return None if at is None else at - time.time()
-
-
-def _root_cause(error: BaseException) -> str:
-    """The innermost reason of a chain of exceptions, without addresses of objects."""
-    seen = 0
-    while seen < 10:
-        reason = getattr(error, "reason", None)
-        inner = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
-        if inner is None:
-            break
-        error, seen = inner, seen + 1
-    if isinstance(error, http.client.IncompleteRead):
-        return "the answer broke off"
-    return str(getattr(error, "strerror", None) or error) or type(error).__name__

@@ -9,7 +9,10 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import json
+import re
 import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hidden
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +20,8 @@ if t.TYPE_CHECKING:
 TRANSIENT_STATUSES = frozenset((429, 500, 502, 503, 504))
 
 _MAX_TEXT = 300
+_UTF_16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
+_CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,30})")
 
 
 class ModelArtsError(Exception):
@@ -25,6 +30,8 @@ class ModelArtsError(Exception):
     ``status`` is the HTTP status; ``error_code`` and ``error_msg`` come from the body and ``request_id`` from the
     body or the header X-Request-Id. Each is None when the API did not give it. ``transient`` tells that the same call
     may succeed later, and ``from_iam`` that the login failed, so that nothing could be asked.
+
+    No secret that this process knows is in any of them: a server may repeat one wherever it says something.
     """
 
     from_iam = False
@@ -38,12 +45,12 @@ class ModelArtsError(Exception):
         error_msg: str | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = hidden(message)
+        super().__init__(self.message)
         self.status = status
-        self.error_code = error_code
-        self.error_msg = error_msg
-        self.request_id = request_id
+        self.error_code = error_code and hidden(error_code)
+        self.error_msg = error_msg and hidden(error_msg)
+        self.request_id = request_id and hidden(request_id)
 
     @property
     def transient(self) -> bool:
@@ -70,11 +77,13 @@ class MissingLibraryError(ModelArtsError):
 
 
 class TransportError(ModelArtsError):
-    """No answer: unreachable, refused, broken off or timed out."""
+    """No answer: unreachable, refused, broken off or timed out. ``lasts`` tells that it would be so again."""
+
+    lasts = False
 
     @property
     def transient(self) -> bool:
-        return True
+        return not self.lasts
 
 
 class ApiError(ModelArtsError):
@@ -82,7 +91,13 @@ class ApiError(ModelArtsError):
 
 
 def plain(text: str, limit: int = _MAX_TEXT) -> str:
-    """Text of the API, fit for one line of output: control and format characters become blanks, long text is cut."""
+    """Text of the API, fit for one line of output: control and format characters become blanks, long text is cut.
+
+    Secrets are hidden first: of one that the cut goes through, all but the end would be left.
+    """
+    text = hidden(text)
+    if len(text) > 10 * limit:
+        text = text.lstrip()[: 10 * limit]  # to look at each character of a long answer takes seconds
     line = "".join(c if c.isprintable() else " " for c in text).strip()
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
@@ -95,7 +110,7 @@ def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes
     errorCode/errorMsg, code/message, and plain text. HTML is named, never repeated.
     """
     lower = {name.lower(): value for name, value in headers.items()}
-    code, text, request_id = _details(body, lower.get("content-type", ""))
+    code, text, request_id = _details(body, lower)
     request_id = request_id or plain(lower.get("x-request-id", "")) or None
     said = f"{code}: {text}" if code and text else code or text or "no explanation"
     sentence = f"{request} was answered {status} ({said})."
@@ -108,12 +123,39 @@ def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes
     )
 
 
-def _details(body: bytes, content_type: str) -> tuple[str | None, str | None, str | None]:
+def not_text(body: bytes, headers: Mapping[str, str]) -> str | None:
+    """Why the bytes are not text in UTF-8, as JSON has to be; None when they are. For words, not for the screen."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    if body.startswith(b"\x1f\x8b"):
+        return "it is packed by gzip, and its header does not say so"
+    if body.startswith(_UTF_16_OR_32) or b"\0" in body[:4]:
+        return "it is text in UTF-16 or UTF-32, not in UTF-8"
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.end == len(body) and error.reason == "unexpected end of data":
+            return None  # broken off within a character
+    else:
+        return None
+    packed = lower.get("content-encoding", "").strip()
+    if packed and packed.lower() != "identity":
+        return f"it is packed by {plain(packed, 30)}, which was not asked for"
+    charset = _CHARSET.search(lower.get("content-type", ""))
+    if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):
+        return f"it is text in {plain(charset[1], 30)}, not in UTF-8"
+    return "it is not text in UTF-8"
+
+
+def _details(body: bytes, headers: Mapping[str, str]) -> tuple[str | None, str | None, str | None]:
+    is_html = "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<"
+    reason = None if is_html else not_text(body, headers)
+    if reason is not None:
+        return None, f"an answer that cannot be read: {reason}", None
     text = body.decode("utf-8", "replace")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        if "html" in content_type.lower() or text.lstrip().startswith("<"):
+        if is_html:
             return None, "an HTML page, not JSON: another server than ModelArts answered", None
         return None, plain(text) or None, None
     if not isinstance(document, dict):

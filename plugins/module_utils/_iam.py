@@ -15,10 +15,10 @@ import re
 import time
 import typing as t
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
-    TRANSIENT_STATUSES,
     ApiError,
     InputError,
     MissingLibraryError,
@@ -29,13 +29,21 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     PROJECT_ID,
+    check_secret,
     checked_url,
+    is_private,
     shown,
     sources,
+    unusable_authorities,
     without_version,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
-from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import BoundedAdapter
+from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import (
+    BoundedAdapter,
+    NoAnswerError,
+    explained,
+    origin,
+)
 
 with contextlib.suppress(ImportError):  # _auth says so
     import requests
@@ -48,8 +56,10 @@ if t.TYPE_CHECKING:
 
 _Answer = t.TypeVar("_Answer")
 
-_OPEN_TELEKOM_CLOUD = ("eu-de", "eu-nl", "eu-ch2")
-_CAUSE = re.compile(r"(certificate verify failed[^(\"']*|\[Errno -?\d+\] [^'\")]+|timed out|larger than \d+ MiB)")
+# Keys of an auth section, in the names that the plugins of keystoneauth1 have for them.
+_SECRET = re.compile(".*(password|token|secret)")
+_PASSING = re.compile(".*code")  # good for one login; a passcode has six digits, as amounts and times can have
+_ADDRESS = re.compile(".*(url|uri|endpoint)")
 
 
 class Login(t.NamedTuple):
@@ -58,10 +68,6 @@ class Login(t.NamedTuple):
     token: str
     project_id: str | None
     catalog: t.Any
-
-
-class _UnreachableError(TransportError):
-    """Worth another attempt."""
 
 
 class Iam:
@@ -84,24 +90,23 @@ class Iam:
 
         url = f"{plugin.auth_url}/auth/tokens"
         try:
-            with _session(url) as session:
+            with _session(self.where) as session:
                 iam = Session(session=session, verify=self.verify, timeout=timeout, redirect=False)
                 access = plugin.get_access(iam)
             return Login(str(access.auth_token), access.project_id, access.service_catalog.catalog)
+        except NoAnswerError as failure:
+            raise self._no_answer(url, failure) from None
         except exceptions.HttpError as failure:
             if failure.response is None:
                 raise ApiError(f"POST {url} was answered {failure.http_status}.", status=failure.http_status) from None
             hint = f"Check the credentials on {self.where}." if failure.http_status == 401 else ""
-            raise self._answered("POST", url, failure.response, hint) from None
+            raise self._answered(failure.response, hint) from None
         except exceptions.InvalidResponse as failure:
-            raise self._answered("POST", url, failure.response) from None
-        except exceptions.SSLError as failure:
-            raise TransportError(self._no_answer(url, failure)) from None
-        except exceptions.ConnectionError as failure:
-            raise _UnreachableError(self._no_answer(url, failure)) from None
+            raise self._answered(failure.response) from None
         except exceptions.ClientException as failure:
             raise InputError(f"The login at {url} on {self.where} failed: {plain(str(failure))}.") from None
-        except (AttributeError, KeyError, TypeError, ValueError):
+        # RecursionError: JSON that is nested some thousand times.
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
             raise ApiError(f"POST {url} was answered with something that is not a login.") from None
 
     def find_project(self, auth_url: str, name: str, auth: AuthBase) -> str:
@@ -122,8 +127,8 @@ class Iam:
         return found[0]
 
     def _get(self, url: str, name: str, auth: AuthBase, timeout: float) -> object:
-        with _session(url) as session:
-            try:
+        try:
+            with _session(self.where) as session, explained(url, timeout, self.where):
                 answer = session.get(
                     f"{url}?{canonical_query([('name', name)])}",
                     auth=auth,
@@ -132,16 +137,14 @@ class Iam:
                     verify=self.verify,
                     allow_redirects=False,
                 )
-            except requests.exceptions.SSLError as failure:
-                raise TransportError(self._no_answer(url, failure)) from None
-            except requests.exceptions.RequestException as failure:
-                raise _UnreachableError(self._no_answer(url, failure)) from None
+        except NoAnswerError as failure:
+            raise self._no_answer(url, failure) from None
         if answer.status_code != 200:
-            raise self._answered("GET", url, answer, "Set project_id to do without this look-up.")
+            raise self._answered(answer, "Set project_id to do without this look-up.")
         try:
             return answer.json()
-        except ValueError:
-            raise self._answered("GET", url, answer) from None
+        except (ValueError, RecursionError):
+            raise self._answered(answer) from None
 
     def _repeated(self, call: Callable[[float], _Answer], retries: int) -> _Answer:
         attempt = 0
@@ -152,36 +155,37 @@ class Iam:
             wait = min(2.0**attempt, 30.0) * random.uniform(0.5, 1.0)
             try:
                 return call(min(self.timeout, left))
-            except (_UnreachableError, ApiError) as failure:
-                transient = isinstance(failure, _UnreachableError) or failure.status in TRANSIENT_STATUSES
-                if not transient or attempt >= retries or time.monotonic() + wait >= self.deadline:
+            except ModelArtsError as failure:
+                if not failure.transient or attempt >= retries or time.monotonic() + wait >= self.deadline:
                     raise
             time.sleep(wait)
             attempt += 1
 
-    def _answered(self, verb: str, url: str, answer: requests.Response, hint: str = "") -> ApiError:
+    def _answered(self, answer: requests.Response, hint: str = "") -> ApiError:
+        """The error of an answer; a login can ask at several addresses, and it names the one that was asked."""
         if 300 <= answer.status_code < 400:
             hint = "Redirects are not followed: set auth_url to the address of IAM itself."
-        return api_error(f"{verb} {url}", answer.status_code, answer.headers, answer.content, hint)
+        url = str(answer.request.url)
+        asked = f"{answer.request.method} {origin(url)}{urlsplit(url).path}"
+        return api_error(asked, answer.status_code, answer.headers, answer.content, hint)
 
-    def _no_answer(self, url: str, failure: Exception) -> str:
-        cause = _CAUSE.search(str(failure))
-        said = cause[0].strip() if cause else type(failure).__name__
-        return f"IAM at {url} could not be reached from {self.where}: {said}. Check auth_url, region and ca_path."
+    def _no_answer(self, url: str, failure: NoAnswerError) -> TransportError:
+        sentence = f"IAM at {url} could not be reached from {self.where}: {{cause}}."
+        return failure.told(sentence, "Check {address}, region and ca_path.", "auth_url")
 
 
 class Cloud(t.NamedTuple):
     plugin: BaseIdentityPlugin
     settings: dict[str, t.Any]
     secrets: tuple[str, ...]
+    passing_secrets: tuple[str, ...]
 
 
-def _session(url: str) -> requests.Session:
+def _session(where: str) -> requests.Session:
     session = requests.Session()
-    session.mount("https://", BoundedAdapter())
-    session.mount("http://", BoundedAdapter())
-    # Only loopback addresses may be http, and no proxy may get to read what is sent to them.
-    session.trust_env = not url.startswith("http:")
+    adapter = BoundedAdapter(where)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
     # Without this, requests would add what ~/.netrc has for the host.
     session.auth = lambda request: request
     return session
@@ -204,8 +208,12 @@ def password_plugin(given: Mapping[str, t.Any], auth_url: str) -> BaseIdentityPl
     )
 
 
-def read_cloud(name: str, region: str | None, where: str) -> Cloud:
-    """An entry of clouds.yaml, from the places where openstacksdk looks for the file."""
+def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
+    """An entry of clouds.yaml, from the places where openstacksdk looks for the file.
+
+    ``given`` are the options that stand above what the entry says.
+    """
+    region = given.get("region")
     try:
         from keystoneauth1.identity.base import BaseIdentityPlugin as Identity
         from openstack.config import OpenStackConfig
@@ -222,45 +230,94 @@ def read_cloud(name: str, region: str | None, where: str) -> Cloud:
                 f"{entry} does not exist, or the file cannot be read: known are {known}. Set cloud, "
                 f"{sources(where, 'cloud')}."
             )
+        written = clouds.cloud_config["clouds"][name]
+        if not isinstance(written, Mapping) or not isinstance(written.get("auth", {}), Mapping):
+            raise InputError(f"{entry} has an auth that is no mapping: write auth_url, username and so on below it.")
         try:
-            kind = clouds.get_one(cloud=name, region_name=region, validate=False).config.get("auth_type")
+            config = clouds.get_one(cloud=name, region_name=region, validate=False).config
         except ConfigException:
             own = clouds.get_one(cloud=name, validate=False).region_name
             raise InputError(
                 f"{entry} is for region {own}, not {region}: set another cloud or region, "
                 f"{sources(where, 'cloud', 'region')}."
             ) from None
+        _check_auth(entry, config)
         # These two would ask IAM for its versions, and send credentials to the address in the answer.
-        kind = {"password": "v3password", "token": "v3token"}.get(str(kind), kind)
+        kind = {"password": "v3password", "token": "v3token"}.get(str(config.get("auth_type")), config.get("auth_type"))
         cloud = clouds.get_one(cloud=name, region_name=region, auth_type=kind)
         plugin = cloud.get_auth()
     except ModelArtsError:
         raise
     except Exception as failure:
-        # The text of the failure can quote a line of the file.
-        raise InputError(f"{entry} cannot be used ({type(failure).__name__}): check it and its auth section.") from None
+        raise InputError(f"{entry} cannot be used: {_reason(failure)}.") from None
     if not isinstance(plugin, Identity) or not plugin.auth_url:
         raise InputError(f"{entry} does not log in to an IAM: it needs an auth_url and an auth_type that has one.")
     plugin.auth_url = iam_base(checked_url(plugin.auth_url, f"{entry} has an auth_url that"))
     verify, _cert = cloud.get_requests_verify_args()
+    own_authorities = verify if isinstance(verify, str) and given.get("validate_certs", True) else None
+    if own_authorities is not None and "ca_path" not in given:
+        unusable = unusable_authorities(own_authorities)
+        if unusable is not None:
+            raise InputError(f"{entry} has a cacert that names {unusable}. Write a file with the authorities there.")
     settings = {
         "region": cloud.region_name,
         "validate_certs": verify is not False,
-        "ca_path": verify if isinstance(verify, str) else None,
+        "ca_path": own_authorities,
     }
-    secrets = tuple(
-        str(value)
-        for option, value in cloud.config["auth"].items()
-        if re.search("password|token|secret|passcode", option)
-    )
-    return Cloud(plugin, settings, secrets)
+    auth = {str(key): str(value) for key, value in cloud.config["auth"].items()}
+    lasting = {key: value for key, value in auth.items() if _SECRET.fullmatch(key)}
+    for key, value in lasting.items():
+        check_secret(value, f"{entry} has a {key} that", "in clouds.yaml or secure.yaml")
+    passing = tuple(value for key, value in auth.items() if _PASSING.fullmatch(key))
+    return Cloud(plugin, settings, tuple(lasting.values()), passing)
 
 
-def catalog_endpoint(catalog: Iterable[Mapping[str, t.Any]] | None, region: str | None, where: str) -> str | None:
+def _check_auth(entry: str, config: Mapping[str, t.Any]) -> None:
+    """Raises InputError for keys that keystoneauth1 does not explain, or would follow blindly."""
+    auth = config["auth"]
+    if {"ak", "sk", "access_key", "secret_key"} & auth.keys():
+        raise InputError(
+            f"{entry} has an access key in auth, which no auth_type takes: give the options access_key and secret_key "
+            "in place of cloud."
+        )
+    methods = auth.get("auth_methods", config.get("auth_methods"))
+    if isinstance(methods, str) or (methods is None and config.get("auth_type") == "v3multifactor"):
+        raise InputError(f"{entry} needs a list as auth_methods in auth, like [v3password, v3totp].")
+    by_name = config.get("auth_type") in (None, "password", "v3password", "v3totp") and "username" in auth
+    if by_name and not {"user_domain_id", "user_domain_name", "user_id"} & auth.keys():
+        raise InputError(f"{entry} has a username in auth, but no user_domain_name.")
+    for key, url in auth.items():
+        if _ADDRESS.fullmatch(str(key)) and key != "auth_url" and isinstance(url, str) and not is_private(url):
+            raise InputError(
+                f"{entry} has a {key} that must start with https: over http, credentials would be readable on the "
+                "network."
+            )
+
+
+def _reason(failure: Exception) -> str:
+    """What openstacksdk or keystoneauth1 misses. Never the text of the failure, which can quote a line of the file."""
+    from keystoneauth1 import exceptions
+
+    if isinstance(failure, exceptions.MissingRequiredOptions):
+        return f"its auth lacks {' and '.join(option.dest for option in failure.options)}"
+    if isinstance(failure, exceptions.NoMatchingPlugin):
+        return f"there is no auth_type {shown(failure.name)} among those that are installed"
+    unknown = re.search(r"unexpected keyword argument '(\w+)'", str(failure))
+    if unknown is not None:
+        return f"its auth_type takes no {unknown[1]} in auth"
+    line = getattr(getattr(failure, "problem_mark", None), "line", None)
+    if line is not None:
+        return f"the file is no YAML in line {line + 1}"
+    return "openstacksdk does not take it; check that its auth section has the keys that its auth_type needs"
+
+
+def catalog_endpoint(
+    catalog: Iterable[Mapping[str, t.Any]] | None, region: str | None, project: str | None, where: str
+) -> str | None:
     """The public endpoint of the service type ``modelarts``; in an entry for all regions, ``region`` is "*"."""
     try:
         public = [
-            (endpoint.get("region_id") or endpoint.get("region"), without_version(endpoint["url"]))
+            (endpoint.get("region_id") or endpoint.get("region"), without_version(endpoint["url"], project))
             for service in catalog or ()
             if service.get("type") == "modelarts"
             for endpoint in service["endpoints"]
@@ -278,13 +335,6 @@ def catalog_endpoint(catalog: Iterable[Mapping[str, t.Any]] | None, region: str 
             f"{sources(where, 'region', 'endpoint')}."
         )
     return checked_url(urls.pop(), "The service catalog has an endpoint of ModelArts that") if urls else None
-
-
-def regional_url(service: str, region: str | None) -> str | None:
-    if region is None:
-        return None
-    domain = "otc.t-systems.com" if region in _OPEN_TELEKOM_CLOUD else "myhuaweicloud.com"
-    return f"https://{service}.{region}.{domain}"
 
 
 def iam_base(url: str) -> str:

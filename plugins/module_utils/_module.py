@@ -18,9 +18,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._client import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
+    SECRETS,
     environment_level,
     merge_levels,
+    repeated_urls,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import HIDDEN, is_common
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,20 +34,40 @@ if t.TYPE_CHECKING:
 def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.NoReturn:
     """Exits the module with the facts that ``read`` returns; their ``warnings`` become the task's."""
     gc.disable()  # documents hold no cycles, and looking for some in all of them takes a tenth of the time
-    try:
-        options = {name: module.params[name] for name in CONNECTION_OPTIONS}
-        connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
-        module.no_log_values.update(connection.secrets)
-        with Client(connection, time_limit=module.params["time_limit"]) as client:
-            try:
-                facts = read(client)
-            except ModelArtsError:
-                module.no_log_values.update(connection.secrets)
-                raise
-        # ansible-core looks for each of these in every text of the answer.
-        module.no_log_values.update(connection.lasting_secrets)
-    except ModelArtsError as error:
-        module.fail_json(**error.as_result())
+    options = {name: module.params[name] for name in CONNECTION_OPTIONS}
+    # ansible-core prints the options of a task at -vvv, and in a URL there may be a password.
+    module.no_log_values.update(repeated_urls(options))
+    for name in SECRETS:
+        if options[name] and is_common(options[name]):
+            # It is refused if it is used. Masked by ansible-core, the sentence of that would show where it occurs.
+            module.no_log_values.discard(options[name])
+            module.params[name] = HIDDEN
+    facts, failure = _outcome(module, options, read)
+    if failure is not None:
+        # Not where it was caught: ansible-core prints, when it is told to, what an exception was raised for.
+        module.fail_json(**failure)
     for warning in facts.pop("warnings", ()):
         module.warn(warning)
     module.exit_json(changed=False, **facts)
+
+
+def _outcome(
+    module: AnsibleModule, options: dict[str, t.Any], read: Callable[[Client], dict[str, t.Any]]
+) -> tuple[dict[str, t.Any], dict[str, t.Any] | None]:
+    """(the facts, None), or ({}, the result of a failure): without secrets, so that ansible-core finds none to mask.
+
+    It masks by substring in every text and number of a result, and the action decides on what it leaves.
+    """
+    try:
+        connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
+        module.no_log_values.update(connection.secrets)
+        try:
+            with Client(connection, time_limit=module.params["time_limit"]) as client:
+                facts, failed = read(client), False
+        except ModelArtsError as error:
+            facts, failed = error.as_result(), True
+        facts = connection.without_secrets(facts, module.no_log_values)
+        module.no_log_values.update(connection.lasting_secrets)
+    except ModelArtsError as error:
+        return {}, error.as_result()
+    return ({}, facts) if failed else (facts, None)

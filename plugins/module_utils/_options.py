@@ -12,10 +12,13 @@ import ipaddress
 import math
 import os
 import re
+import ssl
 import typing as t
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_common
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,7 +48,16 @@ DEFAULT_TIMEOUT = 30.0
 DEFAULT_RETRIES = 4
 DEFAULT_CONNECTIONS = 8
 
-_SECRETS = ("auth_token", "secret_key", "security_token", "password")
+# An hour: an answer that takes longer is none. The clocks of sockets end at some centuries.
+_LONGEST_TIMEOUT = 3600.0
+_MOST = {
+    # With pauses of up to a minute, a thousand are most of a day; a gate that is to wait has wait_timeout.
+    "max_retries": 1000,
+    # Each is a thread and a connection with TLS. ModelArts throttles long before a hundred.
+    "connections": 100,
+}
+
+SECRETS = ("auth_token", "secret_key", "security_token", "password")
 _GENERAL = ("endpoint", "region", "project_id", "validate_certs", "ca_path", "timeout", "max_retries", "connections")
 
 # The order is the order within one level.
@@ -93,7 +105,9 @@ ENVIRONMENT: dict[str, tuple[str, ...]] = {
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _URL = re.compile(rf"(https?)://((?:{_LABEL}\.)*{_LABEL}|\[[0-9A-Fa-f:.]+\])(:[0-9]{{1,5}})?(/[A-Za-z0-9._~/-]*)?")
-_VERSION = re.compile(r"/v[0-9.]+(/.*)?$")
+_VERSION = re.compile(r"/v[0-9]+(?:\.[0-9]+)?(?:/([A-Za-z0-9_-]+))?$")
+_GIVEN_PROJECT = re.compile(r"[0-9a-f]{32}")
+_HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PRINTED = re.compile(r"[\x21-\x7e]+")
@@ -199,17 +213,27 @@ def _checked(option: str, value: object, where: str) -> object:
         return _count(option, value, 1 if option == "connections" else 0, where)
     text = str(value)
     if option in ("endpoint", "auth_url"):
-        url = checked_url(text, f"{option} (on {where}: {' or '.join(ENVIRONMENT[option])})")
-        return without_version(url) if option == "endpoint" else url
+        return checked_url(text, f"{option} (on {where}: {' or '.join(ENVIRONMENT[option])})")
     if option == "ca_path":
         path = os.path.expanduser(os.path.expandvars(text))
         if not os.path.exists(path):
-            raise _unusable(option, f"names a file that does not exist, {shown(path)}", where)
+            raise _unusable(option, f"names a file that does not exist, {plain(repr(path), 300)}", where)
         return path
     expected, accepted = _TEXTS.get(option, ("must be printable text on one line", str.isprintable))
     if not accepted(text):
         raise _unusable(option, expected, where)
+    if option in SECRETS:
+        check_secret(text, option, sources(where, option))
     return text
+
+
+def check_secret(text: str, subject: str, where_to_set: str) -> None:
+    """Raises InputError for a secret that could not be hidden without changing what is decided on."""
+    if is_common(text):
+        raise InputError(
+            f"{subject} is too short, a number, or a word of every answer, so it cannot be kept out of output without "
+            f"changing what is read and decided: use one that is longer. It can be set {where_to_set}."
+        )
 
 
 _TEXTS: dict[str, tuple[str, Callable[[str], t.Any]]] = {
@@ -237,8 +261,9 @@ def _seconds(option: str, value: object, where: str) -> float:
         seconds = float(str(value))
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise _unusable(option, f"must be a number of seconds above 0, not {shown(value)}", where)
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        most = f"and {_LONGEST_TIMEOUT:.0f} at most"
+        raise _unusable(option, f"must be a number of seconds above 0, not {shown(value)}, {most}", where)
     return seconds
 
 
@@ -247,14 +272,23 @@ def _count(option: str, value: object, least: int, where: str) -> int:
         count = int(str(value))
     except ValueError:
         count = -1
-    if count < least:
-        raise _unusable(option, f"must be a whole number, {least} or more, not {shown(value)}", where)
+    if not least <= count <= _MOST[option]:
+        bounds = f"from {least} to {_MOST[option]}"
+        raise _unusable(option, f"must be a whole number, {bounds}, not {shown(value)}", where)
     return count
 
 
-def without_version(url: str) -> str:
-    """A service's URL without what follows its host: the version, and the project."""
-    return _VERSION.sub("", url)
+def without_version(url: str, project: str | None) -> str:
+    """A service's URL without the version at its end, or the version and the project.
+
+    A last segment is a project when it is ``project``, or has the form that clouds give to IDs of projects: in
+    ``/api/v1/modelarts``, a gateway's path, the version stays.
+    """
+    url = url.rstrip("/")
+    end = _VERSION.search(url)
+    if end is None or not (end[1] is None or end[1] == project or _GIVEN_PROJECT.fullmatch(end[1])):
+        return url
+    return url[: end.start()]
 
 
 def checked_url(text: str, subject: str) -> str:
@@ -265,6 +299,37 @@ def checked_url(text: str, subject: str) -> str:
     if parts[1] == "http" and not _is_loopback(parts[2].strip("[]")):
         raise InputError(f"{subject} must start with https: over http, credentials would be readable on the network.")
     return text.rstrip("/")
+
+
+def repeated_urls(options: Mapping[str, t.Any]) -> set[str]:
+    """The addresses among the options that cannot be used, as they may hold a password, and must not be repeated."""
+    texts = [str(options[name]) for name in ("endpoint", "auth_url") if options.get(name)]
+    return {text for text in texts if not _URL.fullmatch(text)}
+
+
+def is_private(url: str) -> bool:
+    """Return whether credentials can be sent to the URL: by https, or within this host."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+
+
+def unusable_authorities(path: str) -> str | None:
+    """What is wrong with a file or a folder of certificate authorities, as the end of "ca_path names ..."."""
+    file = plain(repr(path), 300)  # as long as a path can be and still tell which it is
+    if not os.path.exists(path):
+        return f"a file that does not exist, {file}"
+    try:
+        if os.path.isdir(path):
+            # OpenSSL looks for a certificate by the hash of its name, and passes over any other file.
+            if any(map(_HASHED.fullmatch, os.listdir(path))):
+                return None
+            return f"a folder without certificates, {file} (openssl rehash gives them the names that count)"
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        return f"a file without a certificate in PEM, {file}"
+    except OSError as error:
+        return f"what cannot be read ({error.strerror}), {file}"
+    return None
 
 
 def _is_loopback(host: str) -> bool:

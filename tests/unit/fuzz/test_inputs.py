@@ -149,8 +149,8 @@ def test_options_and_names_of_pools() -> None:
     """Connection options, pools and queries: at most one of each kind is strange, so that many get to the wire."""
     good = {"endpoint": "https://modelarts.example", "project_id": "p1"}
     logins: list[dict[str, t.Any]] = [
-        {"auth_token": "a-token"}, {"access_key": "AK", "secret_key": "SK"},
-        {"access_key": "AK", "secret_key": "SK", "security_token": "ST"},
+        {"auth_token": "a-token"}, {"access_key": "AK", "secret_key": "SK-1"},
+        {"access_key": "AK", "secret_key": "SK-1", "security_token": "ST-1"},
     ]  # fmt: skip
     count = {"inputs": 0, "sent": 0}
 

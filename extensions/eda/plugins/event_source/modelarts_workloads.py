@@ -277,7 +277,7 @@ class Source:
         except ModelArtsError as error:
             errors = [{"document": "workloads", **error.as_result()}]
             entry = {"pool_name": pool_name, "complete": False, "errors": errors}
-        return {"observed_at": iso_time(time.time()), "errors": [], **entry}
+        return {"observed_at": iso_time(time.time()), "errors": [], **self._connection.without_secrets(entry)}
 
     def _raise_what_lasts(self, entries: list[Facts]) -> None:
         """Raises ModelArtsError for refused credentials, which lock a key when they are sent again and again.

@@ -267,14 +267,14 @@ def test_what_the_plugin_sets_itself_is_a_template(script: Start, tmp_path: Path
 @pytest.mark.parametrize(
     ("levels", "token"),
     [
-        ({"option": "t1", "variable": "t2", "environment": "t3", "file": "t4"}, "t1"),
-        ({"variable": "t2", "environment": "t3", "file": "t4"}, "t2"),
-        ({"environment": "t3", "file": "t4"}, "t3"),
-        ({"file": "t4"}, "t4"),
-        ({"option": "", "variable": "", "environment": "", "file": "t4"}, "t4"),
-        ({"option": "t1", "timeout": "{{ 15 * 2 }}"}, "t1"),
-        ({"option": "{{ 't' ~ 5 }}", "environment": "t3"}, "t5"),
-        ({"variable": "{{ 't' ~ 6 }}"}, "t6"),
+        ({"option": "tok1", "variable": "tok2", "environment": "tok3", "file": "tok4"}, "tok1"),
+        ({"variable": "tok2", "environment": "tok3", "file": "tok4"}, "tok2"),
+        ({"environment": "tok3", "file": "tok4"}, "tok3"),
+        ({"file": "tok4"}, "tok4"),
+        ({"option": "", "variable": "", "environment": "", "file": "tok4"}, "tok4"),
+        ({"option": "tok1", "timeout": "{{ 15 * 2 }}"}, "tok1"),
+        ({"option": "{{ 'tok' ~ 5 }}", "environment": "tok3"}, "tok5"),
+        ({"variable": "{{ 'tok' ~ 6 }}"}, "tok6"),
     ],
 )
 def test_the_levels(

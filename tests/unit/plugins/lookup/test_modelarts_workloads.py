@@ -76,19 +76,19 @@ def configured(monkeypatch: pytest.MonkeyPatch, folder: Path, *lines: str) -> No
 @pytest.mark.parametrize(
     ("levels", "token"),
     [
-        ({"option": "t1", "variable": "t2", "environment": "t3", "file": "t4"}, "t1"),
-        ({"variable": "t2", "environment": "t3", "file": "t4"}, "t2"),
-        ({"environment": "t3", "file": "t4"}, "t3"),
-        ({"file": "t4"}, "t4"),
-        ({"option": "", "variable": "t2"}, "t2"),
-        ({"option": None, "variable": "", "environment": "t3"}, "t3"),
-        ({"variable": "", "environment": "", "file": "t4"}, "t4"),
-        ({"variable": "{{ omit }}", "file": "t4"}, "t4"),
-        ({"variable": "{{ nobodys | default(omit) }}", "environment": "t3"}, "t3"),
-        ({"variable": "{{ my_token }}", "environment": "t3"}, "templated"),
+        ({"option": "tok1", "variable": "tok2", "environment": "tok3", "file": "tok4"}, "tok1"),
+        ({"variable": "tok2", "environment": "tok3", "file": "tok4"}, "tok2"),
+        ({"environment": "tok3", "file": "tok4"}, "tok3"),
+        ({"file": "tok4"}, "tok4"),
+        ({"option": "", "variable": "tok2"}, "tok2"),
+        ({"option": None, "variable": "", "environment": "tok3"}, "tok3"),
+        ({"variable": "", "environment": "", "file": "tok4"}, "tok4"),
+        ({"variable": "{{ omit }}", "file": "tok4"}, "tok4"),
+        ({"variable": "{{ nobodys | default(omit) }}", "environment": "tok3"}, "tok3"),
+        ({"variable": "{{ my_token }}", "environment": "tok3"}, "templated"),
         ({"variable": "{{ my_token | upper }}"}, "TEMPLATED"),
         ({"file": "'quoted'"}, "quoted"),
-        ({"file": "t4 ; a comment"}, "t4"),
+        ({"file": "tok4 ; a comment"}, "tok4"),
     ],
 )
 def test_the_levels(
@@ -119,7 +119,13 @@ def test_only_the_file(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     configured(
-        monkeypatch, tmp_path, f"endpoint = {server.url}", "project_id=p2", "auth_token=t", "timeout = 7", "other = 1"
+        monkeypatch,
+        tmp_path,
+        f"endpoint = {server.url}",
+        "project_id=p2",
+        "auth_token=tok1",
+        "timeout = 7",
+        "other = 1",
     )
     run(POOL)
     assert [seen.path for seen in server.seen] == [f"/v2/p2/pools/{POOL}/workloads"]
@@ -145,9 +151,9 @@ def test_a_key_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_the_level_that_names_a_method_decides(script: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keys in a variable, a token in the environment, a password in the file: signed, and with no token."""
     server = script(Reply(body=LIST))
-    monkeypatch.setenv("OS_TOKEN", "t3")
+    monkeypatch.setenv("OS_TOKEN", "tok3")
     configured(monkeypatch, tmp_path, "username = mara", "password = p")
-    keys = {"modelarts_access_key": "AK", "modelarts_secret_key": "SK"}
+    keys = {"modelarts_access_key": "AK", "modelarts_secret_key": "secret"}
     run(POOL, variables=keys, endpoint=server.url, project_id="p1")
     (seen,) = server.seen
     assert seen.headers["authorization"].startswith("SDK-HMAC-SHA256 Access=AK, ")
@@ -318,7 +324,7 @@ def test_an_error_of_the_api(script: Start) -> None:
         (None, {}, "requests"),
         (
             "keystoneauth1.identity.v3",
-            {"username": "m", "password": "p", "domain_name": "d", "project_name": "n"},
+            {"username": "m", "password": "pass-1", "domain_name": "d", "project_name": "n"},
             "keystoneauth1",
         ),
         ("openstack.config", {"cloud": "otc"}, "openstacksdk"),
@@ -332,7 +338,7 @@ def test_a_library_that_is_missing(
         monkeypatch.setattr(_auth, "REQUESTS_IMPORT_ERROR", ImportError("No module named 'requests'"))
     else:
         monkeypatch.setitem(__import__("sys").modules, module, None)
-    given = {"endpoint": server.url, "auth_url": server.url, **(options or {"auth_token": "t", "project_id": "p"})}
+    given = {"endpoint": server.url, "auth_url": server.url, **(options or {"auth_token": "tok1", "project_id": "p"})}
     with pytest.raises(AnsibleLookupError, match=rf"Failed to import the required Python library \({library}\)"):
         run(POOL, **given)
     assert server.seen == []

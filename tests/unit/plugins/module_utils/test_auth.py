@@ -340,7 +340,7 @@ def test_documented_names_are_the_ones_that_are_read() -> None:
     ("options", "lacking", "names"),
     [
         ({**PLACE, "access_key": "AK"}, "secret_key", "HUAWEICLOUD_SDK_SK"),
-        ({**PLACE, "secret_key": "SK"}, "access_key", "HW_ACCESS_KEY"),
+        ({**PLACE, "secret_key": SECRETS["secret_key"]}, "access_key", "HW_ACCESS_KEY"),
         ({**PLACE, "username": "u"}, "auth_url and password and domain_name", "OS_PASSWORD"),
         ({**PASSWORD, "password": ""}, "password", "OS_PASSWORD"),
         ({**PASSWORD, "username": ""}, "username", "OS_USERNAME"),
@@ -371,9 +371,9 @@ def test_no_method_at_all() -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"auth_token": "t", "project_id": "p"}, "set endpoint or region"),
+        ({"auth_token": SECRETS["auth_token"], "project_id": "p"}, "set endpoint or region"),
         ({**KEYS, "project_id": "p"}, "set endpoint or region"),
-        ({"auth_token": "t", "endpoint": "https://m.example.com"}, "set project_id"),
+        ({"auth_token": SECRETS["auth_token"], "endpoint": "https://m.example.com"}, "set project_id"),
         ({**KEYS, "endpoint": "https://m.example.com", "project_name": "x"}, "set project_id"),
         ({**KEYS, "endpoint": "https://m.example.com", "auth_url": "https://iam.example.com"}, "set project_id"),
     ],
@@ -550,7 +550,6 @@ def test_any_options_end_in_a_connection_or_in_one_sentence(options: Level) -> N
     [
         ("eu-de", "https://modelarts.eu-de.otc.t-systems.com", "https://iam.eu-de.otc.t-systems.com/v3"),
         ("eu-nl", "https://modelarts.eu-nl.otc.t-systems.com", "https://iam.eu-nl.otc.t-systems.com/v3"),
-        ("eu-ch2", "https://modelarts.eu-ch2.otc.t-systems.com", "https://iam.eu-ch2.otc.t-systems.com/v3"),
         ("cn-north-4", "https://modelarts.cn-north-4.myhuaweicloud.com", "https://iam.cn-north-4.myhuaweicloud.com/v3"),
     ],
 )
@@ -789,7 +788,7 @@ def test_an_iam_that_keeps_silent() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         for options in ({**KEYS, "region": "eu-de"}, PASSWORD):
             connection = connect({**options, "auth_url": url, "timeout": 0.2, "max_retries": 0}, where=HOST)
-            with pytest.raises(TransportError, match="timed out"):
+            with pytest.raises(TransportError, match=r"no answer within 0\.2 s"):
                 connection.project()
 
 
@@ -902,7 +901,7 @@ def test_a_password_that_is_refused_later_is_sent_once_more() -> None:
 
 
 def test_addresses_are_asked_for_once() -> None:
-    with ScriptedIam(login(seconds=5, catalog=[listed(("eu-de", "https://m.example.com/v1/p"))])) as iam:
+    with ScriptedIam(login(seconds=5, catalog=[listed(("eu-de", "https://m.example.com/v1/p-scope"))])) as iam:
         connection = connect({**PASSWORD, "auth_url": iam.url}, where=HOST)
         assert {connection.base_url() for _i in range(3)} == {"https://m.example.com"}
         assert len(iam.seen) == 1
@@ -984,7 +983,7 @@ def test_a_redirect_takes_no_credentials_elsewhere() -> None:
     ],
 )
 def test_the_service_catalog_gives_the_address(catalog: list[t.Any], region: str | None, expected: str) -> None:
-    with ScriptedIam(login(catalog=catalog)) as iam:
+    with ScriptedIam(login(project="p1", catalog=catalog)) as iam:
         connection = connect({**PASSWORD, "auth_url": iam.url, "region": region}, where=HOST)
         assert connection.base_url() == expected
         assert connection.base_url() == expected
@@ -1063,7 +1062,7 @@ def test_an_entry_of_clouds_yaml_logs_in(clouds: t.Callable[[object], None], suf
 
 def test_a_certificate_file_of_clouds_yaml_has_to_be_there(clouds: t.Callable[[object], None]) -> None:
     clouds({"otc": entry("https://iam.example.com", cacert="/no/such/file")})
-    with pytest.raises(InputError, match="ca_path names a file that does not exist, '/no/such/file'"):
+    with pytest.raises(InputError, match=r"otc of clouds\.yaml on target-7 has a cacert that names .* '/no/such/file'"):
         connect({"cloud": "otc"}, where=HOST)
 
 
@@ -1099,7 +1098,7 @@ def test_a_login_without_a_project(clouds: t.Callable[[object], None]) -> None:
     ("content", "expected"),
     [
         ({"other": entry("https://x.example")}, "known are other"),
-        ({"otc": {"auth": {"password": SECRETS["password"]}}}, "cannot be used"),
+        ({"otc": {"auth": {"password": SECRETS["password"]}}}, "lacks auth_url|cannot be used"),
         ({"otc": entry("http://iam.example.com")}, "must start with https"),
         ({"otc": entry("https://user:S3CR3T@iam.example.com")}, "must be a URL"),
         ({"otc": {"auth_type": "none", "auth": {"endpoint": "https://x"}}}, "does not log in"),
@@ -1328,7 +1327,7 @@ def test_certificates_are_verified(
         with pytest.raises(TransportError, match=r"certificate verify failed.*ca_path"):
             connect(given, where=HOST).project()
         (tmp_path / "junk.pem").write_text("no certificate")
-        with pytest.raises(TransportError, match="ca_path"):
+        with pytest.raises(InputError, match="ca_path on target-7 names a file without a certificate"):
             connect({**given, "ca_path": str(tmp_path / "junk.pem")}, where=HOST).project()
         assert iam.seen == []
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/bundle")

@@ -593,7 +593,14 @@ def test_a_new_token_that_is_refused_too_is_an_error(script: Start) -> None:
             "an HTML page, not JSON: another server than ModelArts answered",
             "r-3",
         ),
-        (400, {"Content-Type": "text/plain"}, b"\xff\xfe\x00", None, "\ufffd\ufffd", None),
+        (
+            400,
+            {"Content-Type": "text/plain"},
+            b"\xff\xfe\x00",
+            None,
+            "an answer that cannot be read: it is text in UTF-16 or UTF-32, not in UTF-8",
+            None,
+        ),
     ],
 )
 def test_every_shape_of_error(
@@ -642,7 +649,7 @@ def test_a_wrong_url_and_a_missing_permission_say_what_to_do(script: Start) -> N
         (Reply(body="<html>Sign in</html>", headers={"Content-Type": "text/html"}), "an HTML page, not JSON"),
         (Reply(body="hello"), r"answered 200 \(hello\). That is not JSON"),
         (Reply(body=""), "That is not JSON"),
-        (Reply(body=b"\x80\x81"), "That is not JSON"),
+        (Reply(body=b"\x80\x81"), "cannot be read: it is not text in UTF-8"),
         (Reply(body="[]"), "JSON, but no object"),
         (Reply(body="null"), "JSON, but no object"),
         (Reply(body={"error_code": "X.1", "error_msg": "hidden"}), r"answered 200 \(X.1: hidden\)"),

@@ -66,7 +66,7 @@ def read(emulator: Emulator, *pools: str, query: WorkloadQuery | None = None) ->
 
 def test_the_example_of_the_document_comes_out_whole(script: Start) -> None:
     server = script(Reply(body=EXAMPLE))
-    connection = connect({"endpoint": server.url, "project_id": "p", "auth_token": "t"}, where="here")
+    connection = connect({"endpoint": server.url, "project_id": "p", "auth_token": "tok1"}, where="here")
     with Client(connection) as client:
         facts = read_workloads(
             client,

@@ -371,8 +371,6 @@ def test_two_documents_that_disagree_about_the_pool_reject_nothing() -> None:
     [
         ("gpu", GPU),
         ("nvidia/gpu", GPU),
-        ("CPU", "cpu"),
-        ("Memory", "memory"),
         ("nvidia.com/gpus", GPU),
         ("tpu-v4", None),
     ],

@@ -1,0 +1,42 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hosts of a region: one table for ModelArts and IAM.
+
+This module util is private to the collection. Sources: the pages "Regions and Endpoints" of Open Telekom Cloud and of
+Huawei Cloud. That ModelArts runs in eu-nl, in eu-ch2 and in the regions below myhuaweicloud.eu is not confirmed: there,
+its host has the form of the region's other services, and was not tried.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+
+class _Hosts(t.NamedTuple):
+    regions: str
+    modelarts: str
+    iam: str
+
+
+_TABLE = (
+    _Hosts("eu-de|eu-nl", "modelarts.{}.otc.t-systems.com", "iam.{}.otc.t-systems.com"),
+    # The Swiss cloud has a domain of its own, and its public IAM has another name.
+    _Hosts("eu-ch2", "modelarts.{}.sc.otc.t-systems.com", "iam-pub.{}.sc.otc.t-systems.com"),
+    # Dublin is eu-west-101. The older eu-west-0 is below .com, with all the others.
+    _Hosts("eu-west-1[0-9]{2}", "modelarts.{}.myhuaweicloud.eu", "iam.{}.myhuaweicloud.eu"),
+    _Hosts(".*", "modelarts.{}.myhuaweicloud.com", "iam.{}.myhuaweicloud.com"),
+)
+
+
+def modelarts_url(region: str) -> str:
+    return f"https://{_hosts(region).modelarts.format(region)}"
+
+
+def iam_url(region: str) -> str:
+    return f"https://{_hosts(region).iam.format(region)}"
+
+
+def _hosts(region: str) -> _Hosts:
+    return next(hosts for hosts in _TABLE if re.fullmatch(hosts.regions, region))

@@ -1,0 +1,146 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets: hidden in every text that leaves, and never at the price of data that decides.
+
+Text is hidden by substring, as ansible-core does it in the results of modules. Done to data, that would change it: with
+the password ``train`` a pool ``train-a`` would become ``********-a``. So three steps keep the two apart. A secret that
+is short or an ordinary word is refused before anything is sent. Texts that a person chose, and nothing decides on, are
+hidden. Facts that hold a secret anywhere else are not returned at all.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import typing as t
+import weakref
+from urllib.parse import quote
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+HIDDEN = "********"
+
+# Below four characters, the asterisks in ordinary sentences would tell the secret.
+_SHORTEST = 4
+# Amounts in bytes and times in milliseconds have thirteen digits, so a shorter number can be a part of one.
+_LONGEST_NUMBER = 14
+# What facts, decisions, and the paths of requests are made of. Each of these words is in the answer for any pool.
+_WORDS = """
+    false none null true get post projects pools nodes workloads metrics runtime statistics tokens modelarts apig apigw
+    train infer x-infer notebook queue pending abnormal terminating creating running completed terminated failed error
+    available deleting checking waiting enabled enabling disabled physical logical admit reject unknown
+    nvidia.com/gpu huawei.com/ascend-1980 memory cards ModelArts.50015001 ModelArts.5017 APIG.0101 APIGW.0101 password
+"""
+# Texts that whoever starts a job, or runs a server, chooses. They are shown, and decide nothing.
+_FREE_TEXTS = frozenset(
+    ("job_name", "user_name", "display_name", "message", "msg", "error_msg", "request_id", "extra", "warnings")
+)
+# The user and the password of a URL, whoever wrote it. The bound keeps a long text of such beginnings cheap.
+_USERINFO = re.compile(r"(?<=://)[^\s\"'<>]{1,300}@")
+
+
+class Owner(t.Protocol):
+    """Something that holds secrets, and gets new ones: a login."""
+
+    def secrets(self) -> Iterable[str]: ...
+
+    def passing_secrets(self) -> Iterable[str]:
+        """Those that are good for one request only."""
+
+
+# Threads read it while others add: each of the operations on it is one step of Python's.
+_owners: dict[int, weakref.ref[Owner]] = {}
+
+
+def hide_secrets_of(owner: Owner) -> None:
+    """Have hidden() know the secrets of ``owner`` for as long as it lives."""
+    key = id(owner)
+    _owners[key] = weakref.ref(owner, lambda _gone: _owners.pop(key, None))
+
+
+def hidden(text: str) -> str:
+    """``text`` without any secret of this process, and without the user and password of a URL."""
+    owners = [owner for owner in (reference() for reference in list(_owners.values())) if owner is not None]
+    secrets = [secret for owner in owners for own in (owner.secrets(), owner.passing_secrets()) for secret in own]
+    if "://" in text:
+        text = _USERINFO.sub(f"{HIDDEN}@", text)
+    return hide(text, secrets)
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """``text`` with each of the secrets replaced by asterisks, however it is spelled."""
+    spelled = {spelling for secret in secrets for spelling in _spellings(secret)}
+    for spelling in sorted(spelled, key=len, reverse=True):
+        text = text.replace(spelling, HIDDEN)
+    return text
+
+
+def is_common(secret: str) -> bool:
+    """Return whether a secret cannot be hidden without changing ordinary sentences and data."""
+    is_number = secret.isascii() and secret.replace(".", "").isdigit() and len(secret) <= _LONGEST_NUMBER
+    return len(secret) < _SHORTEST or is_number or secret.lower() in _WORDS.lower()
+
+
+def without_secrets(facts: dict[str, t.Any], secrets: Iterable[str]) -> dict[str, t.Any] | None:
+    """The facts, with secrets hidden in free texts; None when one occurs anywhere else, in a key or in a number too."""
+    known = [secret for secret in secrets if secret]
+    if not _occur(facts, known):
+        return facts
+    cleaned: dict[str, t.Any] = _cleaned(facts, known, False)
+    return None if _occur(cleaned, known) else cleaned
+
+
+def _cleaned(value: t.Any, secrets: list[str], is_free: bool) -> t.Any:
+    if isinstance(value, str):
+        return hide(value, secrets) if is_free else value
+    if isinstance(value, dict):
+        return {
+            hide(key, secrets) if is_free and isinstance(key, str) else key: _cleaned(
+                one, secrets, is_free or key in _FREE_TEXTS
+            )
+            for key, one in value.items()
+        }
+    return [_cleaned(one, secrets, is_free) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _occur(facts: t.Any, secrets: list[str]) -> bool:
+    if not secrets:
+        return False
+    wanted = {spelling for secret in secrets for spelling in (*_spellings(secret), *_as_python_writes(secret))}
+    return any(spelling in piece for piece in _written(facts) for spelling in wanted)
+
+
+def _written(value: t.Any, depth: int = 3) -> Iterator[str]:
+    """The value as text, piece by piece: a hundred thousand jobs at once would double the memory of a read.
+
+    Writing it and searching that is many times as fast as looking at each text and number.
+    """
+    if depth and isinstance(value, dict):
+        for key, one in value.items():
+            yield repr(key)
+            yield from _written(one, depth - 1)
+    elif depth and isinstance(value, list):
+        for one in value:
+            yield from _written(one, depth - 1)
+    else:
+        yield repr(value)
+
+
+@functools.lru_cache(maxsize=1000)
+def _spellings(secret: str) -> tuple[str, ...]:
+    """The secret as it is, and quoted for URLs and JSON."""
+    if not secret:
+        return ()
+    spelled = (secret, quote(secret, "", errors="replace"), json.dumps(secret)[1:-1])
+    return tuple(dict.fromkeys(spelled))
+
+
+def _as_python_writes(secret: str) -> tuple[str, str]:
+    """Within quotes of one kind and of the other."""
+    written = repr(f'"{secret}')[2:-1]
+    return written, repr(f"'{secret}")[2:-1]

@@ -1,0 +1,281 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hiding secrets changes no data that decides, and what a server says leaves without them."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import typing as t
+
+import pytest
+from ansible import constants
+from ansible.errors import AnsibleLookupError
+from ansible.module_utils.common.parameters import remove_values
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible_collections.poolgate.modelarts.plugins.lookup import modelarts_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils import _errors, _secrets
+from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._options import ENVIRONMENT
+from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
+from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, patch_module_args
+from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
+from hypothesis import given
+from hypothesis import strategies as st
+
+POOL = "pool-train-0123456789abcdef0123456789abcdef"
+TOKEN = "0f1e2d3c-SECRET-token"
+Facts = dict[str, t.Any]
+Start = t.Callable[..., ScriptedServer]
+
+
+def job(**fields: t.Any) -> Facts:
+    return {
+        "uid": "u-1",
+        "jobName": "llm",
+        "userName": "mara",
+        "status": "Running",
+        "type": "train",
+        "resourceRequirement": {"cpu": "1 Cores", "memory": "6123456789"},
+        **fields,
+    }
+
+
+def jobs(*listed: Facts) -> Reply:
+    return Reply(body={"kind": "WorkloadList", "items": list(listed), "total": len(listed)})
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in {name for names in ENVIRONMENT.values() for name in names} & os.environ.keys():
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(constants.config, "_config_file", None)
+    monkeypatch.setattr(modelarts_workloads, "_connections", {})
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> t.Callable[..., Facts]:
+    """Runs the module; its result, and under ``said`` everything that it printed."""
+
+    def run_module(url: str, **arguments: t.Any) -> Facts:
+        given = {"pool_name": POOL, "max_retries": 0, "endpoint": url, "project_id": "p1", **arguments}
+        with patch_module_args(given), pytest.raises(SystemExit):
+            modelarts_workload_info.main()
+        said = capsys.readouterr()
+        return {**json.loads(said.out), "said": said.out + said.err}
+
+    return run_module
+
+
+def look_up(url: str, **options: t.Any) -> t.Any:
+    templar = Templar(loader=DataLoader(), variables=dict(VARIABLES))
+    lookup = modelarts_workloads.LookupModule(loader=None, templar=templar)
+    given = {"endpoint": url, "project_id": "p1", "max_retries": 0, **options}
+    return lookup.run([POOL], variables=templar.available_variables, **given)
+
+
+# A secret that cannot be hidden
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["8", "a", "1.5", "cpu", "train", "Train", "infer", "pool", "Enabled", "Running", "unt", "12345678", "6123456789"],
+)
+@pytest.mark.parametrize("option", ["auth_token", "secret_key", "password"])
+def test_a_secret_that_is_short_or_a_word_of_the_data_is_refused_before_anything_is_sent(
+    option: str, secret: str, script: Start, run: t.Callable[..., Facts]
+) -> None:
+    server = script(jobs(job()))
+    options: Facts = {option: secret}
+    if option == "secret_key":
+        options["access_key"] = "AK1"
+    if option == "password":
+        options.update(username="mara", domain_name="acme", auth_url=server.url)
+    result = run(server.url, **options)
+    assert result["failed"]
+    assert "use one that is longer" in result["msg"]
+    with pytest.raises(AnsibleLookupError, match=rf"^{option} is too short, a number, or a word of every answer"):
+        look_up(server.url, **options)
+    assert server.seen == []
+
+
+def test_a_secret_that_the_facts_hold_ends_in_a_sentence_and_never_in_other_facts(
+    script: Start, run: t.Callable[..., Facts]
+) -> None:
+    """The token is a type, a part of an address, and of an amount: of each, masked facts would say something else."""
+    for own in (job(type="vision-a"), job(hostIps="10.vision-a.7"), job(resourceRequirement={"vision-a.com/gpu": "1"})):
+        server = script(jobs(own))
+        result = run(server.url, auth_token="vision-a")
+        assert result["failed"]
+        assert "also occurs in what ModelArts answered" in result["msg"]
+        assert "workloads" not in result
+        assert "vision-a" not in result["said"]
+        with pytest.raises(AnsibleLookupError, match="use another one, or another way to log in"):
+            look_up(server.url, auth_token="vision-a")
+
+
+def test_a_secret_that_is_not_used_counts_where_ansible_masks_by_it(script: Start, run: t.Callable[..., Facts]) -> None:
+    """Of the two ways to log in the token is taken, but ansible-core hides the password in every text all the same."""
+    server = script(jobs(job(type="vision-a")))
+    result = run(server.url, auth_token=TOKEN, username="mara", password="vision-a")
+    assert result["failed"]
+    assert "also occurs in what ModelArts answered" in result["msg"]
+
+
+def test_nothing_is_masked_where_nothing_is_secret(script: Start, run: t.Callable[..., Facts]) -> None:
+    server = script(jobs(job(), job(uid="u-2", type="infer")))
+    result = run(server.url, auth_token=TOKEN)
+    assert result["summary"]["by_type"] == {"train": 1, "infer": 1}
+    assert result["workloads"][0]["resources"] == {"cpu": 1.0, "memory": 6123456789}
+    assert look_up(server.url, auth_token=TOKEN) == result["workloads"]
+
+
+@pytest.mark.parametrize("name", ["jobName", "userName"])
+@pytest.mark.parametrize("secret", [TOKEN, 'a "quoted" p\\w/ü'])
+def test_a_secret_as_the_name_of_a_job_is_hidden_and_stops_nothing(
+    name: str, secret: str, script: Start, run: t.Callable[..., Facts]
+) -> None:
+    server = script(jobs(job(**{name: f"x {secret} y"}), job(uid="u-2", newField={secret: [secret]})))
+    key = "job_name" if name == "jobName" else "user_name"
+    if secret == TOKEN:
+        found = look_up(server.url, auth_token=TOKEN)
+        assert found[0][key] == "x ******** y"
+        assert found[0]["type"] == "train"
+        assert TOKEN not in json.dumps(found)
+    result = run(server.url, auth_token=TOKEN, username="mara", password=secret)
+    assert result["workloads"][0][key] == "x ******** y"
+    assert result["workloads"][1]["extra"] == {"newField": {"********": ["********"]}}
+    assert secret not in result["said"]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+        max_leaves=8,
+    ),
+    st.text(min_size=1, max_size=3),
+)
+def test_what_is_returned_is_never_changed_by_ansible(value: t.Any, secret: str) -> None:
+    """An oracle: what passes is what ansible-core leaves as it is."""
+    facts = {"facts": value, "job_name": f"x{secret}"}
+    found = _secrets.without_secrets(facts, [secret])
+    if found is not None:
+        assert remove_values(found, {secret}) == found
+        assert found["facts"] == value or "extra" in json.dumps(value) or "msg" in json.dumps(value)
+
+
+def test_no_secret_and_an_empty_one_change_nothing() -> None:
+    facts = {"job_name": "a", "n": [1, None, True]}
+    assert _secrets.without_secrets(facts, []) == _secrets.without_secrets(facts, [""]) == facts
+
+
+# What a server says
+
+
+@pytest.mark.parametrize("offset", range(250, 310, 3))
+def test_a_secret_that_is_cut_is_hidden_all_the_same(offset: int, script: Start) -> None:
+    """An error's text is cut at 300 characters, and a token across the cut would be shown but for its end."""
+    texts = ["x" * offset + TOKEN + "y" * 100]
+    server = script(
+        Reply(500, {"error_code": "X.1", "error_msg": texts[0]}),
+        Reply(500, texts[0], {"Content-Type": "text/plain"}),
+        Reply(500, "\0" * 400 + texts[0], {"Content-Type": "text/plain"}),
+    )
+    connection = connect({"endpoint": server.url, "project_id": "p1", "auth_token": TOKEN, "max_retries": 0}, where="h")
+    for _answer in range(3):
+        with Client(connection) as client, pytest.raises(ModelArtsError) as raised:
+            client.list_pools()
+        for length in range(6, len(TOKEN)):
+            assert TOKEN[:length] not in repr(raised.value.as_result())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(403, {"error_code": TOKEN, "error_msg": "no"}),
+        Reply(403, {"error_code": "A.1", "error_msg": "no", "request_id": TOKEN}),
+        Reply(403, {"error_code": "A.1", "error_msg": "no"}, {"X-Request-Id": TOKEN}),
+        Reply(403, TOKEN, {"Content-Type": TOKEN}),
+        Reply(200, {"kind": TOKEN, "items": 5}),
+        Reply(200, {"kind": f"{'x' * 25}{TOKEN}", "items": 5}),
+        Reply(200, b"\xff", {"Content-Encoding": TOKEN}),
+        Reply(429, {"error_msg": f"policy {TOKEN}"}, {"Retry-After": TOKEN}),
+        Reply(403, {"error_msg": f"asked through http://svc:{'p' * 8}@proxy.example.com"}),
+    ],
+    ids=["code", "request_id", "X-Request-Id", "text", "kind", "kind, cut", "encoding", "throttled", "URL"],
+)
+def test_a_secret_is_hidden_wherever_a_server_repeats_it(
+    reply: Reply, script: Start, run: t.Callable[..., Facts]
+) -> None:
+    server = script(reply)
+    connection = connect({"endpoint": server.url, "project_id": "p1", "auth_token": TOKEN, "max_retries": 0}, where="h")
+    with Client(connection) as client, pytest.raises(ModelArtsError) as raised:
+        client.list_pools()
+    with pytest.raises(AnsibleLookupError) as looked_up:
+        look_up(server.url, auth_token=TOKEN)
+    for said in (repr(raised.value.as_result()), str(raised.value), str(looked_up.value)):
+        assert TOKEN[:12] not in said
+        assert "pppppppp" not in said
+    assert TOKEN[:12] not in run(server.url, auth_token=TOKEN)["said"]
+
+
+def test_a_secret_is_known_as_long_as_its_login_lives() -> None:
+    own = "a token of this test alone"
+    connection = connect({"endpoint": "https://h", "project_id": "p1", "auth_token": own.replace(" ", "-")}, where="h")
+    text = f"a {own.replace(' ', '-')}"
+    assert _errors.plain(text) == ApiError(text).message == str(ApiError(text)) == "a ********"
+    del connection
+    gc.collect()
+    assert _errors.plain(text) == text
+
+
+# What a user gives
+
+
+@pytest.mark.parametrize("option", ["endpoint", "auth_url"])
+@pytest.mark.parametrize("url", ["https://svc:SECRET-7@gw.example.com", "https://svc:SECRET-7/x@gw", "svc:SECRET-7@gw"])
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_a_password_in_an_address_is_not_printed_by_any_verbosity(
+    option: str, url: str, succeeds: bool, script: Start, run: t.Callable[..., Facts]
+) -> None:
+    """What a module returns as its invocation is what ansible-core prints at -vvv."""
+    server = script(jobs(job()))
+    # With a project's ID and a token, auth_url is not asked; it is checked all the same.
+    result = run(server.url, auth_token=TOKEN if succeeds else "a", **{option: url})
+    assert result["failed"]
+    assert "invocation" in result
+    assert "SECRET-7" not in result["said"]
+    assert server.seen == []
+
+
+def test_a_chain_of_causes_is_not_printed(script: Start, run: t.Callable[..., Facts], monkeypatch: t.Any) -> None:
+    """From ansible-core 2.19 on, a traceback can be asked for, and shows what an exception was raised for."""
+    monkeypatch.setenv("https_proxy", "http://svc:SECRET/x@127.0.0.1:3128")
+    with contextlib.suppress(ImportError):
+        from ansible.module_utils._internal import _traceback
+
+        monkeypatch.setattr(_traceback, "is_traceback_enabled", lambda event: True)
+    result = run("https://modelarts.example.com", auth_token=TOKEN)
+    assert result["failed"]
+    assert "SECRET" not in result["said"].replace(TOKEN, "")
+
+
+def test_the_error_of_a_refused_secret_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="^password is too short"):
+        connect(
+            {
+                "auth_url": "https://iam.example.com",
+                "username": "mara",
+                "password": "train",
+                "domain_name": "acme",
+                "project_name": "x",
+            },
+            where="host-7",
+        )
