@@ -29,7 +29,9 @@ options:
     choices: [poolgate.modelarts.modelarts_pools]
   pool_name:
     description:
-      - Pools to make hosts of, each by ID or by display name. Without it, all pools of the project.
+      - Pools to make hosts of, each by ID or by display name. Without it, all pools of the workspace.
+      - An ID needs the permission C(modelarts:pool:get) on that pool alone. A display name is looked up in the list of
+        pools, which needs C(modelarts:pool:list) and is that of O(workspace_id).
       - A display name that matches several pools is an error that lists them.
     type: list
     elements: str
@@ -95,7 +97,6 @@ keyed_groups:
 import hashlib
 import os
 import platform
-import time
 import typing as t
 
 from ansible import constants
@@ -215,7 +216,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
 def _read(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
     with Client(connect(options, where=platform.node())) as client:
-        pools: list[Facts] = read_pools(client, names, include_capacity=capacity, clock=time.time)["pools"]
+        pools: list[Facts] = read_pools(client, names, include_capacity=capacity, clock=client.now)["pools"]
     return pools
 
 

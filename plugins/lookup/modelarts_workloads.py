@@ -89,7 +89,6 @@ _raw:
 
 import os
 import platform
-import time
 import typing as t
 
 from ansible import constants
@@ -143,7 +142,7 @@ class LookupModule(LookupBase):
                 )
             )
             with Client(connection) as client:
-                facts = read_workloads(client, options["_terms"], query, clock=time.time)
+                facts = read_workloads(client, options["_terms"], query, clock=client.now)
         except ModelArtsError as error:
             request = f" Request ID: {error.request_id}." if error.request_id else ""
             raise AnsibleLookupError(error.message + request) from None

@@ -106,6 +106,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
         endpoint=given.get("endpoint"),
         region=region,
         project_id=given.get("project_id"),
+        workspace_id=given.get("workspace_id"),
         validate_certs=given.get("validate_certs", True),
         ca_path=given.get("ca_path"),
         timeout=iam.timeout,
@@ -132,6 +133,7 @@ class Connection:
     endpoint: str | None
     region: str | None
     project_id: str | None
+    workspace_id: str | None
     validate_certs: bool
     ca_path: str | None
     timeout: float

@@ -45,6 +45,12 @@ class ModelArtsError(Exception):
         self.error_msg = error_msg
         self.request_id = request_id
 
+    def add(self, sentence: str) -> None:
+        """Say one thing more, at the end; nothing when the sentence is empty."""
+        if sentence:
+            self.message = f"{self.message} {sentence}"
+            self.args = (self.message,)
+
     @property
     def transient(self) -> bool:
         return self.status in TRANSIENT_STATUSES

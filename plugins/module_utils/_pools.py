@@ -9,6 +9,7 @@ This module util is private to the collection. Source: ShowPool, ListPools.
 from __future__ import annotations
 
 import re
+import time
 import typing as t
 from functools import partial
 
@@ -144,24 +145,26 @@ def read_capacity(
     """What a decision needs of each pool, see read_workloads(). Raises InputError and NoPoolReadableError."""
     ids, unnamed = _ids_of(client, names)
 
-    def read_pool(name: str) -> list[Attempted]:
+    def read_pool(name: str) -> list[t.Any]:
+        started = time.monotonic()
         if name in unnamed:
-            return [(None, {**unnamed[name], "document": document}) for document in ("workloads", "pool", "nodes")]
+            refused = [(None, {**unnamed[name], "document": document}) for document in ("workloads", "pool", "nodes")]
+            return [started, *refused]
         documents: list[Callable[[], Attempted]] = [
             partial(_attempt, "workloads", partial(_read_jobs, client, name, query)),
             partial(_attempt, "pool", partial(client.show_pool, name)),
             partial(_attempt, "nodes", partial(client.list_nodes, name)),
         ]
-        return list(client.side_by_side(documents))
+        return [started, *client.side_by_side(documents)]
 
-    def answer(name: str, jobs: Attempted, pool: Attempted, nodes: Attempted) -> Answer:
+    def answer(name: str, started: float, jobs: Attempted, pool: Attempted, nodes: Attempted) -> Answer:
         now = clock()
         occupancy = None if jobs[0] is None else Occupancy(now, jobs[0].items, placement_of)
         hosts = None if occupancy is None else occupancy.jobs_by_host
         made = Answer(name, query.selected(jobs[0] or Pages([], None, False)), now)
         made.entry["pool"] = None if pool[0] is None else pool_facts(pool[0])
         made.entry.update(dict.fromkeys(Occupancy.FACTS) if occupancy is None else occupancy.as_facts())
-        made.entry.update(_capacity_of(name, nodes, metrics, hosts, now))
+        made.entry.update(_capacity_of(name, nodes, metrics, hosts, now, started))
         made.entry["errors"] = [error for _a, error in (jobs, pool) if error is not None] + made.entry["errors"]
         return made
 
@@ -187,7 +190,7 @@ def _ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, 
     documents, error = _attempt("pools", client.list_pools)
     if error is not None:
         return list(names), {name: error for name in names if not _POOL_ID.fullmatch(name)}
-    ids = []
+    ids: list[str] = []
     for name in names:
         named = _named(name, documents)
         if len(named) > 1:
@@ -212,14 +215,16 @@ def read_pools(client: Client, names: Sequence[str], *, include_capacity: bool, 
     """The answer of modelarts_pool_info: ``{pools, resolved}``.
 
     ``names`` are IDs or display names; none means all pools. With ``include_capacity`` each pool also has ``nodes``,
-    ``capacity``, ``metrics``, ``observed_at`` and ``errors``. Raises InputError for a name that no
+    ``capacity``, ``metrics``, ``observed_at``, ``age_seconds`` and ``errors``. Raises InputError for a name that no
     pool has, or several.
     """
-    documents = client.list_pools()
-    ids = [(name, _resolve(name, documents)) for name in names]
-    by_id = {pool_id(document): document for document in documents}
-    wanted = dict.fromkeys(own for _name, own in ids) if names else by_id
-    pools = [pool_facts(by_id[own]) for own in wanted if own is not None]
+    started = time.monotonic()
+    if names:
+        asked = _asked_for(client, names)
+        ids = {name: str(pool["pool_name"]) for name, pool in asked.items()}
+        pools = list({pool["pool_name"]: pool for pool in asked.values()}.values())
+    else:
+        ids, pools = {}, list(_listed(client.list_pools()).values())
     if include_capacity:
         metrics, *listed = client.side_by_side(
             [
@@ -228,14 +233,53 @@ def read_pools(client: Client, names: Sequence[str], *, include_capacity: bool, 
             ]
         )
         for pool, nodes in zip(pools, listed):
-            pool.update(_capacity_of(pool["pool_name"], nodes, metrics, None, clock()))
-    return {"pools": pools, "resolved": {name: own for name, own in ids if name != own}}
+            pool.update(_capacity_of(pool["pool_name"], nodes, metrics, None, clock(), started))
+    return {"pools": pools, "resolved": {name: own for name, own in ids.items() if name != own}}
+
+
+def _asked_for(client: Client, names: Sequence[str]) -> dict[str, Facts]:
+    """The pool of each name. Raises InputError for a name that no pool has, or several.
+
+    ShowPool answers for what looks like an ID: a caller may have the permission for one pool and none to list them,
+    and the list is that of one workspace. The pools are listed when that leaves a name open.
+    """
+    likely = [name for name in dict.fromkeys(names) if _POOL_ID.fullmatch(name)]
+    shown = list(client.side_by_side([partial(_shown, client, name) for name in likely]))
+    known = {name: pool for name, pool in zip(likely, shown) if pool is not None}
+    if not known.keys() >= set(names):
+        documents = client.list_pools()
+        pools = _listed(documents)
+        for name in names:
+            if name not in known:
+                known[name] = pools[_resolve(client, name, documents)]
+    return {name: known[name] for name in names}
+
+
+def _shown(client: Client, name: str) -> Facts | None:
+    try:
+        return pool_facts(client.show_pool(name))
+    except ApiError as error:
+        if error.error_code != POOL_NOT_FOUND:
+            raise
+        return None
+
+
+def _listed(documents: Iterable[Facts]) -> dict[str, Facts]:
+    """The pools of a list by their ID. One that it has twice, and differently, is not readable."""
+    pools: dict[str, Facts] = {}
+    for document in documents:
+        facts = pool_facts(document)
+        if facts["pool_name"] in pools:
+            pools[facts["pool_name"]]["unreadable"].append("the pool, which is listed twice,")
+        elif facts["pool_name"] is not None:
+            pools[facts["pool_name"]] = facts
+    return pools
 
 
 def _named(name: str, documents: Sequence[Facts]) -> list[str]:
     """The IDs of the pools that have the ID or, if none has, the display name."""
-    ids = [own for own in map(pool_id, documents) if own == name]
-    return ids or [own for own in (pool_id(d) for d in documents if display_name(d) == name) if own]
+    ids = dict.fromkeys(own for own in map(pool_id, documents) if own == name)
+    return list(ids or dict.fromkeys(own for own in (pool_id(d) for d in documents if display_name(d) == name) if own))
 
 
 def _several(name: str, ids: Sequence[str]) -> InputError:
@@ -243,7 +287,7 @@ def _several(name: str, ids: Sequence[str]) -> InputError:
     return InputError(f"{shown} is the display name of {len(ids)} pools: give one of the IDs {', '.join(ids)}.")
 
 
-def _resolve(name: str, documents: Sequence[Facts]) -> str:
+def _resolve(client: Client, name: str, documents: Sequence[Facts]) -> str:
     named = _named(name, documents)
     if len(named) == 1:
         return named[0]
@@ -251,21 +295,39 @@ def _resolve(name: str, documents: Sequence[Facts]) -> str:
     if named:
         raise _several(name, named)
     known = ", ".join(sorted(str(display_name(d) or pool_id(d)) for d in documents)) or "none"
-    raise InputError(f"No pool has the ID or the display name {shown}; the project has {known}.")
+    raise InputError(f"No pool has the ID or the display name {shown}; the project has {known}. {_only_listed(client)}")
+
+
+def _only_listed(client: Client) -> str:
+    """ListPools lists one workspace, while ShowPool answers for a pool of any."""
+    return f"Only workspace {client.workspace} was listed: for a pool of another, give its ID or set workspace_id."
 
 
 def _capacity_of(
-    name: str, nodes: Attempted, metrics: Attempted, jobs_by_host: Mapping[str, int] | None, now: float
+    name: str,
+    nodes: Attempted,
+    metrics: Attempted,
+    jobs_by_host: Mapping[str, int] | None,
+    now: float,
+    started: float,
 ) -> Facts:
-    """Nodes and metrics as facts, and the errors of what could not be read."""
+    """Nodes and metrics as facts, how old they are, and the errors of what could not be read.
+
+    ``started`` is when the reading began, by time.monotonic(): that is the age of its oldest document.
+    """
     listed = None if nodes[0] is None else [node_facts(node, jobs_by_host) for node in nodes[0]]
     named = [item for item in metrics[0] or () if object_in(item, "metadata").get("name") == name]
+    errors = [error for _answer, error in (nodes, metrics) if error is not None]
+    if len(named) > 1:
+        errors.append({"document": "metrics", "msg": f"The runtime metrics have {name} twice, and differently."})
+    age = int(time.monotonic() - started)
     return {
         "nodes": listed,
         "capacity": None if listed is None else capacity_facts(listed),
-        "metrics": metrics_facts(named[0], now) if named else None,
-        "observed_at": iso_time(now),
-        "errors": [error for _answer, error in (nodes, metrics) if error is not None],
+        "metrics": metrics_facts(named[0], now) if len(named) == 1 else None,
+        "observed_at": iso_time(now - age),
+        "age_seconds": age,
+        "errors": errors,
     }
 
 
@@ -281,15 +343,14 @@ def say_its_id(error: ApiError, client: Client, name: str) -> None:
     """Adds to the sentence of a 404 which pool has that display name, when that can be told."""
     if error.error_code != POOL_NOT_FOUND:
         return
-    try:
-        ids = [pool_id(pool) for pool in client.list_pools() if display_name(pool) == name]
-    except ModelArtsError:
-        ids = []
+    documents, unlisted = _attempt("pools", client.list_pools)
+    ids = [] if unlisted else _named(name, documents)
     if len(ids) == 1:
-        error.message += f" {name} is the display name of {ids[0]}: give that ID."
-    else:
-        error.message += " Give the ID of the pool, which is its metadata.name and not the name that the console shows."
-    error.args = (error.message,)
+        error.add(f"{name} is the display name of {ids[0]}: give that ID.")
+        return
+    error.add("Give the ID of the pool, which is its metadata.name and not the name that the console shows.")
+    if not unlisted and not _POOL_ID.fullmatch(name):
+        error.add(_only_listed(client))
 
 
 class NoPoolReadableError(ModelArtsError):
