@@ -33,6 +33,15 @@ options:
       - From the environment, E(MODELARTS_PROJECT_ID), E(OS_PROJECT_ID), E(HW_PROJECT_ID) or
         E(HUAWEICLOUD_SDK_PROJECT_ID).
     type: str
+  workspace_id:
+    description:
+      - ID of the workspace whose pools are listed. A list is needed where pools are given by display name, and where
+        all pools are asked for.
+      - When not given, the API lists the default workspace, V(0).
+      - A pool that is given by its ID is found in any workspace.
+      - From the environment, E(MODELARTS_WORKSPACE_ID).
+    type: str
+    version_added: 1.1.0
   auth_token:
     description:
       - A token of IAM that the caller already has. It is used as it is, and cannot be renewed.
@@ -174,6 +183,14 @@ options:
         key: project_id
     vars:
       - name: modelarts_project_id
+  workspace_id:
+    env:
+      - name: MODELARTS_WORKSPACE_ID
+    ini:
+      - section: modelarts
+        key: workspace_id
+    vars:
+      - name: modelarts_workspace_id
   auth_token:
     env:
       - name: OS_TOKEN

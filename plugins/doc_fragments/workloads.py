@@ -14,6 +14,8 @@ options:
   type:
     description:
       - Service types to read. Without it, all.
+      - Several are asked for in one request. A server that takes only one of them is asked for the others, one by one;
+        that costs a small request for each type that no job of the first answer has.
     type: list
     elements: str
     choices: [train, infer, x-infer, notebook]
@@ -49,7 +51,8 @@ options:
       - V(true) follows the pages to the end. They are always read from the oldest job to the newest, because new jobs
         then come last and do not move the others; the order asked for is made here. Pages overlap, so a O(limit) of
         V(1) or V(2) is read as V(3).
-      - V(false) reads exactly the one page that O(offset) and O(limit) name.
+      - V(false) reads exactly the one page that O(offset) and O(limit) name, as the API gives it. Of several types, a
+        server may then answer for one.
     type: bool
     default: true
   fields:

@@ -29,10 +29,12 @@ options:
     choices: [poolgate.modelarts.modelarts_pools]
   pool_name:
     description:
-      - Pools to make hosts of, each by ID or by display name. Without it, all pools of the project.
+      - Pools to make hosts of, each by ID or by display name. Without it, all pools of the workspace.
+      - An ID needs the permission C(modelarts:pool:get) on that pool alone. A display name is looked up in the list of
+        pools, which needs C(modelarts:pool:list) and is that of O(workspace_id).
       - A display name that matches several pools is an error that lists them.
-      - A name may be a template, and a number stands for its text. A name that YAML reads as something else, like V(no),
-        needs quotes.
+      - A name may be a template, and a number stands for its text. A name that YAML reads as something else, like
+        V(no), needs quotes.
     type: list
     elements: str
     default: []
@@ -97,7 +99,6 @@ keyed_groups:
 import hashlib
 import os
 import platform
-import time
 import typing as t
 
 from ansible import constants
@@ -245,7 +246,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 def _read(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
     connection = connect(options, where=platform.node())
     with Client(connection) as client:
-        facts = read_pools(client, names, include_capacity=capacity, clock=time.time)
+        facts = read_pools(client, names, include_capacity=capacity, clock=client.now)
     pools: list[Facts] = connection.without_secrets(facts)["pools"]
     return pools
 

@@ -89,7 +89,6 @@ _raw:
 
 import os
 import platform
-import time
 import typing as t
 
 from ansible import constants
@@ -145,7 +144,7 @@ class LookupModule(LookupBase):
                 )
             )
             with Client(connection) as client:
-                facts = read_workloads(client, options["_terms"], query, clock=time.time)
+                facts = read_workloads(client, options["_terms"], query, clock=client.now)
             facts = connection.without_secrets(facts)
         except ModelArtsError as error:
             request = f" Request ID: {error.request_id}." if error.request_id else ""

@@ -114,6 +114,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
         endpoint=endpoint and without_version(endpoint, given.get("project_id")),
         region=region,
         project_id=given.get("project_id"),
+        workspace_id=given.get("workspace_id"),
         validate_certs=given.get("validate_certs", True),
         ca_path=given.get("ca_path"),
         timeout=iam.timeout,
@@ -140,6 +141,7 @@ class Connection:
     endpoint: str | None
     region: str | None
     project_id: str | None
+    workspace_id: str | None
     validate_certs: bool
     ca_path: str | None
     timeout: float

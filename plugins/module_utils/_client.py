@@ -18,8 +18,12 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import (
     Document,
+    continue_token,
+    distinct,
     document_of,
+    has_unreadable_total,
     items_of,
+    require_kind,
     total_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
@@ -29,7 +33,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     TransportError,
     api_error,
     not_text,
-    plain,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._given import odd_character, shown
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import PageReader, Pages
@@ -59,10 +62,12 @@ _MAX_PAGES = 2000
 _MAX_BODY = 256 * 2**20
 _LONGEST_WAIT = 60.0
 _CLOCK_SKEW = 300.0
+_LATEST = 2.0**37  # the year 6325: a Date behind it is none, and would overflow what is reckoned with it
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _THROTTLE_TIME = re.compile(r"time:\s*([0-9]{1,6})\s*(second|minute)")
 
 POOL_NOT_FOUND = "ModelArts.50015001"
+_SUSPENDED = "ModelArts.5017"
 
 
 def check_pool_name(pool_name: str) -> str:
@@ -107,6 +112,7 @@ class Client:
         self._lock = threading.Lock()
         self._door = threading.Lock()
         self._admitted = False
+        self._ahead: float | None = None
         self._refusal: ModelArtsError | None = None
         # A request that waits for a connection within urllib3 could not be stopped any more.
         self._turns = threading.BoundedSemaphore(connection.connections)
@@ -138,42 +144,69 @@ class Client:
                 for future in futures:
                     future.cancel()
 
+    def now(self) -> float:
+        """Seconds since the epoch by the clock of the API, which dates its documents; by this host's before it answers.
+
+        An answer has been on its way since its Date, so the latest of all dates is the nearest.
+        """
+        with self._lock:
+            return time.time() if self._ahead is None else self._ahead + time.monotonic()
+
+    @property
+    def workspace(self) -> str:
+        """The workspace whose pools list_pools() lists."""
+        return self._connection.workspace_id or "0"
+
     def show_pool(self, pool_name: str) -> Document:
         """ShowPool: GET /v2/{project_id}/pools/{pool_name}."""
-        return self._get(f"/pools/{check_pool_name(pool_name)}")
+        path = f"/pools/{check_pool_name(pool_name)}"
+        document = self._get(path)
+        require_kind(f"GET {path}", document, "Pool")
+        metadata = document.get("metadata")
+        if not isinstance(metadata, dict) or metadata.get("name") != pool_name:
+            raise ApiError(f"GET {path} was answered with another pool, or with one that has no name.", status=200)
+        return document
 
     def list_pools(self) -> list[Document]:
-        """ListPools: GET /v2/{project_id}/pools. The items."""
-        return items_of(self._get("/pools"))
+        """ListPools: GET /v2/{project_id}/pools. The pools of one workspace."""
+        workspace = self._connection.workspace_id
+        return self._list("/pools", "PoolList", [] if workspace is None else [("workspaceId", workspace)])
 
     def list_nodes(self, pool_name: str) -> list[Document]:
-        """ListPoolNodes: GET /v2/{project_id}/pools/{pool_name}/nodes, followed through its continue tokens."""
-        path = f"/pools/{check_pool_name(pool_name)}/nodes"
-        nodes: list[Document] = []
-        tokens: set[str] = set()
-        query: Query = []
-        while True:
-            document = self._get(path, query)
-            nodes += items_of(document)
-            metadata = document.get("metadata")
-            token = metadata.get("continue") if isinstance(metadata, dict) else None
-            if not token:
-                return nodes
-            if str(token) in tokens or len(tokens) >= _MAX_PAGES:
-                raise ApiError(f"GET {path} does not end: its page {len(tokens) + 1} points back to an earlier one.")
-            tokens.add(str(token))
-            query = [("continue", str(token)), ("limit", str(PAGE_SIZE))]
+        """ListPoolNodes: GET /v2/{project_id}/pools/{pool_name}/nodes."""
+        return self._list(f"/pools/{check_pool_name(pool_name)}/nodes", "NodeList")
 
     def runtime_metrics(self) -> list[Document]:
         """ShowPoolRuntimeMetrics: GET /v2/{project_id}/metrics/runtime/pools. The items, one a pool."""
-        return items_of(self._get("/metrics/runtime/pools"))
+        return self._list("/metrics/runtime/pools", "PoolMetricsList")
+
+    def _list(self, path: str, kind: str, filters: Sequence[tuple[str, str]] = ()) -> list[Document]:
+        """The items of a list, followed through its continue tokens: each once, and all versions of one that changed.
+
+        ListPoolNodes documents the tokens, and an older edition of the reference has them for ListPools. Whatever list
+        gives one is followed, because what is left out could hold cards or share a display name.
+        """
+        items: list[Document] = []
+        tokens: set[str] = set()
+        query = list(filters)
+        while True:
+            document = self._get(path, query)
+            require_kind(f"GET {path}", document, kind)
+            items += items_of(document)
+            token = continue_token(f"GET {path}", document)
+            if token is None:
+                return distinct(items)
+            if token in tokens or len(tokens) >= _MAX_PAGES:
+                raise ApiError(f"GET {path} does not end: its page {len(tokens) + 1} points back to an earlier one.")
+            tokens.add(token)
+            query = [*filters, ("continue", token), ("limit", str(PAGE_SIZE))]
 
     def list_workloads_page(self, pool_name: str, query: Query) -> Pages:
         """ListWorkloads, the one page that the query asks for: GET /v2/{project_id}/pools/{pool_name}/workloads."""
         document = self._workloads(pool_name, query)
         items, total, asked = items_of(document), total_of(document), dict(query)
-        ended = len(items) < (int(asked.get("limit", 0)) or PAGE_SIZE) if total is None else len(items) >= total
-        return Pages(items, total, ended and int(asked.get("offset", 0)) == 0)
+        ended = len(items) < (int(asked.get("limit", 0)) or PAGE_SIZE) if total is None else len(items) == total
+        return Pages(items, total, ended and int(asked.get("offset", 0)) == 0 and not has_unreadable_total(document))
 
     def list_workloads(self, pool_name: str, query: Query, *, offset: int = 0, limit: int = PAGE_SIZE) -> Pages:
         """ListWorkloads from ``offset`` to the end, oldest job first, in pages of ``limit`` records.
@@ -188,7 +221,10 @@ class Client:
         return PageReader(read, self.side_by_side, offset, limit).read_all()
 
     def _workloads(self, pool_name: str, query: Query) -> Document:
-        return self._get(f"/pools/{check_pool_name(pool_name)}/workloads", query)
+        path = f"/pools/{check_pool_name(pool_name)}/workloads"
+        document = self._get(path, query)
+        require_kind(f"GET {path}", document, "WorkloadList")
+        return document
 
     def _get(self, path: str, query: Iterable[tuple[str, str]] = ()) -> Document:
         """The document at ``path``, below the project.
@@ -230,8 +266,8 @@ class Client:
                     try:
                         status, headers, body = self._exchange(url, request)
                         if status != 200:
-                            hint = self._hint(status, headers, body)
-                            error = api_error(request, status, headers, body, hint)
+                            error = api_error(request, status, headers, body)
+                            error.add(self._hint(error, path, headers, body))
                             raise _with_address(error, url) if _is_astray(error) else error
                     except ModelArtsError as refused:
                         # Before the next thread has its turn: it must not send what will be refused as well.
@@ -297,7 +333,9 @@ class Client:
                     "proxies.",
                     status=200,
                 )
-            return document_of(request, headers, body)
+            document = document_of(request, headers, body)
+            self._note_time(headers)
+            return document
         except ApiError as error:
             raise (error if error.error_code else _with_address(error, url)) from None
 
@@ -349,27 +387,38 @@ class Client:
             return None
         wait = min(0.5 * 2 ** (failures - 1), 8.0) * random.uniform(0.5, 1.0)
         if error.status in (429, 503):
-            asked = _retry_after(headers.get("Retry-After", ""), body)
+            asked = _retry_after(headers, body)
             wait = wait if asked is None else asked + random.uniform(0.0, 0.5)
         return wait if wait < self._longest_wait() else None
 
     def _longest_wait(self) -> float:
         return _LONGEST_WAIT if self._deadline is None else self._left()
 
-    def _hint(self, status: int, headers: Mapping[str, str], body: bytes) -> str:
-        if status == 404 and (b"APIG.0101" in body or b"APIGW.0101" in body):
+    def _note_time(self, headers: Mapping[str, str]) -> None:
+        at = _http_date(headers.get("Date", ""))
+        if at is None or not 0 < at < _LATEST:
+            return
+        ahead = at - time.monotonic()
+        with self._lock:
+            self._ahead = ahead if self._ahead is None else max(self._ahead, ahead)
+
+    def _hint(self, error: ApiError, path: str, headers: Mapping[str, str], body: bytes) -> str:
+        """What to do about the error."""
+        if error.status == 404 and error.error_code in ("APIG.0101", "APIGW.0101"):
             return "The URL is not known there: check endpoint and region."
-        if status == 401:
+        if error.status == 401:
             skew = _clock_skew(headers.get("Date", ""))
             if self._connection.method == "access_key" and skew is not None and abs(skew) > _CLOCK_SKEW:
                 return f"This host's clock is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the server's."
             return f"Check the credentials ({self._connection.method})."
-        if status in (429, 503):
-            asked = _retry_after(headers.get("Retry-After", ""), body)
+        if error.status in (429, 503):
+            asked = _retry_after(headers, body)
             if asked is not None and asked >= self._longest_wait():
                 return f"It asks for a pause of {min(asked, 1e9):.0f} s, which is more than this call can wait."
-        if status == 403:
-            return "The credentials lack the permission, or belong to another project."
+        if error.status == 403 and error.error_code == _SUSPENDED:
+            return "The account is suspended, as it is for an unpaid bill; no permission is missing."
+        if error.status == 403:
+            return f"The credentials lack the permission {_permission(path)}, or belong to another project."
         return ""
 
 
@@ -385,14 +434,20 @@ def _with_address(error: ApiError, url: str) -> ApiError:
     return error
 
 
-def _retry_after(header: str, body: bytes) -> float | None:
+def _permission(path: str) -> str:
+    """The IAM action that a call needs. What one pool says can be granted for that pool alone, what all say can not."""
+    return "modelarts:pool:get" if path.startswith("/pools/") else "modelarts:pool:list"
+
+
+def _retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
     """Seconds that a throttling answer asks for: Retry-After (seconds or a date), else the time that its text names."""
-    text = header.strip()
+    text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
     at = _http_date(text)
     if at is not None:
-        return max(0.0, at - time.time())
+        now = _http_date(headers.get("Date", ""))
+        return max(0.0, at - (time.time() if now is None else now))
     match = _THROTTLE_TIME.search(body[:2000].decode("utf-8", "replace"))
     return float(match.group(1)) * (60 if match.group(2) == "minute" else 1) if match else None
 

@@ -9,6 +9,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import json
+import math
 import re
 import typing as t
 
@@ -20,7 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Document = dict[str, t.Any]
 
@@ -31,29 +32,79 @@ _DEEPEST = 50
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
 _OWN_KEYS = frozenset(("items", "total", "metadata", "kind"))
 _ERROR_KEYS = ("error_code", "error_msg", "errorCode", "errorMsg", "error", "code", "message")
+_LONGEST_INTEGER = 400  # digits; Python reads no more than 4,300, and a float holds 308
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+
+
+class _ContradictionError(Exception):
+    """A key stands twice in one object, with two values."""
 
 
 def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Document:
     """The document that was answered with status 200.
 
     ``request`` names the call in sentences. Raises TransportError for one that is broken off, ApiError for an error,
-    for what is no document of ModelArts, and for one that is nested deeper than any of the reference.
+    for what is no document of ModelArts, and for one that contradicts itself or is nested deeper than any of the
+    reference. Text in it can be encoded: what stands for no character has become U+FFFD, in keys and in values.
     """
     try:
-        document = json.loads(body, parse_constant=_no_number)
+        document = _parsed(body.decode("utf-8-sig", "replace"))
+    except _ContradictionError as error:
+        raise ApiError(
+            f"{request}: the answer contradicts itself: {error} stands in it twice, with two values.", status=200
+        ) from None
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] in (b"{", b"["):
             raise TransportError(f"{request}: the JSON that came is broken off or damaged.", status=200) from error
         raise api_error(request, 200, headers, body, "That is not JSON: check the endpoint, and proxies.") from error
     if not isinstance(document, dict):
         raise ApiError(f"{request}: the answer is JSON, but no object.", status=200)
-    if "items" not in document and any(name in document for name in _ERROR_KEYS):
+    if any(document.get(name) not in (None, "") for name in _ERROR_KEYS):
         raise api_error(request, 200, headers, body)
     if document and _OWN_KEYS.isdisjoint(document):
         raise api_error(request, 200, headers, body, "That is no document of ModelArts: check the endpoint.")
     if _may_be_deep(body) and _is_deep(document):
         raise ApiError(f"{request}: the answer is nested deeper than any that the reference knows.", status=200)
     return document
+
+
+def _parsed(text: str) -> t.Any:
+    """What the JSON holds. A number too long or too large for one stays as the text that it is written as."""
+    if "\\" in text and _SURROGATE.search(text):  # half of a pair is valid JSON, and no text that can be printed
+        text = _ESCAPE.sub(lambda match: r"\ufffd" if match[1] else match[0], text)
+    hooks: dict[str, t.Any] = {
+        "parse_constant": _no_number,
+        "parse_float": _finite,
+        "object_pairs_hook": _object,
+    }
+    try:
+        return json.loads(text, **hooks)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # int() refuses thousands of digits; a function for each integer would cost all answers time
+        return json.loads(text, parse_int=_short, **hooks)
+
+
+def _object(pairs: list[tuple[str, t.Any]]) -> Document:
+    """The object that these pairs make. Raises _ContradictionError when the last of a key would hide another value."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        for key, value in pairs:
+            if value is not made[key] and repr(value) != repr(made[key]):  # 1 == true
+                raise _ContradictionError(repr(plain(key, 60)))
+    return made
+
+
+def _finite(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _short(text: str) -> int | str:
+    return int(text) if len(text) <= _LONGEST_INTEGER else text
 
 
 def _no_number(name: str) -> t.NoReturn:
@@ -85,10 +136,17 @@ def _is_deep(document: Document) -> bool:
     return True
 
 
+def require_kind(request: str, document: Document, kind: str) -> None:
+    """Raises ApiError for a document of another kind: the reference gives one to each call, and none is optional."""
+    if document.get("kind") != kind:
+        found = plain(repr(document.get("kind")), 60) if "kind" in document else "none"
+        raise ApiError(f"{request}: the answer is no {kind}, its kind is {found}.", status=200)
+
+
 def items_of(document: Document) -> list[Document]:
-    """The objects of a list document; null and absent are empty. Raises ApiError for anything else."""
+    """The objects of a list document; null is empty, and nothing at all where a total is told. Else raises ApiError."""
     items = document.get("items")
-    if items is None:
+    if items is None and ("items" in document or total_of(document) is not None):
         return []
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ApiError(
@@ -98,8 +156,55 @@ def items_of(document: Document) -> list[Document]:
 
 
 def total_of(document: Document) -> int | None:
-    """How many records the API says that the list has; None when it does not say."""
+    """How many records the API says that the list has; None when it does not say, or nothing that can be read."""
     total = document.get("total")
     if isinstance(total, str):
         return int(total) if WHOLE.fullmatch(total) else None
     return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
+
+
+def has_unreadable_total(document: Document) -> bool:
+    return document.get("total") is not None and total_of(document) is None
+
+
+def continue_token(request: str, document: Document) -> str | None:
+    """What to ask for the next page with; None on the last page. Raises ApiError when there has to be one and is none.
+
+    Source: ListPoolNodes, metadata.continue and metadata.remainingItemCount.
+    """
+    metadata = document.get("metadata")
+    if metadata is None:
+        return None
+    if not isinstance(metadata, dict):
+        raise ApiError(f"{request}: the metadata of the list is no object, which would tell whether it goes on.")
+    token, remaining = metadata.get("continue"), metadata.get("remainingItemCount")
+    if token:
+        return str(token)
+    if remaining:
+        raise ApiError(
+            f"{request}: the list has {plain(repr(remaining), 40)} items more, and no token to ask for them with."
+        )
+    return None
+
+
+def distinct(documents: Iterable[Document]) -> list[Document]:
+    """The documents, each once, whatever pages have it again. Of one that changed meanwhile, all versions are kept.
+
+    Which version holds is for the reader to tell: the later one may well be the older.
+    """
+    first: dict[str, Document] = {}
+    versions: dict[str, set[str]] = {}
+    kept = []
+    for document in documents:
+        metadata = document.get("metadata")
+        name = str(metadata.get("name")) if isinstance(metadata, dict) else ""
+        if name in first:
+            known = versions.setdefault(name, {json.dumps(first[name], sort_keys=True)})
+            version = json.dumps(document, sort_keys=True)
+            if version in known:
+                continue
+            known.add(version)
+        else:
+            first[name] = document
+        kept.append(document)
+    return kept

@@ -52,6 +52,12 @@ class ModelArtsError(Exception):
         self.error_msg = error_msg and hidden(error_msg)
         self.request_id = request_id and hidden(request_id)
 
+    def add(self, sentence: str) -> None:
+        """Say one thing more, at the end; nothing when the sentence is empty."""
+        if sentence:
+            self.message = f"{self.message} {sentence}"
+            self.args = (self.message,)
+
     @property
     def transient(self) -> bool:
         return self.status in TRANSIENT_STATUSES

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import typing as t
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
@@ -65,6 +65,10 @@ _NODE_SHAPES: dict[tuple[str, ...], type] = {
 CLOCK_TOLERANCE = 30
 """Seconds by which a time may be ahead of the API's clock: half of the shortest window that the reference shows."""
 
+_TIME = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,](?P<fraction>[0-9]{1,30}))?"
+    r"(?:[Zz]|(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3]):?(?P<minutes>[0-5][0-9])?)?"
+)
 _WINDOW = re.compile(r"([0-9]{1,5})(s|m|h)")
 _WINDOW_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -344,12 +348,20 @@ def iso_time(seconds: float) -> str:
 
 
 def epoch_seconds(text: object) -> float | None:
-    """An ISO 8601 time of the API as seconds since the epoch; None when it cannot be read."""
-    if not isinstance(text, str):
+    """An ISO 8601 time of the API as seconds since the epoch; None when it cannot be read. Without a zone it is UTC.
+
+    Kubernetes writes up to nine digits behind the point; fromisoformat() reads those from Python 3.11 on.
+    """
+    match = _TIME.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
         return None
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    fraction = (match["fraction"] or "")[:6].ljust(6, "0")
+    hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
+    behind = timedelta(hours=hours, minutes=minutes) * (1 if match["sign"] == "-" else -1)
     try:
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc).timestamp()
+        moment = datetime(year, month, day, hour, minute, second, int(fraction), tzinfo=timezone.utc)
+        return (moment + behind).timestamp()
     except (ValueError, OverflowError):
         return None
 

@@ -222,8 +222,8 @@ class Occupancy:
     def as_facts(self, listed: Collection[str] | None = None) -> Facts:
         """``{held, holders, queued, queue_counts, unplaced, placements}``.
 
-        ``listed`` are the addresses of the nodes, where these are known. ``held`` is ``{resources, active, unread}``: what jobs hold, what of it those that run or are created, and how
-        many hold what could not be read, by resource.
+        ``listed`` are the addresses of the nodes, where these are known. ``held`` is ``{resources, active, unread}``:
+        what jobs hold, what of it those that run or are created, and how many hold what could not be read, by resource.
         ``holders`` are the ten jobs that hold most, ``queued`` the first hundred that wait, in the scheduler's order;
         ``queue_counts`` counts all that wait by type and priority (null: not readable), with the seconds that the
         oldest and the youngest have waited. ``unplaced`` are the jobs that

@@ -27,6 +27,7 @@ CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
     "endpoint": {"type": "str"},
     "region": {"type": "str"},
     "project_id": {"type": "str"},
+    "workspace_id": {"type": "str"},
     "auth_token": {"type": "str", "no_log": True},
     "access_key": {"type": "str", "no_log": False},
     "secret_key": {"type": "str", "no_log": True},
@@ -58,7 +59,17 @@ _MOST = {
 }
 
 SECRETS = ("auth_token", "secret_key", "security_token", "password")
-_GENERAL = ("endpoint", "region", "project_id", "validate_certs", "ca_path", "timeout", "max_retries", "connections")
+_GENERAL = (
+    "endpoint",
+    "region",
+    "project_id",
+    "workspace_id",
+    "validate_certs",
+    "ca_path",
+    "timeout",
+    "max_retries",
+    "connections",
+)
 
 # The order is the order within one level.
 _NAMED_BY = {
@@ -86,6 +97,7 @@ ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "endpoint": ("MODELARTS_ENDPOINT",),
     "region": ("MODELARTS_REGION", "OS_REGION_NAME", "HW_REGION_NAME"),
     "project_id": ("MODELARTS_PROJECT_ID", "OS_PROJECT_ID", "HW_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"),
+    "workspace_id": ("MODELARTS_WORKSPACE_ID",),
     "auth_token": ("OS_TOKEN", "OS_AUTH_TOKEN"),
     "access_key": ("OS_ACCESS_KEY", "HW_ACCESS_KEY", "HUAWEICLOUD_SDK_AK"),
     "secret_key": ("OS_SECRET_KEY", "HW_SECRET_KEY", "HUAWEICLOUD_SDK_SK"),
@@ -239,6 +251,7 @@ def check_secret(text: str, subject: str, where_to_set: str) -> None:
 _TEXTS: dict[str, tuple[str, Callable[[str], t.Any]]] = {
     "region": ("must be lower-case letters, digits and hyphens, like eu-de", _REGION.fullmatch),
     "project_id": ("must be at most 64 letters, digits, hyphens and underscores", PROJECT_ID.fullmatch),
+    "workspace_id": ("must be at most 64 letters, digits, hyphens and underscores", PROJECT_ID.fullmatch),
     "auth_token": ("must be one line of ASCII without blanks", _PRINTED.fullmatch),
     "access_key": ("must be letters and digits, without blanks", _ACCESS_KEY.fullmatch),
     "secret_key": ("must be one line of ASCII without blanks", _PRINTED.fullmatch),

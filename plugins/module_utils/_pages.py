@@ -12,10 +12,18 @@ import json
 import math
 import typing as t
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import WHOLE, Document, items_of, total_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import (
+    WHOLE,
+    Document,
+    has_unreadable_total,
+    items_of,
+    total_of,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
 
 if t.TYPE_CHECKING:
@@ -27,6 +35,7 @@ _SPARE_PAGES = 200
 _MAX_RECORDS = 300_000
 _MAX_WASTED = 10
 _PAGES_AHEAD = 64
+_LATEST = 10**18  # milliseconds; what is above was never a time
 
 
 @dataclass
@@ -50,7 +59,8 @@ class PageReader:
     fits when its first job is older than that: neighbouring pages overlap, and where jobs of one createTime stand among
     themselves does not matter. A page that does not fit is joined after one from further back. Where the times are of
     no use (an API that ignores sort, or a page full of one createTime) a page fits when its first job is known, and
-    only a total that stayed put and was reached makes the answer complete.
+    only a total that stayed put and was reached makes the answer complete. A job whose own time cannot be read stands
+    where it was listed.
     """
 
     def __init__(
@@ -65,12 +75,15 @@ class PageReader:
         self._offset = offset
         self._limit = max(limit, _SMALLEST_PAGE)
         self._items: dict[str, Document] = {}
+        self._times: dict[str, float] = {}
         self._newest = -math.inf
         self._next = offset
         self._totals: list[int | None] = []
+        self._has_unreadable_total = False
         self._largest_page = _SMALLEST_PAGE
         self._ordered = True
         self._ended = False
+        self._length = 0
         self._wasted = 0
 
     def read_all(self) -> Pages:
@@ -79,7 +92,7 @@ class PageReader:
             at = self._next
             for start, page in self._read_ahead():
                 if not self._take(start, page) and self._mend(start) and not self._ended:
-                    self._join(start, page)
+                    self._join(start, items_of(page), total_of(page))
                 if self._ended or self._gives_up():
                     break
             if self._next <= at and not self._ended:
@@ -109,16 +122,17 @@ class PageReader:
 
     def _take(self, start: int, document: Document) -> bool:
         """Joins a page that was just read to what is known. False when it does not fit."""
-        self._totals.append(total_of(document))
-        self._largest_page = max(self._largest_page, len(items_of(document)))
+        page, total = items_of(document), total_of(document)
+        self._totals.append(total)
+        self._has_unreadable_total |= has_unreadable_total(document)
+        self._largest_page = max(self._largest_page, len(page))
         known = len(self._items)
-        fits = self._join(start, document)
+        fits = self._join(start, page, total)
         self._wasted += 2 * (len(self._items) - known) < self._step()
         return fits
 
-    def _join(self, start: int, document: Document) -> bool:
-        page, total = items_of(document), total_of(document)
-        keys, times = [_key(item) for item in page], [_time(item) for item in page]
+    def _join(self, start: int, page: Sequence[Document], total: int | None) -> bool:
+        keys, times = self._keys(page), _times(page)
         if any(earlier > later for earlier, later in zip(times, times[1:])) or math.inf in times:
             self._ordered = False
         if start > self._offset:
@@ -129,10 +143,24 @@ class PageReader:
         if late > len(page) // 20:
             self._ordered = False  # a few have ended or came in behind meanwhile, but not so many
         self._items.update(zip(keys, page))
+        self._times.update(zip(keys, times))
         self._newest = max([self._newest, *times])
         self._ended = len(page) < self._limit and (total is None or start + len(page) >= total)
+        self._length = start + len(page) - self._offset
         self._next = max(start, self._continuation(start, times))
         return True
+
+    def _keys(self, page: Sequence[Document]) -> list[str]:
+        """The keys of the jobs of a page. Of two jobs that claim to be one, both count."""
+        keys = [_key(item) for item in page]
+        often = Counter(keys)
+        for index, item in enumerate(page):
+            known = self._items.get(keys[index])
+            if often[keys[index]] > 1:
+                keys[index] = _whole(item)
+            elif known is not None and _identity(known) != _identity(item):
+                keys[index] = repr(_identity(item))
+        return keys
 
     def _continuation(self, start: int, times: Sequence[float]) -> int:
         """Where the next page starts, so that it begins with a job that is older than the newest of this one."""
@@ -157,30 +185,70 @@ class PageReader:
     def _result(self) -> Pages:
         total, count = self._totals[-1], len(self._items)
         told = {max(one - self._offset, 0) for one in self._totals if one is not None}
-        alone = len(self._totals) == 1
-        reached = len(told) != 1 or count >= max(told)
-        whole = told in (set(), {count}) if alone else (self._ordered and reached) or told == {count}
-        items = list(self._items.values())
-        if self._ordered:
-            items.sort(key=_time)
-        if self._ended and whole:
+        if len(self._totals) == 1 or not self._ordered:
+            whole = told == {count} or (not told and len(self._totals) == 1 and count == self._length)
+        elif told:
+            whole = len(told) > 1 or count >= max(told)
+        else:  # a server that ignores offset gives the first page for the last one
+            whole = count >= self._length
+        keys = sorted(self._items, key=self._times.__getitem__) if self._ordered else self._items
+        items = [self._items[key] for key in keys]
+        if self._ended and whole and not self._has_unreadable_total:
             return Pages(items, total, self._offset == 0 or total == 0)
-        warning = (
-            "The list of jobs is not complete: it changed faster than its pages could be read, or the API does "
-            f"not keep its order ({count} read, total {'not told' if total is None else total})."
-        )
+        if self._has_unreadable_total:
+            warning = "The list of jobs may not be complete: the API tells a total that is no number."
+        else:
+            warning = (
+                "The list of jobs is not complete: it changed faster than its pages could be read, or the API does "
+                f"not keep its order ({count} read, total {'not told' if total is None else total})."
+            )
         return Pages(items, total, False, [warning])
 
 
+def joined(parts: Sequence[Pages]) -> Pages:
+    """Several lists as one, oldest job first."""
+    items = [item for pages in parts for item in pages.items]
+    totals = [pages.total for pages in parts if pages.total is not None]
+    return Pages(
+        [item for _at, item in sorted(zip(_times(items), items), key=itemgetter(0))],
+        sum(totals) if len(totals) == len(parts) else None,
+        all(pages.complete for pages in parts),
+        list(dict.fromkeys(warning for pages in parts for warning in pages.warnings)),
+    )
+
+
+def _times(page: Sequence[Document]) -> list[float]:
+    """When each job was created; of one that does not tell, when the one before it was, else the one behind it."""
+    times = [_time(item) for item in page]
+    if math.inf not in times:
+        return times
+    last = next((at for at in times if at < math.inf), math.inf)
+    filled = []
+    for at in times:
+        last = at if at < math.inf else last
+        filled.append(last)
+    return filled
+
+
 def _time(item: Document) -> float:
-    """createTime; a job without one that can be read counts as infinitely new."""
+    """createTime; infinite when it cannot be read."""
     at = item.get("createTime")
     if isinstance(at, str):
         return int(at) if WHOLE.fullmatch(at) else math.inf
-    return at if isinstance(at, (int, float)) and not isinstance(at, bool) else math.inf
+    if not isinstance(at, (int, float)) or isinstance(at, bool):
+        return math.inf
+    return at if -_LATEST < at < _LATEST else math.inf
 
 
 def _key(item: Document) -> str:
     """What tells one job from another: its uid, else jobUUID, else name, else all of it."""
-    known = item.get("uid") or item.get("jobUUID") or item.get("name")
-    return str(known or json.dumps(item, sort_keys=True, default=str))
+    return str(item.get("uid") or item.get("jobUUID") or item.get("name") or _whole(item))
+
+
+def _identity(item: Document) -> tuple[t.Any, ...]:
+    """What stays the same of a job, whatever happens to it."""
+    return item.get("uid"), item.get("jobUUID"), item.get("name"), item.get("createTime")
+
+
+def _whole(item: Document) -> str:
+    return json.dumps(item, sort_keys=True)

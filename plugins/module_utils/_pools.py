@@ -9,6 +9,7 @@ This module util is private to the collection. Source: ShowPool, ListPools.
 from __future__ import annotations
 
 import re
+import time
 import typing as t
 from functools import partial
 
@@ -194,24 +195,26 @@ def read_capacity(
     """What a decision needs of each pool, see read_workloads(). Raises InputError and NoPoolReadableError."""
     ids, unnamed = _ids_of(client, names)
 
-    def read_pool(name: str) -> list[Attempted]:
+    def read_pool(name: str) -> list[t.Any]:
+        started = time.monotonic()
         if name in unnamed:
-            return [(None, {**unnamed[name], "document": document}) for document in ("workloads", "pool", "nodes")]
+            refused = [(None, {**unnamed[name], "document": document}) for document in ("workloads", "pool", "nodes")]
+            return [started, *refused]
         documents: list[Callable[[], Attempted]] = [
             partial(_attempt, "workloads", partial(_read_jobs, client, name, query)),
             partial(_attempt, "pool", partial(client.show_pool, name)),
             partial(_attempt, "nodes", partial(client.list_nodes, name)),
         ]
-        return list(client.side_by_side(documents))
+        return [started, *client.side_by_side(documents)]
 
-    def answer(name: str, jobs: Attempted, pool: Attempted, nodes: Attempted) -> Answer:
+    def answer(name: str, started: float, jobs: Attempted, pool: Attempted, nodes: Attempted) -> Answer:
         now = clock()
         occupancy = None if jobs[0] is None else Occupancy(now, jobs[0].items, placement_of)
         listed = None if nodes[0] is None else {address for address in map(node_address, nodes[0]) if address}
         made = Answer(name, query.selected(jobs[0] or Pages([], None, False)), now)
         made.entry["pool"] = None if pool[0] is None else pool_facts(pool[0])
         made.entry.update(dict.fromkeys(Occupancy.FACTS) if occupancy is None else occupancy.as_facts(listed))
-        made.entry.update(_capacity_of(name, nodes, metrics, occupancy, now))
+        made.entry.update(_capacity_of(name, nodes, metrics, occupancy, now, started))
         made.entry["errors"] = [error for _a, error in (jobs, pool) if error is not None] + made.entry["errors"]
         return made
 
@@ -237,7 +240,7 @@ def _ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, 
     documents, error = _attempt("pools", client.list_pools)
     if error is not None:
         return list(names), {name: error for name in names if not _POOL_ID.fullmatch(name)}
-    ids = []
+    ids: list[str] = []
     for name in names:
         named = _named(name, documents)
         if len(named) > 1:
@@ -262,14 +265,16 @@ def read_pools(client: Client, names: Sequence[str], *, include_capacity: bool, 
     """The answer of modelarts_pool_info: ``{pools, resolved}``.
 
     ``names`` are IDs or display names; none means all pools. With ``include_capacity`` each pool also has ``nodes``,
-    ``capacity``, ``metrics``, ``observed_at`` and ``errors``. Raises InputError for a name that no
+    ``capacity``, ``metrics``, ``observed_at``, ``age_seconds`` and ``errors``. Raises InputError for a name that no
     pool has, or several.
     """
-    documents = client.list_pools()
-    ids = [(name, _resolve(name, documents)) for name in map(trimmed, names)]
-    by_id = {pool_id(document): document for document in documents}
-    wanted = dict.fromkeys(own for _name, own in ids) if names else by_id
-    pools = [pool_facts(by_id[own]) for own in wanted if own is not None]
+    started = time.monotonic()
+    if names:
+        asked = _asked_for(client, [trimmed(name) for name in names])
+        ids = {name: str(pool["pool_name"]) for name, pool in asked.items()}
+        pools = list({pool["pool_name"]: pool for pool in asked.values()}.values())
+    else:
+        ids, pools = {}, list(_listed(client.list_pools()).values())
     if include_capacity:
         metrics, *listed = client.side_by_side(
             [
@@ -278,14 +283,53 @@ def read_pools(client: Client, names: Sequence[str], *, include_capacity: bool, 
             ]
         )
         for pool, nodes in zip(pools, listed):
-            pool.update(_capacity_of(pool["pool_name"], nodes, metrics, None, clock()))
-    return {"pools": pools, "resolved": {name: own for name, own in ids if name != own}}
+            pool.update(_capacity_of(pool["pool_name"], nodes, metrics, None, clock(), started))
+    return {"pools": pools, "resolved": {name: own for name, own in ids.items() if name != own}}
+
+
+def _asked_for(client: Client, names: Sequence[str]) -> dict[str, Facts]:
+    """The pool of each name. Raises InputError for a name that no pool has, or several.
+
+    ShowPool answers for what looks like an ID: a caller may have the permission for one pool and none to list them,
+    and the list is that of one workspace. The pools are listed when that leaves a name open.
+    """
+    likely = [name for name in dict.fromkeys(names) if _POOL_ID.fullmatch(name)]
+    shown = list(client.side_by_side([partial(_shown, client, name) for name in likely]))
+    known = {name: pool for name, pool in zip(likely, shown) if pool is not None}
+    if not known.keys() >= set(names):
+        documents = client.list_pools()
+        pools = _listed(documents)
+        for name in names:
+            if name not in known:
+                known[name] = pools[_resolve(client, name, documents)]
+    return {name: known[name] for name in names}
+
+
+def _shown(client: Client, name: str) -> Facts | None:
+    try:
+        return pool_facts(client.show_pool(name))
+    except ApiError as error:
+        if error.error_code != POOL_NOT_FOUND:
+            raise
+        return None
+
+
+def _listed(documents: Iterable[Facts]) -> dict[str, Facts]:
+    """The pools of a list by their ID. One that it has twice, and differently, is not readable."""
+    pools: dict[str, Facts] = {}
+    for document in documents:
+        facts = pool_facts(document)
+        if facts["pool_name"] in pools:
+            pools[facts["pool_name"]]["unreadable"].append("the pool, which is listed twice,")
+        elif facts["pool_name"] is not None:
+            pools[facts["pool_name"]] = facts
+    return pools
 
 
 def _named(name: str, documents: Sequence[Facts]) -> list[str]:
     """The IDs of the pools that have the ID or, if none has, the display name."""
-    ids = [own for own in map(pool_id, documents) if own == name]
-    return ids or [own for own in (pool_id(d) for d in documents if display_name(d) == name) if own]
+    ids = dict.fromkeys(own for own in map(pool_id, documents) if own == name)
+    return list(ids or dict.fromkeys(own for own in (pool_id(d) for d in documents if display_name(d) == name) if own))
 
 
 def _several(name: str, ids: Sequence[str]) -> InputError:
@@ -294,24 +338,43 @@ def _several(name: str, ids: Sequence[str]) -> InputError:
     )
 
 
-def _resolve(name: str, documents: Sequence[Facts]) -> str:
+def _resolve(client: Client, name: str, documents: Sequence[Facts]) -> str:
     named = _named(name, documents)
     if len(named) == 1:
         return named[0]
     if named:
         raise _several(name, named)
     known = ", ".join(sorted(str(display_name(d) or pool_id(d)) for d in documents)) or "none"
-    raise InputError(f"No pool has the ID or the display name {shown_name(name)}; the project has {known}.")
+    raise InputError(
+        f"No pool has the ID or the display name {shown_name(name)}; the project has {known}. {_only_listed(client)}"
+    )
 
 
-def _capacity_of(name: str, nodes: Attempted, metrics: Attempted, occupancy: Occupancy | None, now: float) -> Facts:
-    """Nodes and metrics as facts, and the errors of what could not be read."""
+def _only_listed(client: Client) -> str:
+    """ListPools lists one workspace, while ShowPool answers for a pool of any."""
+    return f"Only workspace {client.workspace} was listed: for a pool of another, give its ID or set workspace_id."
+
+
+def _capacity_of(
+    name: str,
+    nodes: Attempted,
+    metrics: Attempted,
+    occupancy: Occupancy | None,
+    now: float,
+    started: float,
+) -> Facts:
+    """Nodes and metrics as facts, how old they are, and the errors of what could not be read.
+
+    ``started`` is when the reading began, by time.monotonic(): that is the age of its oldest document.
+    """
     listed = None if nodes[0] is None else one_entry_each([_node_with_jobs(node, occupancy) for node in nodes[0]])
+    age = int(time.monotonic() - started)
     return {
         "nodes": listed,
         "capacity": None if listed is None else capacity_facts(listed),
         "metrics": metrics_of_pool(metrics[0] or (), name, now),
-        "observed_at": iso_time(now),
+        "observed_at": iso_time(now - age),
+        "age_seconds": age,
         "errors": [error for _answer, error in (nodes, metrics) if error is not None],
     }
 
@@ -337,15 +400,14 @@ def say_its_id(error: ApiError, client: Client, name: str) -> None:
     """Adds to the sentence of a 404 which pool has that display name, when that can be told."""
     if error.error_code != POOL_NOT_FOUND:
         return
-    try:
-        ids = [pool_id(pool) for pool in client.list_pools() if display_name(pool) == name]
-    except ModelArtsError:
-        ids = []
+    documents, unlisted = _attempt("pools", client.list_pools)
+    ids = [] if unlisted else _named(name, documents)
     if len(ids) == 1:
-        error.message += f" {name} is the display name of {ids[0]}: give that ID."
-    else:
-        error.message += " Give the ID of the pool, which is its metadata.name and not the name that the console shows."
-    error.args = (error.message,)
+        error.add(f"{name} is the display name of {ids[0]}: give that ID.")
+        return
+    error.add("Give the ID of the pool, which is its metadata.name and not the name that the console shows.")
+    if not unlisted and not _POOL_ID.fullmatch(name):
+        error.add(_only_listed(client))
 
 
 class NoPoolReadableError(ModelArtsError):

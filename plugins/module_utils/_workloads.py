@@ -13,10 +13,11 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import PAGE_SIZE, Client, Query
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages, joined
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
@@ -89,6 +90,9 @@ _NODE_DOCUMENTED = frozenset(("hostIp", "npuTopologyPlacement", "resourceRequire
 _INTEGERS = ("running_duration", "pending_duration", "pending_position", "create_time")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _UNPARSED = 50
+_BAD_REQUEST = 400
+_LARGEST = 10**18  # as many digits as _INTEGER reads; no time and no priority is above
+_CLOCK_PLAY = 5  # seconds; Date has whole ones, and the servers of the API need not agree to the second
 
 
 def created_at(create_time: object) -> str | None:
@@ -168,12 +172,20 @@ def label_of(value: object) -> str:
     return value if isinstance(value, str) and value else "unknown"
 
 
+def _type_of(item: Facts) -> str:
+    """The type of a job as TYPES spell it: pools spell theirs in upper case."""
+    return label_of(item.get("type")).lower()
+
+
 def integer_of(value: object) -> int | None:
+    """The whole number that a field holds, however it is written; None for one that is larger than any of them."""
+    if type(value) is int:  # nearly all are
+        return value if -_LARGEST < value < _LARGEST else None
     if isinstance(value, str):
         return int(value) if _INTEGER.fullmatch(value.strip()) else None
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if not isinstance(value, float) or not -_LARGEST < value < _LARGEST:
+        return None
+    return int(value) if value.is_integer() else None
 
 
 def _boolean(value: object) -> bool | None:
@@ -182,12 +194,18 @@ def _boolean(value: object) -> bool | None:
     return {"true": True, "false": False}.get(value.strip().lower()) if isinstance(value, str) else None
 
 
+def seconds_since(at: float, now: float) -> int | None:
+    """None for a moment that lies ahead: how long ago it was is not known."""
+    return max(0, int(now - at)) if at <= now + _CLOCK_PLAY else None
+
+
 def pending_seconds(item: Facts, now: float) -> int | None:
+    """For how long a job has waited; None when it does not tell, or when it was created in the future."""
     seconds = integer_of(item.get("pendingDuration"))
     if seconds is not None and seconds >= 0:
         return seconds
     created = integer_of(item.get("createTime"))
-    return None if created is None else max(0, int(now - created / 1000))
+    return None if created is None else seconds_since(created / 1000, now)
 
 
 def _split_hosts(value: object) -> list[str]:
@@ -274,19 +292,26 @@ class WorkloadQuery:
                 )
 
     def read(self, client: Client, pool_name: str) -> Pages:
-        """The jobs of one pool that the query names. Several statuses are filtered here: the API takes one."""
+        """The jobs of one pool that the query names.
+
+        What the filters let through is filtered here, too: the API takes one status, and not every server all types.
+        """
         filters: Query = [("type", one) for one in self.types]
         if len(self.statuses) == 1:
             filters.append(("status", self.statuses[0]))
-        if self.fetch_all:
-            pages = self._read_pages(client, pool_name, filters)
-        else:
-            pages = self._read_page(client, pool_name, filters)
-        return self.selected(pages) if len(self.statuses) > 1 else pages
+        if not self.fetch_all:
+            return self._as_one_page(self._read_page(client, pool_name, filters))
+        if not filters and not self.statuses:
+            return self.read_pool(client, pool_name)
+        read = self._read_types if len(self.types) > 1 else self._read_filtered
+        return self._ordered(self.selected(read(client, pool_name, filters)), self.offset or 0)
 
     def read_pool(self, client: Client, pool_name: str) -> Pages:
         """All jobs of one pool, whatever the query filters, in the order that it asks for."""
-        return self._read_pages(client, pool_name, [])
+        skip = self.offset or 0
+        if self._descends:
+            return self._ordered(self._read_filtered(client, pool_name, []), skip)
+        return client.list_workloads(pool_name, [], offset=skip, limit=self.limit or PAGE_SIZE)
 
     def selected(self, pages: Pages) -> Pages:
         """The same pages with what the filters of the query let through; ``total`` counts that."""
@@ -295,18 +320,57 @@ class WorkloadQuery:
         items = [
             item
             for item in pages.items
-            if (not self.types or item.get("type") in self.types)
+            if (not self.types or _type_of(item) in self.types)
             and (not self.statuses or item.get("status") in self.statuses)
         ]
+        if len(items) == len(pages.items):
+            return pages
         return replace(pages, items=items, total=len(items) if pages.complete else None)
 
-    def _read_pages(self, client: Client, pool_name: str, filters: Query) -> Pages:
-        size = self.limit or PAGE_SIZE
-        skip = self.offset or 0
-        if self.sort is None or self.ascend:
-            return client.list_workloads(pool_name, filters, offset=skip, limit=size)
-        pages = client.list_workloads(pool_name, filters, limit=size)
-        return replace(pages, items=pages.items[::-1][skip:], complete=pages.complete and not (skip and pages.items))
+    def _read_filtered(self, client: Client, pool_name: str, filters: Query) -> Pages:
+        return client.list_workloads(pool_name, filters, limit=self.limit or PAGE_SIZE)
+
+    def _read_types(self, client: Client, pool_name: str, filters: Query) -> Pages:
+        """The jobs of several types, whatever the server makes of them.
+
+        OTC's reference has an array of types, and the key repeated. In the newer one of Huawei Cloud, ``type`` is one
+        String, and what a server then does is documented nowhere. It may take the first, the last or none of them, or
+        answer 400. So a type that no job of the answer has is asked for alone: one job at first, all when there is one.
+        Not tried on a real pool.
+        """
+        try:
+            pages = self._read_filtered(client, pool_name, filters)
+        except ApiError as error:
+            if error.status != _BAD_REQUEST:
+                raise
+            pages = Pages([], 0, True)
+        found = {_type_of(item) for item in pages.items}
+
+        def read(kind: str) -> Pages | None:
+            own = [("type", kind), *(one for one in filters if one[0] != "type")]
+            first = client.list_workloads_page(pool_name, [*own, ("limit", "1")])
+            if not any(_type_of(item) == kind for item in first.items):
+                return None
+            return self._read_filtered(client, pool_name, own)
+
+        absent = [partial(read, kind) for kind in dict.fromkeys(self.types) if kind not in found]
+        left_out = [part for part in client.side_by_side(absent) if part is not None]
+        return joined([pages, *left_out]) if left_out else pages
+
+    def _as_one_page(self, page: Pages) -> Pages:
+        """A page as the API gave it, but for several statuses. It is surely complete if it has a job of each type."""
+        if len(self.types) > 1 and not {_type_of(item) for item in page.items}.issuperset(self.types):
+            page = replace(page, complete=False)
+        return self.selected(page) if len(self.statuses) > 1 else page
+
+    @property
+    def _descends(self) -> bool:
+        return self.sort is not None and not self.ascend
+
+    def _ordered(self, pages: Pages, skip: int) -> Pages:
+        """The whole list in the order asked for, without the first jobs."""
+        items = pages.items[::-1] if self._descends else pages.items
+        return replace(pages, items=items[skip:], complete=pages.complete and not (skip and items))
 
     def _read_page(self, client: Client, pool_name: str, filters: Query) -> Pages:
         asked = {

@@ -22,7 +22,9 @@ extends_documentation_fragment:
 options:
   pool_name:
     description:
-      - Pools to read, each by ID or by display name. Without it, all pools of the project.
+      - Pools to read, each by ID or by display name. Without it, all pools of the workspace.
+      - An ID needs the permission C(modelarts:pool:get) on that pool alone. A display name is looked up in the list of
+        pools, which needs C(modelarts:pool:list) and is that of O(workspace_id).
       - A display name that matches several pools is an error that lists them.
     type: list
     elements: str
@@ -243,8 +245,12 @@ pools:
       type: dict
     observed_at:
       description:
-        - With O(include_capacity), when nodes and metrics were read, ISO 8601 in UTC, by the clock of the host.
+        - With O(include_capacity), when the reading of what is told here began, ISO 8601 in UTC.
+        - It is told by the clock of the API, which dates its answers.
       type: str
+    age_seconds:
+      description: With O(include_capacity), for how many seconds the reading had been under way when it ended.
+      type: int
     errors:
       description: With O(include_capacity), the documents of the pool that could not be read.
       type: list
@@ -255,8 +261,6 @@ resolved:
   type: dict
   sample: {"train-a100": "pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03"}
 """
-
-import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
@@ -278,7 +282,7 @@ def main() -> None:
     run(
         module,
         lambda client: read_pools(
-            client, params["pool_name"], include_capacity=params["include_capacity"], clock=time.time
+            client, params["pool_name"], include_capacity=params["include_capacity"], clock=client.now
         ),
     )
 

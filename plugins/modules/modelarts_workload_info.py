@@ -312,8 +312,13 @@ pools:
       type: list
       elements: dict
     observed_at:
-      description: With O(include_capacity), when the documents were read, ISO 8601 in UTC, by the clock of the host.
+      description:
+        - With O(include_capacity), when the reading of the pool's documents began, ISO 8601 in UTC.
+        - It is told by the clock of the API, which dates its answers.
       type: str
+    age_seconds:
+      description: With O(include_capacity), for how many seconds the reading had been under way when it ended.
+      type: int
     errors:
       description:
         - With O(include_capacity), the documents of the pool that could not be read. The module fails only when nothing
@@ -360,8 +365,6 @@ transient:
   type: bool
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS
@@ -387,7 +390,7 @@ def main() -> None:
             client,
             params["pool_name"],
             WorkloadQuery.from_options(params),
-            clock=time.time,
+            clock=client.now,
             placement_of=params["placement_of"],
         ),
     )

@@ -54,6 +54,9 @@ options:
   project_id:
     description: ID of the project.
     type: str
+  workspace_id:
+    description: ID of the workspace whose pools are listed, to find one by its display name.
+    type: str
   auth_token:
     description: A token. It cannot be renewed, so the source ends with it.
     type: str
@@ -268,7 +271,7 @@ class Source:
     def _read(self, client: Client, pool_name: str) -> Facts:
         """The pool's entry as PoolWatch.look_at() takes it, whatever could be read of it."""
         try:
-            facts = read_workloads(client, [pool_name], self._query, clock=time.time)
+            facts = read_workloads(client, [pool_name], self._query, clock=client.now)
             entry: Facts = {**facts["pools"][0], "workloads": facts["workloads"]}
         except NoPoolReadableError as error:
             entry = error.pools[0]
@@ -277,7 +280,7 @@ class Source:
         except ModelArtsError as error:
             errors = [{"document": "workloads", **error.as_result()}]
             entry = {"pool_name": pool_name, "complete": False, "errors": errors}
-        return {"observed_at": iso_time(time.time()), "errors": [], **self._connection.without_secrets(entry)}
+        return {"observed_at": iso_time(client.now()), "errors": [], **self._connection.without_secrets(entry)}
 
     def _raise_what_lasts(self, entries: list[Facts]) -> None:
         """Raises ModelArtsError for refused credentials, which lock a key when they are sent again and again.
