@@ -33,8 +33,8 @@ options:
       - An ID needs the permission C(modelarts:pool:get) on that pool alone. A display name is looked up in the list of
         pools, which needs C(modelarts:pool:list) and is that of O(workspace_id).
       - A display name that matches several pools is an error that lists them.
-      - A name may be a template, and a number stands for its text. A name that YAML reads as something else, like
-        V(no), needs quotes.
+      - A name may be a template. A number stands for its text. A name that YAML reads as something else, like V(no),
+        needs quotes.
     type: list
     elements: str
     default: []
