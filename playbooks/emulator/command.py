@@ -150,6 +150,8 @@ def serve(options: argparse.Namespace) -> int:
                 break
     if options.state_file:
         options.state_file.unlink(missing_ok=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # one that comes while Python ends would make it end with an error
     return 0
 
 
