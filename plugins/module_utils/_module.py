@@ -23,9 +23,14 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ansible.module_utils.basic import AnsibleModule
+
+try:
+    from ansible.module_utils.secrets import register_secrets
+except ImportError:  # ansible-core before 2.22
+    register_secrets = None
 
 
 def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.NoReturn:
@@ -34,17 +39,28 @@ def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.
     try:
         options = {name: module.params[name] for name in CONNECTION_OPTIONS}
         connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
-        module.no_log_values.update(connection.secrets)
+        _hide(connection.secrets, module)
         with Client(connection, time_limit=module.params["time_limit"]) as client:
             try:
                 facts = read(client)
             except ModelArtsError:
-                module.no_log_values.update(connection.secrets)
+                _hide(connection.secrets, module)
                 raise
-        # ansible-core looks for each of these in every text of the answer.
-        module.no_log_values.update(connection.lasting_secrets)
+        # ansible-core before 2.22 looks for each of these in every text of the answer.
+        _hide(connection.lasting_secrets, module)
     except ModelArtsError as error:
         module.fail_json(**error.as_result())
     for warning in facts.pop("warnings", ()):
         module.warn(warning)
     module.exit_json(changed=False, **facts)
+
+
+def _hide(secrets: Iterable[str], module: AnsibleModule) -> None:
+    """Keep secrets that no option of the module gave out of what is printed.
+
+    ansible-core 2.22 masks what is registered, and only where it is shown; earlier ones take it out of the result.
+    """
+    if register_secrets is None:
+        module.no_log_values.update(secrets)
+    else:
+        register_secrets(secrets)
