@@ -30,7 +30,9 @@ CORES = {
     "2.19": ("3.11", "3.12", "3.13"),
     "2.20": ("3.12", "3.13", "3.14"),
     "2.21": ("3.12", "3.13", "3.14"),
+    "2.22": ("3.13", "3.14", "3.15"),
 }
+CANDIDATES = ("2.22",)  # of these there are only pre-releases, which pip does not take by itself
 CORE = "2.19"  # of every session that is not one of another core
 OLDEST_PYTHON = "3.9"
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -103,7 +105,7 @@ def pythons_here(pythons: t.Iterable[str]) -> list[str]:
 
 def requirement(core: str) -> str:
     """What pip installs for the ansible-core of this name."""
-    return f"ansible-core ~= {core}.0"
+    return f"ansible-core ~= {core}.0{'rc1' if core in CANDIDATES else ''}"
 
 
 def pip_settings() -> configparser.RawConfigParser:

@@ -26,9 +26,14 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import HIDDEN, is_common
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ansible.module_utils.basic import AnsibleModule
+
+try:
+    from ansible.module_utils.secrets import register_secrets
+except ImportError:  # ansible-core before 2.22
+    register_secrets = None
 
 
 def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.NoReturn:
@@ -36,7 +41,7 @@ def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.
     gc.disable()  # documents hold no cycles, and looking for some in all of them takes a tenth of the time
     options = {name: module.params[name] for name in CONNECTION_OPTIONS}
     # ansible-core prints the options of a task at -vvv, and in a URL there may be a password.
-    module.no_log_values.update(repeated_urls(options))
+    _hide(repeated_urls(options), module)
     for name in SECRETS:
         if options[name] and is_common(options[name]):
             # It is refused if it is used. Masked by ansible-core, the sentence of that would show where it occurs.
@@ -60,14 +65,25 @@ def _outcome(
     """
     try:
         connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
-        module.no_log_values.update(connection.secrets)
+        _hide(connection.secrets, module)
         try:
             with Client(connection, time_limit=module.params["time_limit"]) as client:
                 facts, failed = read(client), False
         except ModelArtsError as error:
             facts, failed = error.as_result(), True
         facts = connection.without_secrets(facts, module.no_log_values)
-        module.no_log_values.update(connection.lasting_secrets)
+        _hide(connection.lasting_secrets, module)
     except ModelArtsError as error:
         return {}, error.as_result()
     return ({}, facts) if failed else (facts, None)
+
+
+def _hide(secrets: Iterable[str], module: AnsibleModule) -> None:
+    """Keep secrets that no option of the module gave out of what is printed.
+
+    ansible-core 2.22 masks what is registered, and only where it is shown; earlier ones take it out of the result.
+    """
+    if register_secrets is None:
+        module.no_log_values.update(secrets)
+    else:
+        register_secrets(secrets)

@@ -10,9 +10,17 @@ import typing as t
 from collections.abc import Iterator
 
 import pytest
+from ansible.utils.collection_loader import AnsibleCollectionConfig
+from hypothesis import HealthCheck, settings
+
+# ansible-test installs a loader of collections, and pytest by itself has none: plugins are then found by no name.
+if AnsibleCollectionConfig.collection_finder is None:
+    from ansible.plugins.loader import init_plugin_loader
+
+    init_plugin_loader()
+
 from ansible_collections.poolgate.modelarts.tests.unit.effort import EXAMPLES, tries
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Answer, ScriptedServer
-from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "poolgate",

@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What ansible-core has for tests, and stand-ins where it is older than 2.19."""
+"""What ansible-core has for tests, and stand-ins where it is older than 2.22, or than 2.19."""
 
 from __future__ import annotations
 
@@ -26,6 +26,15 @@ except ImportError:
             yield
 
 
+try:
+    from ansible.module_utils.secrets import mask_secrets as shown
+except ImportError:
+
+    def shown(value: str, /) -> str:
+        """What a module writes is shown as it is: its secrets were taken out of it before."""
+        return value
+
+
 # Those that core gives to every template.
 VARIABLES: dict[str, str] = {}
 
@@ -39,4 +48,4 @@ except ImportError:
         return value
 
 
-__all__ = ["VARIABLES", "patch_module_args", "trust_as_template"]
+__all__ = ["VARIABLES", "patch_module_args", "shown", "trust_as_template"]

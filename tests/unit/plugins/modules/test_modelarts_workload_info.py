@@ -12,7 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
-from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args
+from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args, shown
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 
 POOL = "pool-train-0123456789abcdef0123456789abcdef"
@@ -24,7 +24,7 @@ Run = t.Callable[..., dict[str, t.Any]]
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the module; its result, and under ``said`` everything that it printed."""
+    """Runs the module; its result, and under ``said`` all that is shown of what it printed."""
     for name in {name for names in ENVIRONMENT.values() for name in names} & os.environ.keys():
         monkeypatch.delenv(name)
 
@@ -37,7 +37,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         said = capsys.readouterr()
         result: dict[str, t.Any] = json.loads(said.out)
         assert left.value.code == (1 if result.get("failed") else 0)
-        return {**result, "said": said.out + said.err}
+        return {**result, "said": shown(said.out + said.err)}
 
     return run_module
 
