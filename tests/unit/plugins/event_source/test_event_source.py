@@ -264,7 +264,7 @@ def test_an_outage_at_the_start_is_waited_out_too(plugin: Facts) -> None:
 def test_a_list_that_is_not_complete_ends_no_job(plugin: Facts) -> None:
     with Emulator(scenario()) as emulator, watching(plugin, emulator) as source:
         source.look()
-        nothing = {"items": [], "total": 7}
+        nothing = {"kind": "WorkloadList", "items": [], "total": 7}
         emulator.set_faults([{"do": "status", "status": 200, "times": 0, "path": "workloads", "body": nothing}])
         assert source.look() == []
         emulator.set_faults([])

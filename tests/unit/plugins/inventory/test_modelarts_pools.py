@@ -68,13 +68,16 @@ def node(name: str = "n-1") -> Facts:
 
 def cloud(*pools: Facts, nodes: Reply | None = None, metrics: Reply | None = None) -> t.Callable[[Seen], Reply]:
     """The answers of a project with these pools."""
-    nodes = nodes or Reply(body={"items": [node()]})
-    metrics = metrics or Reply(body={"items": []})
+    nodes = nodes or Reply(body={"kind": "NodeList", "items": [node()]})
+    metrics = metrics or Reply(body={"kind": "PoolMetricsList", "items": []})
+    shown = {document["metadata"]["name"]: {"kind": "Pool", **document} for document in pools}
 
     def answer(seen: Seen) -> Reply:
         if seen.path.endswith("/metrics/runtime/pools"):
             return metrics
-        return nodes if seen.path.endswith("/nodes") else Reply(body={"items": list(pools)})
+        if seen.path.endswith("/nodes"):
+            return nodes
+        return Reply(body=shown.get(seen.path.rpartition("/")[2], {"kind": "PoolList", "items": list(pools)}))
 
     return answer
 
@@ -240,7 +243,7 @@ def test_text_of_the_api_is_never_a_template(script: Start, tmp_path: Path) -> N
         "compose": {"name": "modelarts_pool.display_name", "loud": "modelarts_pool.phase | upper"},
         "keyed_groups": [{"prefix": "pool", "key": "modelarts_pool.display_name"}],
     }
-    server = script(cloud(hostile, nodes=Reply(body={"items": [node(TEXT)]})))
+    server = script(cloud(hostile, nodes=Reply(body={"kind": "NodeList", "items": [node(TEXT)]})))
     options = at(server, cache=True, cache_plugin="jsonfile", cache_connection=str(tmp_path / "kept"), **built)
     for inventory in (parse(tmp_path, options), parse(tmp_path, options)):
         variables = inventory.hosts[TRAIN].vars

@@ -80,7 +80,7 @@ def test_check_mode_reads_all_the_same(script: Start, run: Run, check_mode: bool
 
 def test_an_error_of_the_api(script: Start, run: Run) -> None:
     error = {"error_code": "ModelArts.50015001", "error_msg": "pool not found"}
-    server = script(Reply(404, error, {"X-Request-Id": "r-1"}), Reply(body={"items": []}))
+    server = script(Reply(404, error, {"X-Request-Id": "r-1"}), Reply(body={"kind": "PoolList", "items": []}))
     result = run(server.url)
     assert result["msg"].startswith(
         f"GET /pools/{POOL}/workloads was answered 404 (ModelArts.50015001: pool not found)."
