@@ -35,8 +35,8 @@ options:
     type: str
   workspace_id:
     description:
-      - ID of the workspace whose pools are listed. A list is needed where pools are given by display name, and where all
-        pools are asked for.
+      - ID of the workspace whose pools are listed. A list is needed where pools are given by display name, and where
+        all pools are asked for.
       - When not given, the API lists the default workspace, V(0).
       - A pool that is given by its ID is found in any workspace.
       - From the environment, E(MODELARTS_WORKSPACE_ID).

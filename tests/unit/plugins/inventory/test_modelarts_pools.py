@@ -412,3 +412,26 @@ def test_every_option_is_documented() -> None:
     assert {"cache", "compose", "groups", "keyed_groups", "strict", "pool_name", "include_capacity"} < set(defined)
     for option in CONNECTION_OPTIONS:
         assert [entry["name"] for entry in defined[option]["env"]] == list(ENVIRONMENT[option])
+
+
+def test_ages_are_told_by_the_clock_of_the_api(script: Start, tmp_path: Path) -> None:
+    answer = cloud(pool(TRAIN))
+
+    def dated(seen: Seen) -> Reply:
+        return Reply(body=answer(seen).body, headers={"Date": "Wed, 01 Jan 2020 00:00:10 GMT"})
+
+    inventory = parse(tmp_path, at(script(dated)))
+    assert inventory.hosts[TRAIN].vars["modelarts_pool"]["observed_at"].startswith("2020-01-01T00:0")
+
+
+def test_the_pools_of_a_workspace(script: Start, tmp_path: Path) -> None:
+    server = script(cloud(pool(TRAIN)))
+    parse(tmp_path, at(server, workspace_id="5", include_capacity=False))
+    assert [(seen.path, seen.query) for seen in server.seen] == [("/v2/p1/pools", "workspaceId=5")]
+
+
+def test_a_pool_by_its_id_needs_no_list(script: Start, tmp_path: Path) -> None:
+    server = script(cloud(pool(TRAIN)))
+    inventory = parse(tmp_path, at(server, pool_name=[TRAIN]))
+    assert list(inventory.hosts) == [TRAIN]
+    assert "/v2/p1/pools" not in paths(server)

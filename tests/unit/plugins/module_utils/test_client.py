@@ -482,7 +482,8 @@ def test_nobody_who_answers_is_asked_once_for_all(script: Start, include_capacit
 def test_a_pool_that_fails_first_does_not_stop_the_others(script: Start) -> None:
     def answer(seen: Seen) -> Reply:
         missing = {"error_code": "ModelArts.50015001", "error_msg": "pool not found"}
-        return Reply(404, missing) if "pool-a" in seen.path else Reply(body=answers[seen.path.partition(f"/{PROJECT}/")[2]])
+        path = seen.path.partition(f"/{PROJECT}/")[2]
+        return Reply(404, missing) if "pool-a" in path else Reply(body=answers[path])
 
     answers = {
         "pools": {"kind": "PoolList", "items": []},
