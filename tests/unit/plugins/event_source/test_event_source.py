@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import calendar
 import logging
 import os
 import subprocess
@@ -264,7 +265,7 @@ def test_an_outage_at_the_start_is_waited_out_too(plugin: Facts) -> None:
 def test_a_list_that_is_not_complete_ends_no_job(plugin: Facts) -> None:
     with Emulator(scenario()) as emulator, watching(plugin, emulator) as source:
         source.look()
-        nothing = {"items": [], "total": 7}
+        nothing = {"kind": "WorkloadList", "items": [], "total": 7}
         emulator.set_faults([{"do": "status", "status": 200, "times": 0, "path": "workloads", "body": nothing}])
         assert source.look() == []
         emulator.set_faults([])
@@ -376,3 +377,14 @@ def test_the_connection_comes_from_the_environment_as_well(plugin: Facts, monkey
             assert source.look() == []
             emulator.advance(10)
             assert told(source.look()) == ["job_ended"]
+
+
+def test_ages_are_told_by_the_clock_of_the_api(plugin: Facts) -> None:
+    behind = 100_000_000
+    more = {"request": {**REQUEST, "resources": {"nvidia.com/gpu": 1}}, "pool_name": OTHER}
+    with Emulator(scenario(iam={"clock_offset": -behind})) as emulator:
+        with watching(plugin, emulator, "token", **more) as source:
+            (event,) = source.look()
+        there = time.time() - behind
+    observed = time.strptime(event["observed_at"], "%Y-%m-%dT%H:%M:%SZ")
+    assert abs(calendar.timegm(observed) - there) < 60

@@ -68,13 +68,16 @@ def node(name: str = "n-1") -> Facts:
 
 def cloud(*pools: Facts, nodes: Reply | None = None, metrics: Reply | None = None) -> t.Callable[[Seen], Reply]:
     """The answers of a project with these pools."""
-    nodes = nodes or Reply(body={"items": [node()]})
-    metrics = metrics or Reply(body={"items": []})
+    nodes = nodes or Reply(body={"kind": "NodeList", "items": [node()]})
+    metrics = metrics or Reply(body={"kind": "PoolMetricsList", "items": []})
+    shown = {document["metadata"]["name"]: {"kind": "Pool", **document} for document in pools}
 
     def answer(seen: Seen) -> Reply:
         if seen.path.endswith("/metrics/runtime/pools"):
             return metrics
-        return nodes if seen.path.endswith("/nodes") else Reply(body={"items": list(pools)})
+        if seen.path.endswith("/nodes"):
+            return nodes
+        return Reply(body=shown.get(seen.path.rpartition("/")[2], {"kind": "PoolList", "items": list(pools)}))
 
     return answer
 
@@ -240,7 +243,7 @@ def test_text_of_the_api_is_never_a_template(script: Start, tmp_path: Path) -> N
         "compose": {"name": "modelarts_pool.display_name", "loud": "modelarts_pool.phase | upper"},
         "keyed_groups": [{"prefix": "pool", "key": "modelarts_pool.display_name"}],
     }
-    server = script(cloud(hostile, nodes=Reply(body={"items": [node(TEXT)]})))
+    server = script(cloud(hostile, nodes=Reply(body={"kind": "NodeList", "items": [node(TEXT)]})))
     options = at(server, cache=True, cache_plugin="jsonfile", cache_connection=str(tmp_path / "kept"), **built)
     for inventory in (parse(tmp_path, options), parse(tmp_path, options)):
         variables = inventory.hosts[TRAIN].vars
@@ -500,3 +503,26 @@ def test_every_option_is_documented() -> None:
     assert {"cache", "compose", "groups", "keyed_groups", "strict", "pool_name", "include_capacity"} < set(defined)
     for option in CONNECTION_OPTIONS:
         assert [entry["name"] for entry in defined[option]["env"]] == list(ENVIRONMENT[option])
+
+
+def test_ages_are_told_by_the_clock_of_the_api(script: Start, tmp_path: Path) -> None:
+    answer = cloud(pool(TRAIN))
+
+    def dated(seen: Seen) -> Reply:
+        return Reply(body=answer(seen).body, headers={"Date": "Wed, 01 Jan 2020 00:00:10 GMT"})
+
+    inventory = parse(tmp_path, at(script(dated)))
+    assert inventory.hosts[TRAIN].vars["modelarts_pool"]["observed_at"].startswith("2020-01-01T00:0")
+
+
+def test_the_pools_of_a_workspace(script: Start, tmp_path: Path) -> None:
+    server = script(cloud(pool(TRAIN)))
+    parse(tmp_path, at(server, workspace_id="5", include_capacity=False))
+    assert [(seen.path, seen.query) for seen in server.seen] == [("/v2/p1/pools", "workspaceId=5")]
+
+
+def test_a_pool_by_its_id_needs_no_list(script: Start, tmp_path: Path) -> None:
+    server = script(cloud(pool(TRAIN)))
+    inventory = parse(tmp_path, at(server, pool_name=[TRAIN]))
+    assert list(inventory.hosts) == [TRAIN]
+    assert "/v2/p1/pools" not in paths(server)

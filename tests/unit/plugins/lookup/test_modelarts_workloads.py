@@ -342,3 +342,17 @@ def test_a_library_that_is_missing(
     with pytest.raises(AnsibleLookupError, match=rf"Failed to import the required Python library \({library}\)"):
         run(POOL, **given)
     assert server.seen == []
+
+
+def test_ages_are_told_by_the_clock_of_the_api(script: Start) -> None:
+    job = {**JOB, "createTime": 1577836800000}
+    server = script(Reply(body={**LIST, "items": [job]}, headers={"Date": "Wed, 01 Jan 2020 00:00:10 GMT"}))
+    (entry,) = run(POOL, wantpools=True, **at(server))
+    assert 10 <= entry["summary"]["oldest_pending_seconds"] <= 70
+
+
+def test_a_workspace_is_listed_for_a_display_name(script: Start) -> None:
+    server = script(Reply(body={"kind": "PoolList", "items": []}))
+    with pytest.raises(AnsibleLookupError):
+        run("train", include_capacity=True, variables={"modelarts_workspace_id": "5"}, **at(server))
+    assert (server.seen[0].path, server.seen[0].query) == ("/v2/p1/pools", "workspaceId=5")

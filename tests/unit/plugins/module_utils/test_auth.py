@@ -276,6 +276,7 @@ REFERENCE = {
     "username": "OS_USERNAME",
     "password": "OS_PASSWORD",
     "domain_name": "OS_USER_DOMAIN_NAME OS_DOMAIN_NAME HW_DOMAIN_NAME",
+    "workspace_id": "MODELARTS_WORKSPACE_ID",
     "project_id": "MODELARTS_PROJECT_ID OS_PROJECT_ID HW_PROJECT_ID HUAWEICLOUD_SDK_PROJECT_ID",
     "project_name": "OS_PROJECT_NAME OS_TENANT_NAME HW_PROJECT_NAME",
     "region": "MODELARTS_REGION OS_REGION_NAME HW_REGION_NAME",
@@ -315,7 +316,7 @@ def test_documented_options_are_the_argument_spec() -> None:
     assert {option: entry["type"] for option, entry in documented.items()} == {
         option: entry["type"] for option, entry in CONNECTION_OPTIONS.items()
     }
-    assert all(set(entry) == {"description", "type"} for entry in documented.values())
+    assert all(set(entry) - {"version_added"} == {"description", "type"} for entry in documented.values())
     assert all(set(entry) <= {"type", "no_log"} for entry in CONNECTION_OPTIONS.values())
     assert {option for option, entry in CONNECTION_OPTIONS.items() if entry.get("no_log")} == set(SECRETS)
 

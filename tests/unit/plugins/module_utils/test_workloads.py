@@ -334,7 +334,7 @@ def test_sums_are_exact() -> None:
         ({"status": "Pending", "pendingDuration": "30"}, 30),
         ({"status": "Queue", "createTime": int(NOW - 90) * 1000}, 90),
         ({"status": "Queue", "pendingDuration": -1, "createTime": int(NOW - 90) * 1000}, 90),
-        ({"status": "Queue", "createTime": int(NOW + 90) * 1000}, 0),
+        ({"status": "Queue", "createTime": int(NOW + 90) * 1000}, None),
         ({"status": "Queue"}, None),
         ({"status": "Running", "pendingDuration": 30}, None),
         ({"status": "Hibernating", "pendingDuration": 30}, None),

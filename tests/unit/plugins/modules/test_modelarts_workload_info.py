@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import ENVIRONMENT
-from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
+from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_pool_info, modelarts_workload_info
 from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args, shown
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 
@@ -28,12 +28,14 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     for name in {name for names in ENVIRONMENT.values() for name in names} & os.environ.keys():
         monkeypatch.delenv(name)
 
-    def run_module(url: str | None = None, **arguments: t.Any) -> dict[str, t.Any]:
+    def run_module(
+        url: str | None = None, main: t.Callable[[], None] = modelarts_workload_info.main, **arguments: t.Any
+    ) -> dict[str, t.Any]:
         given = {"pool_name": POOL, "max_retries": 0, **arguments}
         if url is not None:
             given.update({"endpoint": url, "project_id": "p1", "auth_token": arguments.get("auth_token", "tok-SECRET")})
         with patch_module_args(given), pytest.raises(SystemExit) as left:
-            modelarts_workload_info.main()
+            main()
         said = capsys.readouterr()
         result: dict[str, t.Any] = json.loads(said.out)
         assert left.value.code == (1 if result.get("failed") else 0)
@@ -80,7 +82,7 @@ def test_check_mode_reads_all_the_same(script: Start, run: Run, check_mode: bool
 
 def test_an_error_of_the_api(script: Start, run: Run) -> None:
     error = {"error_code": "ModelArts.50015001", "error_msg": "pool not found"}
-    server = script(Reply(404, error, {"X-Request-Id": "r-1"}), Reply(body={"items": []}))
+    server = script(Reply(404, error, {"X-Request-Id": "r-1"}), Reply(body={"kind": "PoolList", "items": []}))
     result = run(server.url)
     assert result["msg"].startswith(
         f"GET /pools/{POOL}/workloads was answered 404 (ModelArts.50015001: pool not found)."
@@ -148,3 +150,16 @@ def test_the_time_limit(script: Start, run: Run) -> None:
     server = script(Reply(429, "{}", {"Retry-After": "30"}))
     result = run(server.url, time_limit=1.5, max_retries=9)
     assert (result["status"], len(server.seen)) == (429, 1)
+
+
+def test_ages_are_told_by_the_clock_of_the_api(script: Start, run: Run) -> None:
+    """Its Date, not this host's clock; and both modules do."""
+    headers = {"Date": "Wed, 01 Jan 2020 00:00:10 GMT"}
+    job = {**JOB, "createTime": 1577836800000}  # ten seconds before
+    result = run(script(Reply(body={**LIST, "items": [job]}, headers=headers)).url)
+    assert 10 <= result["summary"]["oldest_pending_seconds"] <= 70
+    monitored = [{"kind": "Pool", "metadata": {"name": POOL}}, {"kind": "PoolMetricsList", "items": []}]
+    monitored.append({"kind": "NodeList", "items": []})
+    server = script(*(Reply(body=body, headers=headers) for body in monitored))
+    result = run(server.url, main=modelarts_pool_info.main, connections=1)
+    assert result["pools"][0]["observed_at"].startswith("2020-01-01T00:0")
