@@ -384,20 +384,21 @@ def _fault_of_proxy(chain: list[BaseException], url: str) -> NoAnswerError:
 
 def _fault_of_tls(error: ssl.SSLError) -> NoAnswerError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        cause = f"the server's certificate was not accepted (certificate verify failed: {plain(error.verify_message).rstrip('.')})"
+        reason = plain(error.verify_message).rstrip(".")
+        cause = f"the server's certificate was not accepted (certificate verify failed: {reason})"
         if error.verify_code in _OTHER_NAME:
             return NoAnswerError(cause, "Set {address} to a name that the certificate has.", lasts=True)
         if error.verify_code in _OTHER_TIME:
             return NoAnswerError(cause, "It has to be renewed there, or this host's clock is wrong.", lasts=True)
         return NoAnswerError(cause, "Set ca_path to the authority that signed it.", lasts=True)
-    reason = str(error.reason or "")
-    if reason in _NO_TLS:
+    name = str(error.reason or "")
+    if name in _NO_TLS:
         return NoAnswerError(
             "the server does not speak TLS on this port, as one for http does", "Check {address}.", lasts=True
         )
-    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "EOF" in reason:
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "EOF" in name:
         return NoAnswerError("it closed the connection before TLS was agreed on", unreached=True)
-    words = plain(reason.replace("_", " ").lower()) or "no reason was given"
+    words = plain(name.replace("_", " ").lower()) or "no reason was given"
     return NoAnswerError(f"the two sides do not agree on TLS ({words})", "Check {address}, and proxies.", lasts=True)
 
 
