@@ -14,7 +14,7 @@ options:
   endpoint:
     description:
       - Base URL of ModelArts, like V(https://modelarts.eu-de.otc.t-systems.com). A version and a project at its end are
-        dropped.
+        dropped, and nothing else of its path.
       - When not given, the service catalog of the login is asked (O(password) or O(cloud)), and then O(region).
       - Only a loopback address may be V(http).
       - From the environment, E(MODELARTS_ENDPOINT).
@@ -23,6 +23,7 @@ options:
     description:
       - Region, like V(eu-de). It gives the addresses of ModelArts and IAM when O(endpoint) and O(auth_url) do not.
       - The regions V(eu-de), V(eu-nl) and V(eu-ch2) are taken for Open Telekom Cloud's, every other for Huawei Cloud's.
+        The guide on authentication has the addresses.
       - From the environment, E(MODELARTS_REGION), E(OS_REGION_NAME) or E(HW_REGION_NAME).
     type: str
   project_id:
@@ -82,6 +83,8 @@ options:
   password:
     description:
       - Password of O(username).
+      - Hiding a word that is in every answer of ModelArts, like V(train), a number, or a text of fewer than four
+        characters would change the facts, so these are refused, also as any other secret.
       - From the environment, E(OS_PASSWORD).
     type: str
   domain_name:
@@ -112,24 +115,26 @@ options:
   ca_path:
     description:
       - File or folder with the certificates of the authorities to trust, in place of those that C(requests) trusts.
+      - In a folder they have the names that C(openssl rehash) gives them.
       - From the environment, E(MODELARTS_CA_PATH) or E(OS_CACERT).
     type: path
   timeout:
     description:
-      - Seconds to wait for a connection, and for an answer to a request; above V(0).
+      - Seconds to wait for a connection, and for an answer to a request; above V(0), and V(3600) at most.
       - V(30) when not given.
       - From the environment, E(MODELARTS_TIMEOUT).
     type: float
   max_retries:
     description:
       - How often a request is repeated that was throttled, met an error of the server, or got no answer.
+      - V(1000) at most.
       - V(4) when not given.
       - From the environment, E(MODELARTS_MAX_RETRIES).
     type: int
   connections:
     description:
-      - How many requests may be under way at once, each on a connection of its own; V(1) or more. There are never more
-        than there are pages to read.
+      - How many requests may be under way at once, each on a connection of its own, from V(1) to V(100).
+      - There are never more than there are pages to read.
       - V(8) when not given.
       - From the environment, E(MODELARTS_CONNECTIONS).
     type: int
@@ -144,8 +149,8 @@ notes:
     O(password); and O(cloud). The highest level that names any of them decides which one is used, in this order
     within one level, and lower levels only fill in what it lacks. If something is still lacking then, that is an
     error, and never a reason to try another way.
-  - Proxies are taken from the usual environment variables. Redirects are errors, so that credentials reach no other
-    host.
+  - Proxies are taken from the usual environment variables, except for SOCKS. Redirects are errors, so that credentials
+    reach no other host.
 requirements:
   - requests >= 2.28
   - keystoneauth1 >= 5.0 (only for O(username) and O(password))

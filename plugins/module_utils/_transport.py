@@ -294,7 +294,7 @@ def _fault(chain: list[BaseException], url: str, timeout: float | None, where: s
         return NoAnswerError("no answer within the time" if timeout is None else f"no answer within {timeout:g} s")
     tls = next((error for error in chain if isinstance(error, ssl.SSLError)), None)
     if tls is not None:
-        return _fault_of_tls(tls, where)
+        return _fault_of_tls(tls)
     if _any(chain, urllib3.exceptions.DecodeError, requests.exceptions.ContentDecodingError):
         return NoAnswerError(
             "the answer is packed in another way than its header says", "Check {address}, and proxies.", lasts=True
@@ -382,23 +382,23 @@ def _fault_of_proxy(chain: list[BaseException], url: str) -> NoAnswerError:
     return NoAnswerError(f"{proxy} cannot be reached ({reason})", f"Check {name}.")
 
 
-def _fault_of_tls(error: ssl.SSLError, where: str) -> NoAnswerError:
+def _fault_of_tls(error: ssl.SSLError) -> NoAnswerError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        cause = f"the server's certificate was not accepted (certificate verify failed: {plain(error.verify_message)})"
+        reason = plain(error.verify_message).rstrip(".")
+        cause = f"the server's certificate was not accepted (certificate verify failed: {reason})"
         if error.verify_code in _OTHER_NAME:
             return NoAnswerError(cause, "Set {address} to a name that the certificate has.", lasts=True)
         if error.verify_code in _OTHER_TIME:
-            advice = f"It has to be renewed there, or the clock of {where} is wrong."
-            return NoAnswerError(cause, advice, lasts=True)
+            return NoAnswerError(cause, "It has to be renewed there, or this host's clock is wrong.", lasts=True)
         return NoAnswerError(cause, "Set ca_path to the authority that signed it.", lasts=True)
-    reason = str(error.reason or "")
-    if reason in _NO_TLS:
+    name = str(error.reason or "")
+    if name in _NO_TLS:
         return NoAnswerError(
             "the server does not speak TLS on this port, as one for http does", "Check {address}.", lasts=True
         )
-    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "EOF" in reason:
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "EOF" in name:
         return NoAnswerError("it closed the connection before TLS was agreed on", unreached=True)
-    words = plain(reason.replace("_", " ").lower()) or "no reason was given"
+    words = plain(name.replace("_", " ").lower()) or "no reason was given"
     return NoAnswerError(f"the two sides do not agree on TLS ({words})", "Check {address}, and proxies.", lasts=True)
 
 

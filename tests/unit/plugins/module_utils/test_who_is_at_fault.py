@@ -320,8 +320,8 @@ def context(certificate: Path) -> ssl.SSLContext:
     [
         ("localhost", (-1, 1), False, "Set ca_path to the authority that signed it."),
         ("other.example.com", (-1, 1), True, " to a name that the certificate has."),
-        ("localhost", (-2, -1), True, "It has to be renewed there, or the clock of host-7 is wrong."),
-        ("localhost", (1, 2), True, "It has to be renewed there, or the clock of host-7 is wrong."),
+        ("localhost", (-2, -1), True, "It has to be renewed there, or this host's clock is wrong."),
+        ("localhost", (1, 2), True, "It has to be renewed there, or this host's clock is wrong."),
     ],
     ids=["unknown authority", "another name", "expired", "not yet valid"],
 )
