@@ -47,6 +47,7 @@ _QUEUED = 100
 # Resources of one job that are told apart node by node. No real job has as many, and a document made up to have
 # thousands on thousands of nodes would cost their product.
 _MOST_RESOURCES = 50
+_NOT_TOLD: tuple[Amounts, set[str]] = {}, {"*"}
 
 
 @dataclass
@@ -106,24 +107,24 @@ class Occupancy:
         hosts = hosts_of(item)
         self.jobs_by_host.update(hosts)
         if hosts:
-            self._add_on_hosts(hosts, amounts, unread, item.get("nodes"))
+            self._add_on_hosts(hosts, amounts, unread, item)
         else:
             group = {"count": 0, "resources": numbers(amounts), "unread": unread}
             self._unplaced.setdefault(repr((sorted(amounts.items()), unread)), group)["count"] += 1
         cards = sum(amount for resource, amount in amounts.items() if resource != "cpu" and not counts_bytes(resource))
         _keep_largest(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
 
-    def _add_on_hosts(self, hosts: Sequence[str], total: Amounts, unread: Sequence[str], nodes: object) -> None:
+    def _add_on_hosts(self, hosts: Sequence[str], total: Amounts, unread: Sequence[str], item: Facts) -> None:
         """Adds what a job holds to each address that it shows, by its split over them and by its requirement.
 
         What the requirement has beyond the readable shares is on the nodes without one. Is that a single node, it is
         known as well; of several, each may hold all of it. Where split and requirement contradict, the larger counts.
         """
-        shares = self._shares_of(nodes)
         on = [self._on_hosts.setdefault(host, _OnHost()) for host in hosts]
-        if len(hosts) == 1 and not unread and shares.get(hosts[0], (total, ()))[0] == total:
+        if len(hosts) == 1 and not unread and _tells_no_other_share(item):
             add(on[0].held, total)
             return
+        shares = self._shares_of(item.get("nodes"))
         names = {*total, *unread, *(name for amounts, _unread in shares.values() for name in amounts)}
         if len(names) > _MOST_RESOURCES:
             for there in on:
@@ -134,7 +135,7 @@ class Occupancy:
             without = []
             rest = total.get(name, 0)
             for host, there in zip(hosts, on):
-                amounts, unread_there = shares.get(host, ({}, ["*"]))
+                amounts, unread_there = shares.get(host, _NOT_TOLD)
                 if "*" in unread_there or name in unread_there:
                     without.append(host)
                 else:
@@ -153,28 +154,30 @@ class Occupancy:
                 for host in over:
                     add(self._on_hosts[host].unsplit, together)
 
-    def _shares_of(self, nodes: object) -> dict[str, tuple[Amounts, list[str]]]:
+    def _shares_of(self, nodes: object) -> dict[str, tuple[Amounts, set[str]]]:
         """(amounts, what of them cannot be read) by the address of each node that a job tells its share of."""
-        shares: dict[str, tuple[Amounts, list[str]]] = {}
+        shares: dict[str, tuple[Amounts, set[str]]] = {}
         for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
             host = node.get("hostIp") if isinstance(node, dict) else None
             if isinstance(host, str):
                 share, unread = self._read(node.get("resourceRequirement"))
-                amounts, unread_before = shares.get(host.strip(), ({}, []))
-                together = dict(amounts)
-                add(together, share)
-                shares[host.strip()] = together, unread_before + unread
+                so_far = shares.setdefault(host.strip(), ({}, set()))
+                add(so_far[0], share)
+                so_far[1].update(unread)
         return shares
 
     def _read(self, requirement: object) -> tuple[Amounts, list[str]]:
         """A requirement with each card under its one name. Parts of a list may spell it differently, and add up."""
+        if not isinstance(requirement, list) or not requirement:
+            amounts, unread = self._requirements.read(requirement)
+            return merge_spellings(amounts), [canonical(name) for name in unread]
         total: Amounts = {}
-        unread: list[str] = []
-        for part in requirement if isinstance(requirement, list) and requirement else [requirement]:
-            amounts, missing = self._requirements.read(part)
+        missing: list[str] = []
+        for part in requirement:
+            amounts, unread = self._requirements.read(part)
             add(total, merge_spellings(amounts))
-            unread += [canonical(name) for name in missing]
-        return total, unread
+            missing += [canonical(name) for name in unread]
+        return total, missing
 
     def _add_queued(self, item: Facts) -> None:
         priority = integer_of(item.get("priority"))
@@ -222,8 +225,10 @@ class Occupancy:
     def as_facts(self, listed: Collection[str] | None = None) -> Facts:
         """``{held, holders, queued, queue_counts, unplaced, placements}``.
 
-        ``listed`` are the addresses of the nodes, where these are known. ``held`` is ``{resources, active, unread}``:
-        what jobs hold, what of it those that run or are created, and how many hold what could not be read, by resource.
+        ``listed`` are the addresses of the nodes, where these are known.
+
+        ``held`` is ``{resources, active, unread}``: what jobs hold, what of it those that run or are created, and how
+        many hold what could not be read, by resource.
         ``holders`` are the ten jobs that hold most, ``queued`` the first hundred that wait, in the scheduler's order;
         ``queue_counts`` counts all that wait by type and priority (null: not readable), with the seconds that the
         oldest and the youngest have waited. ``unplaced`` are the jobs that
@@ -247,6 +252,15 @@ class Occupancy:
             "unplaced": [*self._unplaced.values(), *(() if listed is None else self._not_listed(listed))],
             "placements": self._placements,
         }
+
+
+def _tells_no_other_share(item: Facts) -> bool:
+    """Whether a job on one node tells nothing else of it than its requirement, as nearly all do."""
+    nodes = item.get("nodes")
+    if not nodes:
+        return True
+    share = nodes[0] if isinstance(nodes, list) and len(nodes) == 1 else nodes
+    return isinstance(share, dict) and share.get("resourceRequirement") == item.get("resourceRequirement")
 
 
 def _extremes(ages: Sequence[int | None]) -> Facts:

@@ -8,6 +8,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass, field
 
@@ -37,16 +38,10 @@ class GivenBack:
 
     def credit(self, nodes: Sequence[Node]) -> list[Node]:
         """The nodes when all of the job has gone from them."""
-        gone: dict[Node, list[Amounts]] = {}
+        gone: dict[int, list[Amounts]] = {}
         for node, amounts in self.shares:
-            gone.setdefault(node, []).append(amounts)
-        credited = []
-        for node in nodes:
-            left = node
-            for amounts in gone.get(node, ()):
-                left = left.without(amounts)
-            credited.append(left)
-        return credited
+            gone.setdefault(id(node), []).append(amounts)
+        return [functools.reduce(Node.without, gone.get(id(node), ()), node) for node in nodes]
 
     def shows_as_free(self) -> bool:
         """Whether a node shows cards of the job as free already."""

@@ -60,8 +60,7 @@ class Held(t.NamedTuple):
 _NOTHING_HELD = Held({}, {}, frozenset())
 
 
-@dataclass(frozen=True, eq=False)
-class Node:
+class Node(t.NamedTuple):
     """A node that the API lists. Its amounts are shared with nodes that are alike, and never changed.
 
     ``shown`` is what its entry gives as free. The list of jobs is read at another moment, and either may be behind, so
@@ -72,48 +71,64 @@ class Node:
     unusable: str | None
     leaving: bool
     address: str | None
+    jobs: int | None
     resources: Amounts
     unread_resources: Names
     shown: Amounts
     unread_shown: Names
     held: Held
-    jobs: int | None
     free: Amounts
     unread_free: Names
     hoped: Amounts
 
-    @classmethod
-    def of(
-        cls,
-        resources: Amounts,
-        unread_resources: Names,
-        shown: Amounts,
-        unread_shown: Names,
-        held: Held,
-        **others: t.Any,
-    ) -> Node:
-        if unread_shown or held.perhaps or held.unread or not shown.keys() <= resources.keys():
-            unread_resources, unread_free, free, hoped = _doubtful(
-                resources, unread_resources, shown, unread_shown, held
-            )
-        else:
-            unread_free = unread_shown
-            hoped = free = {
-                resource: amount if amount <= left else left if left > 0 else 0
-                for resource, amount in shown.items()
-                for left in (resources[resource] - held.surely.get(resource, 0),)
-            }
-        return cls(
-            resources=resources,
-            unread_resources=unread_resources,
-            shown=shown,
-            unread_shown=unread_shown,
-            held=held,
-            free=free,
-            unread_free=unread_free,
-            hoped=hoped,
-            **others,
+    def weighed(self) -> Node:
+        """The same node, with what is free on it by its entry and by the jobs there. So far that is what it shows."""
+        if not (self.shows_too_much or self.unread_shown or self.held.perhaps or self.held.unread):
+            return self
+        # A free amount of what the node has none of contradicts itself, so neither is known. Where only the size cannot
+        # be read, the node has at least what it shows.
+        nowhere = frozenset(
+            resource
+            for resource, amount in self.shown.items()
+            if amount and resource not in self.resources and not is_unread(self.unread_resources, (resource,))
         )
+        free: Amounts = {}
+        hoped: Amounts = {}
+        for resource in {**self.shown, **self.resources}:
+            amount = self.shown.get(resource, 0)
+            left = max(0, self.resources.get(resource, amount) - self.held.surely.get(resource, 0))
+            if resource in nowhere:
+                continue
+            if resource not in self.shown:
+                hoped[resource] = left
+                continue
+            hoped[resource] = min(amount, left) if resource in self.resources else amount
+            if not is_unread(self.held.unread, (resource,)):
+                free[resource] = min(amount, max(0, left - self.held.perhaps.get(resource, 0)))
+        return self._replace(
+            unread_resources=self.unread_resources | nowhere,
+            free=free,
+            unread_free=self.unread_shown | nowhere | self.held.unread,
+            hoped=hoped,
+        )
+
+    @property
+    def shows_too_much(self) -> bool:
+        """Whether it shows more as free than it has beside what jobs hold there."""
+        has, held = self.resources, self.held.surely
+        # A list, which for three resources takes half the time of any(): there may be ten thousand nodes.
+        return bool([name for name, amount in self.shown.items() if amount > has.get(name, 0) - held.get(name, 0)])
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether its entry does not show all that jobs hold there."""
+        return bool(self.held.surely) and self.shows_too_much
+
+    def beside(self, services: Amounts) -> Node:
+        """The same node where its own services may take so much beside the jobs."""
+        perhaps = dict(services)
+        add(perhaps, self.held.perhaps)
+        return self._replace(held=self.held._replace(perhaps=perhaps)).weighed()
 
     def without(self, amounts: Mapping[str, int]) -> Node:
         """The same node when a job that holds these amounts on it has gone. It never offers more than it has."""
@@ -122,18 +137,14 @@ class Node:
             surely[resource] = max(0, surely.get(resource, 0) - amount)
             if resource in self.resources and not is_unread(self.unread_shown, (resource,)):
                 shown[resource] = min(self.shown.get(resource, 0) + amount, self.resources[resource])
-        return Node.of(
-            self.resources,
-            self.unread_resources,
-            shown,
-            self.unread_shown,
-            self.held._replace(surely=surely),
-            flavor=self.flavor,
-            unusable=self.unusable,
-            leaving=self.leaving,
-            address=self.address,
+        return self._replace(
             jobs=None if self.jobs is None else max(0, self.jobs - 1),
-        )
+            shown=shown,
+            held=self.held._replace(surely=surely),
+            free=shown,
+            unread_free=self.unread_shown,
+            hoped=shown,
+        ).weighed()
 
     @property
     def unbounded(self) -> Names:
@@ -170,31 +181,6 @@ class Node:
         return Slot(tuple(offered.get(resource, 0) for resource in order), self.flavor, empty)
 
 
-def _doubtful(
-    resources: Amounts, unread_resources: Names, shown: Amounts, unread_shown: Names, held: Held
-) -> tuple[Names, Names, Amounts, Amounts]:
-    """(unread resources, unread free ones, what is surely free, what may be) of a node that is not known in full."""
-    # A free amount of what the node has none of contradicts itself, so neither is known. Where only the size cannot be
-    # read, the node has at least what it shows.
-    nowhere = frozenset(
-        resource
-        for resource, amount in shown.items()
-        if amount and resource not in resources and not is_unread(unread_resources, (resource,))
-    )
-    free: Amounts = {}
-    hoped: Amounts = {}
-    for resource in (shown.keys() | resources.keys()) - nowhere:
-        amount = shown.get(resource, 0)
-        left = max(0, resources.get(resource, amount) - held.surely.get(resource, 0))
-        if resource not in shown:
-            hoped[resource] = left
-            continue
-        hoped[resource] = min(amount, left) if resource in resources else amount
-        if not is_unread(held.unread, (resource,)):
-            free[resource] = min(amount, max(0, left - held.perhaps.get(resource, 0)))
-    return unread_resources | nowhere, unread_shown | nowhere | held.unread, free, hoped
-
-
 def read_nodes(facts: Sequence[Facts]) -> list[Node]:
     """The nodes of an entry of ``pools``."""
     known: dict[t.Any, tuple[Amounts, Names]] = {}
@@ -205,12 +191,12 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
             return {}, frozenset("*")
         key = tuple(numbers.items())
         if key not in known:
-            read, unread = read_numbers(numbers)
+            read, unread = read_numbers(numbers, down=True)
             known[key] = merge_spellings(read, min), unread | {name for name in _ON_EVERY_NODE if name not in numbers}
         return known[key]
 
     def held_of(held: Facts | None) -> Held:
-        if not held or not (held["resources"] or held["unsplit"] or held["unread"]):
+        if not held:
             return _NOTHING_HELD
         key = tuple(held["resources"].items()), tuple(held["unsplit"].items()), tuple(held["unread"])
         if key not in known_held:
@@ -229,30 +215,51 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
             unread_shown |= unreadable - shown.keys()
         if resources.keys() != shown.keys():
             unread_shown |= resources.keys() - shown.keys()
-        nodes.append(
-            Node.of(
-                resources,
-                unread_resources,
-                shown,
-                unread_shown,
-                held_of(fact.get("held")),
-                flavor=fact["flavor"],
-                unusable=fact["unusable"],
-                leaving=fact["phase"] == _LEAVING_PHASE,
-                address=fact["private_ip"],
-                jobs=fact["jobs"],
-            )
+        node = Node(
+            fact["flavor"],
+            fact["unusable"],
+            fact["phase"] == _LEAVING_PHASE,
+            fact["private_ip"],
+            fact["jobs"],
+            resources,
+            unread_resources,
+            shown,
+            unread_shown,
+            held_of(fact.get("held")),
+            shown,
+            unread_shown,
+            shown,
         )
+        nodes.append(node.weighed())
+    # An entry that shows less as taken than jobs hold is older than they: what it does show may be its services alone.
+    behind = [index for index, node in enumerate(nodes) if node.free is not node.shown and node.is_behind]
+    services = _services(nodes) if behind else {}
+    for index in behind:
+        nodes[index] = nodes[index].beside(services)
     return nodes
 
 
-def read_numbers(numbers: Mapping[str, t.Any] | None) -> tuple[Amounts, Names]:
-    """(amounts of facts in cores, bytes and cards, what could not be read)."""
+def _services(nodes: Iterable[Node]) -> Amounts:
+    """The most that a node's own services take.
+
+    It stands in no document, and is taken to be about the same on every node: no more than each of them shows as taken.
+    """
+    most: Amounts = {}
+    for node in nodes:
+        for name in _ON_EVERY_NODE:
+            if node.unusable is None and name in node.shown and name in node.resources:
+                taken = max(0, node.resources[name] - node.shown[name])
+                most[name] = min(taken, most.get(name, taken))
+    return most
+
+
+def read_numbers(numbers: Mapping[str, t.Any] | None, *, down: bool = False) -> tuple[Amounts, Names]:
+    """(amounts of facts in cores, bytes and cards, what could not be read). ``down`` is for what there is."""
     amounts: Amounts = {}
     unread = set()
     for resource, value in (numbers or {}).items():
         try:
-            amounts[resource] = parse(resource, value)
+            amounts[resource] = parse(resource, value, down=down)
         except UnreadableQuantityError:
             unread.add(canonical(resource))
     return amounts, frozenset(unread)
@@ -326,7 +333,7 @@ def room_of_metrics(metrics: Facts, held: Facts | None, unplaced: Unplaced, age:
 
     Neither do metrics know of ``unplaced`` jobs, which are left for the caller to take off.
     """
-    capacity = merge_spellings(read_numbers(metrics["capacity"])[0], min)
+    capacity = merge_spellings(read_numbers(metrics["capacity"], down=True)[0], min)
     allocated = merge_spellings(read_numbers(metrics["allocated"])[0])
     placed = _less(read_numbers((held or {}).get("resources"))[0], unplaced.total)
     used = {resource: max(amount, placed.get(resource, 0)) for resource, amount in allocated.items()}
