@@ -279,12 +279,20 @@ def read_pools(client: Client, names: Sequence[str], *, include_capacity: bool, 
         metrics, *listed = client.side_by_side(
             [
                 partial(_attempt, "metrics", client.runtime_metrics),
-                *(partial(_attempt, "nodes", partial(client.list_nodes, pool["pool_name"])) for pool in pools),
+                *(partial(_nodes_of, client, pool["pool_name"]) for pool in pools),
             ]
         )
         for pool, nodes in zip(pools, listed):
             pool.update(_capacity_of(pool["pool_name"], nodes, metrics, None, clock(), started))
     return {"pools": pools, "resolved": {name: own for name, own in ids.items() if name != own}}
+
+
+def _nodes_of(client: Client, pool_name: str) -> Attempted:
+    """The nodes of a pool that the API listed; an ID that cannot stand in a path hides no other pool."""
+    try:
+        return _attempt("nodes", partial(client.list_nodes, pool_name))
+    except InputError as error:
+        return None, {"document": "nodes", **error.as_result()}
 
 
 def _asked_for(client: Client, names: Sequence[str]) -> dict[str, Facts]:

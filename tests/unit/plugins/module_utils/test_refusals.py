@@ -22,13 +22,19 @@ from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, Sc
 
 POOLS = [f"pool-{number:02}-0123456789abcdef0123456789abcdef" for number in range(12)]
 KEYS = {"access_key": "AK1", "secret_key": "sk-SECRET-2"}
-LIST: dict[str, t.Any] = {"kind": "List", "items": [], "total": 0}
 REFUSED = Reply(401, {"error_code": "APIG.0301", "error_msg": "Incorrect IAM authentication information"})
 Start = t.Callable[..., ScriptedServer]
 
 
 def connected(url: str, **options: t.Any) -> Connection:
     return connect({"endpoint": url, "project_id": "p1", "max_retries": 0, "timeout": 5, **options}, where="host-7")
+
+
+def listing(seen: Seen) -> Reply:
+    """An empty list of the kind that is asked for."""
+    kinds = {"nodes": "NodeList", "workloads": "WorkloadList"}
+    kind = "PoolMetricsList" if "/metrics/" in seen.path else kinds.get(seen.path.rpartition("/")[2], "PoolList")
+    return Reply(body={"kind": kind, "items": [], "total": 0})
 
 
 def ignoring_refusal(client: Client) -> None:
@@ -45,7 +51,7 @@ def test_of_twelve_pools_only_the_requests_under_way_are_refused(after: int, con
         time.sleep(0.05)
         return REFUSED
 
-    server = script(*[Reply(body=LIST)] * after, slow)
+    server = script(*[listing] * after, slow)
     query = WorkloadQuery(fields=(), include_capacity=True)
     with Client(connected(server.url, **KEYS, connections=connections)) as client:
         try:
@@ -66,7 +72,7 @@ def test_what_waits_for_a_connection_is_not_sent_after_a_refusal(script: Start) 
         time.sleep(0.3)
         return REFUSED
 
-    server = script(Reply(body=LIST), late)
+    server = script(listing, late)
     with Client(connected(server.url, **KEYS, connections=1)) as client:
         client.list_pools()
         first = threading.Thread(target=ignoring_refusal, args=(client,))
@@ -108,7 +114,7 @@ def test_a_refusal_of_another_kind_stops_nothing(script: Start) -> None:
     """No permission for one document is no refusal of the credentials."""
 
     def forbidden_nodes(seen: Seen) -> Reply:
-        return Reply(403, {"error_code": "ModelArts.0108"}) if seen.path.endswith("/nodes") else Reply(body=LIST)
+        return Reply(403, {"error_code": "ModelArts.0108"}) if seen.path.endswith("/nodes") else listing(seen)
 
     server = script(forbidden_nodes)
     with Client(connected(server.url, **KEYS)) as client:

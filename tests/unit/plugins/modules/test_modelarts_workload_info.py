@@ -102,7 +102,7 @@ def test_an_error_of_the_api(script: Start, run: Run) -> None:
         ({"status": ["Waiting"]}, "value of status must be one or more of: Queue, Pending, "),
         (
             {"type": "training"},
-            "value of type must be one or more of: train, infer, notebook. Got no match for: training",
+            "value of type must be one or more of: train, infer, x-infer, notebook. Got no match for: training",
         ),
         ({"sort": "name"}, "value of sort must be one of: create_time, got: name"),
         ({"jobs": True}, "Unsupported parameters for"),
