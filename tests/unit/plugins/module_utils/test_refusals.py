@@ -31,9 +31,12 @@ def connected(url: str, **options: t.Any) -> Connection:
 
 
 def listing(seen: Seen) -> Reply:
-    """An empty list of the kind that is asked for."""
+    """An empty list of the kind that is asked for, or a pool."""
+    name = seen.path.rpartition("/")[2]
+    if name.startswith("pool-"):
+        return Reply(body={"kind": "Pool", "metadata": {"name": name}})
     kinds = {"nodes": "NodeList", "workloads": "WorkloadList"}
-    kind = "PoolMetricsList" if "/metrics/" in seen.path else kinds.get(seen.path.rpartition("/")[2], "PoolList")
+    kind = "PoolMetricsList" if "/metrics/" in seen.path else kinds.get(name, "PoolList")
     return Reply(body={"kind": kind, "items": [], "total": 0})
 
 
