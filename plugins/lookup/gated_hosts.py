@@ -31,20 +31,27 @@ seealso:
 """
 
 EXAMPLES = r"""
-# A playbook: the gate in a play of its own, and a deployment on other hosts
+# The gate in a play of its own, and the deployment on other hosts
 - name: Ask for room from the controller
   hosts: localhost
   gather_facts: false
   roles:
     - role: poolgate.modelarts.capacity_gate
       tags: always
+      vars:
+        capacity_gate_pools: [train-a100]
+        capacity_gate_request:
+          type: train
+          resources:
+            nvidia.com/gpu: 8
 
 - name: End here when the gate was passed over
   hosts: "{{ query('poolgate.modelarts.gated_hosts', 'localhost') }}"
   gather_facts: false
 
 - name: Deploy
-  hosts: web
+  hosts: all
+  gather_facts: false
   tasks:
     - name: Start the training
       ansible.builtin.debug:

@@ -40,6 +40,7 @@ options:
     description:
       - Pools to ask, in order of preference. Each is an ID, a display name, or a dictionary with C(pool) and
         C(request). The latter has a request of its own, as for a fall-back pool with other cards.
+      - A number stands for its text. A name that YAML reads as something else, like V(no) or V(1.10), needs quotes.
     type: list
     elements: raw
     required: true
@@ -59,7 +60,7 @@ options:
     description:
       - How strictly to decide.
       - C(headroom) is what stays free, a percentage of the usable capacity like V(10%), or quantities and percentages
-        by resource.
+        by resource. Of cards it is whole ones. A resource that none of the pools is asked for is an error.
       - C(queue_strategy) is V(auto) (what the pool names, else V(fifo)), V(fifo) (any job ahead means wait) or
         V(backfill) (a job may pass others that do not fit).
       - C(queue_scope) is V(pool) (all jobs stand in one queue) or V(type) (only jobs of the same type do). Which one
