@@ -315,7 +315,7 @@ def _read_amounts(where: str, given: object) -> Amounts:
 
 
 def _resource_name(where: str, resource: object, given: Iterable[object]) -> str:
-    """The canonical name of a resource among those given. Raises InputError for what is none, and for one given twice."""
+    """The canonical name of one of the given resources. Raises InputError for what is none, and for one given twice."""
     written = trimmed(resource) if isinstance(resource, str) else ""
     odd = odd_character(written)
     if not written or odd:

@@ -120,6 +120,8 @@ class Captured(t.NamedTuple):
 OLD = "It needs Python 3.9 or later there: set ansible_python_interpreter."
 TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\n{}\n'
 SUBSCRIPT = "TypeError: 'type' object is not subscriptable"
+FUTURE = "SyntaxError: future feature annotations is not defined"
+CRASHED = "modelarts_workload_info crashed on its host:"
 
 
 @pytest.mark.parametrize(
@@ -127,35 +129,35 @@ SUBSCRIPT = "TypeError: 'type' object is not subscriptable"
     [
         # what the module itself says stays as it is
         ({"failed": True, "msg": "No credentials: give auth_token."}, "No credentials: give auth_token."),
-        ({"msg": "Failed to import requests.", "exception": TRACEBACK.format("ImportError: x")}, "Failed to import requests."),
+        ({"msg": "It needs requests.", "exception": TRACEBACK.format("ImportError: x")}, "It needs requests."),
         # ansible-core 2.18 and older
         (
-            {"msg": "MODULE FAILURE\nSee stdout/stderr", "module_stderr": TRACEBACK.format(SUBSCRIPT), "module_stdout": ""},
-            f"modelarts_workload_info crashed on its host: {SUBSCRIPT}. {OLD}",
+            {"msg": "MODULE FAILURE\nSee stdout", "module_stderr": TRACEBACK.format(SUBSCRIPT), "module_stdout": ""},
+            f"{CRASHED} {SUBSCRIPT}. {OLD}",
         ),
         (
             {"msg": "MODULE FAILURE", "module_stderr": "sh: python9: not found\n", "module_stdout": "", "rc": 127},
-            "modelarts_workload_info crashed on its host: sh: python9: not found.",
+            f"{CRASHED} sh: python9: not found.",
         ),
         # ansible-core 2.19 and newer
         (
-            {"failed": True, "exception": Captured(Event("'type' object is not subscriptable", TRACEBACK.format(SUBSCRIPT)))},
-            f"modelarts_workload_info crashed on its host: {SUBSCRIPT}. {OLD}",
+            {"exception": Captured(Event("'type' object is not subscriptable", TRACEBACK.format(SUBSCRIPT)))},
+            f"{CRASHED} {SUBSCRIPT}. {OLD}",
         ),
         (
             {"failed": True, "exception": Captured(Event("no room left", None))},
-            "modelarts_workload_info crashed on its host: no room left.",
+            f"{CRASHED} no room left.",
         ),
         (
             {
                 "msg": "Module result deserialization failed: No start of json char found",
                 "exception": "(traceback unavailable)",
-                "module_stderr": "    from __future__ import annotations\nSyntaxError: future feature annotations is not defined\n",
+                "module_stderr": f"    from __future__ import annotations\n{FUTURE}\n",
             },
-            f"modelarts_workload_info crashed on its host: SyntaxError: future feature annotations is not defined. {OLD}",
+            f"{CRASHED} {FUTURE}. {OLD}",
         ),
-        ({"failed": True}, "modelarts_workload_info crashed on its host: it returned nothing."),
-        ({"msg": None, "exception": "\x1b[31mKilled"}, "modelarts_workload_info crashed on its host: [31mKilled."),
+        ({"failed": True}, f"{CRASHED} it returned nothing."),
+        ({"msg": None, "exception": "\x1b[31mKilled"}, f"{CRASHED} [31mKilled."),
     ],
 )  # fmt: skip
 def test_a_module_that_crashed_says_why(result: t.Any, said: str) -> None:

@@ -206,8 +206,8 @@ NEVER = (
     "openstack", "xml", "yaml",
 )  # fmt: skip
 UTILS = (
-    "_auth", "_client", "_documents", "_errors", "_given", "_iam", "_module", "_options", "_pages", "_quantity", "_reading",
-    "_signature", "_summary", "_transport", "_workloads",
+    "_auth", "_client", "_documents", "_errors", "_given", "_iam", "_module", "_options", "_pages", "_quantity",
+    "_reading", "_signature", "_summary", "_transport", "_workloads",
 )  # fmt: skip
 
 

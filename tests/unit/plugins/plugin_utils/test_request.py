@@ -297,7 +297,7 @@ def test_names_that_are_meant(requests: list[t.Any], headroom: t.Any, declared: 
         ([{SNT9: 8}], {"ascend-1980": 8}, None, [f"did you mean {SNT9}?"]),
         ([{SNT9: 8}], {SNT3: 8}, None, [f"did you mean {SNT9}?"]),
         ([{GPU: 8, "memory": "1Gi"}], {"memroy": "10%"}, None, ["did you mean memory?"]),
-        ([{GPU: 8}], {"memory": "10%"}, None, [f"names 'memory', which the request does not ask for: it asks for {GPU}."]),
+        ([{GPU: 8}], {"memory": "10%"}, None, [f"'memory', which the request does not ask for: it asks for {GPU}."]),
         ([{GPU: 8}, {SNT9: 8}], {"gpu": 1}, None, [f"did you mean {GPU}?"]),
         ([{GPU: 8}], None, {"gpu": 64}, ["declared_capacity names 'gpu'", f"did you mean {GPU}?"]),
         ([{SNT9: 8}], None, {"ascend-1980": 64, "cpu": 8}, [f"did you mean {SNT9}?"]),
