@@ -31,7 +31,7 @@ options:
     description:
       - Pools to make hosts of, each by ID or by display name. Without it, all pools of the project.
       - A display name that matches several pools is an error that lists them.
-      - A name may be a template, and a number stands for its text. A name that YAML reads as something else, like V(no),
+      - A name may be a template. A number stands for its text. A name that YAML reads as something else, like V(no),
         needs quotes.
     type: list
     elements: str
