@@ -14,7 +14,7 @@ description:
   - Ansible passes over a play whose hosts C(--limit) leaves out, whose tasks tags leave out, before which
     C(--start-at-task) begins, and whose hosts have failed before. It then goes on with the next play. It reads C(hosts)
     of every play all the same, so this lookup there can end the run.
-  - It ends the run unless the role P(poolgate.modelarts.capacity_gate#role) has let something through on one of the
+  - It ends the run unless the role C(poolgate.modelarts.capacity_gate) has let something through on one of the
     hosts in this run. The playbooks C(poolgate.modelarts.gate) and C(poolgate.modelarts.gate_pools) use it.
   - It ends nothing while a playbook is only checked or listed, as with C(--syntax-check) and C(--list-tasks).
 options:
