@@ -132,14 +132,7 @@ class Emulator:
         context = _tls_context(tls_cert, tls_key) if tls_cert else None
         self._log = _opened_log(request_log) if request_log else None
         self._connections = itertools.count(1)
-        try:
-            self._server = _Server((bind, port), self)
-        except OSError as error:
-            raise ScenarioError(f"cannot listen on port {port} ({error.strerror})") from None
-        if context is not None:
-            self._server.socket = context.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
+        self._server = _listening(self, bind, port, context)
         self.endpoint = f"http{'s' if context else ''}://{bind}:{self._server.server_address[1]}"
         self.iam_url = f"{self.endpoint}/v3"
         self._thread: threading.Thread | None = None
@@ -488,6 +481,16 @@ class _Server(ThreadingHTTPServer):
         """A client that goes away is no news; a fault of the emulator is."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+def _listening(emulator: Emulator, bind: str, port: int, context: ssl.SSLContext | None) -> _Server:
+    try:
+        server = _Server((bind, port), emulator)
+    except OSError as error:
+        raise ScenarioError(f"cannot listen on port {port} ({error.strerror})") from None
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    return server
 
 
 class _Handler(BaseHTTPRequestHandler):
