@@ -82,7 +82,14 @@ def test_the_schema_describes_it(made: t.Any, case: str) -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     document = json.loads(json.dumps(made[case][0]))
-    jsonschema.Draft202012Validator(closed(schema)).validate(document)
+    jsonschema.Draft202012Validator(closed(schema)).validate(shortened(document))
+
+
+def shortened(value: t.Any) -> t.Any:
+    """The same without what stands after the five hundredth of a list, which is what stands before it again."""
+    if isinstance(value, dict):
+        return {key: shortened(each) for key, each in value.items()}
+    return [shortened(each) for each in value[:500]] if isinstance(value, list) else value
 
 
 def test_the_decision_and_what_was_seen(made: t.Any) -> None:
