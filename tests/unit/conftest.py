@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import typing as t
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ansible.utils.collection_loader import AnsibleCollectionConfig
@@ -22,6 +23,13 @@ if AnsibleCollectionConfig.collection_finder is None:
 from ansible_collections.poolgate.modelarts.tests.unit.effort import EXAMPLES, tries
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Answer, ScriptedServer
 
+# Each of these takes a second or more of a processor, or as long as some process does. `make quick` leaves them out.
+SLOW = (
+    *("fuzz/", "faults/", "simulation/", "emulator/test_process.py", "plugins/event_source/"),
+    *("plugins/module_utils/test_counts.py", "plugins/module_utils/test_pages.py"),
+    *("plugins/plugin_utils/test_placement.py", "plugins/plugin_utils/test_report_files.py"),
+)
+
 settings.register_profile(
     "poolgate",
     deadline=None,
@@ -30,6 +38,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("poolgate")
+
+HERE = Path(__file__).resolve().parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: not for while one works, see SLOW")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow by where it is."""
+    for item in items:
+        if item.path.relative_to(HERE).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_finish() -> None:

@@ -204,7 +204,7 @@ def test_promises_hold_for_any_manners(times: list[int], limit: int, seed: int, 
 @pytest.mark.parametrize("moving", ["natural", "any"])
 def test_a_pool_in_use_is_read_whole(ties: str, span: int, moving: str) -> None:
     """Jobs end and start between most requests: still complete, and hardly a request more."""
-    for seed in range(10):
+    for seed in range(tries(20)):
         chance = random.Random(seed)
         server = Server(
             chance, [chance.randint(0, span) for _i in range(5000)], Manners(moves=0.8, moving=moving, ties=ties)
