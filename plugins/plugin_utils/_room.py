@@ -213,6 +213,8 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
             unreadable = frozenset(canonical(what["resource"]) for what in fact["unreadable"])
             unread_resources |= unreadable - resources.keys()
             unread_shown |= unreadable - shown.keys()
+        if _may_get_cards(fact, resources):
+            unread_resources |= frozenset("*")
         if resources.keys() != shown.keys():
             unread_shown |= resources.keys() - shown.keys()
         node = Node(
@@ -237,6 +239,17 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
     for index in behind:
         nodes[index] = nodes[index].beside(services)
     return nodes
+
+
+def _may_get_cards(fact: Facts, resources: Amounts) -> bool:
+    """Return whether a node without cards may have some later: it is being created, or its driver is not running yet.
+
+    What such a node will have is not known, so nothing is too large for it for good.
+    """
+    if any(map(is_card, resources)):
+        return False
+    components = [one for one in (fact["driver"], *fact["plugins"]) if one is not None]
+    return fact["phase"] == "Creating" or any(one["phase"] not in (None, "Running") for one in components)
 
 
 def _services(nodes: Iterable[Node]) -> Amounts:

@@ -360,6 +360,17 @@ def test_a_node_whose_flavor_is_not_told_may_be_the_one_that_is_asked_for() -> N
     assert decide(nodes, request=asked, pool_document=pool({"f": 1, "g": 1}))["decision"] == "reject"
 
 
+@pytest.mark.parametrize(
+    "changes", [{"status__phase": "Creating"}, {"status__driver": {"phase": "Pending"}}], ids=["creating", "driver"]
+)
+def test_a_node_whose_cards_are_not_up_yet_may_have_them_later(changes: Document) -> None:
+    bare = changed(node({"cpu": "64", "memory": "500Gi"}), **changes)
+    verdict = decide([bare], request=asking(), pool_document=pool({FLAVOR: 1}))
+    assert verdict["decision"] == "wait"
+    up = node({"cpu": "64", "memory": "500Gi"})
+    assert decide([up], request=asking(), pool_document=pool({FLAVOR: 1}))["decision"] == "reject"
+
+
 def test_two_documents_that_disagree_about_the_pool_reject_nothing() -> None:
     """ShowPool shows it, and ListWorkloads does not know it."""
     verdict = decide([node(SIZE)], refused(404, "ModelArts.50015001"), request=asking())
