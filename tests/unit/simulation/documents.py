@@ -52,8 +52,9 @@ def node(
     taints: t.Sequence[str] = (),
     drain: bool = False,
     labels: t.Mapping[str, str] | None = None,
+    driver: str | None = None,
 ) -> Document:
-    """An item of ListPoolNodes; without ``free`` nothing runs on it. ``taints`` are effects."""
+    """An item of ListPoolNodes; without ``free`` nothing runs on it. ``taints`` are effects, ``driver`` its phase."""
     number = next(_serial)
     available = resources if free is None else free
     metadata: Document = {"name": f"os-node-created-{number}", "labels": dict(labels or {}), "annotations": {}}
@@ -70,6 +71,7 @@ def node(
             "privateIp": address or f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
             "resources": None if resources is None else dict(resources),
             "availableResources": None if available is None else dict(available),
+            **({} if driver is None else {"driver": {"version": "23.0.6", "phase": driver}}),
         },
     }
 

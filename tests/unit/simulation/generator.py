@@ -84,12 +84,26 @@ def _node(rng: random.Random, flavor: str, jobs: list[Document]) -> Document:
         phase=rng.choice(("Abnormal", "Creating", "Deleting", "Checking")) if state < 0.1 else "Available",
         taints=[rng.choice(("NoSchedule", "NoExecute"))] if 0.1 < state < 0.15 else ["PreferNoSchedule"],
         drain=0.15 < state < 0.2,
-        labels={"os.modelarts.node/volcano.scheduler.cabinet-exclusive": "a-job"} if 0.2 < state < 0.23 else None,
+        labels=_labels(rng) if 0.2 < state < 0.26 else None,
+        driver=rng.choice(("Running", "Running", "Updating", "Pending", "Abnormal")) if rng.random() < 0.1 else None,
     )
     if made["status"]["phase"] in ("Creating", "Abnormal") and rng.random() < 0.5:
         made["status"].update(resources=None, availableResources=None)
     jobs += [job(took, on={address_of(made): took}) for took in running]
     return made
+
+
+def _labels(rng: random.Random) -> dict[str, str]:
+    """A label that keeps a node from work, or one that does not."""
+    return rng.choice(
+        (
+            {"os.modelarts.node/volcano.scheduler.cabinet-exclusive": "a-job"},
+            {"os.modelarts.node/ha.redundant.enabled": "true"},
+            {"os.modelarts.node/ha.redundant.enabled": "false"},
+            {"os.modelarts/billing.status": "1"},
+            {"os.modelarts/billing.status": "0"},
+        )
+    )
 
 
 def _written(rng: random.Random, amounts: t.Mapping[str, int]) -> dict[str, t.Any]:

@@ -75,6 +75,9 @@ def takes_work(node: dict[str, t.Any]) -> bool:
         and not any(taint["effect"] in ("NoSchedule", "NoExecute") for taint in node["spec"].get("taints") or ())
         and "os.modelarts.node/drain" not in (metadata.get("annotations") or {})
         and "os.modelarts.node/volcano.scheduler.cabinet-exclusive" not in (metadata.get("labels") or {})
+        and (metadata.get("labels") or {}).get("os.modelarts.node/ha.redundant.enabled", "false") == "false"
+        and (metadata.get("labels") or {}).get("os.modelarts/billing.status", "0") == "0"
+        and (node["status"].get("driver") or {}).get("phase", "Running") == "Running"
     )
 
 
@@ -128,6 +131,8 @@ def bins_ever(nodes: t.Sequence[dict[str, t.Any]], counts: t.Mapping[str, int]) 
     largest: dict[str, Amounts] = {}
     for node in nodes:
         shape = largest.setdefault(node["spec"]["flavor"], {})
+        if gets_cards(node):
+            continue
         for resource, amount in amounts(node["status"]["resources"], Fraction(0)).items():
             shape[resource] = max(amount, shape.get(resource, amount))
     bins = []
@@ -139,12 +144,22 @@ def bins_ever(nodes: t.Sequence[dict[str, t.Any]], counts: t.Mapping[str, int]) 
         listed[flavor] = listed.get(flavor, 0) + 1
         own = amounts(status["resources"], UNLIMITED)
         peers = largest[flavor]
+        if gets_cards(node):
+            bins.append(_bin(peers or None, flavor, True))
+            continue
         sized = {resource: peers.get(resource) or of if of == UNLIMITED else of for resource, of in own.items()}
         bins.append(_bin(sized if status["resources"] is not None else peers or None, flavor, True))
     for flavor, count in counts.items():
         missing = max(0, count - listed.get(flavor, 0))
         bins += [_bin(largest.get(flavor) or None, flavor, True)] * missing
     return bins
+
+
+def gets_cards(node: dict[str, t.Any]) -> bool:
+    """Whether a node shows no cards because it is not up yet: what it will have is not known."""
+    status = node["status"]
+    starts = status["phase"] == "Creating" or (status.get("driver") or {}).get("phase", "Running") != "Running"
+    return starts and all(resource in ("cpu", "memory") for resource in status["resources"] or ())
 
 
 def _bin(free: Amounts | None, flavor: str | None, idle: bool) -> Bin:

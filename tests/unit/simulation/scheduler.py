@@ -24,6 +24,13 @@ RESOURCES = ("cpu", "memory", GPU)
 SIZES = {"f.gpu8": (64, 500, 8), "f.gpu4": (32, 250, 4)}
 SYSTEM_PODS = (1, 3, 0)
 SHOWS_NO_NODE_SECONDS = (2.0, 8.0)
+# What the API shows of nodes that are Available and take no work.
+CLOSED: dict[str, dict[str, t.Any]] = {
+    "standby": {"labels": {"os.modelarts.node/ha.redundant.enabled": "true"}},
+    "frozen": {"labels": {"os.modelarts/billing.status": "1"}},
+    "ended": {"labels": {"os.modelarts/billing.status": "2"}},
+    "no driver": {"driver": "Updating"},
+}
 TYPES = ("train", "infer", "notebook")
 
 Vector = tuple[int, int, int]
@@ -47,11 +54,12 @@ class Node:
     free: list[int]
     up: bool = True
     draining: bool = False
+    closed: str = ""  # one of CLOSED: it stands there idle, and takes no work
     gangs: set[int] = field(default_factory=set)
 
     def takes(self, group: Group) -> int:
         """How many replicas of the group it takes."""
-        if not self.up or self.draining:
+        if not self.up or self.draining or self.closed:
             return 0
         if group.flavor is not None:
             return int(self.flavor == group.flavor and not self.gangs)
@@ -175,12 +183,16 @@ class Pool:
     def toggle_draining(self, node: Node) -> None:
         node.draining = not node.draining
 
+    def toggle_closed(self, node: Node) -> None:
+        """A hot standby comes in or goes out, a bill is paid or not, a driver is put on."""
+        node.closed = "" if node.closed else self.rng.choice(sorted(CLOSED))
+
     def empty(self) -> None:
         """All that runs ends, and every node is there again."""
         for gang in list(self.running.values()):
             self.end(gang)
         for node in self.nodes.values():
-            node.up, node.draining = True, False
+            node.up, node.draining, node.closed = True, False, ""
 
     # What the API shows of it
 
@@ -200,6 +212,7 @@ class Pool:
                 flavor=node.flavor,
                 phase="Available" if node.up else "Abnormal",
                 drain=node.draining,
+                **CLOSED.get(node.closed, {}),
             )
             for node in self.nodes.values()
         ]
@@ -298,7 +311,7 @@ def _find(
 
 
 def _kind(node: Node) -> tuple[t.Any, ...]:
-    return node.flavor, tuple(node.free), node.up, node.draining, bool(node.gangs)
+    return node.flavor, tuple(node.free), node.up, node.draining, node.closed, bool(node.gangs)
 
 
 def _splits(rooms: t.Sequence[int], replicas: int) -> t.Iterator[tuple[int, ...]]:

@@ -71,7 +71,7 @@ def live(pool: Pool, load: float) -> None:
     while (when := when + rng.expovariate(load)) < DAY:
         pool.at(when, arrive)
     for node in pool.nodes.values():
-        for toggle in (pool.toggle_up, pool.toggle_draining):
+        for toggle in (pool.toggle_up, pool.toggle_draining, pool.toggle_closed):
             if rng.random() < 0.5:
                 began = rng.uniform(0, DAY)
                 pool.at(began, _call(toggle, node))
