@@ -121,8 +121,9 @@ class Node(t.NamedTuple):
 
     @property
     def is_behind(self) -> bool:
-        """Whether its entry does not show all that jobs hold there."""
-        return bool(self.held.surely) and self.shows_too_much
+        """Whether its entry does not show all that jobs hold there. Where its size cannot be read, nobody can tell."""
+        has, shown = self.resources, self.shown
+        return any(shown.get(name, 0) > has[name] - held for name, held in self.held.surely.items() if name in has)
 
     def beside(self, services: Amounts) -> Node:
         """The same node where its own services may take so much beside the jobs."""
@@ -131,13 +132,21 @@ class Node(t.NamedTuple):
         return self._replace(held=self.held._replace(perhaps=perhaps)).weighed()
 
     def without(self, amounts: Mapping[str, int]) -> Node:
-        """The same node when a job that holds these amounts on it has gone. It never offers more than it has."""
+        """The same node when a job that holds these amounts on it has gone. It never offers more than it has.
+
+        What comes back on a node whose size cannot be read is hoped for: the entry may be older than the job.
+        """
         shown, surely = dict(self.shown), dict(self.held.surely)
+        unsized: Amounts = {}
         for resource, amount in amounts.items():
             surely[resource] = max(0, surely.get(resource, 0) - amount)
-            if resource in self.resources and not is_unread(self.unread_shown, (resource,)):
+            if is_unread(self.unread_shown, (resource,)):
+                continue
+            if resource in self.resources:
                 shown[resource] = min(self.shown.get(resource, 0) + amount, self.resources[resource])
-        return self._replace(
+            elif is_unread(self.unread_resources, (resource,)):
+                unsized[resource] = amount
+        left = self._replace(
             jobs=None if self.jobs is None else max(0, self.jobs - 1),
             shown=shown,
             held=self.held._replace(surely=surely),
@@ -145,6 +154,9 @@ class Node(t.NamedTuple):
             unread_free=self.unread_shown,
             hoped=shown,
         ).weighed()
+        if not unsized:
+            return left
+        return left._replace(hoped={**left.hoped, **{r: left.hoped.get(r, 0) + amount for r, amount in unsized.items()}})
 
     @property
     def unbounded(self) -> Names:

@@ -45,7 +45,7 @@ RUNS = tries(3_400)
 WIRE = re.compile(
     r"https://[A-Za-z0-9._-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?/v2/[A-Za-z0-9_-]{1,64}"
     r"(/metrics/runtime/pools|/pools(/[A-Za-z0-9][A-Za-z0-9._-]{0,127}(/workloads|/nodes)?)?)"
-    r"(\?[a-z]+=[A-Za-z0-9_]+(&[a-z]+=[A-Za-z0-9_]+)*)?"
+    r"(\?[a-z]+=[A-Za-z0-9_-]+(&[a-z]+=[A-Za-z0-9_-]+)*)?"
 )
 HEADER = re.compile(r"[\x20-\x7e]*")
 

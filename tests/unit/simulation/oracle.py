@@ -121,7 +121,7 @@ def bins_now(
                 most = UNLIMITED if hopeful else shown.get(resource, Fraction(0))
             left = max(Fraction(0), most - taken.get(resource, Fraction(0)))
             free[resource] = (left if hopeful else Fraction(0)) if unknown else min(shown[resource], left)
-        known = UNLIMITED not in amounts(status["availableResources"], UNLIMITED).values()
+        known = status["availableResources"] is not None and UNLIMITED not in shown.values()
         bins.append(_bin(free, node["spec"]["flavor"], status["privateIp"] not in held and (hopeful or known)))
     return bins
 

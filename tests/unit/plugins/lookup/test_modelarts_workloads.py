@@ -75,7 +75,7 @@ def configured(monkeypatch: pytest.MonkeyPatch, folder: Path, *lines: str) -> No
 
 def test_what_cannot_be_seen_at_the_ends_of_a_name_is_taken_off(script: Start) -> None:
     server = script(Reply(200, LIST))
-    found = run(f"\u200b{POOL}\u00a0", f"{POOL}\ufeff", endpoint=server.url, project_id="p1", auth_token="t")
+    found = run(f"\u200b{POOL}\u00a0", f"{POOL}\ufeff", **at(server))
     assert [job["pool_name"] for job in found] == [POOL]
     assert [seen.path for seen in server.seen] == [f"/v2/p1/pools/{POOL}/workloads"]
 
