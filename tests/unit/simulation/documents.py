@@ -33,6 +33,8 @@ NOW = 1_790_000_000
 POOL = "pool-a-3c7e52d1f0984b6a8e5d2b7c41a96f03"
 GPU = "nvidia.com/gpu"
 FLAVOR = "modelarts.vm.gpu.8"
+STANDBY_LABEL = "os.modelarts.node/ha.redundant.enabled"
+BILLING_LABEL = "os.modelarts/billing.status"
 
 _serial = itertools.count(1)
 
@@ -52,8 +54,9 @@ def node(
     taints: t.Sequence[str] = (),
     drain: bool = False,
     labels: t.Mapping[str, str] | None = None,
+    driver: str | None = None,
 ) -> Document:
-    """An item of ListPoolNodes; without ``free`` nothing runs on it. ``taints`` are effects."""
+    """An item of ListPoolNodes; without ``free`` nothing runs on it. ``taints`` are effects, ``driver`` is a phase."""
     number = next(_serial)
     available = resources if free is None else free
     metadata: Document = {"name": f"os-node-created-{number}", "labels": dict(labels or {}), "annotations": {}}
@@ -70,6 +73,7 @@ def node(
             "privateIp": address or f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
             "resources": None if resources is None else dict(resources),
             "availableResources": None if available is None else dict(available),
+            **({} if driver is None else {"driver": {"phase": driver}}),
         },
     }
 

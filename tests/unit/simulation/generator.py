@@ -10,7 +10,9 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
+    BILLING_LABEL,
     GPU,
+    STANDBY_LABEL,
     Document,
     address_of,
     job,
@@ -84,12 +86,26 @@ def _node(rng: random.Random, flavor: str, jobs: list[Document]) -> Document:
         phase=rng.choice(("Abnormal", "Creating", "Deleting", "Checking")) if state < 0.1 else "Available",
         taints=[rng.choice(("NoSchedule", "NoExecute"))] if 0.1 < state < 0.15 else ["PreferNoSchedule"],
         drain=0.15 < state < 0.2,
-        labels={"os.modelarts.node/volcano.scheduler.cabinet-exclusive": "a-job"} if 0.2 < state < 0.23 else None,
+        labels=_labels(rng, state),
+        driver=rng.choice(("Updating", "Pending", "Abnormal"))
+        if 0.29 < state < 0.32
+        else rng.choice((None, "Running")),
     )
     if made["status"]["phase"] in ("Creating", "Abnormal") and rng.random() < 0.5:
         made["status"].update(resources=None, availableResources=None)
     jobs += [job(took, on={address_of(made): took}) for took in running]
     return made
+
+
+def _labels(rng: random.Random, state: float) -> dict[str, str]:
+    """Labels of a node that is reserved, a hot standby or frozen, or of one of which they say that it is not."""
+    if 0.2 < state < 0.23:
+        return {"os.modelarts.node/volcano.scheduler.cabinet-exclusive": "a-job"}
+    if 0.23 < state < 0.26:
+        return {STANDBY_LABEL: "true"}
+    if 0.26 < state < 0.29:
+        return {BILLING_LABEL: rng.choice(("1", "2"))}
+    return rng.choice(({}, {}, {STANDBY_LABEL: "false", BILLING_LABEL: "0"}))
 
 
 def _written(rng: random.Random, amounts: t.Mapping[str, int]) -> dict[str, t.Any]:

@@ -68,13 +68,18 @@ def amounts(table: t.Mapping[str, t.Any] | None, unreadable: Amount) -> Amounts:
 
 
 def takes_work(node: dict[str, t.Any]) -> bool:
-    """Whether a node of ListPoolNodes can take new work."""
-    metadata = node["metadata"]
+    """Whether a node of ListPoolNodes can take new work. What is absent does not speak against it."""
+    metadata, status = node["metadata"], node["status"]
+    labels = metadata.get("labels") or {}
+    drivers = [status.get("driver") or {}, *(status.get("plugins") or ())]
     return (
-        node["status"]["phase"] == "Available"
+        status["phase"] == "Available"
         and not any(taint["effect"] in ("NoSchedule", "NoExecute") for taint in node["spec"].get("taints") or ())
         and "os.modelarts.node/drain" not in (metadata.get("annotations") or {})
-        and "os.modelarts.node/volcano.scheduler.cabinet-exclusive" not in (metadata.get("labels") or {})
+        and "os.modelarts.node/volcano.scheduler.cabinet-exclusive" not in labels
+        and labels.get("os.modelarts.node/ha.redundant.enabled") != "true"
+        and labels.get("os.modelarts/billing.status", "0") == "0"
+        and all(one.get("phase", "Running") == "Running" for one in drivers)
     )
 
 
