@@ -10,9 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
-    BILLING_LABEL,
     GPU,
-    STANDBY_LABEL,
     Document,
     address_of,
     job,
@@ -21,6 +19,15 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
 
 ASCENDS = ("huawei.com/ascend-snt9", "huawei.com/ascend-1980")
 CARD_COUNTS = {"f.gpu8": 8, "f.gpu4": 4, "f.npu8": 8, "f.cpu": 0}
+_IDLE_LABELS = (
+    {"os.modelarts.node/volcano.scheduler.cabinet-exclusive": "a-job"},
+    {"os.modelarts.node/ha.redundant.enabled": "true"},
+    {"os.modelarts/billing.status": "1"},
+)
+_IDLE_STATUS: tuple[Document, ...] = (
+    {"driver": {"phase": "Updating"}},
+    {"plugins": [{"name": "gpu", "phase": "Pending"}]},
+)
 UNREADABLE = ("eight", "", "-2", "8 cards", "1e", "NaN")
 
 
@@ -86,26 +93,13 @@ def _node(rng: random.Random, flavor: str, jobs: list[Document]) -> Document:
         phase=rng.choice(("Abnormal", "Creating", "Deleting", "Checking")) if state < 0.1 else "Available",
         taints=[rng.choice(("NoSchedule", "NoExecute"))] if 0.1 < state < 0.15 else ["PreferNoSchedule"],
         drain=0.15 < state < 0.2,
-        labels=_labels(rng, state),
-        driver=rng.choice(("Updating", "Pending", "Abnormal"))
-        if 0.29 < state < 0.32
-        else rng.choice((None, "Running")),
+        labels=rng.choice(_IDLE_LABELS) if 0.2 < state < 0.25 else None,
+        **(rng.choice(_IDLE_STATUS) if 0.25 < state < 0.28 else {}),
     )
     if made["status"]["phase"] in ("Creating", "Abnormal") and rng.random() < 0.5:
         made["status"].update(resources=None, availableResources=None)
     jobs += [job(took, on={address_of(made): took}) for took in running]
     return made
-
-
-def _labels(rng: random.Random, state: float) -> dict[str, str]:
-    """Labels of a node that is reserved, a hot standby or frozen, or of one of which they say that it is not."""
-    if 0.2 < state < 0.23:
-        return {"os.modelarts.node/volcano.scheduler.cabinet-exclusive": "a-job"}
-    if 0.23 < state < 0.26:
-        return {STANDBY_LABEL: "true"}
-    if 0.26 < state < 0.29:
-        return {BILLING_LABEL: rng.choice(("1", "2"))}
-    return rng.choice(({}, {}, {STANDBY_LABEL: "false", BILLING_LABEL: "0"}))
 
 
 def _written(rng: random.Random, amounts: t.Mapping[str, int]) -> dict[str, t.Any]:

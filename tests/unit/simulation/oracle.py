@@ -68,19 +68,23 @@ def amounts(table: t.Mapping[str, t.Any] | None, unreadable: Amount) -> Amounts:
 
 
 def takes_work(node: dict[str, t.Any]) -> bool:
-    """Whether a node of ListPoolNodes can take new work. What is absent does not speak against it."""
-    metadata, status = node["metadata"], node["status"]
-    labels = metadata.get("labels") or {}
-    drivers = [status.get("driver") or {}, *(status.get("plugins") or ())]
+    """Whether a node of ListPoolNodes can take new work."""
+    metadata = node["metadata"]
     return (
-        status["phase"] == "Available"
+        node["status"]["phase"] == "Available"
         and not any(taint["effect"] in ("NoSchedule", "NoExecute") for taint in node["spec"].get("taints") or ())
         and "os.modelarts.node/drain" not in (metadata.get("annotations") or {})
-        and "os.modelarts.node/volcano.scheduler.cabinet-exclusive" not in labels
-        and labels.get("os.modelarts.node/ha.redundant.enabled") != "true"
-        and labels.get("os.modelarts/billing.status", "0") == "0"
-        and all(one.get("phase", "Running") == "Running" for one in drivers)
+        and "os.modelarts.node/volcano.scheduler.cabinet-exclusive" not in (metadata.get("labels") or {})
+        and (metadata.get("labels") or {}).get("os.modelarts.node/ha.redundant.enabled") != "true"
+        and (metadata.get("labels") or {}).get("os.modelarts/billing.status", "0") == "0"
+        and is_up(node)
     )
+
+
+def is_up(node: dict[str, t.Any]) -> bool:
+    """Whether a node shows all that it has: cards are told once their driver runs."""
+    parts = [node["status"].get("driver") or {}, *(node["status"].get("plugins") or ())]
+    return node["status"]["phase"] == "Available" and all(part.get("phase", "Running") == "Running" for part in parts)
 
 
 def held_by_host(jobs: t.Sequence[dict[str, t.Any]]) -> dict[str, Amounts]:
@@ -129,12 +133,14 @@ def bins_now(
 
 
 def bins_ever(nodes: t.Sequence[dict[str, t.Any]], counts: t.Mapping[str, int]) -> list[Bin]:
-    """The nodes that the pool is meant to have, empty. A size that nobody knows is unlimited."""
-    largest: dict[str, Amounts] = {}
-    for node in nodes:
-        shape = largest.setdefault(node["spec"]["flavor"], {})
+    """The nodes that the pool is meant to have, empty. A size that no document tells is unlimited."""
+    up = [node for node in nodes if is_up(node)]
+    cards: dict[str, Amounts] = {node["spec"]["flavor"]: {} for node in up}
+    for node in up:
+        shape = cards[node["spec"]["flavor"]]
         for resource, amount in amounts(node["status"]["resources"], Fraction(0)).items():
-            shape[resource] = max(amount, shape.get(resource, amount))
+            if resource not in ("cpu", "memory"):
+                shape[resource] = max(amount, shape.get(resource, amount))
     bins = []
     listed: dict[str, int] = {}
     for node in nodes:
@@ -143,12 +149,13 @@ def bins_ever(nodes: t.Sequence[dict[str, t.Any]], counts: t.Mapping[str, int]) 
             continue
         listed[flavor] = listed.get(flavor, 0) + 1
         own = amounts(status["resources"], UNLIMITED)
-        peers = largest[flavor]
-        sized = {resource: peers.get(resource) or of if of == UNLIMITED else of for resource, of in own.items()}
-        bins.append(_bin(sized if status["resources"] is not None else peers or None, flavor, True))
+        peers = cards.get(flavor)
+        if not is_up(node) and (peers is None or any(own.get(resource, 0) < of for resource, of in peers.items())):
+            own = {"*": UNLIMITED, **{resource: own[resource] for resource in ("cpu", "memory") if resource in own}}
+        bins.append(_bin(own if status["resources"] is not None else None, flavor, True))
     for flavor, count in counts.items():
         missing = max(0, count - listed.get(flavor, 0))
-        bins += [_bin(largest.get(flavor) or None, flavor, True)] * missing
+        bins += [_bin(None, flavor, True)] * missing
     return bins
 
 

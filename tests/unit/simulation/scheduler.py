@@ -25,6 +25,8 @@ SIZES = {"f.gpu8": (64, 500, 8), "f.gpu4": (32, 250, 4)}
 SYSTEM_PODS = (1, 3, 0)
 SHOWS_NO_NODE_SECONDS = (2.0, 8.0)
 DRIVER_SECONDS = 900.0
+STANDBY_LABEL = "os.modelarts.node/ha.redundant.enabled"
+BILLING_LABEL = "os.modelarts/billing.status"
 STANDBYS = 0.12
 TYPES = ("train", "infer", "notebook")
 
@@ -226,10 +228,10 @@ class Pool:
                 phase="Available" if node.up else "Abnormal",
                 drain=node.draining,
                 labels={
-                    **({documents.STANDBY_LABEL: "true"} if node.standby else {}),
-                    **({documents.BILLING_LABEL: "1"} if node.frozen else {}),
+                    **({STANDBY_LABEL: "true"} if node.standby else {}),
+                    **({BILLING_LABEL: "1"} if node.frozen else {}),
                 },
-                driver=node.driver,
+                driver={"phase": node.driver},
             )
             for node in self.nodes.values()
         ]
