@@ -179,8 +179,8 @@ pools:
           type: int
         held:
           description:
-            - What those jobs hold on the node, in whatever status they are. C(resources) is surely there. C(unsplit) may
-              be there beside it, of jobs that show several nodes and do not tell what they have on each of them.
+            - What those jobs hold on the node, in whatever status they are. C(resources) is surely there. C(unsplit)
+              may be there beside it, of jobs that show several nodes and do not tell what they have on each of them.
               C(unread) names the resources of which a job there holds what cannot be read, V(*) stands for all.
             - Null here, because this module reads no jobs; M(poolgate.modelarts.modelarts_workload_info) does. Null,
               too, when the node has no address.

@@ -279,8 +279,8 @@ pools:
         - With O(include_capacity), the nodes, with the resources they have and the free ones in cores, bytes and cards,
           whether they can take new work, and if not, why. Null when they could not be read. Their keys are those of
           RV(poolgate.modelarts.modelarts_pool_info#module:pools[].nodes[]), C(jobs) and C(held) included.
-        - A node stands here once, whatever the pages of the list do. Of several entries with its name or its address the
-          worse counts.
+        - A node stands here once, whatever the pages of the list do. Of several entries with its name or its address
+          the worse counts.
       type: list
       elements: dict
     capacity:
