@@ -138,9 +138,9 @@ class Occupancy:
                 amounts, unread_there = shares.get(host, _NOT_TOLD)
                 if "*" in unread_there or name in unread_there:
                     without.append(host)
-                else:
-                    there.held[name] = there.held.get(name, 0) + amounts.get(name, 0)
-                    rest -= amounts.get(name, 0)
+                elif name in amounts:
+                    add(there.held, {name: amounts[name]})
+                    rest -= amounts[name]
             if name in unread or "*" in unread:
                 for host in without:
                     self._on_hosts[host].unread.add(name)

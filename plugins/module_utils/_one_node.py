@@ -65,7 +65,8 @@ def _worst_of(entries: Sequence[Facts]) -> Facts:
     """
     merged = dict(next((entry for entry in entries if not entry["usable"]), entries[0]))
     # A node that is leaving makes the pool smaller for good, so all entries have to say it.
-    merged["phase"] = next((entry["phase"] for entry in entries if entry["phase"] != "Deleting"), "Deleting")
+    phases = [merged["phase"], *(entry["phase"] for entry in entries)]
+    merged["phase"] = next((phase for phase in phases if phase != "Deleting"), "Deleting")
     merged["drain"] = any(entry["drain"] for entry in entries)
     for name in ("exclusive_to", "elastic_quota"):
         merged[name] = next((entry[name] for entry in entries if entry[name]), None)

@@ -222,7 +222,7 @@ pools:
           type: dict
           sample: {"cpu": 3.92, "memory": 6574571520}
         free:
-          description: What of it is idle.
+          description: What of it is idle, as the node shows it.
           type: dict
         unreadable:
           description: Quantities that could not be read, with C(resource) and C(value).
@@ -231,6 +231,21 @@ pools:
         cards_occupied:
           description: Number of occupied NPU cards, by the placement bits; null when the API gives none.
           type: int
+        jobs:
+          description:
+            - How many jobs that hold resources show its address. Null here, because this module reads no jobs;
+              M(poolgate.modelarts.modelarts_workload_info) does.
+          type: int
+        held:
+          description:
+            - What those jobs hold on the node, in whatever status they are. C(resources) is surely there. C(unsplit)
+              may be there beside it, of jobs that show several nodes and do not tell what they have on each of them.
+              C(unread) names the resources of which a job there holds what cannot be read, V(*) stands for all.
+            - Null here, because this module reads no jobs; M(poolgate.modelarts.modelarts_workload_info) does. Null,
+              too, when the node has no address.
+            - Nodes and jobs are read one after the other. RV(pools[].nodes[].free) is what the node shows; the gate
+              counts the smaller of it and of what C(held) leaves.
+          type: dict
     capacity:
       description:
         - With O(include_capacity), sums over the nodes. C(total) is what all nodes have, C(usable) what those have that

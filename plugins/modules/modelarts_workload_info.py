@@ -277,7 +277,10 @@ pools:
     nodes:
       description:
         - With O(include_capacity), the nodes, with the resources they have and the free ones in cores, bytes and cards,
-          whether they can take new work, and if not, why. Null when they could not be read.
+          whether they can take new work, and if not, why. Null when they could not be read. Their keys are those of
+          RV(poolgate.modelarts.modelarts_pool_info#module:pools[].nodes[]), C(jobs) and C(held) included.
+        - A node stands here once, whatever the pages of the list do. Of several entries with its name or its address
+          the worse counts.
       type: list
       elements: dict
     capacity:
@@ -304,7 +307,9 @@ pools:
       type: list
       elements: dict
     unplaced:
-      description: With O(include_capacity), jobs that hold resources and show no node yet, grouped by requirement.
+      description:
+        - With O(include_capacity), jobs that hold resources and show no node yet, grouped by requirement, and what jobs
+          hold on addresses that no listed node has.
       type: list
       elements: dict
     placements:

@@ -361,6 +361,31 @@ class _Decision:
                 quoted = f"{wrong[0]['resource']} {wrong[0]['value']}"
                 self._notes.append(f"node {node['name']}: {quoted} cannot be read")
                 break
+        self._note_jobs_on_nodes(needs)
+
+    def _note_jobs_on_nodes(self, needs: Mapping[str, int]) -> None:
+        """Adds where jobs leave less than a node shows as free, or where it is not known what they leave."""
+        less = 0
+        unknown = ""
+        for fact, node in zip(self._facts["nodes"] or (), self._nodes or ()):
+            if node.unusable is not None or node.free is node.shown:
+                continue
+            less += any(node.hoped.get(name, 0) < node.shown.get(name, 0) for name in needs)
+            held = fact.get("held") or {"unread": (), "unsplit": ()}
+            unread = [name for name in needs if is_unread(held["unread"], (name,))]
+            unsplit = [
+                name for name in needs if name in held["unsplit"] and node.free.get(name) != node.hoped.get(name)
+            ]
+            if unread:
+                unknown = unknown or f"node {fact['name']}: what a job holds of {label(unread[0])} there cannot be read"
+            elif unsplit:
+                what = f"how much {label(unsplit[0])} a job has on each of its nodes is not told"
+                unknown = unknown or f"node {fact['name']}: {what}"
+        if less:
+            shows = f"{plural(less, 'node')} {'shows' if less == 1 else 'show'}"
+            self._notes.append(f"{shows} more free than there is beside the jobs: the smaller counts")
+        if unknown:
+            self._notes.append(unknown)
 
     def _needs(self) -> Amounts | None:
         """What is asked of each resource; a whole node counts as what the smallest of those that can serve gives."""

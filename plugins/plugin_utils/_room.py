@@ -83,7 +83,7 @@ class Node(t.NamedTuple):
 
     def weighed(self) -> Node:
         """The same node, with what is free on it by its entry and by the jobs there. So far that is what it shows."""
-        if not (self.shows_too_much or self.unread_shown or self.held.perhaps or self.held.unread):
+        if not (self.unread_shown or self.held.perhaps or self.held.unread or self.shows_too_much):
             return self
         # A free amount of what the node has none of contradicts itself, so neither is known. Where only the size cannot
         # be read, the node has at least what it shows.
@@ -210,7 +210,9 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
     def held_of(held: Facts | None) -> Held:
         if not held:
             return _NOTHING_HELD
-        key = tuple(held["resources"].items()), tuple(held["unsplit"].items()), tuple(held["unread"])
+        key: tuple[t.Any, ...] = tuple(held["resources"].items())
+        if held["unsplit"] or held["unread"]:
+            key = key, tuple(held["unsplit"].items()), tuple(held["unread"])
         if key not in known_held:
             surely, unread = read_numbers(held["resources"])
             perhaps, unread_perhaps = read_numbers(held["unsplit"])

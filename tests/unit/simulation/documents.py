@@ -51,13 +51,18 @@ def node(
     phase: str = "Available",
     taints: t.Sequence[str] = (),
     drain: bool = False,
-    labels: t.Mapping[str, str] | None = None,
-    driver: str | None = None,
+    labels: t.Mapping[str, t.Any] | None = None,
+    annotations: t.Mapping[str, t.Any] | None = None,
+    **status: t.Any,
 ) -> Document:
-    """An item of ListPoolNodes; without ``free`` nothing runs on it. ``taints`` are effects, ``driver`` its phase."""
+    """An item of ListPoolNodes; without ``free`` nothing runs on it. ``taints`` are effects.
+
+    What is more in ``status``, like ``driver`` and ``plugins``, is given as the API sends it.
+    """
     number = next(_serial)
     available = resources if free is None else free
-    metadata: Document = {"name": f"os-node-created-{number}", "labels": dict(labels or {}), "annotations": {}}
+    name = f"os-node-created-{number}"
+    metadata: Document = {"name": name, "labels": dict(labels or {}), "annotations": dict(annotations or {})}
     if drain:
         metadata["annotations"]["os.modelarts.node/drain"] = "true"
     return {
@@ -71,7 +76,7 @@ def node(
             "privateIp": address or f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
             "resources": None if resources is None else dict(resources),
             "availableResources": None if available is None else dict(available),
-            **({} if driver is None else {"driver": {"version": "23.0.6", "phase": driver}}),
+            **status,
         },
     }
 
@@ -137,8 +142,13 @@ def pool(
     subpools: int | None = None,
     label: str | None = "pool-a",
     most: t.Mapping[str, int] | None = None,
+    control_mode: t.Any = None,
+    driver: t.Mapping[str, str] | None = None,
 ) -> Document:
-    """The answer of ShowPool. ``counts`` are nodes by flavor, ``most`` what autoscaling may make of them."""
+    """The answer of ShowPool. ``counts`` are nodes by flavor, ``most`` what autoscaling may make of them.
+
+    ``driver`` are states by kind.
+    """
     states = {"Train": "Enabled", "Infer": "Enabled", "Notebook": "Enabled"} if scope is None else scope
     annotations = {"os.modelarts/billing.mode": "0"}
     if strategy is not None:
@@ -157,6 +167,11 @@ def pool(
     }
     if parent is not None:
         status["parent"] = parent
+    if driver is not None:
+        status["driver"] = {kind: {"version": "1.0", "state": state} for kind, state in driver.items()}
+    spec: Document = {"type": "Dedicate", "scope": list(states), "resources": resources}
+    if control_mode is not None:
+        spec["controlMode"] = control_mode
     return {
         "kind": "Pool",
         "apiVersion": "v2",
@@ -165,7 +180,7 @@ def pool(
             "labels": {} if label is None else {"os.modelarts/name": label},
             "annotations": annotations,
         },
-        "spec": {"type": "Dedicate", "scope": list(states), "resources": resources},
+        "spec": spec,
         "status": status,
     }
 

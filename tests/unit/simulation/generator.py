@@ -19,6 +19,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
 
 ASCENDS = ("huawei.com/ascend-snt9", "huawei.com/ascend-1980")
 CARD_COUNTS = {"f.gpu8": 8, "f.gpu4": 4, "f.npu8": 8, "f.cpu": 0}
+DRIVER_PHASES = ("Running", "Running", "Updating", "Pending", "Abnormal")
 UNREADABLE = ("eight", "", "-2", "8 cards", "1e", "NaN")
 
 
@@ -85,7 +86,7 @@ def _node(rng: random.Random, flavor: str, jobs: list[Document]) -> Document:
         taints=[rng.choice(("NoSchedule", "NoExecute"))] if 0.1 < state < 0.15 else ["PreferNoSchedule"],
         drain=0.15 < state < 0.2,
         labels=_labels(rng) if 0.2 < state < 0.26 else None,
-        driver=rng.choice(("Running", "Running", "Updating", "Pending", "Abnormal")) if rng.random() < 0.1 else None,
+        **({"driver": {"phase": rng.choice(DRIVER_PHASES)}} if rng.random() < 0.1 else {}),
     )
     if made["status"]["phase"] in ("Creating", "Abnormal") and rng.random() < 0.5:
         made["status"].update(resources=None, availableResources=None)

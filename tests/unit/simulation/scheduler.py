@@ -24,13 +24,10 @@ RESOURCES = ("cpu", "memory", GPU)
 SIZES = {"f.gpu8": (64, 500, 8), "f.gpu4": (32, 250, 4)}
 SYSTEM_PODS = (1, 3, 0)
 SHOWS_NO_NODE_SECONDS = (2.0, 8.0)
-# What the API shows of nodes that are Available and take no work.
-CLOSED: dict[str, dict[str, t.Any]] = {
-    "standby": {"labels": {"os.modelarts.node/ha.redundant.enabled": "true"}},
-    "frozen": {"labels": {"os.modelarts/billing.status": "1"}},
-    "ended": {"labels": {"os.modelarts/billing.status": "2"}},
-    "no driver": {"driver": "Updating"},
-}
+DRIVER_SECONDS = 900.0
+STANDBY_LABEL = "os.modelarts.node/ha.redundant.enabled"
+BILLING_LABEL = "os.modelarts/billing.status"
+STANDBYS = 0.12
 TYPES = ("train", "infer", "notebook")
 
 Vector = tuple[int, int, int]
@@ -54,12 +51,18 @@ class Node:
     free: list[int]
     up: bool = True
     draining: bool = False
-    closed: str = ""  # one of CLOSED: it stands there idle, and takes no work
+    standby: bool = False
+    frozen: bool = False
+    driver: str = "Running"
     gangs: set[int] = field(default_factory=set)
+
+    @property
+    def takes_work(self) -> bool:
+        return self.up and not (self.draining or self.standby or self.frozen) and self.driver == "Running"
 
     def takes(self, group: Group) -> int:
         """How many replicas of the group it takes."""
-        if not self.up or self.draining or self.closed:
+        if not self.takes_work:
             return 0
         if group.flavor is not None:
             return int(self.flavor == group.flavor and not self.gangs)
@@ -174,25 +177,37 @@ class Pool:
         return _find(nodes, groups, {})
 
     def toggle_up(self, node: Node) -> None:
-        """A node goes down with what runs on it, or comes back."""
+        """A node goes down with what runs on it, or comes back, and then gets its driver first.
+
+        A hot standby of the same flavor takes its place, and the node is the hot standby when it comes back.
+        """
         node.up = not node.up
-        if not node.up:
-            for number in list(node.gangs):
-                self.end(self.running[number])
+        if node.up:
+            node.driver = self.rng.choice(("Pending", "Updating"))
+            self.at(self.now + self.rng.uniform(30, DRIVER_SECONDS), lambda: self.has_driver(node))
+            return
+        for number in list(node.gangs):
+            self.end(self.running[number])
+        ready = [one for one in self.nodes.values() if one.standby and one.up and one.flavor == node.flavor]
+        if ready and not node.standby:
+            ready[0].standby, node.standby = False, True
+
+    def has_driver(self, node: Node) -> None:
+        node.driver = "Running"
 
     def toggle_draining(self, node: Node) -> None:
         node.draining = not node.draining
 
-    def toggle_closed(self, node: Node) -> None:
-        """A hot standby comes in or goes out, a bill is paid or not, a driver is put on."""
-        node.closed = "" if node.closed else self.rng.choice(sorted(CLOSED))
+    def toggle_frozen(self, node: Node) -> None:
+        """What runs goes on, and nothing new starts."""
+        node.frozen = not node.frozen
 
     def empty(self) -> None:
-        """All that runs ends, and every node is there again."""
+        """All that runs ends, and every node is there again; a hot standby stays one."""
         for gang in list(self.running.values()):
             self.end(gang)
         for node in self.nodes.values():
-            node.up, node.draining, node.closed = True, False, ""
+            node.up, node.draining, node.frozen, node.driver = True, False, False, "Running"
 
     # What the API shows of it
 
@@ -212,7 +227,11 @@ class Pool:
                 flavor=node.flavor,
                 phase="Available" if node.up else "Abnormal",
                 drain=node.draining,
-                **CLOSED.get(node.closed, {}),
+                labels={
+                    **({STANDBY_LABEL: "true"} if node.standby else {}),
+                    **({BILLING_LABEL: "1"} if node.frozen else {}),
+                },
+                driver={"phase": node.driver},
             )
             for node in self.nodes.values()
         ]
@@ -311,7 +330,7 @@ def _find(
 
 
 def _kind(node: Node) -> tuple[t.Any, ...]:
-    return node.flavor, tuple(node.free), node.up, node.draining, node.closed, bool(node.gangs)
+    return node.flavor, tuple(node.free), node.takes_work, bool(node.gangs)
 
 
 def _splits(rooms: t.Sequence[int], replicas: int) -> t.Iterator[tuple[int, ...]]:
@@ -326,10 +345,13 @@ def _splits(rooms: t.Sequence[int], replicas: int) -> t.Iterator[tuple[int, ...]
 
 def _nodes(rng: random.Random) -> list[Node]:
     flavors = [rng.choice(("f.gpu8", "f.gpu8", "f.gpu4"))] if rng.random() < 0.6 else sorted(SIZES)
-    return [
+    nodes = [
         Node(f"192.168.0.{index + 1}", flavor, [size - taken for size, taken in zip(SIZES[flavor], SYSTEM_PODS)])
         for index, flavor in enumerate(rng.choice(flavors) for _i in range(rng.randint(3, 9)))
     ]
+    for node in nodes[1:]:
+        node.standby = rng.random() < STANDBYS
+    return nodes
 
 
 def _table(amounts: t.Sequence[int]) -> Document:

@@ -48,7 +48,7 @@ def groups_of(rng: random.Random, flavors: t.Sequence[str]) -> tuple[Group, ...]
 
 
 def live(pool: Pool, load: float) -> None:
-    """A day's arrivals, reboots and drains. What waits longer than its owner likes is taken back."""
+    """A day's arrivals, reboots, drains and unpaid bills. What waits longer than its owner likes is taken back."""
     rng = pool.rng
     flavors = sorted({node.flavor for node in pool.nodes.values()})
 
@@ -71,8 +71,8 @@ def live(pool: Pool, load: float) -> None:
     while (when := when + rng.expovariate(load)) < DAY:
         pool.at(when, arrive)
     for node in pool.nodes.values():
-        for toggle in (pool.toggle_up, pool.toggle_draining, pool.toggle_closed):
-            if rng.random() < 0.5:
+        for toggle, chance in ((pool.toggle_up, 0.5), (pool.toggle_draining, 0.5), (pool.toggle_frozen, 0.2)):
+            if rng.random() < chance:
                 began = rng.uniform(0, DAY)
                 pool.at(began, _call(toggle, node))
                 pool.at(began + rng.uniform(60, 7200), _call(toggle, node))

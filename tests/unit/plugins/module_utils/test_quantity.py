@@ -200,3 +200,19 @@ def test_two_spellings_of_one_card_are_one_card() -> None:
     assert canonical("huawei.com/ascend-310") == canonical("huawei.com/ascend-snt3")
     assert canonical("huawei.com/ascend-1980") == canonical("huawei.com/ascend-snt9")
     assert canonical("huawei.com/ascend-310") != canonical("huawei.com/ascend-1980")
+
+
+@pytest.mark.parametrize(
+    ("resource", "value", "down", "up"),
+    [
+        ("nvidia.com/gpu", "7.9999", 7999, 8000),
+        ("nvidia.com/gpu", 0.0001, 0, 1),
+        ("cpu", "1999999u", 1999, 2000),
+        ("memory", "0.3", 0, 1),
+        ("memory", "6.52 GiB", 7000796692, 7000796693),
+        ("cpu", "3920m", 3920, 3920),
+        ("memory", "64Gi", 64 * 2**30, 64 * 2**30),
+    ],
+)
+def test_what_there_is_is_rounded_down_and_what_is_taken_up(resource: str, value: t.Any, down: int, up: int) -> None:
+    assert (parse(resource, value, down=True), parse(resource, value)) == (down, up)
