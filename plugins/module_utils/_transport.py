@@ -303,7 +303,7 @@ def _fault(chain: list[BaseException], url: str, timeout: float | None, where: s
         return NoAnswerError("the answer broke off", unreached=True)
     if isinstance(innermost, http.client.HTTPException) and not isinstance(innermost, OSError):
         return _fault_of_speech(innermost, url)
-    refused = next((error for error in chain if type(error) is OSError or isinstance(error, _FILE_ERRORS)), None)
+    refused = next((error for error in chain if error.__class__ is OSError or isinstance(error, _FILE_ERRORS)), None)
     file = None if refused is None else _file_of(refused)
     if file is not None:
         reason = getattr(refused, "strerror", None) or "it is not there, or it is no such file"

@@ -179,7 +179,7 @@ def _type_of(item: Facts) -> str:
 
 def integer_of(value: object) -> int | None:
     """The whole number that a field holds, however it is written; None for one that is larger than any of them."""
-    if type(value) is int:  # nearly all are
+    if isinstance(value, int) and not isinstance(value, bool):  # nearly all are
         return value if -_LARGEST < value < _LARGEST else None
     if isinstance(value, str):
         return int(value) if _INTEGER.fullmatch(value.strip()) else None

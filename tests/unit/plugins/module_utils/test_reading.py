@@ -165,7 +165,7 @@ def test_a_list_that_points_back_or_says_that_more_remains_is_an_error(script: S
         assert len(server.seen) <= 2
 
 
-@pytest.mark.parametrize("read", [observe, lambda server, name: pools_of(server, name)], ids=["gate", "pool_info"])
+@pytest.mark.parametrize("read", [observe, pools_of], ids=["gate", "pool_info"])
 def test_a_display_name_of_pools_on_two_pages_is_that_of_two(
     script: Start, read: t.Callable[[ScriptedServer, str], t.Any]
 ) -> None:
