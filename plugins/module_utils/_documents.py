@@ -27,6 +27,11 @@ Document = dict[str, t.Any]
 
 WHOLE = re.compile(r"[0-9]{1,18}")
 """A whole number that is written as text."""
+CLOCK_TOLERANCE = 30
+"""Seconds by which a time may be ahead of the API's clock, whose servers need not agree to the second.
+
+They are half of the shortest window of metrics that the reference shows, and no longer than a job is about to start.
+"""
 
 _DEEPEST = 50
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))

@@ -13,6 +13,7 @@ import re
 import typing as t
 from datetime import datetime, timedelta, timezone
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import CLOCK_TOLERANCE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
@@ -62,9 +63,6 @@ _NODE_SHAPES: dict[tuple[str, ...], type] = {
     ("status", "driver"): dict,
     ("status", "plugins"): list,
 }
-CLOCK_TOLERANCE = 30
-"""Seconds by which a time may be ahead of the API's clock: half of the shortest window that the reference shows."""
-
 _TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,](?P<fraction>[0-9]{1,30}))?"
     r"(?:[Zz]|(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3]):?(?P<minutes>[0-5][0-9])?)?"

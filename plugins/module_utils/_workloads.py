@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import PAGE_SIZE, Client, Query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import CLOCK_TOLERANCE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages, joined
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
@@ -92,7 +93,6 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _UNPARSED = 50
 _BAD_REQUEST = 400
 _LARGEST = 10**18  # as many digits as _INTEGER reads; no time and no priority is above
-_CLOCK_PLAY = 5  # seconds; Date has whole ones, and the servers of the API need not agree to the second
 
 
 def created_at(create_time: object) -> str | None:
@@ -196,7 +196,7 @@ def _boolean(value: object) -> bool | None:
 
 def seconds_since(at: float, now: float) -> int | None:
     """None for a moment that lies ahead: how long ago it was is not known."""
-    return max(0, int(now - at)) if at <= now + _CLOCK_PLAY else None
+    return max(0, int(now - at)) if at <= now + CLOCK_TOLERANCE else None
 
 
 def pending_seconds(item: Facts, now: float) -> int | None:

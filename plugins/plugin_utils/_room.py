@@ -14,7 +14,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import CLOCK_TOLERANCE
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import CLOCK_TOLERANCE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
@@ -156,7 +156,9 @@ class Node(t.NamedTuple):
         ).weighed()
         if not unsized:
             return left
-        return left._replace(hoped={**left.hoped, **{r: left.hoped.get(r, 0) + amount for r, amount in unsized.items()}})
+        return left._replace(
+            hoped={**left.hoped, **{r: left.hoped.get(r, 0) + amount for r, amount in unsized.items()}}
+        )
 
     @property
     def unbounded(self) -> Names:

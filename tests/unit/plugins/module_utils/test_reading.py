@@ -165,6 +165,12 @@ def test_a_list_that_points_back_or_says_that_more_remains_is_an_error(script: S
         assert len(server.seen) <= 2
 
 
+def pools_of(server: ScriptedServer, *names: str, **options: t.Any) -> Document:
+    with client_of(server, **options) as client:
+        facts: Document = read_pools(client, names, include_capacity=True, clock=client.now)
+    return facts
+
+
 @pytest.mark.parametrize("read", [observe, pools_of], ids=["gate", "pool_info"])
 def test_a_display_name_of_pools_on_two_pages_is_that_of_two(
     script: Start, read: t.Callable[[ScriptedServer, str], t.Any]
@@ -182,12 +188,6 @@ def test_a_pool_that_is_listed_twice_and_differently_is_not_readable(script: Sta
 
 
 # Workspaces and rights
-
-
-def pools_of(server: ScriptedServer, *names: str, **options: t.Any) -> Document:
-    with client_of(server, **options) as client:
-        facts: Document = read_pools(client, names, include_capacity=True, clock=client.now)
-    return facts
 
 
 def asked(server: ScriptedServer) -> list[str]:
