@@ -284,6 +284,8 @@ class _Decision:
     def _choose_room(self, unplaced: Unplaced, given_back: GivenBack) -> Room | None:
         metrics, held = self._facts["metrics"], self._facts["held"]
         stale = _said(self._errors["metrics"]) if "metrics" in self._errors else ""
+        if self._pool.get("type") == "Logical":
+            stale = stale or "those of a logical pool count its guaranteed quota: not used"
         stale = stale or why_no_metrics(metrics, self._age, duration)
         measured = None if stale else room_of_metrics(metrics, held, unplaced, self._age)
         if self._nodes is not None:

@@ -206,6 +206,11 @@ def test_a_logical_pool_shows_its_quotas_and_stays_unknown() -> None:
     assert f"a logical pool with the quota {FLAVOR} 2, at most 5" in message
     assert "is not documented" in message
     assert "not in the API" not in " ".join(verdict["remedies"])
+    # Its metrics count the guarantee: beyond it, nobody knows, where they would say that there is no room.
+    guarantee = [metrics({GPU: 8}, {GPU: 8})]
+    for listed in ([node(SIZE)], refused()):
+        verdict = decide(listed, metric_items=guarantee, request=asking(), pool_document=document)
+        assert verdict["decision"] == "unknown", verdict["reasons"]
 
 
 TYPES: list[tuple[str, dict[str, str], str, str]] = [
