@@ -65,7 +65,7 @@ else:
     REQUESTS_IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from keystoneauth1.identity.base import BaseIdentityPlugin
 
@@ -189,9 +189,9 @@ class Connection:
             )
         return found
 
-    def finish_by(self, deadline: float) -> None:
-        """Stop asking IAM at this time of ``time.monotonic()``."""
-        self._iam.deadline = deadline
+    def ask_within(self, left: Callable[[], float]) -> None:
+        """Stop asking IAM when no second is ``left``."""
+        self._iam.left = left
 
     def base_url(self) -> str:
         """``https://host`` of ModelArts: the endpoint, else the service catalog's, else the region's."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import math
 import random
 import re
 import threading
@@ -17,6 +18,8 @@ import time
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import (
+    LARGEST_ANSWER,
+    MOST_MEMORY,
     Document,
     continue_token,
     distinct,
@@ -24,6 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._documents impo
     has_unreadable_total,
     items_of,
     require_kind,
+    size_of,
     total_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
@@ -40,7 +44,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._signature impo
 from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import (
     NoAnswerError,
     TimedAdapter,
-    chunks,
+    body_of,
     explained,
 )
 
@@ -59,7 +63,16 @@ PAGE_SIZE = 500
 """The most records that ListWorkloads gives on a page."""
 
 _MAX_PAGES = 2000
-_MAX_BODY = 256 * 2**20
+_MEMORY_OF_ALL = 4 * MOST_MEMORY
+"""Bytes of memory that all answers of a client may take: those of some 150,000 jobs."""
+
+_FACTS_SECONDS = 10e-6
+"""What each object of an answer costs when facts are made of it, on a slow machine."""
+
+_LONGEST_READ = 600.0
+"""Seconds that a read without a limit of its own may take; one of 20,000 jobs takes seconds."""
+
+_GRACE_SECONDS = 1.0  # by which the facts of what came just in time may be late
 _LONGEST_WAIT = 60.0
 _CLOCK_SKEW = 300.0
 _LATEST = 2.0**37  # the year 6325: a Date behind it is none, and would overflow what is reckoned with it
@@ -91,7 +104,8 @@ class Client:
     """The calls of the API reference, each returning the parsed document.
 
     Every method raises InputError, TransportError or ApiError. ``time_limit`` is the number of seconds that all calls
-    together may take, retries and waits included.
+    together may take, logins, retries and waits included, ten minutes if none is given. A caller that gives one can
+    wait: without it, no pause is longer than a minute.
     """
 
     def __init__(
@@ -105,19 +119,21 @@ class Client:
         self._connection = connection
         self._clock = clock
         self._sleep = sleep
-        self._deadline = None if time_limit is None else clock() + time_limit
-        if self._deadline is not None:
-            connection.finish_by(self._deadline)
+        self._deadline = clock() + (_LONGEST_READ if time_limit is None else time_limit)
+        self._longest_wait = _LONGEST_WAIT if time_limit is None else math.inf
+        connection.ask_within(self._left)
         self._not_before = 0.0
         self._lock = threading.Lock()
         self._door = threading.Lock()
         self._admitted = False
+        self._memory = 0
+        self._facts_seconds = 0.0
         self._ahead: float | None = None
         self._refusal: ModelArtsError | None = None
         # A request that waits for a connection within urllib3 could not be stopped any more.
         self._turns = threading.BoundedSemaphore(connection.connections)
         self._session = requests.Session()
-        adapter = TimedAdapter(connection.where, pool_maxsize=connection.connections, pool_block=True)
+        adapter = TimedAdapter(connection.where, self._left, pool_maxsize=connection.connections, pool_block=True)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
         self._session.auth = connection.auth
@@ -287,7 +303,7 @@ class Client:
                 self._not_before = max(self._not_before, self._clock() + wait)
 
     def _exchange(self, url: str, request: str) -> tuple[int, Mapping[str, str], bytes]:
-        timeout = self._connection.timeout if self._deadline is None else min(self._connection.timeout, self._left())
+        timeout = min(self._connection.timeout, self._left())
         try:
             with explained(url, timeout, self._connection.where), self._sent(url, timeout) as response:
                 if 300 <= response.status_code < 400:
@@ -299,19 +315,26 @@ class Client:
                         ),
                         url,
                     )
-                body = bytearray()
-                for chunk in chunks(response):
-                    body += chunk
-                    if len(body) > _MAX_BODY:
-                        raise ApiError(
-                            f"{request}: the answer is larger than {_MAX_BODY // 2**20} MiB, given up.",
-                            status=response.status_code,
-                        )
-                return response.status_code, response.headers, bytes(body)
+                body = body_of(response, LARGEST_ANSWER)
         except NoAnswerError as failure:
             host = self._connection.base_url()
             what = f": cannot reach {host} ({{cause}})." if failure.unreached else f" on {host}: {{cause}}."
             raise failure.told(request + what, "", "endpoint") from None
+        if response.status_code == 200:
+            self._bound(request, body)
+        return response.status_code, response.headers, body
+
+    def _bound(self, request: str, body: bytes) -> None:
+        """Raises before the body is read, if that would take too much memory or time."""
+        size = size_of(body)
+        with self._lock:
+            self._memory += size.memory
+            self._facts_seconds += size.containers * _FACTS_SECONDS
+            memory = self._memory
+        if size.memory > MOST_MEMORY or memory > _MEMORY_OF_ALL:
+            raise ApiError(f"{request}: the answer holds more than can be read, given up.", status=200)
+        if self._left() < -_GRACE_SECONDS:
+            raise TransportError(f"{request}: the time limit was reached before its answer could be read.")
 
     def _sent(self, url: str, timeout: float) -> requests.Response:
         return self._session.get(
@@ -352,12 +375,13 @@ class Client:
             raise refusal
 
     def _left(self) -> float:
-        return t.cast(float, self._deadline) - self._clock()
+        """Seconds that there are for requests. What was read must still become facts."""
+        return self._deadline - self._facts_seconds - self._clock()
 
     @contextlib.contextmanager
     def _turn(self, request: str) -> Iterator[None]:
         """One of the connections, once throttling lets the next request go and as long as none was refused."""
-        wait = None if self._deadline is None else min(max(self._left(), 0.0), threading.TIMEOUT_MAX)
+        wait = min(max(self._left(), 0.0), threading.TIMEOUT_MAX)
         if not self._turns.acquire(timeout=wait):
             raise self._too_late(request)
         try:
@@ -375,7 +399,7 @@ class Client:
         while True:
             with self._lock:
                 wait = self._not_before - self._clock()
-            if self._deadline is not None and max(wait, 0.0) >= self._left():
+            if max(wait, 0.0) >= self._left():
                 raise self._too_late(request)
             if wait <= 0:
                 return
@@ -389,10 +413,7 @@ class Client:
         if error.status in (429, 503):
             asked = _retry_after(headers, body)
             wait = wait if asked is None else asked + random.uniform(0.0, 0.5)
-        return wait if wait < self._longest_wait() else None
-
-    def _longest_wait(self) -> float:
-        return _LONGEST_WAIT if self._deadline is None else self._left()
+        return wait if wait < min(self._longest_wait, self._left()) else None
 
     def _note_time(self, headers: Mapping[str, str]) -> None:
         at = _http_date(headers.get("Date", ""))
@@ -413,7 +434,7 @@ class Client:
             return f"Check the credentials ({self._connection.method})."
         if error.status in (429, 503):
             asked = _retry_after(headers, body)
-            if asked is not None and asked >= self._longest_wait():
+            if asked is not None and asked >= min(self._longest_wait, self._left()):
                 return f"It asks for a pause of {min(asked, 1e9):.0f} s, which is more than this call can wait."
         if error.status == 403 and error.error_code == _SUSPENDED:
             return "The account is suspended, as it is for an unpaid bill; no permission is missing."

@@ -25,6 +25,12 @@ if t.TYPE_CHECKING:
 
 Document = dict[str, t.Any]
 
+LARGEST_ANSWER = 128 * 2**20
+"""Bytes that an answer may unpack to: those of some 40,000 nodes, where 500 come on a page."""
+
+MOST_MEMORY = 3 * LARGEST_ANSWER
+"""Bytes of memory that its text and its values may take beside it."""
+
 WHOLE = re.compile(r"[0-9]{1,18}")
 """A whole number that is written as text."""
 CLOCK_TOLERANCE = 30
@@ -38,10 +44,31 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
 _OWN_KEYS = frozenset(("items", "total", "metadata", "kind"))
 _ERROR_KEYS = ("error_code", "error_msg", "errorCode", "errorMsg", "error", "code", "message")
 _LONGEST_INTEGER = 400  # digits; Python reads no more than 4,300, and a float holds 308
+_WIDE = re.compile(rb"[\xc4-\xff]|\\u")
+_WIDEST = re.compile(rb"[\xf0-\xff]|\\u[dD]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
+
+
+class Size(t.NamedTuple):
+    """What reading a JSON text costs at most: bytes of memory, and how many objects and lists it has."""
+
+    memory: int
+    containers: int
+
+
+def size_of(body: bytes) -> Size:
+    """Told from the bytes alone, before any of it is taken. What stands within texts counts, too.
+
+    The text and the texts in it have at most four bytes a character, where one of all is as wide. The others are what
+    Python 3.9 to 3.13 take for an object or list, a value and a key.
+    """
+    width = 4 if _WIDEST.search(body) else 2 if _WIDE.search(body) else 1
+    containers = body.count(b"{") + body.count(b"[")
+    memory = 2 * width * len(body) + 90 * containers + 75 * body.count(b",") + 160 * body.count(b":")
+    return Size(memory, containers)
 
 
 class _ContradictionError(Exception):

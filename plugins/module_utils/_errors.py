@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
 TRANSIENT_STATUSES = frozenset((429, 500, 502, 503, 504))
 
 _MAX_TEXT = 300
+_MAX_ERROR = 2**16  # bytes; an error has a code and a few sentences
 _UTF_16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,30})")
 
@@ -116,7 +117,7 @@ def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes
     errorCode/errorMsg, code/message, and plain text. HTML is named, never repeated.
     """
     lower = {name.lower(): value for name, value in headers.items()}
-    code, text, request_id = _details(body, lower)
+    code, text, request_id = _details(body[:_MAX_ERROR], lower)
     request_id = request_id or plain(lower.get("x-request-id", "")) or None
     said = f"{code}: {text}" if code and text else code or text or "no explanation"
     sentence = f"{request} was answered {status} ({said})."

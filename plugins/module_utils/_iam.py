@@ -71,14 +71,14 @@ class Login(t.NamedTuple):
 
 
 class Iam:
-    """Requests to IAM: bounded in time and number, without redirects."""
+    """Requests to IAM: bounded in time and number, without redirects. ``left`` tells for how many seconds more."""
 
     def __init__(self, *, verify: bool | str, timeout: float, retries: int, where: str) -> None:
         self.verify = verify
         self.timeout = timeout
         self.retries = retries
         self.where = where
-        self.deadline = math.inf
+        self.left: Callable[[], float] = lambda: math.inf
 
     def log_in(self, plugin: BaseIdentityPlugin, retries: int) -> Login:
         """The plugin's login, made anew only when it has none that holds."""
@@ -90,7 +90,7 @@ class Iam:
 
         url = f"{plugin.auth_url}/auth/tokens"
         try:
-            with _session(self.where) as session:
+            with self._session() as session:
                 iam = Session(session=session, verify=self.verify, timeout=timeout, redirect=False)
                 access = plugin.get_access(iam)
             return Login(str(access.auth_token), access.project_id, access.service_catalog.catalog)
@@ -128,7 +128,7 @@ class Iam:
 
     def _get(self, url: str, name: str, auth: AuthBase, timeout: float) -> object:
         try:
-            with _session(self.where) as session, explained(url, timeout, self.where):
+            with self._session() as session, explained(url, timeout, self.where):
                 answer = session.get(
                     f"{url}?{canonical_query([('name', name)])}",
                     auth=auth,
@@ -146,17 +146,26 @@ class Iam:
         except (ValueError, RecursionError):
             raise self._answered(answer) from None
 
+    def _session(self) -> requests.Session:
+        session = requests.Session()
+        adapter = BoundedAdapter(self.where, self.left)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        # Without this, requests would add what ~/.netrc has for the host.
+        session.auth = lambda request: request
+        return session
+
     def _repeated(self, call: Callable[[float], _Answer], retries: int) -> _Answer:
         attempt = 0
         while True:
-            left = self.deadline - time.monotonic()
+            left = self.left()
             if left <= 0:
                 raise TransportError(f"No time was left on {self.where} to ask IAM.")
             wait = min(2.0**attempt, 30.0) * random.uniform(0.5, 1.0)
             try:
                 return call(min(self.timeout, left))
             except ModelArtsError as failure:
-                if not failure.transient or attempt >= retries or time.monotonic() + wait >= self.deadline:
+                if not failure.transient or attempt >= retries or wait >= self.left():
                     raise
             time.sleep(wait)
             attempt += 1
@@ -179,16 +188,6 @@ class Cloud(t.NamedTuple):
     settings: dict[str, t.Any]
     secrets: tuple[str, ...]
     passing_secrets: tuple[str, ...]
-
-
-def _session(where: str) -> requests.Session:
-    session = requests.Session()
-    adapter = BoundedAdapter(where)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    # Without this, requests would add what ~/.netrc has for the host.
-    session.auth = lambda request: request
-    return session
 
 
 def password_plugin(given: Mapping[str, t.Any], auth_url: str) -> BaseIdentityPlugin:

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Requests that go where they should, answers that end, and for every failure between the two a sentence.
 
-In requests and urllib3 the time-out is that of one read, so a server that sends a byte now and then, in its header or
-in its body, holds a client for as long as it likes. Here the read time-out is that of a whole answer, and its size is
-bounded.
+In requests and urllib3 a time-out is that of one wait, so a server that sends a byte now and then, in its header or in
+its body, holds a client for as long as it likes, and so does one whose answer unpacks to very much. Here the time-out
+is that of a whole request, from the connection to the last byte, and the size of an answer is bounded as it comes in.
 
 What goes out, and what fails, passes one place, TimedAdapter: it sees the address, the proxy and the authorities as
 they will be used, from whatever option, file or variable they come.
@@ -25,6 +25,7 @@ import socket
 import ssl
 import time
 import typing as t
+import zlib
 from urllib.parse import unquote
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
@@ -43,15 +44,23 @@ try:
     from requests.utils import select_proxy
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+    from urllib3.util import Timeout
 except ImportError:  # _auth says so
-    HTTPAdapter = HTTPConnection = HTTPSConnection = object  # type: ignore[misc,assignment]
+    HTTPAdapter = HTTPConnection = HTTPSConnection = Timeout = object  # type: ignore[misc,assignment]
     HTTPConnectionPool = HTTPSConnectionPool = object  # type: ignore[misc,assignment]
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _CHUNK = 2**18
-_MAX_ANSWER = 16 * 2**20
+_SMALL_ANSWER = 16 * 2**20
+"""Bytes: more than IAM ever sends, and what any answer may unpack to, however little came."""
+
+_HIGHEST_RATIO = 100
+"""How many bytes a byte may unpack to beyond that. Lists of jobs and nodes that are much alike pack to a fiftieth."""
+
+_SHORTEST_WAIT = 0.001  # a time-out of 0 means to a socket that it must not wait at all
+_GZIP = 31  # zlib's number for the format with header and checksum
 
 # What stands before the host must be percent-encoded but for these; more strictly than urllib3 reads it, which takes
 # the beginning of a password with a slash for a host and repeats it.
@@ -89,6 +98,28 @@ class NoAnswerError(TransportError):
         return error
 
 
+class _Deadline(Timeout):
+    """The time-out of a whole request for urllib3, which asks for what is left of it before each step."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self._until = time.monotonic() + seconds
+
+    def clone(self) -> _Deadline:
+        return self
+
+    def start_connect(self) -> float:
+        return time.monotonic()
+
+    @property
+    def connect_timeout(self) -> float:
+        return max(_SHORTEST_WAIT, self._until - time.monotonic())
+
+    @property
+    def read_timeout(self) -> float:
+        return max(0.0, self._until - time.monotonic())
+
+
 class _TimedReader(io.RawIOBase):
     """Reads from a socket until its time-out, counted from now, is over."""
 
@@ -121,12 +152,25 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_TimedReader(sock))
 
 
-class _Connection(HTTPConnection):
+class _Timed(HTTPConnection):
+    """Leaves to the tunnel of a proxy and to TLS what the connection has left of its time-out."""
+
     response_class = _TimedResponse
 
+    def _new_conn(self) -> socket.socket:
+        began = time.monotonic()
+        connection = super()._new_conn()
+        if isinstance(self.timeout, (int, float)):
+            connection.settimeout(max(_SHORTEST_WAIT, began + self.timeout - time.monotonic()))
+        return connection
 
-class _TlsConnection(HTTPSConnection):
-    response_class = _TimedResponse
+
+class _Connection(_Timed):
+    pass
+
+
+class _TlsConnection(_Timed, HTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):
@@ -141,14 +185,16 @@ _POOLS: dict[str, t.Any] = {"http": _Pool, "https": _TlsPool}
 
 
 class TimedAdapter(HTTPAdapter):
-    """For sessions of requests: a whole answer, header and body, has to come within the read time-out.
+    """For sessions of requests: a whole request, from the connection to the last byte, ends within its time-out.
 
-    ``where`` is the host that the code runs on, as errors name it. Raises InputError for a proxy or authorities that
-    cannot be used, with nothing sent, and NoAnswerError.
+    ``where`` is the host that the code runs on, as errors name it. ``left`` tells how many seconds there are for this
+    and all that follows, and is asked before each request: a library may send several where one was meant. Raises
+    InputError for a proxy or authorities that cannot be used, with nothing sent, and NoAnswerError.
     """
 
-    def __init__(self, where: str, **kwargs: t.Any) -> None:
+    def __init__(self, where: str, left: Callable[[], float], **kwargs: t.Any) -> None:
         self._where = where
+        self._left = left
         super().__init__(**kwargs)
 
     def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
@@ -180,9 +226,14 @@ class TimedAdapter(HTTPAdapter):
         else:
             _check_proxy(url, proxies, self._where)
             _check_authorities(verify, self._where)
+        request.headers["Accept-Encoding"] = "gzip"  # what body_of() unpacks
+        seconds = min(timeout, self._left())
+        if seconds <= 0:
+            raise NoAnswerError("no time was left to ask")
+        until: t.Any = _Deadline(seconds)
         try:
-            with explained(url, timeout, self._where):
-                return super().send(request, stream, timeout, verify, cert, proxies)
+            with explained(url, seconds, self._where):
+                return super().send(request, stream, until, verify, cert, proxies)
         except NoAnswerError as failure:
             if select_proxy(url, proxies) and "proxy that" not in failure.cause:
                 # Behind a proxy, one that ends a connection and one that lets it end look the same.
@@ -195,23 +246,40 @@ class BoundedAdapter(TimedAdapter):
 
     def send(self, request: t.Any, stream: bool = False, timeout: t.Any = None, **kwargs: t.Any) -> requests.Response:  # type: ignore[override]
         response = super().send(request, True, timeout, **kwargs)
-        body = bytearray()
         with explained(str(request.url), timeout, self._where):
-            for chunk in chunks(response):
-                body += chunk
-                if len(body) > _MAX_ANSWER:
-                    response.close()
-                    raise NoAnswerError(f"the answer is larger than {_MAX_ANSWER // 2**20} MiB", lasts=True)
-        response._content = bytes(body)
+            response._content = body_of(response, _SMALL_ANSWER)
         response._content_consumed = True  # type: ignore[attr-defined]
         return response
 
 
-def chunks(response: requests.Response) -> Iterator[bytes]:
-    """The decoded body as it comes in. urllib3 1.26 waits for whole chunks, which hides slow bytes from the clock."""
+def body_of(response: requests.Response, most: int) -> bytes:
+    """The whole body, unpacked as it comes in. Raises NoAnswerError for one above ``most`` bytes or _HIGHEST_RATIO.
+
+    Not urllib3 unpacks it: before 2.6 it unpacks whatever a read brings at once, without a bound.
+    """
+    is_packed = response.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip")
+    unpacker = zlib.decompressobj(_GZIP)
+    body = bytearray()
+    received = 0
+    # urllib3 1.26 has no read1 and waits for whole chunks, which hides slow bytes from the clock.
     read = getattr(response.raw, "read1", response.raw.read)
-    while chunk := read(_CHUNK, decode_content=True):
-        yield chunk
+    while chunk := read(_CHUNK, decode_content=False):
+        received += len(chunk)
+        allowed = min(most, max(_SMALL_ANSWER, received * _HIGHEST_RATIO))
+        body += unpacker.decompress(chunk, allowed + 1 - len(body)) if is_packed else chunk
+        if len(body) > allowed:
+            response.close()
+            raise NoAnswerError(
+                f"the answer is larger than {most // 2**20} MiB"
+                if allowed == most
+                else f"the answer unpacks to more than {_HIGHEST_RATIO} times what came",
+                lasts=True,
+            )
+        if unpacker.unused_data:
+            raise zlib.error("more than one packed answer")
+    if is_packed and received and not unpacker.eof:
+        raise NoAnswerError("the answer broke off", unreached=True)
+    return bytes(body)
 
 
 def origin(url: str) -> str:
@@ -295,7 +363,7 @@ def _fault(chain: list[BaseException], url: str, timeout: float | None, where: s
     tls = next((error for error in chain if isinstance(error, ssl.SSLError)), None)
     if tls is not None:
         return _fault_of_tls(tls)
-    if _any(chain, urllib3.exceptions.DecodeError, requests.exceptions.ContentDecodingError):
+    if _any(chain, zlib.error):
         return NoAnswerError(
             "the answer is packed in another way than its header says", "Check {address}, and proxies.", lasts=True
         )

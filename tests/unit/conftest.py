@@ -20,6 +20,7 @@ if AnsibleCollectionConfig.collection_finder is None:
 
     init_plugin_loader()
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils import _secrets
 from ansible_collections.poolgate.modelarts.tests.unit.effort import EXAMPLES, tries
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Answer, ScriptedServer
 
@@ -56,6 +57,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """ansible-test forks for each test: garbage collection in a fork leaves what was there, and does not copy it."""
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login that some test still holds would be hidden in what others expect."""
+    monkeypatch.setattr(_secrets, "_owners", {})
 
 
 @pytest.fixture

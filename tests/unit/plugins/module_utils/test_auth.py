@@ -796,10 +796,11 @@ def test_an_iam_that_keeps_silent() -> None:
 def test_a_deadline_ends_it_all() -> None:
     with ScriptedIam((503, {}, {})) as iam:
         connection = connect({**PASSWORD, "auth_url": iam.url, "max_retries": 50}, where=HOST)
-        connection.finish_by(time.monotonic() + 0.4)
+        until = time.monotonic() + 0.4
+        connection.ask_within(lambda: until - time.monotonic())
         with pytest.raises(ApiError, match="answered 503"):
             connection.project()
-        connection.finish_by(time.monotonic() - 1)
+        connection.ask_within(lambda: -1)
         with pytest.raises(TransportError, match="No time was left"):
             connection.project()
     assert len(iam.seen) < 50
