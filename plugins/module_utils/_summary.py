@@ -39,17 +39,15 @@ class Tally:
         self._by_type: Counter[str] = Counter()
         self._resources_by_status: dict[str, Amounts] = {}
         self._oldest_pending: int | None = None
-        alike: Counter[tuple[t.Any, t.Any, t.Any]] = Counter()
+        alike: dict[str, list[t.Any]] = {}
         for item in items:
             status, kind, requirement = item.get("status"), item.get("type"), item.get("resourceRequirement")
             if status in _WAITING:
                 self._note_wait(item)
-            try:
-                alike[status, kind, tuple(requirement.items()) if isinstance(requirement, dict) else requirement] += 1
-            except TypeError:
-                self._add(status, kind, requirement, 1)
-        for (status, kind, requirement), jobs in alike.items():
-            self._add(status, kind, dict(requirement) if isinstance(requirement, tuple) else requirement, jobs)
+            # As text, see Requirements.read().
+            alike.setdefault(repr((status, kind, requirement)), [0, status, kind, requirement])[0] += 1
+        for jobs, status, kind, requirement in alike.values():
+            self._add(status, kind, requirement, jobs)
 
     def _add(self, status: object, kind: object, requirement: object, jobs: int) -> None:
         """Counts so many jobs that are alike."""

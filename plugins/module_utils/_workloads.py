@@ -112,7 +112,7 @@ class Requirements:
 
     def __init__(self) -> None:
         self.unparsed: Counter[tuple[str, str]] = Counter()
-        self._read: dict[tuple[t.Any, ...], tuple[Amounts, list[tuple[str, str]]]] = {}
+        self._read: dict[str, tuple[Amounts, list[tuple[str, str]]]] = {}
 
     def read(self, requirement: object, jobs: int = 1) -> tuple[Amounts, list[str]]:
         """(amounts, the resources that could not be read; ``"*"`` when there is no requirement to read).
@@ -129,16 +129,11 @@ class Requirements:
                 add(total, amounts)
                 unread += missing
             return total, unread
-        try:
-            key = tuple(requirement.items()) if isinstance(requirement, dict) else (requirement,)
-            found = self._read.get(key)
-        except TypeError:
-            key, found = (), None
-        if found is None:
-            found = _read_amounts(requirement)
-            if key:
-                self._read[key] = found
-        amounts, unparsed = found
+        # As text: the numbers of an attacker could all have one hash, and 1 is true in a dictionary.
+        key = repr(requirement)
+        if key not in self._read:
+            self._read[key] = _read_amounts(requirement)
+        amounts, unparsed = self._read[key]
         for what in unparsed:
             if what in self.unparsed or len(self.unparsed) < _UNPARSED:
                 self.unparsed[what] += jobs

@@ -29,6 +29,10 @@ class Slot:
     flavor: str | None
     empty: bool
 
+    def __hash__(self) -> int:
+        """That of a text, which has a key in each process. Numbers have none, so chosen ones could have all one hash."""
+        return hash((str(self.free), self.flavor, self.empty))
+
 
 @dataclass(frozen=True)
 class Need:

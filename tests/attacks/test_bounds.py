@@ -1,0 +1,237 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever a server answers: a read ends within its limit and a second, and takes four times what an answer may unpack to.
+
+The servers here are made for the attacks, and share no code with the emulator.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import LARGEST_ANSWER
+from ansible_collections.poolgate.modelarts.tests.attacks.server import MEBIBYTE, Answer, Asked, Attacker
+
+POOL = "pool-a-3c7e52d1f0984b6a8e5d2b7c41a96f03"
+LIMIT = 4.0
+GRACE = 1.0
+PRIME = 2**61 - 1  # numbers that differ by it have one hash
+
+Facts = dict[str, t.Any]
+
+
+def read(server: Attacker, **options: t.Any) -> Facts:
+    """What reader.py says, with a time-out for a request that is longer than the limit of all."""
+    given = {"endpoint": server.url, "project_id": "p1", "auth_token": "a-token-of-attacks", "timeout": 60, **options}
+    asked = {"options": given, "pool": POOL, "time_limit": LIMIT}
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("reader.py"))],
+        input=json.dumps(asked),
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return t.cast(Facts, json.loads(done.stdout))
+
+
+def document(kind: str, items: t.Sequence[t.Any] = (), **keys: t.Any) -> Facts:
+    return {"kind": kind, "apiVersion": "v2", "items": list(items), **keys}
+
+
+POOL_DOCUMENT = {
+    "kind": "Pool",
+    "apiVersion": "v2",
+    "metadata": {"name": POOL, "labels": {}},
+    "spec": {"type": "Dedicate", "scope": ["Train", "Infer", "Notebook"], "resources": [{"flavor": "f.gpu8", "count": 9}]},
+    "status": {"phase": "Running", "scope": [{"scopeType": "Train", "state": "Enabled"}]},
+}
+
+
+def harmless(asked: Asked) -> None:
+    """A pool that is empty, and has no nodes."""
+    if asked.path.endswith("/workloads"):
+        asked.send_json(document("WorkloadList", total=0))
+    elif asked.path.endswith("/nodes"):
+        asked.send_json(document("NodeList", metadata={}))
+    elif asked.path.endswith("/runtime/pools"):
+        asked.send_json(document("PoolMetricsList"))
+    else:
+        asked.send_json(POOL_DOCUMENT)
+
+
+def attack(ending: str, answer: Answer) -> Answer:
+    """Harmless but for requests of that kind."""
+
+    def answered(asked: Asked) -> None:
+        (answer if asked.path.endswith(ending) else harmless)(asked)
+
+    return answered
+
+
+def packed(part: bytes, size: int, before: bytes = b'"items":[', after: bytes = b"0]") -> Answer:
+    """A list of jobs that packs to next to nothing, with so many bytes of ``part``."""
+    head = b'{"kind":"WorkloadList","total":1,' + before
+    return attack("/workloads", lambda asked: asked.send_packed((head, 1), (part, size // len(part)), (after + b"}", 1)))
+
+
+def plain(part: bytes, size: int, before: bytes = b'"items":[', after: bytes = b"0]") -> Answer:
+    """The same as it is."""
+    body = b'{"kind":"WorkloadList","total":1,' + before + part * (size // len(part)) + after + b"}"
+    return attack("/workloads", lambda asked: asked.send(body))
+
+
+def job(number: int, **keys: t.Any) -> Facts:
+    return {
+        **{"kind": "Workload", "uid": f"u{number}", "jobUUID": f"j{number}", "name": f"n{number}", "status": "Queue"},
+        **{"type": "train", "createTime": 1_789_996_400_000 + number, "priority": "1"},
+        **{"resourceRequirement": {"cpu": "8", "memory": "64Gi", "nvidia.com/gpu": "8"}},
+        **keys,
+    }
+
+
+def node(number: int, free: Facts, **keys: t.Any) -> Facts:
+    size = {"cpu": 10**15, "memory": 10**18, "nvidia.com/gpu": "8"}
+    return {
+        "kind": "Node",
+        "metadata": {"name": f"node-{number}", **keys},
+        "spec": {"flavor": "f.gpu8"},
+        "status": {"phase": "Available", "privateIp": f"ip-{number}", "resources": size, "availableResources": free},
+    }
+
+
+def endless_jobs(asked: Asked) -> None:
+    """Pages that are full for ever, of a list that is said to be long."""
+    start, size = int(asked.query.get("offset", 0)), int(asked.query.get("limit", 500))
+    asked.send_json(document("WorkloadList", [job(start + number) for number in range(size)], total=10**9))
+
+
+def empty_jobs(asked: Asked) -> None:
+    """Far more jobs than were asked for, and none of them has anything."""
+    asked.send(b'{"kind":"WorkloadList","total":1000000,"items":[' + b"{}," * 400_000 + b"{}]}")
+
+
+def endless_nodes() -> Answer:
+    numbers = itertools.count()
+
+    def answer(asked: Asked) -> None:
+        page = next(numbers)
+        nodes = [node(500 * page + number, {"cpu": number}) for number in range(500)]
+        asked.send_json(document("NodeList", nodes, metadata={"continue": f"page-{page}"}))
+
+    return answer
+
+
+def jobs(made: t.Iterable[Facts]) -> Answer:
+    """All on one page, whatever is asked for."""
+    body = json.dumps(document("WorkloadList", items := list(made), total=len(items))).encode()
+    return attack("/workloads", lambda asked: asked.send(body))
+
+
+def nodes(made: t.Iterable[Facts]) -> Answer:
+    body = json.dumps(document("NodeList", list(made), metadata={})).encode()
+    return attack("/nodes", lambda asked: asked.send(body))
+
+
+def dripping(head: bytes) -> Answer:
+    return attack("/workloads", lambda asked: asked.drip(head + b" " * 10_000))
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+NEARLY = LARGEST_ANSWER - MEBIBYTE
+HEAVY = 12 * MEBIBYTE  # of values, about as many as may be
+
+ATTACKS: dict[str, t.Callable[[], Answer]] = {
+    # 8 kB on the wire
+    "packed objects": lambda: packed(b"{},", 2**30),
+    "packed lists": lambda: packed(b"[],", 2**30),
+    "packed text": lambda: packed(b"a", 2**30, b'"items":["', b'"]'),
+    "packed to less than the ratio": lambda: packed(b"{},", 15 * MEBIBYTE),
+    # as much as may come
+    "one long text": lambda: plain(b"a", NEARLY, b'"items":["', b'"]'),
+    "one wide character in a long text": lambda: plain(b"a", NEARLY, b'"items":["', "\U0001f600\"]".encode()),
+    "wide text": lambda: plain("\U0001f600".encode(), NEARLY, b'"items":["', b'"]'),
+    "an escape that makes a long text wide": lambda: plain(b"a", NEARLY, b'"items":["', b'\\ud83d\\ude00"]'),
+    "more than may come": lambda: plain(b"a", LARGEST_ANSWER + MEBIBYTE, b'"items":["', b'"]'),
+    "objects": lambda: plain(b"{},", NEARLY),
+    "as many objects as may be": lambda: plain(b"{},", HEAVY // 2),
+    "as many lists as may be": lambda: plain(b"[],", HEAVY // 2),
+    "keys": lambda: plain(b'"":{},', HEAVY, b'"items":[{', b'"z":0}]'),
+    "numbers": lambda: plain(b"1.5,", HEAVY),
+    "long numbers": lambda: plain(b"9" * 4000 + b",", HEAVY),
+    "deep lists": lambda: plain(b"[" * 40 + b"]" * 40 + b",", HEAVY),
+    "very deep lists": lambda: plain(b"[", HEAVY, b'"items":', b""),
+    # pages
+    "jobs without an end": lambda: attack("/workloads", endless_jobs),
+    "more jobs than asked for": lambda: attack("/workloads", empty_jobs),
+    "nodes without an end": lambda: attack("/nodes", endless_nodes()),
+    # time
+    "a header that drips": lambda: dripping(b"HTTP/1.1 200 OK\r\nX-A: "),
+    "a body that drips": lambda: dripping(HEAD + b"Content-Length: 10000\r\n\r\n{"),
+    "a packed body that drips": lambda: dripping(
+        HEAD + b"Content-Encoding: gzip\r\nContent-Length: 10000\r\n\r\n\x1f\x8b\x08"
+    ),
+    "chunks that drip": lambda: dripping(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"),
+    "a pause of a year": lambda: attack(
+        "/workloads", lambda asked: asked.send(b"{}", "Retry-After: 31536000", status=429)
+    ),
+    "always too many requests": lambda: attack("/workloads", lambda asked: asked.send(b"{}", status=429)),
+    # what costs more for each that there is
+    "requirements of one hash": lambda: jobs(
+        job(number, resourceRequirement={"cpu": 5 + PRIME * number}) for number in range(8000)
+    ),
+    "free amounts of one hash": lambda: nodes(
+        node(number, {"cpu": 1, "memory": 5 + number * PRIME}) for number in range(8000)
+    ),
+    "nodes that are all one": lambda: nodes(
+        node(number, {"cpu": number}, name=f"node-{number // 2}") for number in range(6000)
+    ),
+    "a node 6,000 times": lambda: nodes(node(0, {"cpu": number}) for number in range(6000)),
+    "a job 6,000 times": lambda: jobs(job(0, priority=str(number)) for number in range(6000)),
+    "jobs with very many nodes": lambda: jobs(
+        job(number, status="Running", hostIps=",".join(f"ip-{host}" for host in range(20_000))) for number in range(20)
+    ),
+}
+
+
+def in_time(attempt: t.Callable[[], Facts]) -> Facts:
+    """The result of the first attempt that is in time, of three: a busy machine is no fault."""
+    results = []
+    for _attempt in range(3):
+        results.append(attempt())
+        if results[-1]["seconds"] < LIMIT + GRACE:
+            return results[-1]
+    raise AssertionError(results)
+
+
+@pytest.fixture(scope="module")
+def bare() -> int:
+    """The memory of a read that meets nothing."""
+    with Attacker(harmless) as server:
+        result = read(server)
+    assert result["decision"] is not None, result
+    return int(result["peak"])
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_read_stays_within_its_time_and_memory(name: str, bare: int) -> None:
+    with Attacker(ATTACKS[name]()) as server:
+        result = in_time(lambda: read(server))
+    assert result["peak"] - bare < 4 * LARGEST_ANSWER, result
+    assert result["decision"] != "admit", result
+
+
+def test_a_login_stays_within_the_time(bare: int) -> None:
+    """It may send several requests: each has what is left, and not a time-out of its own."""
+    with Attacker(lambda asked: asked.drip(HEAD + b"Content-Length: 9999\r\n\r\n{")) as server:
+        login = {"auth_token": None, "username": "u", "password": "a-password-of-attacks", "domain_name": "d"}
+        result = in_time(lambda: read(server, **login, auth_url=server.url))
+    assert result["peak"] - bare < MEBIBYTE * 16, result
