@@ -230,6 +230,12 @@ def browser(session: nox.Session) -> None:
 
 
 @shared
+def attacks(session: nox.Session) -> None:
+    """Servers made to hold a read for long, or to fill its memory: both are measured, in a process for each."""
+    run_pytest(session, *(session.posargs or ["tests/attacks"]))
+
+
+@shared
 def mesh(session: nox.Session) -> None:
     """200 pools gated in slices over workers of ansible-runner, as AWX does; `-- each.yml` by a gate for each pool."""
     run = collection_tree(SHARED.name) / "tests" / "mesh" / "run.py"

@@ -120,7 +120,8 @@ options:
     type: path
   timeout:
     description:
-      - Seconds to wait for a connection, and for an answer to a request; above V(0), and V(3600) at most.
+      - Seconds that a request may take, from its connection to the last byte of the answer; above V(0), and V(3600) at
+        most.
       - V(30) when not given.
       - From the environment, E(MODELARTS_TIMEOUT).
     type: float

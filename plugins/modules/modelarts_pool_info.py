@@ -37,7 +37,7 @@ options:
   time_limit:
     description:
       - Seconds that the whole call may take, with its retries and the waits that the API asks for when it throttles.
-      - When not given, only O(timeout) and O(max_retries) limit it.
+      - Ten minutes when not given, and then no pause is longer than a minute.
     type: float
 seealso:
   - module: poolgate.modelarts.modelarts_workload_info

@@ -26,7 +26,10 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
     read_request,
 )
 
-GROUPS = [{"replicas": 2, "resources": {"cpu": 4, "memory": "8Gi"}}, {"replicas": 1, "resources": {"nvidia.com/gpu": 1}}]
+GROUPS = [
+    {"replicas": 2, "resources": {"cpu": 4, "memory": "8Gi"}},
+    {"replicas": 1, "resources": {"nvidia.com/gpu": 1}},
+]
 
 
 def main() -> None:
@@ -37,7 +40,11 @@ def main() -> None:
         with Client(connect(asked["options"], where="here"), time_limit=asked["time_limit"]) as client:
             facts = read_workloads(client, [asked["pool"]], WorkloadQuery(include_capacity=True), clock=client.now)
         verdict = capacity_verdict(
-            facts["pools"][0], read_request({"groups": GROUPS}), read_policy(None), read_declared_capacity(None), age=0.0
+            facts["pools"][0],
+            read_request({"groups": GROUPS}),
+            read_policy(None),
+            read_declared_capacity(None),
+            age=0.0,
         )
         decision, said = verdict["decision"], " ".join(verdict["reasons"])
     except ModelArtsError as error:

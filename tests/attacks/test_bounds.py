@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever a server answers: a read ends within its limit and a second, and takes four times what an answer may unpack to.
+"""A read ends within its limit and a second, and takes less than four times what an answer may unpack to.
 
 The servers here are made for the attacks, and share no code with the emulator.
 """
@@ -51,7 +51,11 @@ POOL_DOCUMENT = {
     "kind": "Pool",
     "apiVersion": "v2",
     "metadata": {"name": POOL, "labels": {}},
-    "spec": {"type": "Dedicate", "scope": ["Train", "Infer", "Notebook"], "resources": [{"flavor": "f.gpu8", "count": 9}]},
+    "spec": {
+        "type": "Dedicate",
+        "scope": ["Train", "Infer", "Notebook"],
+        "resources": [{"flavor": "f.gpu8", "count": 9}],
+    },
     "status": {"phase": "Running", "scope": [{"scopeType": "Train", "state": "Enabled"}]},
 }
 
@@ -80,7 +84,9 @@ def attack(ending: str, answer: Answer) -> Answer:
 def packed(part: bytes, size: int, before: bytes = b'"items":[', after: bytes = b"0]") -> Answer:
     """A list of jobs that packs to next to nothing, with so many bytes of ``part``."""
     head = b'{"kind":"WorkloadList","total":1,' + before
-    return attack("/workloads", lambda asked: asked.send_packed((head, 1), (part, size // len(part)), (after + b"}", 1)))
+    return attack(
+        "/workloads", lambda asked: asked.send_packed((head, 1), (part, size // len(part)), (after + b"}", 1))
+    )
 
 
 def plain(part: bytes, size: int, before: bytes = b'"items":[', after: bytes = b"0]") -> Answer:
@@ -157,7 +163,7 @@ ATTACKS: dict[str, t.Callable[[], Answer]] = {
     "packed to less than the ratio": lambda: packed(b"{},", 15 * MEBIBYTE),
     # as much as may come
     "one long text": lambda: plain(b"a", NEARLY, b'"items":["', b'"]'),
-    "one wide character in a long text": lambda: plain(b"a", NEARLY, b'"items":["', "\U0001f600\"]".encode()),
+    "one wide character in a long text": lambda: plain(b"a", NEARLY, b'"items":["', '\U0001f600"]'.encode()),
     "wide text": lambda: plain("\U0001f600".encode(), NEARLY, b'"items":["', b'"]'),
     "an escape that makes a long text wide": lambda: plain(b"a", NEARLY, b'"items":["', b'\\ud83d\\ude00"]'),
     "more than may come": lambda: plain(b"a", LARGEST_ANSWER + MEBIBYTE, b'"items":["', b'"]'),

@@ -207,3 +207,25 @@ def test_wherever_the_pods_of_a_starting_job_land() -> None:
         met[(verdict["decision"], fits)] += 1
     assert met[("admit", True)] > 150, met
     assert met[("wait", False)] > 100, met
+
+
+def test_no_numbers_give_all_slots_one_place_in_a_table() -> None:
+    """Made for the hash of tuples of numbers, which has no key: of these pairs, each has the same."""
+    pairs = [(a, b) for a in range(1, 20_000) if (b := _second_of(a)) < 10**18][:100]
+    assert len({hash(pair) for pair in pairs}) == 1
+    assert len({hash(Slot(pair, "f.gpu8", True)) for pair in pairs}) == len(pairs) == 100
+
+
+_WORD = 2**64
+_PRIMES = (11400714785074694791, 14029467366897019727, 2870177450012600261)  # of xxHash, which Python takes
+
+
+def _second_of(first: int) -> int:
+    """The number which gives the pair a hash that does not depend on the first."""
+    state = _rotated((_PRIMES[2] + first * _PRIMES[1]) % _WORD, 31) * _PRIMES[0] % _WORD
+    wanted = _rotated(12345 * pow(_PRIMES[0], -1, _WORD) % _WORD, 33)
+    return (wanted - state) * pow(_PRIMES[1], -1, _WORD) % _WORD
+
+
+def _rotated(word: int, bits: int) -> int:
+    return (word << bits | word >> (64 - bits)) % _WORD

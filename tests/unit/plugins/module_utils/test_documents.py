@@ -1,0 +1,83 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What reading a document costs is known before it is read, and values that Python takes for equal are not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import tracemalloc
+import typing as t
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import document_of, size_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import Tally
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import Requirements
+
+BYTES = 300_000
+PRIME = 2**61 - 1  # numbers that differ by it have one hash
+
+
+def values(part: str) -> str:
+    return ",".join([part] * (BYTES // len(part)))
+
+
+def numbered(part: str) -> str:
+    return ",".join(part % number for number in range(BYTES // len(part)))
+
+
+ITEMS = {
+    "empty objects": values("{}"),
+    "empty lists": values("[]"),
+    "objects": values('{"a":1}'),
+    "objects in objects": values('{"":{}}'),
+    "objects with keys of their own": numbered('{"%x":"ab"}'),
+    "an object with many keys": "{" + numbered('"%x":1') + "}",
+    "lists in lists": values("[" * 40 + "]" * 40),
+    "numbers": numbered("%d.5"),
+    "texts": numbered('"%x"'),
+    "wide texts": values('"\u0436"'),
+    "texts of pictures": values('"\U0001f600"'),
+    "one picture in a long text": f'"{"a" * BYTES}\U0001f600"',
+    "one escaped picture in a long text": f'"{"a" * BYTES}\\ud83d\\ude00"',
+    "jobs": values(json.dumps({"uid": "u", "resourceRequirement": {"cpu": "8", "memory": "64Gi"}, "nodes": [{}]})),
+}
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_the_memory_of_a_document_is_told_before_it_is_taken(name: str) -> None:
+    body = f'{{"kind":"WorkloadList","items":[{ITEMS[name]}]}}'.encode()
+    tracemalloc.start()
+    with contextlib.suppress(ModelArtsError):
+        document_of("GET it", {}, body)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak <= size_of(body).memory + 2**16
+
+
+def test_true_is_not_one() -> None:
+    """In a dictionary it is: a requirement that cannot be read would count as one that can."""
+    requirements = Requirements()
+    assert requirements.read({"cpu": 1}) == ({"cpu": 1000}, [])
+    assert requirements.read({"cpu": True}) == ({}, ["cpu"])
+    jobs: list[dict[str, t.Any]] = [
+        {"status": "Running", "type": "train", "resourceRequirement": {"cpu": cores}} for cores in (1, True)
+    ]
+    assert Tally(0, jobs).as_facts()["resources_by_status"] == {"Running": {"cpu": 1}}
+
+
+def seconds_for(requirements: t.Iterable[t.Any]) -> float:
+    jobs = [{"status": "Running", "type": "train", "resourceRequirement": one} for one in requirements]
+    began = time.process_time()
+    Tally(0, jobs)
+    return time.process_time() - began
+
+
+def test_numbers_of_one_hash_take_no_longer_than_others() -> None:
+    """2,000 of them took a hundred times as long as others do."""
+    others = min(seconds_for({"cpu": "8", "memory": number} for number in range(2000)) for _try in range(3))
+    chosen = min(seconds_for({"cpu": "8", "memory": 5 + number * PRIME} for number in range(2000)) for _try in range(3))
+    assert chosen < 10 * others
