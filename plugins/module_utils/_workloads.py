@@ -139,7 +139,8 @@ class Requirements:
             if key:
                 self._read[key] = found
         amounts, unparsed = found
-        for what in unparsed:
+        for resource, value in unparsed:
+            what = plain(resource, 60), value
             if what in self.unparsed or len(self.unparsed) < _UNPARSED:
                 self.unparsed[what] += jobs
         return amounts, [name for name, _value in unparsed] if amounts or unparsed else ["*"]
@@ -158,7 +159,7 @@ def _read_amounts(requirement: object) -> tuple[Amounts, list[tuple[str, str]]]:
         try:
             amounts[resource] = parse(resource, value)
         except UnreadableQuantityError:
-            unread.append((plain(resource, 60), plain(repr(value), 60)))
+            unread.append((resource, plain(repr(value), 60)))
     return amounts, unread
 
 
