@@ -15,7 +15,7 @@ from ansible import constants
 from ansible.module_utils.common.validation import check_type_dict, check_type_path
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._given import is_blank, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
@@ -77,11 +77,14 @@ display = Display()
 
 
 class ObservationError(Exception):
-    """The pools could not be asked, and asking again would not help. ``result`` is that of the failed task."""
+    """The pools could not be asked, and asking again would not help. ``result`` is that of the failed task.
+
+    Its sentence comes from the host that asked.
+    """
 
     def __init__(self, result: Facts) -> None:
-        super().__init__(result["msg"])
-        self.result = result
+        self.result = {**result, "msg": sentence(str(result["msg"]))}
+        super().__init__(self.result["msg"])
 
 
 class Candidate(t.NamedTuple):
@@ -146,7 +149,7 @@ class ActionModule(ActionBase):
         try:
             directory.write(gate.report(outcome), outcome["pools"])
         except OSError as error:
-            display.warning(f"The report was not written to {directory.path}: {error.strerror}.")
+            display.warning(sentence(f"The report was not written to {directory.path}: {error.strerror}."))
             return []
         return [f"  report   {directory.path / 'report.html'}"]
 
@@ -355,9 +358,13 @@ def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float
         "pools": verdicts,
         "artifact": inert({**_bare(verdict), "attempts": attempts, "pools": [_bare(each) for each in verdicts]}),
         "report": _report(verdict, verdicts) + ([f"  {wait}"] if wait else []),
-        "summary": f"{verdict['decision']}: {verdict['pool']}: {'; '.join(verdict['reasons']) or 'it fits now'}"
-        + (f" ({wait})" if wait else ""),
+        "summary": _summary(verdict) + (f" ({wait})" if wait else ""),
     }
+
+
+def _summary(verdict: Facts) -> str:
+    reasons = "; ".join(verdict["reasons"]) or "it fits now"
+    return sentence(f"{verdict['decision']}: {plain(str(verdict['pool']))}: {reasons}")
 
 
 def _bare(verdict: Facts) -> Facts:

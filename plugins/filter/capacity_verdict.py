@@ -75,7 +75,7 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import best
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict as decide
@@ -103,8 +103,10 @@ def capacity_verdict(
     if not pools or not all(isinstance(pool, dict) and "errors" in pool for pool in pools):
         what = "an empty list" if not pools else "" if isinstance(facts, (dict, list, tuple)) else shown(facts)
         raise AnsibleFilterError(
-            f"capacity_verdict: the input{what and f', {what},'} is no entry of pools of modelarts_workload_info with "
-            "include_capacity=true."
+            sentence(
+                f"capacity_verdict: the input{what and f', {what},'} is no entry of pools of modelarts_workload_info "
+                "with include_capacity=true."
+            )
         )
     try:
         asked, strictness = read_request(request), read_policy(policy)
@@ -113,13 +115,14 @@ def capacity_verdict(
         age = read_seconds("age_seconds", age_seconds)
         check_names([asked], strictness, declared)
     except InputError as error:
-        raise AnsibleFilterError(f"capacity_verdict: {error.message}") from error
+        raise AnsibleFilterError(sentence(f"capacity_verdict: {error.message}")) from error
     try:
         verdicts = [decide(pool, asked, strictness, declared, age=age) for pool in pools]
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        what = plain(f"{type(error).__name__} {error}")
         raise AnsibleFilterError(
-            f"capacity_verdict: the facts are not whole ({type(error).__name__} {error}): pass an entry of pools whole."
-        ) from error
+            sentence(f"capacity_verdict: the facts are not whole ({what}): pass an entry of pools whole.")
+        ) from None
     return verdicts[0] if isinstance(facts, dict) else {**best(verdicts), "pools": verdicts}
 
 

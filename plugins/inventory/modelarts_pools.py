@@ -107,7 +107,12 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client, check_pool_name
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
+    InputError,
+    ModelArtsError,
+    plain,
+    sentence,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
     environment_level,
@@ -160,12 +165,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             pools = self._kept_or_read(path, self._connection_options(config), self._pool_names(config), cache)
         except ModelArtsError as error:
             request = f" Request ID: {error.request_id}." if error.request_id else ""
-            raise AnsibleParserError(error.message + request) from None
+            raise AnsibleParserError(sentence(error.message + request)) from None
         self.inventory.add_group(GROUP)
         for pool in pools:
             complaint = self._complaint_about(pool["pool_name"])
             if complaint:
-                self.display.warning(f"A pool of ModelArts was left out of the inventory: {complaint}")
+                self.display.warning(sentence(f"A pool of ModelArts was left out of the inventory: {complaint}"))
             else:
                 self._add_host(pool)
         self._warn(pools)
@@ -237,10 +242,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _warn(self, pools: list[Facts]) -> None:
         errors = [pool["errors"][0]["msg"] for pool in pools if pool.get("errors")]
         if errors:
-            self.display.warning(
-                f"{len(errors)} of {len(pools)} pools could not be read whole, see modelarts_pool.errors of these "
-                f"hosts. The first: {errors[0]}"
-            )
+            count = f"{len(errors)} of {len(pools)} pools"
+            where = "see modelarts_pool.errors of these hosts"
+            self.display.warning(sentence(f"{count} could not be read whole, {where}. The first: {errors[0]}"))
 
 
 def _read(options: Facts, names: list[str], capacity: bool) -> list[Facts]:

@@ -72,6 +72,7 @@ from ansible import context
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import sentence
 
 _ONLY_SHOWN = ("syntax", "listhosts", "listtasks", "listtags")
 
@@ -83,7 +84,7 @@ class LookupModule(LookupBase):
         if not any(context.CLIARGS.get(option) for option in _ONLY_SHOWN):
             hosts = self._hosts_of(pattern, known)
             if not any(_lets_through(host, known) for host in hosts):
-                raise AnsibleLookupError(f"No gate has let this through: {_why(pattern, hosts, known)}.")
+                raise AnsibleLookupError(sentence(f"No gate has let this through: {_why(pattern, hosts, known)}."))
         return pattern
 
     def _hosts_of(self, pattern: list[str], variables: dict[str, t.Any]) -> list[str]:

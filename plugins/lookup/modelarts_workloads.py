@@ -99,7 +99,7 @@ from ansible.template import Templar
 from ansible.utils.display import Display
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import Connection, connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
     environment_level,
@@ -148,9 +148,9 @@ class LookupModule(LookupBase):
             facts = connection.without_secrets(facts)
         except ModelArtsError as error:
             request = f" Request ID: {error.request_id}." if error.request_id else ""
-            raise AnsibleLookupError(error.message + request) from None
+            raise AnsibleLookupError(sentence(error.message + request)) from None
         for warning in facts["warnings"]:
-            display.warning(warning)
+            display.warning(sentence(warning))
         found: list[dict[str, t.Any]] = by_pool(facts) if options["wantpools"] else facts["workloads"]
         return found
 

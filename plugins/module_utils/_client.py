@@ -450,8 +450,7 @@ def _is_astray(error: ApiError) -> bool:
 
 def _with_address(error: ApiError, url: str) -> ApiError:
     """The error, which says what address was asked."""
-    error.message = f"{error.message} The address asked was {url.partition('?')[0]}."
-    error.args = (error.message,)
+    error.add(f"The address asked was {url.partition('?')[0]}.")
     return error
 
 

@@ -21,6 +21,7 @@ TRANSIENT_STATUSES = frozenset((429, 500, 502, 503, 504))
 
 _MAX_TEXT = 300
 _MAX_ERROR = 2**16  # bytes; an error has a code and a few sentences
+_LONGEST_SENTENCE = 2000  # twice as long as the longest of our own, which lists every option
 _UTF_16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,30})")
 
@@ -32,7 +33,7 @@ class ModelArtsError(Exception):
     body or the header X-Request-Id. Each is None when the API did not give it. ``transient`` tells that the same call
     may succeed later, and ``from_iam`` that the login failed, so that nothing could be asked.
 
-    No secret that this process knows is in any of them: a server may repeat one wherever it says something.
+    All of them are one printable line without any secret that this process knows, whatever a server says and wherever.
     """
 
     from_iam = False
@@ -46,17 +47,17 @@ class ModelArtsError(Exception):
         error_msg: str | None = None,
         request_id: str | None = None,
     ) -> None:
-        self.message = hidden(message)
+        self.message = sentence(message)
         super().__init__(self.message)
         self.status = status
-        self.error_code = error_code and hidden(error_code)
-        self.error_msg = error_msg and hidden(error_msg)
-        self.request_id = request_id and hidden(request_id)
+        self.error_code = error_code and plain(error_code)
+        self.error_msg = error_msg and plain(error_msg)
+        self.request_id = request_id and plain(request_id)
 
-    def add(self, sentence: str) -> None:
-        """Say one thing more, at the end; nothing when the sentence is empty."""
-        if sentence:
-            self.message = f"{self.message} {sentence}"
+    def add(self, more: str) -> None:
+        """Say one thing more, at the end; nothing when it is empty."""
+        if more:
+            self.message = sentence(f"{self.message} {more}")
             self.args = (self.message,)
 
     @property
@@ -109,6 +110,14 @@ def plain(text: str, limit: int = _MAX_TEXT) -> str:
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 
+def sentence(words: str) -> str:
+    """Whole sentences on their way to a person, whatever stands in them: one printable line of bounded length.
+
+    What is displayed, warned of, logged or raised goes through here, which a test watches.
+    """
+    return plain(words, _LONGEST_SENTENCE)
+
+
 def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes, hint: str = "") -> ApiError:
     """The exception for an answer that is an error.
 
@@ -120,9 +129,8 @@ def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes
     code, text, request_id = _details(body[:_MAX_ERROR], lower)
     request_id = request_id or plain(lower.get("x-request-id", "")) or None
     said = f"{code}: {text}" if code and text else code or text or "no explanation"
-    sentence = f"{request} was answered {status} ({said})."
     return ApiError(
-        f"{sentence} {hint}" if hint else sentence,
+        f"{request} was answered {status} ({said}). {hint}",
         status=status,
         error_code=code,
         error_msg=text,

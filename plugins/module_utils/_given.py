@@ -1,19 +1,27 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Text that users give: without what cannot be seen at its ends, and shown so that what is wrong with it is seen.
+"""Names and values, as users and the API give them: trimmed, and shown so that what is wrong with them is seen.
 
 This module util is private to the collection.
 """
 
 from __future__ import annotations
 
+import typing as t
 import unicodedata
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hidden
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Blanks and lines, control characters, and format characters such as U+200B and the byte order mark U+FEFF: they come
 # along when a name is copied from a web page, a document or a file of another system.
 _UNSEEN = ("Zs", "Zl", "Zp", "Cc", "Cf")
 _LONGEST = 80
+_MOST_NAMES = 20  # so that a sentence can be read, and has the room to say what to do
 
 
 def trimmed(text: str) -> str:
@@ -33,15 +41,20 @@ def is_blank(value: object) -> bool:
 
 def shown(value: object) -> str:
     """The value as one printable line: quoted when it is text, with the code points of what cannot be seen."""
-    line = repr(str(value)) if isinstance(value, str) else repr(value)
-    line = "".join(c if c.isprintable() else "?" for c in line)
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
+    return plain(repr(hidden(str(value))) if isinstance(value, str) else repr(value), _LONGEST)
 
 
 def shown_name(name: str) -> str:
     """A name within a sentence: as it is, or as shown() has it when it could be taken for another one."""
     seen = name.isprintable() and name == trimmed(name) and "," not in name
     return name if seen and len(name) <= _LONGEST else shown(name)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names within a sentence, as shown_name() has each; of many, the first and how many more there are."""
+    first, *others = list(map(shown_name, names)) or ["none"]
+    more = len(others) + 1 - _MOST_NAMES
+    return ", ".join([first, *others[: _MOST_NAMES - 1]]) + (f" and {more} more" if more > 0 else "")
 
 
 def odd_character(text: str) -> str:

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
     SECRETS,
@@ -52,7 +52,7 @@ def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.
         # Not where it was caught: ansible-core prints, when it is told to, what an exception was raised for.
         module.fail_json(**failure)
     for warning in facts.pop("warnings", ()):
-        module.warn(warning)
+        module.warn(sentence(warning))
     module.exit_json(changed=False, **facts)
 
 

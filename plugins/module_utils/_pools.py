@@ -23,7 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     InputError,
     ModelArtsError,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown_name, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import listed, shown_name, trimmed
 from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
     capacity_facts,
     count_or_none,
@@ -341,18 +341,16 @@ def _named(name: str, documents: Sequence[Facts]) -> list[str]:
 
 
 def _several(name: str, ids: Sequence[str]) -> InputError:
-    return InputError(
-        f"{shown_name(name)} is the display name of {len(ids)} pools: give one of the IDs {', '.join(ids)}."
-    )
+    return InputError(f"{shown_name(name)} is the display name of {len(ids)} pools: give one of the IDs {listed(ids)}.")
 
 
 def _resolve(client: Client, name: str, documents: Sequence[Facts]) -> str:
     named = _named(name, documents)
     if len(named) == 1:
-        return named[0]
+        return check_pool_name(named[0])
     if named:
         raise _several(name, named)
-    known = ", ".join(sorted(str(display_name(d) or pool_id(d)) for d in documents)) or "none"
+    known = listed(sorted(str(display_name(d) or pool_id(d)) for d in documents))
     raise InputError(
         f"No pool has the ID or the display name {shown_name(name)}; the project has {known}. {_only_listed(client)}"
     )
@@ -411,7 +409,7 @@ def say_its_id(error: ApiError, client: Client, name: str) -> None:
     documents, unlisted = _attempt("pools", client.list_pools)
     ids = [] if unlisted else _named(name, documents)
     if len(ids) == 1:
-        error.add(f"{name} is the display name of {ids[0]}: give that ID.")
+        error.add(f"{name} is the display name of {shown_name(ids[0])}: give that ID.")
         return
     error.add("Give the ID of the pool, which is its metadata.name and not the name that the console shows.")
     if not unlisted and not _POOL_ID.fullmatch(name):

@@ -134,7 +134,8 @@ class Requirements:
         if key not in self._read:
             self._read[key] = _read_amounts(requirement)
         amounts, unparsed = self._read[key]
-        for what in unparsed:
+        for resource, value in unparsed:
+            what = plain(resource, 60), value
             if what in self.unparsed or len(self.unparsed) < _UNPARSED:
                 self.unparsed[what] += jobs
         return amounts, [name for name, _value in unparsed] if amounts or unparsed else ["*"]
@@ -153,7 +154,7 @@ def _read_amounts(requirement: object) -> tuple[Amounts, list[tuple[str, str]]]:
         try:
             amounts[resource] = parse(resource, value)
         except UnreadableQuantityError:
-            unread.append((plain(resource, 60), plain(repr(value), 60)))
+            unread.append((resource, plain(repr(value), 60)))
     return amounts, unread
 
 

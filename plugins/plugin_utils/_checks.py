@@ -16,6 +16,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 Facts = dict[str, t.Any]
 
 _LONGEST_SENTENCE = 500
+_LONGEST_LABEL = 100  # what follows the vendor of a resource has 63 characters at most
+_LONGEST_NAME = 400  # 64 characters with all their marks, which leaves room for the rest of a sentence
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Check:
 
 def label(resource: str) -> str:
     """A resource as sentences name it: what follows the vendor, like ``gpu``."""
-    return resource.rpartition("/")[2]
+    return plain(resource.rpartition("/")[2], _LONGEST_LABEL)
 
 
 def duration(seconds: float) -> str:
@@ -86,4 +88,4 @@ def plural(count: int, word: str) -> str:
 def job_name(job: Facts) -> str:
     """A job as sentences name it: its type and its name."""
     name = job["job_name"] or job["name"] or job["job_uuid"] or "without a name"
-    return f"{job['type'] or 'job'} {name}"
+    return plain(f"{job['type'] or 'job'} {name}", _LONGEST_NAME)

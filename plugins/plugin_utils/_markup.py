@@ -14,6 +14,8 @@ from __future__ import annotations
 import html
 import typing as t
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -44,7 +46,7 @@ def joined(content: Iterable[str], between: str = "") -> Html:
 
 def foreign(words: str) -> Html:
     """Text of the API: one line that cannot turn the direction of what follows."""
-    return tag("bdi", words)
+    return tag("bdi", plain(words, _LONGEST_TEXT))
 
 
 def _escaped(words: str) -> str:

@@ -24,6 +24,7 @@ Facts = dict[str, t.Any]
 WIDTH = 80
 _CELLS = 16
 _SHORTEST_NAME = 8
+_LONGEST_LABEL = WIDTH // 2
 HEADLINES = {
     "admit": "it fits now",
     "wait": "it does not fit now, and could later",
@@ -76,7 +77,8 @@ def page(verdict: Facts) -> list[str]:
         for check in sorted(
             verdict["checks"], key=lambda check: (check["passed"] is not False, check["passed"] is True)
         ):
-            lines += _wrapped(f"  {_MARKS[check['passed']]} {label(check['name']):<10} ", check["message"])
+            name = _fitted(label(check["name"]), _LONGEST_LABEL)
+            lines += _wrapped(f"  {_MARKS[check['passed']]} {name:<10} ", check["message"])
         for remedy in verdict["remedies"]:
             lines += _wrapped("  Do: ", remedy)
         lines += _people(verdict)
@@ -111,11 +113,11 @@ def _resource_lines(figures: Facts) -> list[str]:
         if amounts[name] or name not in ("unplaced", "kept")
     )
     said += f" of {text(resource, amounts['total'])}"
-    for name in (resource, label(resource)):
+    for name in (_line(resource), label(resource)):
         line = f"  {name:<15} [{_cells(amounts)}] {said}"
         if _width(line) <= WIDTH:
             return [line]
-    return [f"  {_fitted(label(resource), 40):<15} [{_cells(amounts)}]", *_wrapped(" " * 18, said)]
+    return [f"  {_fitted(label(resource), _LONGEST_LABEL):<15} [{_cells(amounts)}]", *_wrapped(" " * 18, said)]
 
 
 def _cells(amounts: Mapping[str, int]) -> str:
@@ -172,11 +174,12 @@ def _unit(resource: str, amount: int) -> str:
 def _wrapped(start: str, message: str) -> list[str]:
     """The message after ``start``, its further lines under the first, none wider than WIDTH."""
     lines = [start]
+    indent = _width(start)
     for word in _line(message).split(" "):
-        for piece in _pieces(word, WIDTH - len(start)):
+        for piece in _pieces(word, WIDTH - indent):
             apart = "" if lines[-1].strip() == start.strip() or not lines[-1].strip() else " "
             if _width(lines[-1] + apart + piece) > WIDTH and lines[-1].strip() not in ("", start.strip()):
-                lines.append(" " * len(start))
+                lines.append(" " * indent)
                 apart = ""
             lines[-1] += apart + piece
     return [line.rstrip() for line in lines]

@@ -329,7 +329,8 @@ def _legend(cells: Sequence[Cell]) -> Html:
         letter = tag("text", "A", class_="l", x="8", y="12")
         entries.append((_swatch(Html('<circle class="k" cx="8" cy="8" r="7"/>'), letter), "left out, by reason"))
     units = sorted({_unit(cell) for cell in cells if cell.resource})
-    entries.append((Html(), f"a square: {' or '.join(units) or 'nothing known'}"))
+    square = joined(["a square: ", joined(map(foreign, units), " or ") if units else "nothing known"])
+    entries.append((Html(), square))
     return tag("ul", *(tag("li", *entry) for entry in entries), class_="legend", aria_label="What the cells show")
 
 
@@ -414,7 +415,7 @@ def _queue(pool: Facts) -> list[str]:
     ]
     columns = ["", "Job", "Asks for", f"Waits (bar: {duration(longest)} until now)"]
     classes = ["place", "job", "asks", ""]
-    caption = f"First to go on top; {queue['strategy']} ({queue['known']})"
+    caption = joined(["First to go on top; ", foreign(f"{queue['strategy']} ({queue['known']})")])
     ahead = "" if queue["ahead"] is None else f", {queue['ahead']} ahead"
     content = [
         tag("p", f"{plural(queue['waiting'], 'job')} in the queue{ahead}."),

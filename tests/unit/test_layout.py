@@ -60,3 +60,18 @@ def test_the_decision_knows_nothing_of_requests_and_of_time() -> None:
     assert "_quantity" in known
     used = {name.partition(".")[0] for util in known for name in UTILS[util]}
     assert used.isdisjoint({"requests", "urllib3", "socket", "time", "os", "random", "threading", "subprocess"}), used
+
+
+WAYS_OUT = ("warn", "warning", "error", "deprecated")
+CODE = [*PLUGINS.rglob("*.py"), *(PLUGINS.parent / "extensions").rglob("*.py")]
+
+
+@pytest.mark.parametrize("file", CODE, ids=lambda file: file.name)
+def test_what_is_warned_of_logged_or_raised_goes_through_one_function(file: Path) -> None:
+    """ModelArtsError has it in itself; Ansible's own errors, warnings and the log take any text."""
+    calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    ways = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in WAYS_OUT]
+    ways += [call for call in calls if isinstance(call.func, ast.Name) and call.func.id.startswith("Ansible")]
+    said = [argument for way in ways for argument in way.args if not isinstance(argument, ast.Constant)]
+    others = [argument for argument in said if not ast.unparse(argument).startswith("sentence(")]
+    assert [ast.unparse(argument) for argument in others] == []

@@ -153,7 +153,12 @@ _find_own_package()
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client, check_pool_name
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
+    InputError,
+    ModelArtsError,
+    plain,
+    sentence,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import iso_time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     CONNECTION_OPTIONS,
@@ -294,14 +299,12 @@ class Source:
 
     def _log_remarks(self) -> None:
         """Says what a person should know once when it begins, and once when it is over."""
-        remarks = {
-            (watch.pool_name, what): sentence for watch in self._watches for what, sentence in watch.remarks.items()
-        }
-        for (pool_name, what), sentence in remarks.items():
+        remarks = {(watch.pool_name, what): remark for watch in self._watches for what, remark in watch.remarks.items()}
+        for (pool_name, what), remark in remarks.items():
             if (pool_name, what) not in self._remarked:
-                logger.warning("%s: %s", pool_name, sentence)
+                logger.warning("%s", sentence(f"{pool_name}: {remark}"))
         for pool_name, what in sorted(self._remarked - remarks.keys()):
-            logger.warning("%s: %s", pool_name, _OVER[what])
+            logger.warning("%s", sentence(f"{pool_name}: {_OVER[what]}"))
         self._remarked = set(remarks)
 
 

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._client import check_pool_name
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._given import (
+    listed,
     odd_character,
     shown,
     shown_name,
@@ -43,6 +44,21 @@ def test_a_name_is_quoted_only_when_it_is_not_what_it_looks_like() -> None:
     assert odd_character("train") == ""
     assert odd_character("tr\u00a0ain") == "U+00A0 (NO-BREAK SPACE)"
     assert odd_character("\x07") == "U+0007"
+
+
+@given(st.lists(st.text(max_size=100)))
+def test_any_list_of_names_is_one_printable_line_of_bounded_length(names: list[str]) -> None:
+    line = listed(names * 10)
+    assert line.isprintable()
+    assert len(line) < 1700
+
+
+def test_of_many_names_the_first_are_listed_and_the_others_counted() -> None:
+    assert listed([]) == "none"
+    assert listed(["a", "b"]) == "a, b"
+    assert listed(["a"] * 20) == ", ".join(["a"] * 20)
+    assert listed(["a"] * 23) == ", ".join(["a"] * 20) + " and 3 more"
+    assert listed(["a\u202e"]) == "'a\\u202e'"
 
 
 @pytest.mark.parametrize(
