@@ -30,7 +30,7 @@ class Slot:
     empty: bool
 
     def __hash__(self) -> int:
-        """That of a text, which has a key in each process. Numbers have none, so chosen ones could have all one hash."""
+        """That of a text, which has a key in each process; of numbers, chosen ones could have all one hash."""
         return hash((str(self.free), self.flavor, self.empty))
 
 

@@ -15,7 +15,7 @@ def test_every_test_that_the_threat_model_names_is_there() -> None:
     tests = PAGE.parents[3] / "tests"
     defined = {
         name
-        for file in tests.glob("unit/**/test_*.py")
+        for file in tests.glob("**/test_*.py")
         for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
     }
     named = set(re.findall(r"``(test_\w+)``", page))
