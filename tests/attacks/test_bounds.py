@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 import typing as t
@@ -27,13 +28,14 @@ PRIME = 2**61 - 1  # numbers that differ by it have one hash
 Facts = dict[str, t.Any]
 
 
-def read(server: Attacker, **options: t.Any) -> Facts:
+def read(server: Attacker, proxy: str = "", **options: t.Any) -> Facts:
     """What reader.py says, with a time-out for a request that is longer than the limit of all."""
     given = {"endpoint": server.url, "project_id": "p1", "auth_token": "a-token-of-attacks", "timeout": 60, **options}
     asked = {"options": given, "pool": POOL, "time_limit": LIMIT}
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("reader.py"))],
         input=json.dumps(asked),
+        env={**os.environ, "https_proxy": proxy},
         capture_output=True,
         check=False,
         text=True,
@@ -233,6 +235,16 @@ def test_a_read_stays_within_its_time_and_memory(name: str, bare: int) -> None:
         result = in_time(lambda: read(server))
     assert result["peak"] - bare < 4 * LARGEST_ANSWER, result
     assert result["decision"] != "admit", result
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+def test_a_way_to_the_server_stays_within_the_time(proxied: bool) -> None:
+    """TLS that is never agreed on, and a proxy that opens its tunnel a byte at a time."""
+    with Attacker(lambda asked: asked.drip(b"HTTP/1.1 200 OK\r\nX-A: " + b" " * 10_000)) as server:
+        https = server.url.replace("http:", "https:")
+        attempt = {"endpoint": "https://modelarts.example", "proxy": server.url} if proxied else {"endpoint": https}
+        result = in_time(lambda: read(server, **attempt))
+    assert result["decision"] is None, result
 
 
 def test_a_login_stays_within_the_time(bare: int) -> None:
