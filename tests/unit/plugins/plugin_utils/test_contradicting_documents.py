@@ -1,0 +1,37 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documents that contradict each other, or are odd where they decide: never room, and no reason to refuse for good."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
+    FLAVOR,
+    GPU,
+    Document,
+    address_of,
+    decide,
+    job,
+    node,
+)
+
+SIZE = {"cpu": "96", "memory": "700Gi", GPU: "8"}
+ASKING: Document = {"resources": {GPU: 8}}
+
+
+@pytest.mark.parametrize("status", ["Queue", "Pending"])
+@pytest.mark.parametrize("request_", [ASKING, {"flavor": FLAVOR}])
+@pytest.mark.parametrize("split", [False, True])
+def test_a_job_that_waits_and_shows_a_node_holds_what_it_has_there(
+    status: str, request_: Document, split: bool
+) -> None:
+    """Kubernetes calls a pod Pending while its images are pulled. The entry of the node is older than the job."""
+    idle = node(SIZE)
+    on: t.Any = {address_of(idle): SIZE} if split else [address_of(idle)]
+    waiting = job(SIZE, status, on=on, priority="1", seconds=100)
+    assert decide([idle], [waiting], request={**request_, "priority": 3})["decision"] == "wait"
+    backfill = {"queue_strategy": "backfill"}
+    assert decide([idle], [waiting], request=request_, policy=backfill)["decision"] == "wait"
