@@ -16,6 +16,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
     decide,
     job,
     node,
+    pool,
 )
 
 SIZE = {"cpu": "96", "memory": "700Gi", GPU: "8"}
@@ -35,3 +36,16 @@ def test_a_job_that_waits_and_shows_a_node_holds_what_it_has_there(
     assert decide([idle], [waiting], request={**request_, "priority": 3})["decision"] == "wait"
     backfill = {"queue_strategy": "backfill"}
     assert decide([idle], [waiting], request=request_, policy=backfill)["decision"] == "wait"
+
+
+def test_whole_nodes_are_looked_for_whatever_the_policy_says_of_placement() -> None:
+    """The sums over the pool know neither flavors nor idle nodes."""
+    aggregate = {"placement": "aggregate"}
+    busy = node(SIZE, {"cpu": "1", "memory": "1Gi", GPU: "0"})
+    other = node(SIZE, flavor="other")
+    assert decide([busy, other], request={"flavor": FLAVOR}, policy=aggregate)["decision"] == "wait"
+    unnamed = node(SIZE, flavor=None)
+    asked = decide([busy, unnamed], request={"flavor": "no.such"}, policy=aggregate, pool_document=pool({FLAVOR: 2}))
+    assert asked["decision"] == "wait"
+    halves = [node(SIZE, {"cpu": "50", "memory": "400Gi", GPU: "4"}) for _ in range(2)]
+    assert decide(halves, request={"flavor": FLAVOR}, policy=aggregate)["decision"] == "wait"
