@@ -49,3 +49,13 @@ def test_whole_nodes_are_looked_for_whatever_the_policy_says_of_placement() -> N
     assert asked["decision"] == "wait"
     halves = [node(SIZE, {"cpu": "50", "memory": "400Gi", GPU: "4"}) for _ in range(2)]
     assert decide(halves, request={"flavor": FLAVOR}, policy=aggregate)["decision"] == "wait"
+
+
+@pytest.mark.parametrize(("own", "other"), [("infer", "x-infer"), ("Train", "train"), ("x-infer", "infer")])
+def test_a_replaced_job_that_waits_hides_no_job_of_another_kind_in_its_queue(own: str, other: str) -> None:
+    waiting = [job(SIZE, "Queue", kind=own, uuid="own"), job(SIZE, "Queue", kind=other)]
+    verdict = decide([node(SIZE)], waiting, request={**ASKING, "replaces": {"job_uuid": "own"}})
+    assert verdict["decision"] == "wait"
+    assert "1 ahead" in verdict["reasons"][0]
+    alone = decide([node(SIZE)], waiting[:1], request={**ASKING, "replaces": {"job_uuid": "own"}})
+    assert alone["decision"] == "admit"
