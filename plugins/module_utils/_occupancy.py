@@ -95,7 +95,7 @@ class Occupancy:
             self._placements.append({**self._job(item), "host_ips": hosts_of(item), "nodes": split})
         if status in WAITING:
             self._add_queued(item)
-        elif status not in OVER:
+        if _holds(item):
             self._add_holder(item)
 
     def _add_holder(self, item: Facts) -> None:
@@ -197,7 +197,7 @@ class Occupancy:
             "resources": numbers(merge_spellings(amounts)),
             "unread": unread,
             "waits": waits,
-            "holds": not waits and status not in OVER,
+            "holds": _holds(item),
         }
 
     def held_on(self, address: str) -> Facts:
@@ -252,6 +252,12 @@ class Occupancy:
             "unplaced": [*self._unplaced.values(), *(() if listed is None else self._not_listed(listed))],
             "placements": self._placements,
         }
+
+
+def _holds(item: Facts) -> bool:
+    """Whether it holds resources. One that waits and shows a node is on it already, while its images are pulled."""
+    status = label_of(item.get("status"))
+    return bool(hosts_of(item)) if status in WAITING else status not in OVER
 
 
 def _tells_no_other_share(item: Facts) -> bool:

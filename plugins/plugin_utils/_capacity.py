@@ -498,7 +498,8 @@ class _Decision:
         needs = [_need(group, self._order) for group in self._request.groups]
         if self._check_empty_pool(needs):
             return
-        if self._policy.placement == "aggregate":
+        # Sums know no flavors, and no idle nodes.
+        if self._policy.placement == "aggregate" and all(group.flavor is None for group in self._request.groups):
             self._notes.append("placement not checked: policy.placement is aggregate")
             return
         usable = [node for node in self._nodes if node.unusable is None]

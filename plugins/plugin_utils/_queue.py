@@ -9,6 +9,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import text
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import Check, duration, job_name, label
@@ -142,12 +143,12 @@ class Queue:
         return "fifo", f"{ASSUMED}, pool names {named!r}, which is not known"
 
     def _read_groups(self) -> list[Facts]:
-        groups = [dict(group) for group in self._facts["queue_counts"] or ()]
-        for job in self.own_jobs():
-            for group in groups:
-                own = (_job_type(job["type"]), _priority(job["priority"]))
-                if job["waits"] and (_job_type(group["type"]), group["priority"]) == own:
-                    group["count"] -= 1
+        # By the very type: kinds that stand in one queue are counted apart, and one job is only one of them.
+        own = Counter((job["type"] or "unknown", _priority(job["priority"])) for job in self.own_jobs() if job["waits"])
+        groups = [
+            {**group, "count": group["count"] - own[group["type"], group["priority"]]}
+            for group in self._facts["queue_counts"] or ()
+        ]
         return [group for group in groups if group["count"] > 0]
 
     def _stands_here(self, job_type: str | None) -> bool:

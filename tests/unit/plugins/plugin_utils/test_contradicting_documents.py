@@ -1,0 +1,61 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documents that contradict each other, or are odd where they decide: never room, and no reason to refuse for good."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
+    FLAVOR,
+    GPU,
+    Document,
+    address_of,
+    decide,
+    job,
+    node,
+    pool,
+)
+
+SIZE = {"cpu": "96", "memory": "700Gi", GPU: "8"}
+ASKING: Document = {"resources": {GPU: 8}}
+
+
+@pytest.mark.parametrize("status", ["Queue", "Pending"])
+@pytest.mark.parametrize("request_", [ASKING, {"flavor": FLAVOR}])
+@pytest.mark.parametrize("split", [False, True])
+def test_a_job_that_waits_and_shows_a_node_holds_what_it_has_there(
+    status: str, request_: Document, split: bool
+) -> None:
+    """Kubernetes calls a pod Pending while its images are pulled. The entry of the node is older than the job."""
+    idle = node(SIZE)
+    on: t.Any = {address_of(idle): SIZE} if split else [address_of(idle)]
+    waiting = job(SIZE, status, on=on, priority="1", seconds=100)
+    assert decide([idle], [waiting], request={**request_, "priority": 3})["decision"] == "wait"
+    backfill = {"queue_strategy": "backfill"}
+    assert decide([idle], [waiting], request=request_, policy=backfill)["decision"] == "wait"
+
+
+def test_whole_nodes_are_looked_for_whatever_the_policy_says_of_placement() -> None:
+    """The sums over the pool know neither flavors nor idle nodes."""
+    aggregate = {"placement": "aggregate"}
+    busy = node(SIZE, {"cpu": "1", "memory": "1Gi", GPU: "0"})
+    other = node(SIZE, flavor="other")
+    assert decide([busy, other], request={"flavor": FLAVOR}, policy=aggregate)["decision"] == "wait"
+    unnamed = node(SIZE, flavor=None)
+    asked = decide([busy, unnamed], request={"flavor": "no.such"}, policy=aggregate, pool_document=pool({FLAVOR: 2}))
+    assert asked["decision"] == "wait"
+    halves = [node(SIZE, {"cpu": "50", "memory": "400Gi", GPU: "4"}) for _ in range(2)]
+    assert decide(halves, request={"flavor": FLAVOR}, policy=aggregate)["decision"] == "wait"
+
+
+@pytest.mark.parametrize(("own", "other"), [("infer", "x-infer"), ("Train", "train"), ("x-infer", "infer")])
+def test_a_replaced_job_that_waits_hides_no_job_of_another_kind_in_its_queue(own: str, other: str) -> None:
+    waiting = [job(SIZE, "Queue", kind=own, uuid="own"), job(SIZE, "Queue", kind=other)]
+    verdict = decide([node(SIZE)], waiting, request={**ASKING, "replaces": {"job_uuid": "own"}})
+    assert verdict["decision"] == "wait"
+    assert "1 ahead" in verdict["reasons"][0]
+    alone = decide([node(SIZE)], waiting[:1], request={**ASKING, "replaces": {"job_uuid": "own"}})
+    assert alone["decision"] == "admit"
