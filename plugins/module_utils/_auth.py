@@ -110,6 +110,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
     else:
         auth = KeystoneAuth(cloud.plugin, iam, cloud.secrets, cloud.passing_secrets)
     hide_secrets_of(auth)
+    hide_secrets_of(iam)
     connection = Connection(
         endpoint=endpoint and without_version(endpoint, given.get("project_id")),
         region=region,
@@ -169,7 +170,7 @@ class Connection:
     @property
     def lasting_secrets(self) -> frozenset[str]:
         """Every secret known so far that is good for more than one request."""
-        return frozenset(self.auth.secrets())
+        return frozenset((*self.auth.secrets(), *self._iam.secrets()))
 
     def redact(self, text: str) -> str:
         """``text`` with every known secret replaced by asterisks."""
