@@ -241,10 +241,14 @@ class Connection:
             return str(self.project_id or scope)
         if self.project_id is not None:
             return self.project_id
+        if self.auth.refusal is not None:
+            raise self.auth.refusal
         try:
             found = self._iam.find_project(str(self.auth_url), str(self.project_name or self.region), self.auth)
         except ModelArtsError as failure:
             failure.from_iam = True
+            if failure.status == 401:
+                self.auth.refusal = failure  # the next client would look it up with the same key
             raise
         if isinstance(self.auth, SignatureAuth):
             self.auth.project_id = found
