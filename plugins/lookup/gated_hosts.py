@@ -74,6 +74,7 @@ from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import sentence
 
+_LETS_THROUGH = "__capacity_gate_lets_through"
 _ONLY_SHOWN = ("syntax", "listhosts", "listtasks", "listtags")
 
 
@@ -96,9 +97,11 @@ class LookupModule(LookupBase):
 
 def _lets_through(host: str, variables: dict[str, t.Any]) -> bool:
     # Ansible has no hostvars before a play has run, and hosts that nothing ran on have no facts.
-    return host in variables.get("hostvars", {}) and bool(
-        variables["hostvars"][host].get("__capacity_gate_lets_through")
-    )
+    if host not in variables.get("hostvars", {}):
+        return False
+    known = variables["hostvars"][host]
+    # What a managed host sends back as a fact becomes a variable, too, and it must not open the gate.
+    return bool(known.get(_LETS_THROUGH)) and _LETS_THROUGH not in (known.get("ansible_facts") or {})
 
 
 def _why(pattern: list[str], hosts: list[str], variables: dict[str, t.Any]) -> str:

@@ -110,6 +110,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
     else:
         auth = KeystoneAuth(cloud.plugin, iam, cloud.secrets, cloud.passing_secrets)
     hide_secrets_of(auth)
+    hide_secrets_of(iam)
     connection = Connection(
         endpoint=endpoint and without_version(endpoint, given.get("project_id")),
         region=region,
@@ -169,7 +170,7 @@ class Connection:
     @property
     def lasting_secrets(self) -> frozenset[str]:
         """Every secret known so far that is good for more than one request."""
-        return frozenset(self.auth.secrets())
+        return frozenset((*self.auth.secrets(), *self._iam.secrets()))
 
     def redact(self, text: str) -> str:
         """``text`` with every known secret replaced by asterisks."""
@@ -240,10 +241,14 @@ class Connection:
             return str(self.project_id or scope)
         if self.project_id is not None:
             return self.project_id
+        if self.auth.refusal is not None:
+            raise self.auth.refusal
         try:
             found = self._iam.find_project(str(self.auth_url), str(self.project_name or self.region), self.auth)
         except ModelArtsError as failure:
             failure.from_iam = True
+            if failure.status == 401:
+                self.auth.refusal = failure  # the next client would look it up with the same key
             raise
         if isinstance(self.auth, SignatureAuth):
             self.auth.project_id = found

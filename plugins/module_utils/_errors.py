@@ -103,9 +103,7 @@ def plain(text: str, limit: int = _MAX_TEXT) -> str:
 
     Secrets are hidden first: of one that the cut goes through, all but the end would be left.
     """
-    text = hidden(text)
-    if len(text) > 10 * limit:
-        text = text.lstrip()[: 10 * limit]  # to look at each character of a long answer takes seconds
+    text = hidden(text, 10 * limit)  # to look at each character of a long answer takes seconds
     line = "".join(c if c.isprintable() else " " for c in text).strip()
     return line if len(line) <= limit else line[: limit - 3] + "..."
 

@@ -14,6 +14,7 @@ import random
 import re
 import time
 import typing as t
+from collections import deque
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -79,6 +80,14 @@ class Iam:
         self.retries = retries
         self.where = where
         self.left: Callable[[], float] = lambda: math.inf
+        self._noted: deque[str] = deque(maxlen=100)
+
+    def secrets(self) -> Iterable[str]:
+        """What logins have sent and got on their way, in headers."""
+        return self._noted.copy()
+
+    def passing_secrets(self) -> Iterable[str]:
+        return ()
 
     def log_in(self, plugin: BaseIdentityPlugin, retries: int) -> Login:
         """The plugin's login, made anew only when it has none that holds."""
@@ -148,12 +157,16 @@ class Iam:
 
     def _session(self) -> requests.Session:
         session = requests.Session()
-        adapter = BoundedAdapter(self.where, self.left)
+        adapter = BoundedAdapter(self.where, self.left, self._note)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         # Without this, requests would add what ~/.netrc has for the host.
         session.auth = lambda request: request
         return session
+
+    def _note(self, secret: str) -> None:
+        if secret not in self._noted:
+            self._noted.append(secret)
 
     def _repeated(self, call: Callable[[float], _Answer], retries: int) -> _Answer:
         attempt = 0

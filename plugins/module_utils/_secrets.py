@@ -40,8 +40,9 @@ _WORDS = """
 _FREE_TEXTS = frozenset(
     ("job_name", "user_name", "display_name", "message", "msg", "error_msg", "request_id", "extra", "warnings")
 )
-# The user and the password of a URL, whoever wrote it. The bound keeps a long text of such beginnings cheap.
-_USERINFO = re.compile(r"(?<=://)[^\s\"'<>]{1,300}@")
+# What no user and no password of a URL has, whoever wrote it, and how long the two can be.
+_END_OF_USERINFO = re.compile(r"[\s\"'<>]")
+_LONGEST_USERINFO = 300
 
 
 class Owner(t.Protocol):
@@ -63,13 +64,46 @@ def hide_secrets_of(owner: Owner) -> None:
     _owners[key] = weakref.ref(owner, lambda _gone: _owners.pop(key, None))
 
 
-def hidden(text: str) -> str:
-    """``text`` without any secret of this process, and without the user and password of a URL."""
+def hidden(text: str, most: int | None = None) -> str:
+    """``text`` without any secret of this process, and without the user and password of a URL.
+
+    Of a text that is longer than ``most`` only so much is left: the rest would cost time. No part of a secret is at its
+    end, where the cut may go through one.
+    """
     owners = [owner for owner in (reference() for reference in list(_owners.values())) if owner is not None]
     secrets = [secret for owner in owners for own in (owner.secrets(), owner.passing_secrets()) for secret in own]
-    if "://" in text:
-        text = _USERINFO.sub(f"{HIDDEN}@", text)
-    return hide(text, secrets)
+    text = hide(text, secrets)
+    if most is None or len(text) <= most:
+        return _without_userinfo(text)
+    start = text.lstrip()[: most + _LONGEST_USERINFO]
+    masked = _without_userinfo(start)
+    return masked[: max(0, len(masked) - _LONGEST_USERINFO)] if len(start) > most else masked
+
+
+def _without_userinfo(text: str) -> str:
+    """The text without what stands between ``://`` and the last ``@`` behind it.
+
+    Each step gets on to the next ``@`` or to an end, so that millions of beginnings take no longer than one. A regular
+    expression would look at hundreds of characters for each.
+    """
+    parts, done = [], 0
+    start = text.find("://")
+    while start >= 0:
+        start += 3
+        at = text.find("@", start)
+        if at < 0:
+            break
+        if at - start > _LONGEST_USERINFO:
+            start = text.find("://", at - _LONGEST_USERINFO - 3)
+            continue
+        end = _END_OF_USERINFO.search(text, start, start + _LONGEST_USERINFO + 1)
+        stop = end.start() if end is not None else start + _LONGEST_USERINFO + 1
+        last = text.rfind("@", start, stop)
+        if last > start:
+            parts += [text[done:start], HIDDEN]
+            done = last
+        start = text.find("://", max(last, min(stop, at)))
+    return "".join([*parts, text[done:]])
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:

@@ -35,7 +35,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     plain,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import is_private, unusable_authorities
-from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import host_header
+from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import ALGORITHM, host_header
 
 try:
     import requests
@@ -50,7 +50,7 @@ except ImportError:  # _auth says so
     HTTPConnectionPool = HTTPSConnectionPool = object  # type: ignore[misc,assignment]
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _CHUNK = 2**18
 _SMALL_ANSWER = 16 * 2**20
@@ -242,14 +242,35 @@ class TimedAdapter(HTTPAdapter):
 
 
 class BoundedAdapter(TimedAdapter):
-    """The same for small answers, which are read at once; one above 16 MiB is broken off."""
+    """The same for small answers, which are read at once; one above 16 MiB is broken off.
+
+    ``note`` is told the credentials in headers before they are sent, and those that come: a login may take several
+    steps, each of which has a token of its own, and a server may repeat them in an error.
+    """
+
+    def __init__(self, where: str, left: Callable[[], float], note: Callable[[str], None]) -> None:
+        self._note = note
+        super().__init__(where, left)
 
     def send(self, request: t.Any, stream: bool = False, timeout: t.Any = None, **kwargs: t.Any) -> requests.Response:  # type: ignore[override]
+        for credential in _credentials_in(request.headers):
+            self._note(credential)
         response = super().send(request, True, timeout, **kwargs)
+        for credential in _credentials_in(response.headers):
+            self._note(credential)
         with explained(str(request.url), timeout, self._where):
             response._content = body_of(response, _SMALL_ANSWER)
         response._content_consumed = True  # type: ignore[attr-defined]
         return response
+
+
+def _credentials_in(headers: Mapping[str, t.Any]) -> Iterator[str]:
+    """Tokens, and what stands for a name and a password; a signature is its maker's to know."""
+    for name in ("X-Auth-Token", "X-Subject-Token", "Authorization"):
+        value = headers.get(name) or ""
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if text and not text.startswith(ALGORITHM):
+            yield text.rpartition(" ")[2]
 
 
 def body_of(response: requests.Response, most: int) -> bytes:

@@ -15,7 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PREFIXES = ("modelarts_", "capacity_gate_")
+_PREFIXES = ("modelarts_", "capacity_gate_", "__capacity_gate_")
 
 
 def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
@@ -24,14 +24,15 @@ def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
     Ansible makes variables of the facts that a module returns, above role defaults and the inventory. With these, a
     managed host could send the credentials of the controller to its own address, or loosen the policy of a gate.
 
-    Ansible keeps facts under ``ansible_facts``, and set_fact only with ``cacheable``: a variable that has the value of
-    the fact of its name is that fact.
+    Ansible keeps facts under ``ansible_facts``, and set_fact only with ``cacheable``. Values do not tell whether a
+    variable is the fact of its name: of a host that sends ``modelarts_endpoint`` and ``ansible_modelarts_endpoint``,
+    the first is the variable and the second the fact, because names lose their prefix under ``ansible_facts``.
     """
     facts = variables.get("ansible_facts")
     if not isinstance(facts, dict):
         return
     for name in sorted(str(name) for name in facts):
-        if name.startswith(_PREFIXES) and name in variables and variables[name] == facts[name]:
+        if name.startswith(_PREFIXES) and name in variables:
             host = plain(str(variables.get("inventory_hostname", "a host")), 60)
             raise InputError(
                 f"{plain(name, 60)} comes from the facts of {host}, and a host must not choose what the gate does or "

@@ -60,5 +60,6 @@ def inert(value: object) -> object:
 
 
 def _inert_text(text: str) -> str:
-    line = "".join(c if c.isalnum() or c in _PUNCTUATION else "?" for c in text)
-    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1] + "?"
+    # Cut first: a name may be as long as an answer, and each character that is looked at takes memory.
+    start = text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "?"
+    return "".join(c if c.isalnum() or c in _PUNCTUATION else "?" for c in start)

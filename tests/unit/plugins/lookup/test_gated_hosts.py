@@ -63,6 +63,13 @@ def test_a_gate_that_did_not(facts: Variables | None) -> None:
     assert "tags left it out, or localhost had failed before" in refusal("localhost", facts=facts)
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_a_fact_that_a_host_sends_back_opens_nothing(value: bool) -> None:
+    facts = {"localhost": {**OPEN, "ansible_facts": {"__capacity_gate_lets_through": value}}}
+    assert "tags left it out, or localhost had failed before" in refusal("localhost", facts=facts)
+    assert run("localhost", facts={"localhost": {**OPEN, "ansible_facts": {"os_family": "Debian"}}}) == ["localhost"]
+
+
 def test_why(command_line: t.Callable[..., None]) -> None:
     assert "no host is in nowhere" in refusal("nowhere")
     assert "--limit 'web01,localhost'" in refusal("localhost", ansible_limit="web01", facts={"web01": {}})

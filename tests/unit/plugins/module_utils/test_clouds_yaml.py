@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import typing as t
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,34 @@ def test_no_proxy_hears_a_token_endpoint_on_loopback(
         connect({"cloud": "otc", "max_retries": 0}, where="host-7").project()
     assert [seen.path for seen in provider.seen] == ["/token"]
     assert {seen.method for seen in proxy.seen} <= {"CONNECT"}
+
+
+def test_what_a_login_obtains_on_its_way_is_hidden(clouds: Write, script: Start) -> None:
+    """Each server repeats what it was sent: the token of the provider, and the one of IAM without a project."""
+
+    def repeat(seen: Seen) -> Reply:
+        return Reply(401, {"error": {"message": f"bad {seen.headers['authorization']}"}})
+
+    unscoped = Reply(201, {"token": {"methods": ["mapped"], "user": {}}}, {"X-Subject-Token": "unscoped-SECRET-6"})
+    for answers in (
+        [repeat],
+        [Reply(body={"access_token": "at-SECRET-4"}), repeat],
+        [
+            Reply(body={"access_token": "at-SECRET-4"}),
+            unscoped,
+            Reply(401, {"error": {"message": "unscoped-SECRET-6 may not enter"}}),
+        ],
+    ):
+        server = script(*answers)
+        clouds(
+            {**OIDC, "auth_url": server.url, "access_token_endpoint": f"{server.url}/token"}, auth_type="v3oidcpassword"
+        )
+        connection = connect({"cloud": "otc", "max_retries": 0}, where="host-7")
+        with pytest.raises(ApiError, match=r"was answered 401 .*\*{8}") as raised:
+            connection.project()
+        assert len(server.seen) == len(answers)
+        assert "SECRET" not in str(raised.value.as_result())
+        assert b64encode(b"gate:cs-SECRET-2").decode() not in str(raised.value.as_result())
 
 
 def test_an_error_of_a_token_endpoint_names_it(clouds: Write, script: Start) -> None:

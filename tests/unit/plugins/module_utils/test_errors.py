@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 
 import pytest
@@ -67,3 +68,27 @@ def test_text_that_would_move_the_cursor(text: str) -> None:
 def test_the_fields_of_a_failed_module(error: ModelArtsError, result: dict[str, t.Any]) -> None:
     assert error.as_result() == result
     assert str(error) == "No."
+
+
+@pytest.mark.parametrize("unit", ["://", "://@", "://a @", "@", "://" + "a" * 299 + " @", "://" + "a" * 300 + "@"])
+def test_a_long_text_of_beginnings_of_urls_takes_no_time(unit: str) -> None:
+    """Whoever sets a taint may make it as long as an answer: 64 MiB of it took minutes."""
+    text = unit * (4 * 2**20 // len(unit))
+    began = time.process_time()
+    for limit in (60, 300, 2000):
+        assert len(plain(text, limit)) <= limit
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{'x' * 590}://svc:SECRET-SECRET@h",
+        f"{'://' + 'u' * 290 + '@'}://{'SECRET' * 40}@h" * 9,
+        f"{'x' * 60}://svc:{'SECRET' * 40}@h",
+        "see http://svc:SECRET/x@h and http://svc:SECRET://x@h",
+    ],
+)
+@pytest.mark.parametrize("limit", [60, 100, 300, 2000])
+def test_no_user_and_password_of_a_url_is_shown_wherever_the_text_is_cut(text: str, limit: int) -> None:
+    assert "SECRET" not in plain(text, limit)

@@ -97,6 +97,20 @@ def test_a_refusal_is_remembered_by_the_login_for_the_next_client(script: Start)
     assert len(server.seen) == 1
 
 
+@pytest.mark.parametrize("given", [KEYS, {"auth_token": "token-SECRET-4"}])
+def test_what_the_look_up_of_the_project_refuses_is_sent_once_by_all_clients(
+    given: dict[str, str], script: Start
+) -> None:
+    iam = script(Reply(401, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"}))
+    options = {"endpoint": "https://127.0.0.1:9", "auth_url": iam.url, "project_name": "x", "max_retries": 0, **given}
+    connection = connect(options, where="host-7")
+    for _item in range(6):
+        with Client(connection) as client, pytest.raises(ApiError, match=r"answered 401 \(APIGW.0301") as raised:
+            client.list_pools()
+        assert raised.value.from_iam
+    assert len(iam.seen) == 1
+
+
 def test_a_password_that_is_refused_is_sent_once_by_all_clients(script: Start) -> None:
     server = script(Reply(401, {"error": {"code": 401, "message": "The username or password is wrong."}}))
     given = {

@@ -80,13 +80,26 @@ def test_facts_that_steer_anything_are_refused(name: str) -> None:
         refuse_facts_of_hosts({"ansible_facts": {name: "v"}, name: "v"})
 
 
+@pytest.mark.parametrize("value", ["https://host", float("nan"), [float("nan")]])
+def test_a_fact_that_is_sent_under_two_names_is_refused(value: t.Any) -> None:
+    """As ansible-core makes variables of facts: under ansible_facts, names have lost their prefix."""
+    sent = {"modelarts_endpoint": value, "ansible_modelarts_endpoint": "https://host/another"}
+    facts = {name[8:] if name.startswith("ansible_") else name: one for name, one in sent.items()}
+    with pytest.raises(InputError, match="^modelarts_endpoint comes from the facts of a host"):
+        refuse_facts_of_hosts({"ansible_facts": facts, **sent})
+
+
+def test_a_fact_that_the_role_would_take_for_its_own_is_refused() -> None:
+    with pytest.raises(InputError, match="^__capacity_gate_outcome comes from the facts of a host"):
+        refuse_facts_of_hosts({"ansible_facts": {"__capacity_gate_outcome": {}}, "__capacity_gate_outcome": {}})
+
+
 @pytest.mark.parametrize(
     "variables",
     [
         {},
         {"ansible_facts": None},
         {"ansible_facts": {"modelarts_endpoint": "https://host"}},  # facts are not injected as variables
-        {"ansible_facts": {"modelarts_endpoint": "https://host"}, "modelarts_endpoint": "https://play"},
         {"ansible_facts": {"os_family": "Debian", 7: 7}, "modelarts_endpoint": "https://play"},
         {"ansible_facts": {}, "capacity_gate_result": {"decision": "admit"}},
     ],
