@@ -75,6 +75,9 @@ _HEAD = ("decision", "pool", "source", "observed_at")
 _FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
 display = Display()
 
+# What refused credentials have led to, one a login and worker process: the items of a loop share it.
+_refused: dict[str, Facts] = {}
+
 
 class ObservationError(Exception):
     """The pools could not be asked, and asking again would not help. ``result`` is that of the failed task.
@@ -158,6 +161,9 @@ class ActionModule(ActionBase):
 
         Raises ObservationError when it failed for good.
         """
+        login = self._login()
+        if login in _refused:
+            raise ObservationError(_refused[login])
         names = [self._ids.get(candidate.pool, candidate.pool) for candidate in candidates]
         replaced = [one.request.replaces.job_uuid for one in candidates if one.request.replaces is not None]
         options = {"pool_name": names, "fields": [], "include_capacity": True, "placement_of": replaced}
@@ -168,14 +174,23 @@ class ActionModule(ActionBase):
         )
         if "pools" not in result or result.get("status") == HTTPStatus.UNAUTHORIZED:
             details = {name: result[name] for name in _DETAILS if name in result}
-            raise ObservationError({**details, "msg": why_nothing(result)})
+            details["msg"] = why_nothing(result)
+            if result.get("status") == HTTPStatus.UNAUTHORIZED:
+                _refused[login] = details
+            raise ObservationError(details)
         facts: list[Facts] = result["pools"]
         for error in (error for entry in facts for error in entry.get("errors", ())):
             # Of one document, too: the next attempt would send the credentials again, and refusals lock a key.
             if error.get("status") == HTTPStatus.UNAUTHORIZED:
-                raise ObservationError({name: error[name] for name in ("msg", *_DETAILS) if name in error})
+                _refused[login] = {name: error[name] for name in ("msg", *_DETAILS) if name in error}
+                raise ObservationError(_refused[login])
         self._ids = {candidate.pool: entry["pool_name"] for candidate, entry in zip(candidates, facts)}
         return facts
+
+    def _login(self) -> str:
+        """What decides the credentials: the options, and the environment and the host that fill in the rest."""
+        place = self._task.delegate_to, self._variables.get("inventory_hostname")
+        return repr((sorted(self._connection_options.items()), self._compute_environment_string(), place))
 
     def _say(self, lines: list[str]) -> None:
         """Display the lines in one piece, so that those of other hosts' gates do not come between them.

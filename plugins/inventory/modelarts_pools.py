@@ -52,6 +52,8 @@ notes:
     C(ansible_python_interpreter). C(modelarts_pool) is an entry of
     RV(poolgate.modelarts.modelarts_pool_info#module:pools). The other two are V(local) and the interpreter of the
     controller, because a pool is nothing that one logs in to; O(compose) can say otherwise.
+  - A pool whose ID is the name of a group, of C(localhost) or of a host that another inventory source has is left out
+    with a warning. Name this source behind the others, because it knows those that were read before.
   - All hosts are in the group C(modelarts_pools). They are in C(modelarts_phase_<phase>),
     C(modelarts_job_type_<type>) for each type that is enabled, C(modelarts_flavor_<flavor>) for each flavor of nodes
     and C(modelarts_queue_strategy_<strategy>), with underscores for what a group's name may not have. What the API does
@@ -220,6 +222,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         known = self.inventory.hosts.get(host)
         if known is not None and GROUP not in {group.name for group in known.groups}:
             return f"{host} is a host of another inventory source already."
+        if host in self.inventory.groups:
+            # Its variables would become those of the group, and all hosts of it would have the connection local.
+            return f"{host} is the name of a group."
+        if host in constants.LOCALHOST:
+            return f"{host} is the controller itself."
         return ""
 
     def _add_host(self, pool: Facts) -> None:

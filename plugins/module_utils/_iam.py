@@ -9,6 +9,7 @@ This module util is private to the collection. Source: Keystone v3, POST /v3/aut
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import random
 import re
@@ -81,6 +82,8 @@ class Iam:
         self.where = where
         self.left: Callable[[], float] = lambda: math.inf
         self._noted: deque[str] = deque(maxlen=100)
+        # It logs whole answers, in which a server may repeat what it was sent; ansible-rulebook -vv prints them.
+        logging.getLogger("keystoneauth").setLevel(logging.INFO)
 
     def secrets(self) -> Iterable[str]:
         """What logins have sent and got on their way, in headers."""

@@ -18,6 +18,7 @@ import json
 import re
 import typing as t
 import weakref
+from base64 import b64encode
 from urllib.parse import quote
 
 if t.TYPE_CHECKING:
@@ -43,6 +44,7 @@ _FREE_TEXTS = frozenset(
 # What no user and no password of a URL has, whoever wrote it, and how long the two can be.
 _END_OF_USERINFO = re.compile(r"[\s\"'<>]")
 _LONGEST_USERINFO = 300
+_ESCAPED = re.compile(r"%[0-9A-F]{2}")
 
 
 class Owner(t.Protocol):
@@ -167,11 +169,16 @@ def _written(value: t.Any, depth: int = 3) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=1000)
 def _spellings(secret: str) -> tuple[str, ...]:
-    """The secret as it is, and quoted for URLs and JSON."""
+    """The secret as it is, and in what servers write it: quoted for URLs, forms and JSON, and in Base64."""
     if not secret:
         return ()
-    spelled = (secret, quote(secret, "", errors="replace"), json.dumps(secret)[1:-1])
-    return tuple(dict.fromkeys(spelled))
+    quoted = [quote(secret, safe, errors="replace") for safe in ("", "/")]
+    quoted += [one.replace("%20", "+") for one in quoted]
+    quoted += [_ESCAPED.sub(lambda found: found[0].lower(), one) for one in quoted]
+    written = [json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)]
+    written += [one.replace("/", "\\/") for one in written]
+    packed = b64encode(secret.encode("utf-8", "replace")).decode().rstrip("=")
+    return tuple(dict.fromkeys((secret, *quoted, *written, packed)))
 
 
 def _as_python_writes(secret: str) -> tuple[str, str]:

@@ -156,13 +156,24 @@ class _Timed(HTTPConnection):
     """Leaves to the tunnel of a proxy and to TLS what the connection has left of its time-out."""
 
     response_class = _TimedResponse
+    _until: float | None = None
 
     def _new_conn(self) -> socket.socket:
-        began = time.monotonic()
-        connection = super()._new_conn()
         if isinstance(self.timeout, (int, float)):
-            connection.settimeout(max(_SHORTEST_WAIT, began + self.timeout - time.monotonic()))
+            self._until = time.monotonic() + self.timeout
+        connection = super()._new_conn()
+        self._leave_the_rest_to(connection)
         return connection
+
+    def _tunnel(self) -> None:
+        # TLS with the proxy has taken its time before, and so has the proxy with its answer behind.
+        self._leave_the_rest_to(self.sock)
+        super()._tunnel()
+        self._leave_the_rest_to(self.sock)
+
+    def _leave_the_rest_to(self, connection: t.Any) -> None:
+        if self._until is not None:
+            connection.settimeout(max(_SHORTEST_WAIT, self._until - time.monotonic()))
 
 
 class _Connection(_Timed):

@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import typing as t
 from pathlib import Path
 
@@ -252,4 +253,22 @@ def test_a_login_stays_within_the_time(bare: int) -> None:
     with Attacker(lambda asked: asked.drip(HEAD + b"Content-Length: 9999\r\n\r\n{")) as server:
         login = {"auth_token": None, "username": "u", "password": "a-password-of-attacks", "domain_name": "d"}
         result = in_time(lambda: read(server, **login, auth_url=server.url))
+    assert result["peak"] - bare < MEBIBYTE * 16, result
+
+
+def test_a_tunnel_stays_within_the_time(bare: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy takes most of the time to let it through, and what is behind it takes all of it again for TLS."""
+
+    def late(asked: Asked) -> None:
+        threading.Event().wait(LIMIT * 0.9)
+        asked.connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        asked.connection.recv(65536)
+        asked.drip(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc" + bytes(16000))
+
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with Attacker(late) as server:
+        monkeypatch.setenv("https_proxy", server.url)
+        result = in_time(lambda: read(server, endpoint="https://modelarts.example.com"))
+        assert server.asked
     assert result["peak"] - bare < MEBIBYTE * 16, result

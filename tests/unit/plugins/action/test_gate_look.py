@@ -80,6 +80,48 @@ def test_an_artifact_holds_no_name_that_a_template_could_be_made_of(monkeypatch:
     assert len(text) < 10_000
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"failed": True, "msg": "GET /pools was answered 401.", "status": 401},
+        {
+            "pools": [
+                {
+                    "pool_name": "p",
+                    "errors": [{"document": "nodes", "msg": "GET /pools was answered 401.", "status": 401}],
+                }
+            ]
+        },
+    ],
+)
+def test_the_items_of_a_loop_send_refused_credentials_once(
+    monkeypatch: pytest.MonkeyPatch, refused: dict[str, t.Any]
+) -> None:
+    """Ansible goes on with a loop of which an item has failed, and more than five refusals in a row lock a key."""
+    monkeypatch.setattr(GATE, "_refused", {})
+    sent = []
+
+    def item(pool: str, token: str, environment: str = "") -> None:
+        action = mock.Mock(
+            _ids={},
+            _connection_options={"auth_token": token},
+            _variables={},
+            _task=mock.Mock(delegate_to=None),
+            _compute_environment_string=lambda: environment,
+            _execute_module=lambda **given: sent.append(pool) or refused,
+        )
+        action._login = lambda: GATE.ActionModule._login(action)
+        with pytest.raises(GATE.ObservationError, match=r"GET /pools was answered 401\.") as raised:
+            GATE.ActionModule._observe(action, [GATE.Candidate(pool, read_request(REQUEST))], None)
+        assert raised.value.result["status"] == 401
+
+    for number in range(7):
+        item(f"pool-{number}", "one")
+    item("pool-7", "another")
+    item("pool-8", "one", "OS_REGION_NAME=eu-nl ")
+    assert sent == ["pool-0", "pool-7", "pool-8"]
+
+
 def _texts(value: t.Any) -> t.Iterator[str]:
     """All texts in a value, keys included."""
     if isinstance(value, dict):

@@ -344,6 +344,36 @@ def test_a_pool_named_like_a_host_of_another_source_is_left_out(
     assert not [text for text in said if TRAIN in text]
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("all", "is the name of a group"),
+        ("ungrouped", "is the name of a group"),
+        ("web", "is the name of a group"),
+        ("modelarts_pools", "is the name of a group"),
+        ("modelarts_flavor_f_gpu8", "is the name of a group"),
+        ("localhost", "is the controller itself"),
+        ("127.0.0.1", "is the controller itself"),
+    ],
+)
+def test_a_pool_named_like_a_group_is_left_out(
+    script: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, why: str
+) -> None:
+    """What is set for it would be set for the group, and the tasks of all its hosts would run on the controller."""
+    said: list[str] = []
+    monkeypatch.setattr("ansible.utils.display.Display.warning", lambda self, text, *a, **k: said.append(text))
+    inventory = InventoryData()
+    inventory.add_group("modelarts_flavor_f_gpu8")
+    inventory.add_host("web01", group=inventory.add_group("web"))
+    server = script(cloud(pool(TRAIN), pool(name)))
+    path = tmp_path / "modelarts_pools.yml"
+    path.write_text(yaml.safe_dump(at(server, include_capacity=False, compose={"own": "1"})), encoding="utf-8")
+    inventory_loader.get(NAME).parse(inventory, DataLoader(), str(path), cache=False)
+    assert set(inventory.hosts) == {"web01", TRAIN}
+    assert not any(group.vars for group in inventory.groups.values())
+    assert [text for text in said if f"{name} {why}" in text]
+
+
 def test_a_text_of_any_length_makes_a_group_of_bounded_length(script: Start, tmp_path: Path) -> None:
     long = pool(TRAIN, status__phase="Odd" * 30_000)
     inventory = parse(tmp_path, at(script(cloud(long)), include_capacity=False))

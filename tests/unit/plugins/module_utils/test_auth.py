@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import typing as t
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -1212,7 +1213,17 @@ def test_no_secret_in_any_text(
 
 def test_redaction_finds_a_secret_however_it_is_spelled() -> None:
     connection = connect({**PASSWORD}, where=HOST)
-    spelled = [SECRETS["password"], json.dumps(SECRETS["password"])[1:-1], "pw%20%22S3CR3T%22%204%2F%C3%BC"]
+    spelled = [
+        SECRETS["password"],
+        json.dumps(SECRETS["password"])[1:-1],
+        json.dumps(SECRETS["password"])[1:-1].replace("/", "\\/"),
+        json.dumps(SECRETS["password"], ensure_ascii=False)[1:-1],
+        "pw%20%22S3CR3T%22%204%2F%C3%BC",
+        "pw%20%22S3CR3T%22%204/%C3%BC",
+        "pw+%22S3CR3T%22+4%2F%C3%BC",
+        "pw%20%22S3CR3T%22%204%2f%c3%bc",
+        b64encode(SECRETS["password"].encode()).decode().rstrip("="),
+    ]
     for text in spelled:
         assert connection.redact(f"a {text} b") == "a ******** b"
     assert connection.redact("nothing to hide") == "nothing to hide"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import typing as t
 from base64 import b64encode
@@ -159,8 +160,11 @@ def test_no_proxy_hears_a_token_endpoint_on_loopback(
     assert {seen.method for seen in proxy.seen} <= {"CONNECT"}
 
 
-def test_what_a_login_obtains_on_its_way_is_hidden(clouds: Write, script: Start) -> None:
+def test_what_a_login_obtains_on_its_way_is_hidden(
+    clouds: Write, script: Start, caplog: pytest.LogCaptureFixture
+) -> None:
     """Each server repeats what it was sent: the token of the provider, and the one of IAM without a project."""
+    caplog.set_level(logging.DEBUG)
 
     def repeat(seen: Seen) -> Reply:
         return Reply(401, {"error": {"message": f"bad {seen.headers['authorization']}"}})
@@ -185,6 +189,7 @@ def test_what_a_login_obtains_on_its_way_is_hidden(clouds: Write, script: Start)
         assert len(server.seen) == len(answers)
         assert "SECRET" not in str(raised.value.as_result())
         assert b64encode(b"gate:cs-SECRET-2").decode() not in str(raised.value.as_result())
+    assert "SECRET" not in caplog.text
 
 
 def test_an_error_of_a_token_endpoint_names_it(clouds: Write, script: Start) -> None:
