@@ -57,6 +57,7 @@ _POOL_SHAPES: dict[tuple[str, ...], type] = {
     ("metadata",): dict,
     ("metadata", "annotations"): dict,
     ("spec",): dict,
+    ("spec", "type"): str,
     ("status",): dict,
     ("status", "driver"): dict,
     ("status", "parent"): str,
@@ -98,6 +99,8 @@ def pool_facts(document: Facts) -> Facts:
     unreadable = misshapen(document, _POOL_SHAPES)
     if annotations.get(SUBPOOLS_ANNOTATION) is not None and count_or_none(annotations[SUBPOOLS_ANNOTATION]) is None:
         unreadable.append(SUBPOOLS_ANNOTATION)
+    if not all(map(_is_driver, object_in(status, "driver").values())):
+        unreadable.append("status.driver")
     control_mode = _control_mode(spec.get("controlMode"))
     if control_mode is None:
         unreadable.append("spec.controlMode")
@@ -128,14 +131,24 @@ def pool_facts(document: Facts) -> Facts:
     }
 
 
+def _is_driver(value: object) -> bool:
+    """Whether the driver of one kind of card is as documented, or not told."""
+    state = value.get("state") if isinstance(value, dict) else value
+    return state is None or (isinstance(value, dict) and isinstance(state, str) and state != "")
+
+
 def _job_types(scopes: object) -> dict[str, str] | None:
-    """Return the state of each job type; a type that stands there twice with different states has both."""
+    """Return the state of each job type; a type that stands there twice with different states has both.
+
+    None where one of them cannot be read: it may be any.
+    """
     if not isinstance(scopes, list):
         return None
     states: dict[str, dict[str, None]] = {}
     for scope in scopes:
-        if isinstance(scope, dict) and isinstance(scope.get("scopeType"), str):
-            states.setdefault(scope["scopeType"].lower(), {})[str(scope.get("state"))] = None
+        if not isinstance(scope, dict) or not isinstance(scope.get("scopeType"), str):
+            return None
+        states.setdefault(scope["scopeType"].strip().lower(), {})[str(scope.get("state"))] = None
     return {job_type: " and ".join(of) for job_type, of in states.items()}
 
 

@@ -263,9 +263,13 @@ class _Decision:
         else:
             self._check("job_type", None, f"{name} is {state} (the pool has: {known}), which is not a known state")
 
+    @property
+    def _is_logical(self) -> bool:
+        return (self._pool.get("type") or "").strip().lower() == "logical"
+
     def _check_logical_pools(self) -> None:
         reasons = []
-        if self._pool.get("type") == "Logical":
+        if self._is_logical:
             quotas = ", ".join(_quota(flavor) for flavor in self._pool["flavors"]) or "not told"
             reasons.append(f"this is a logical pool with the quota {quotas}")
         if self._pool.get("parent"):
@@ -284,7 +288,7 @@ class _Decision:
     def _choose_room(self, unplaced: Unplaced, given_back: GivenBack) -> Room | None:
         metrics, held = self._facts["metrics"], self._facts["held"]
         stale = _said(self._errors["metrics"]) if "metrics" in self._errors else ""
-        if self._pool.get("type") == "Logical":
+        if self._is_logical:
             stale = stale or "those of a logical pool count its guaranteed quota: not used"
         stale = stale or why_no_metrics(metrics, self._age, duration)
         measured = None if stale else room_of_metrics(metrics, held, unplaced, self._age)

@@ -59,3 +59,47 @@ def test_a_replaced_job_that_waits_hides_no_job_of_another_kind_in_its_queue(own
     assert "1 ahead" in verdict["reasons"][0]
     alone = decide([node(SIZE)], waiting[:1], request={**ASKING, "replaces": {"job_uuid": "own"}})
     assert alone["decision"] == "admit"
+
+
+def pool_with(**parts: t.Any) -> Document:
+    """The pool of one node, with other values in its spec or status."""
+    made = pool({FLAVOR: 1})
+    for path, value in parts.items():
+        part, name = path.split("__")
+        made[part][name] = value
+    return made
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"status__driver": {"gpu": "Abnormal"}},
+        {"status__driver": {"gpu": [{"state": "Abnormal"}]}},
+        {"status__driver": {"gpu": {"state": ["Abnormal"]}}},
+        {"status__driver": {"gpu": {"state": ""}}},
+        {"spec__type": ["Logical"]},
+        {"spec__type": "logical"},
+        {"spec__type": " LOGICAL "},
+    ],
+)
+def test_a_part_of_the_pool_that_cannot_be_read_is_no_good_news(parts: Document) -> None:
+    assert decide([node(SIZE)], request=ASKING, pool_document=pool_with(**parts))["decision"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        ["Train"],
+        [{"scopeType": None, "state": "Enabled"}],
+        [{"scopeType": "Infer", "state": "Enabled"}, {"scopeType": ["Train"], "state": "Enabled"}],
+    ],
+)
+def test_a_job_type_that_may_be_one_that_cannot_be_read_is_not_refused_for_good(scopes: list[t.Any]) -> None:
+    asked = decide([node(SIZE)], request={**ASKING, "type": "train"}, pool_document=pool_with(status__scope=scopes))
+    assert asked["decision"] == "unknown"
+
+
+def test_blanks_around_a_job_type_are_none_of_it() -> None:
+    scopes = [{"scopeType": " Train", "state": "Enabled"}]
+    asked = decide([node(SIZE)], request={**ASKING, "type": "train"}, pool_document=pool_with(status__scope=scopes))
+    assert asked["decision"] == "admit"
