@@ -181,8 +181,10 @@ def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[Facts]:
             name, {"flavor": name, "count": None, "max_count": None, **dict.fromkeys(_NODE_STATES, 0)}
         )
 
+    told = _are_counts(specified)
     for entry in _counts(specified):
-        row(entry["flavor"])["count"] = (row(entry["flavor"])["count"] or 0) + (count_or_none(entry.get("count")) or 0)
+        count = count_or_none(entry.get("count"))
+        row(entry["flavor"])["count"] = (row(entry["flavor"])["count"] or 0) + (count or 0) if told else None
         most = count_or_none(entry.get("maxCount"))
         if most is not None:
             row(entry["flavor"])["max_count"] = (row(entry["flavor"])["max_count"] or 0) + most
@@ -190,6 +192,18 @@ def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[Facts]:
         for entry in _counts(by_state.get(state)):
             row(entry["flavor"])[state] += count_or_none(entry.get("count")) or 0
     return list(flavors.values())
+
+
+def _are_counts(entries: object) -> bool:
+    """Whether all of them can be read; where one cannot, how many nodes the pool is meant to have is not known."""
+    several = [entries] if isinstance(entries, dict) else entries
+    return isinstance(several, list) and all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("flavor"), str)
+        and count_or_none(entry.get("count")) is not None
+        and (entry.get("maxCount") is None or count_or_none(entry["maxCount"]) is not None)
+        for entry in several
+    )
 
 
 def _counts(entries: object) -> list[Facts]:

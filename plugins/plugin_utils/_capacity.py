@@ -128,7 +128,7 @@ class _Decision:
         self._empty_pool: EmptyPool | None = None
         self._most: tuple[Amounts, Names] = {}, frozenset("*")
         # Without the counts of its spec, what the pool is meant to have is not known, and nothing can be too much.
-        if self._nodes is not None and self._pool and self._pool["flavors"]:
+        if self._nodes is not None and self._tells_its_size:
             self._empty_pool = whole_pool(self._nodes, self._pool["flavors"], self._order)
             self._most = most_of_pool(self._nodes, self._pool["flavors"])
         self._queue = Queue(facts, request, policy)
@@ -596,7 +596,13 @@ class _Decision:
         """Return whether the pool tells which nodes it is meant to have, and nodes their flavor where that counts."""
         by_flavor = any(group.flavor is not None for group in self._request.groups)
         untold = by_flavor and any(node.flavor is None for node in self._nodes or ())
-        return bool(self._pool and self._pool["flavors"]) and not untold
+        return self._tells_its_size and not untold
+
+    @property
+    def _tells_its_size(self) -> bool:
+        """Whether the pool tells how many nodes of each flavor it is meant to have."""
+        flavors = self._pool["flavors"] if self._pool else []
+        return bool(flavors) and all(flavor["count"] is not None for flavor in flavors)
 
     def _check_flavor(self, group: Group) -> bool:
         """Whether the pool is not even meant to have so many nodes of a flavor, which is then said."""

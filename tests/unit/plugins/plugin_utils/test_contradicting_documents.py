@@ -103,3 +103,24 @@ def test_blanks_around_a_job_type_are_none_of_it() -> None:
     scopes = [{"scopeType": " Train", "state": "Enabled"}]
     asked = decide([node(SIZE)], request={**ASKING, "type": "train"}, pool_document=pool_with(status__scope=scopes))
     assert asked["decision"] == "admit"
+
+
+@pytest.mark.parametrize(
+    "specified",
+    [
+        None,
+        [{"flavor": FLAVOR}],
+        [{"flavor": FLAVOR, "count": "2 nodes"}],
+        [{"flavor": FLAVOR, "count": 3.0}],
+        [{"flavor": FLAVOR, "count": 1, "maxCount": "many"}],
+        [{"flavor": FLAVOR, "count": 1}, {"count": 2}],
+        [{"flavor": FLAVOR, "count": 1}, FLAVOR],
+    ],
+)
+@pytest.mark.parametrize("request_", [ASKING, {"flavor": FLAVOR}])
+def test_a_count_that_cannot_be_read_makes_nothing_too_much_for_good(specified: t.Any, request_: Document) -> None:
+    """The status still counts a node, which is not what the pool is meant to have."""
+    asked = decide(
+        [node(SIZE)], request={**request_, "replicas": 2}, pool_document=pool_with(spec__resources=specified)
+    )
+    assert asked["decision"] == "wait"
