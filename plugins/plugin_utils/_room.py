@@ -201,7 +201,7 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
     known_held: dict[t.Any, Held] = {}
 
     def amounts(numbers: Mapping[str, t.Any] | None) -> tuple[Amounts, Names]:
-        if numbers is None:
+        if not numbers:
             return {}, frozenset("*")
         key = tuple(numbers.items())
         if key not in known:
@@ -229,8 +229,7 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
             unreadable = frozenset(canonical(what["resource"]) for what in fact["unreadable"])
             unread_resources |= unreadable - resources.keys()
             unread_shown |= unreadable - shown.keys()
-        if _may_get_cards(fact, resources):
-            unread_resources |= frozenset("*")
+        unread_resources |= _may_come(fact, resources)
         if resources.keys() != shown.keys():
             unread_shown |= resources.keys() - shown.keys()
         node = Node(
@@ -257,15 +256,23 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
     return nodes
 
 
-def _may_get_cards(fact: Facts, resources: Amounts) -> bool:
-    """Return whether a node without cards may have some later: it is being created, or its driver is not running yet.
+def _may_come(fact: Facts, resources: Amounts) -> Names:
+    """Return the resources that a node may have later: it is not in order yet, or shows none of a card just now.
 
-    What such a node will have is not known, so nothing is too large for it for good.
+    What such a node will have is not known, so nothing is too large for it for good. A card of which it shows none has
+    lost its plugin: a node that never had one does not name it.
     """
-    if any(map(is_card, resources)):
-        return False
+    gone = frozenset(name for name, amount in resources.items() if not amount and is_card(name))
+    if any(amount and _has_vendor(name) for name, amount in resources.items()):
+        return gone
     components = [one for one in (fact["driver"], *fact["plugins"]) if one is not None]
-    return fact["phase"] == "Creating" or any(one["phase"] not in (None, "Running") for one in components)
+    is_ready = fact["phase"] == "Available" and all(one["phase"] in (None, "Running") for one in components)
+    return gone if is_ready else frozenset("*")
+
+
+def _has_vendor(resource: str) -> bool:
+    """Whether it is a card, and not one of the things that Kubernetes itself counts on a node, like pods."""
+    return "/" in resource and is_card(resource)
 
 
 def _services(nodes: Iterable[Node]) -> Amounts:

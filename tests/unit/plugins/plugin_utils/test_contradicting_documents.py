@@ -124,3 +124,27 @@ def test_a_count_that_cannot_be_read_makes_nothing_too_much_for_good(specified: 
         [node(SIZE)], request={**request_, "replicas": 2}, pool_document=pool_with(spec__resources=specified)
     )
     assert asked["decision"] == "wait"
+
+
+PLAIN = {"cpu": "96", "memory": "700Gi"}
+
+
+@pytest.mark.parametrize("size", [{}, PLAIN, {**PLAIN, "pods": "110"}, {**PLAIN, GPU: "0"}])
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"phase": "Creating"},
+        {"phase": "Abnormal"},
+        {"phase": "Checking"},
+        {"driver": {"phase": "Updating"}},
+        {"plugins": [{"name": "gpu", "phase": "Pending"}]},
+    ],
+)
+def test_a_node_that_is_not_in_order_may_have_cards_later(size: Document, state: Document) -> None:
+    assert decide([node(size, **state)], request=ASKING)["decision"] == "wait"
+
+
+def test_a_node_that_has_lost_its_cards_or_shows_nothing_may_have_them_again() -> None:
+    assert decide([node({**PLAIN, GPU: "0"})], request=ASKING)["decision"] == "wait"
+    assert decide([node({})], request=ASKING)["decision"] == "unknown"
+    assert decide([node(PLAIN)], request=ASKING)["decision"] == "reject"
