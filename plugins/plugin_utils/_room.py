@@ -80,6 +80,7 @@ class Node(t.NamedTuple):
     free: Amounts
     unread_free: Names
     hoped: Amounts
+    is_short: bool = False
 
     def weighed(self) -> Node:
         """The same node, with what is free on it by its entry and by the jobs there. So far that is what it shows."""
@@ -171,8 +172,11 @@ class Node(t.NamedTuple):
     def empty(self) -> bool | None:
         """Whether the whole node is idle: no job shows its address, and only the node's own services take something.
 
-        These are taken to need less than half of cpu and memory, and no card.
+        These are taken to need less than half of cpu and memory, and no card. A node that is short of cards which
+        others of its flavor have is not whole.
         """
+        if self.is_short:
+            return False
         known = self.jobs is not None and not self.unread_free
         for resource, amount in self.resources.items():
             free = self.free.get(resource)
@@ -248,12 +252,27 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
             shown,
         )
         nodes.append(node.weighed())
+    cards = _cards_by_flavor(nodes)
+    for index, node in enumerate(nodes):
+        if any(node.resources.get(name, 0) < amount for name, amount in cards.get(node.flavor, {}).items()):
+            nodes[index] = node._replace(is_short=True)
     # An entry that shows less as taken than jobs hold is older than they: what it does show may be its services alone.
     behind = [index for index, node in enumerate(nodes) if node.free is not node.shown and node.is_behind]
     services = _services(nodes) if behind else {}
     for index in behind:
         nodes[index] = nodes[index].beside(services)
     return nodes
+
+
+def _cards_by_flavor(nodes: Iterable[Node]) -> dict[str | None, Amounts]:
+    """The most cards that a node of each flavor has."""
+    most: dict[str | None, Amounts] = {}
+    for node in nodes:
+        for name, amount in node.resources.items():
+            if _has_vendor(name):
+                of_flavor = most.setdefault(node.flavor, {})
+                of_flavor[name] = max(amount, of_flavor.get(name, 0))
+    return most
 
 
 def _may_come(fact: Facts, resources: Amounts) -> Names:

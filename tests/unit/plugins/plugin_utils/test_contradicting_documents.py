@@ -148,3 +148,11 @@ def test_a_node_that_has_lost_its_cards_or_shows_nothing_may_have_them_again() -
     assert decide([node({**PLAIN, GPU: "0"})], request=ASKING)["decision"] == "wait"
     assert decide([node({})], request=ASKING)["decision"] == "unknown"
     assert decide([node(PLAIN)], request=ASKING)["decision"] == "reject"
+
+
+@pytest.mark.parametrize("size", [PLAIN, {**PLAIN, GPU: "0"}, {**PLAIN, GPU: "7"}])
+def test_a_node_that_is_short_of_cards_is_not_whole(size: Document) -> None:
+    """Nothing runs on it. Another node of its flavor, which is busy, has eight."""
+    nodes = [node(SIZE, {"cpu": "1", "memory": "1Gi", GPU: "0"}), node(size)]
+    assert decide(nodes, request={"flavor": FLAVOR})["decision"] == "wait"
+    assert decide([node(SIZE), *nodes], request={"flavor": FLAVOR})["decision"] == "admit"
