@@ -24,7 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Facts = dict[str, t.Any]
 
@@ -285,20 +285,31 @@ def metrics_of_pool(items: Sequence[Facts], pool_name: str, now: float) -> Facts
     ages = [one["age_seconds"] for one in found]
     worst = found[ages.index(None if None in ages else min(ages) if min(ages) < -CLOCK_TOLERANCE else max(ages))]
     merged = dict(worst)
-    for name in ("capacity", "available"):
-        merged[name] = _each(min, [one[name] for one in found])
+    merged["capacity"] = _each(min, [one["capacity"] for one in found])
+    merged["available"] = _least([one["available"] for one in found if one["available"] is not None])
     merged["allocated"] = _each(max, [one["allocated"] for one in found])
     merged["unreadable"] = [what for one in found for what in one["unreadable"]]
     return merged
 
 
-def _each(choose: Callable[[Iterable[t.Any]], t.Any], tables: Sequence[Facts | None]) -> Facts | None:
-    """The chosen amount of each resource; a table that is missing in one entry and not in another is not known."""
+def _each(choose: Callable[..., t.Any], tables: Sequence[Facts | None]) -> Facts | None:
+    """The chosen amount of each resource; what is missing in one entry and not in another is not known."""
     known = [table for table in tables if table is not None]
-    if not known:
+    if not known or len(known) < len(tables):
         return None
-    names = dict.fromkeys(name for table in known for name in table)
-    return {name: choose([table[name] for table in known if name in table]) for name in names}
+    chosen = dict(known[0])
+    for table in known[1:]:
+        chosen = {name: choose(amount, table[name]) for name, amount in chosen.items() if name in table}
+    return chosen
+
+
+def _least(tables: Sequence[Facts]) -> Facts | None:
+    """The smallest amount of each resource, in whichever table it is: each of them bounds what another source tells."""
+    least: Facts = {}
+    for table in tables:
+        for name, amount in table.items():
+            least[name] = min(amount, least.get(name, amount))
+    return least if tables else None
 
 
 def _workload_counts(value: object) -> Facts | None:

@@ -405,9 +405,10 @@ class _Decision:
             nodes = [node for node in self._nodes if node.flavor == group.flavor]
             serving = [node.free for node in nodes if node.unusable is None and node.empty is not False]
             shapes = serving or [node.resources for node in nodes]
-            for resource in sorted({resource for shape in shapes for resource in shape}):
-                smallest = min(shape.get(resource, 0) for shape in shapes)
-                add(needs, {resource: smallest * group.replicas} if smallest else {})
+            smallest = dict(shapes[0]) if shapes else {}
+            for shape in shapes:
+                smallest = {name: min(amount, shape[name]) for name, amount in smallest.items() if name in shape}
+            add(needs, {name: smallest[name] * group.replicas for name in sorted(smallest) if smallest[name]})
         return needs
 
     def _check_resource(self, resource: str, need: int, room: Room, unplaced: Unplaced, given_back: GivenBack) -> None:

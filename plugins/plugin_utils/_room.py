@@ -27,7 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._placement import Need, Slot
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 Facts = dict[str, t.Any]
 Names = frozenset[str]
@@ -43,10 +43,9 @@ def is_card(resource: str) -> bool:
     return resource != "cpu" and not counts_bytes(resource)
 
 
-def is_unread(unread: Iterable[str], resources: Iterable[str]) -> bool:
+def is_unread(unread: Collection[str], resources: Iterable[str]) -> bool:
     """Whether one of the resources is among those that could not be read."""
-    names = set(unread)
-    return bool(names) and ("*" in names or not names.isdisjoint(resources))
+    return bool(unread) and ("*" in unread or any(resource in unread for resource in resources))
 
 
 class Held(t.NamedTuple):
@@ -254,7 +253,8 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
         nodes.append(node.weighed())
     cards = _cards_by_flavor(nodes)
     for index, node in enumerate(nodes):
-        if any(node.resources.get(name, 0) < amount for name, amount in cards.get(node.flavor, {}).items()):
+        most = cards.get(node.flavor, {}).items()
+        if any(node.resources.get(n, 0) < of and not is_unread(node.unread_resources, (n,)) for n, of in most):
             nodes[index] = node._replace(is_short=True)
     # An entry that shows less as taken than jobs hold is older than they: what it does show may be its services alone.
     behind = [index for index, node in enumerate(nodes) if node.free is not node.shown and node.is_behind]
@@ -352,6 +352,7 @@ def room_on_nodes(nodes: Iterable[Node], age: float) -> Room:
     """The sums over the nodes that can take work."""
     room = Room("nodes", age, {}, {}, {}, lists_all=True)
     may_be_free: Amounts = {}
+    unbounded: set[str] = set()
     for node in nodes:
         if node.unusable is not None:
             continue
@@ -360,7 +361,8 @@ def room_on_nodes(nodes: Iterable[Node], age: float) -> Room:
         if node.hoped is not node.free:
             add(may_be_free, {r: amount - node.free.get(r, 0) for r, amount in node.hoped.items()})
         if node.unread_free:
-            room.unbounded |= node.unbounded
+            unbounded |= node.unbounded
+    room.unbounded = frozenset(unbounded)
     room.hoped = dict(room.free)
     add(room.hoped, may_be_free)
     return room
@@ -416,14 +418,15 @@ def _less(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:
     return {resource: max(0, amount - taken.get(resource, 0)) for resource, amount in amounts.items()}
 
 
-def largest_of_flavor(nodes: Iterable[Node], flavor: str | None, order: Sequence[str]) -> Amounts | None:
-    """What the largest listed node of a flavor has; None when of none all resources in ``order`` could be read."""
-    largest: Amounts = {}
+def largest_by_flavor(nodes: Iterable[Node], order: Sequence[str]) -> dict[str | None, Amounts]:
+    """What the largest listed node of each flavor has, of those of which all resources in ``order`` could be read."""
+    largest: dict[str | None, Amounts] = {}
     for node in nodes:
-        if node.flavor == flavor and not is_unread(node.unread_resources, order):
+        if not is_unread(node.unread_resources, order):
+            of_flavor = largest.setdefault(node.flavor, {})
             for resource, amount in node.resources.items():
-                largest[resource] = max(amount, largest.get(resource, 0))
-    return largest or None
+                of_flavor[resource] = max(amount, of_flavor.get(resource, 0))
+    return largest
 
 
 EmptyPool = Counter[tuple[t.Optional[str], tuple[tuple[str, int], ...]]]
@@ -439,9 +442,10 @@ def whole_pool(nodes: Sequence[Node], flavors: Sequence[Facts], order: Sequence[
     for node in nodes:
         if not node.leaving and not is_unread(node.unread_resources, order):
             pool[(node.flavor, tuple(node.resources.items()))] += 1
+    largest = largest_by_flavor(nodes, order)
     for flavor, count in _not_listed(nodes, flavors, order).items():
-        shape = largest_of_flavor(nodes, flavor, order)
-        if shape is None:
+        shape = largest.get(flavor)
+        if not shape:
             return None
         pool[(flavor, tuple(shape.items()))] += count
     return pool
@@ -450,16 +454,18 @@ def whole_pool(nodes: Sequence[Node], flavors: Sequence[Facts], order: Sequence[
 def most_of_pool(nodes: Sequence[Node], flavors: Sequence[Facts]) -> tuple[Amounts, Names]:
     """(what all those nodes have together, the resources of which that is not known)."""
     total: Amounts = {}
-    unread: Names = frozenset()
+    unread: set[str] = set()
     for node in nodes:
         if not node.leaving:
             add(total, node.resources)
             unread |= node.unread_resources
+    largest = largest_by_flavor(nodes, ())
     for flavor, count in _not_listed(nodes, flavors, ()).items():
-        shape = largest_of_flavor(nodes, flavor, ())
-        unread |= frozenset() if shape is not None else frozenset("*")
+        shape = largest.get(flavor)
+        if not shape:
+            unread.add("*")
         add(total, {resource: amount * count for resource, amount in (shape or {}).items()})
-    return total, unread
+    return total, frozenset(unread)
 
 
 def _not_listed(nodes: Sequence[Node], flavors: Sequence[Facts], order: Sequence[str]) -> Counter[str | None]:
@@ -489,13 +495,15 @@ class Unplaced:
     def of(cls, groups: Iterable[Facts]) -> Unplaced:
         """Of ``[{count, resources, unread}]``."""
         unplaced = cls({}, 0, frozenset())
+        unreadable: set[str] = set()
         for group in groups:
             amounts, unread = read_numbers(group["resources"])
-            unplaced.unread |= unread | frozenset(group["unread"])
+            unreadable.update(unread, group["unread"])
             add(unplaced.total, {resource: amount * group["count"] for resource, amount in amounts.items()})
             cards = sum(amount for resource, amount in amounts.items() if is_card(resource))
             if unplaced.pods is not None:
                 unplaced.pods = unplaced.pods + cards // 1000 * group["count"] if cards and cards % 1000 == 0 else None
+        unplaced.unread = frozenset(unreadable)
         return unplaced
 
     @property
