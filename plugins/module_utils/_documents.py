@@ -222,6 +222,14 @@ def continue_token(request: str, document: Document) -> str | None:
     return None
 
 
+def says_more(document: Document) -> bool:
+    """Whether a list that is read by offsets says that it goes on, as those do that have tokens."""
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict):
+        return metadata is not None
+    return bool(metadata.get("continue") or metadata.get("remainingItemCount"))
+
+
 def distinct(documents: Iterable[Document]) -> list[Document]:
     """The documents, each once, whatever pages have it again. Of one that changed meanwhile, all versions are kept.
 
