@@ -291,7 +291,7 @@ class _Decision:
         if self._is_logical:
             stale = stale or "those of a logical pool count its guaranteed quota: not used"
         stale = stale or why_no_metrics(metrics, self._age, duration)
-        measured = None if stale else room_of_metrics(metrics, held, unplaced, self._age)
+        measured = None if stale else room_of_metrics(metrics, held, unplaced, self._age, alone=self._nodes is None)
         if self._nodes is not None:
             return self._room_on_nodes(self._nodes, measured, given_back)
         said = _said(self._errors.get("nodes"))

@@ -253,8 +253,9 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
         nodes.append(node.weighed())
     cards = _cards_by_flavor(nodes)
     for index, node in enumerate(nodes):
+        has, unread = node.resources, node.unread_resources
         most = cards.get(node.flavor, {}).items()
-        if any(node.resources.get(n, 0) < of and not is_unread(node.unread_resources, (n,)) for n, of in most):
+        if any(has.get(n, 0) < of and (n in has or not is_unread(unread, (n,))) for n, of in most):
             nodes[index] = node._replace(is_short=True)
     # An entry that shows less as taken than jobs hold is older than they: what it does show may be its services alone.
     behind = [index for index, node in enumerate(nodes) if node.free is not node.shown and node.is_behind]
@@ -385,8 +386,10 @@ def why_no_metrics(metrics: Facts | None, age: float, said: Callable[[float], st
     return ""
 
 
-def room_of_metrics(metrics: Facts, held: Facts | None, unplaced: Unplaced, age: float) -> Room:
+def room_of_metrics(metrics: Facts, held: Facts | None, unplaced: Unplaced, age: float, *, alone: bool) -> Room:
     """What the runtime metrics tell. Jobs that started after they were taken are in the list of jobs only.
+
+    What cannot be read in one place still bounds what nodes show, and is no room where metrics stand ``alone``.
 
     Neither do metrics know of ``unplaced`` jobs, which are left for the caller to take off.
     """
@@ -397,7 +400,13 @@ def room_of_metrics(metrics: Facts, held: Facts | None, unplaced: Unplaced, age:
     free = {resource: max(0, amount - used[resource]) for resource, amount in capacity.items() if resource in used}
     # What the newer table ``available`` leaves out (standbys, broken nodes) is not documented: the smaller counts.
     available = merge_spellings(read_numbers(metrics["available"])[0], min)
-    free = {resource: min(amount, available.get(resource, amount)) for resource, amount in free.items()}
+    unread = {canonical(what["resource"]) for what in metrics["unreadable"]} if alone else set()
+    unread |= set(held["unread"]) if alone and held else set()
+    free = {
+        resource: min(amount, available.get(resource, amount))
+        for resource, amount in free.items()
+        if not is_unread(unread, (resource,))
+    }
     return Room("metrics", max(0, metrics["age_seconds"]) + age, capacity, free, dict(free))
 
 

@@ -15,8 +15,11 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
     address_of,
     decide,
     job,
+    metrics,
+    moment,
     node,
     pool,
+    refused,
 )
 
 SIZE = {"cpu": "96", "memory": "700Gi", GPU: "8"}
@@ -156,3 +159,48 @@ def test_a_node_that_is_short_of_cards_is_not_whole(size: Document) -> None:
     nodes = [node(SIZE, {"cpu": "1", "memory": "1Gi", GPU: "0"}), node(size)]
     assert decide(nodes, request={"flavor": FLAVOR})["decision"] == "wait"
     assert decide([node(SIZE), *nodes], request={"flavor": FLAVOR})["decision"] == "admit"
+
+
+PLENTY = {GPU: "64", "cpu": "960", "memory": "7000Gi"}
+NONE = {GPU: "0", "cpu": "0", "memory": "0"}
+
+
+def metrics_with(**tables: t.Any) -> Document:
+    """Metrics of a pool that is idle, with other values in a table."""
+    item = metrics(PLENTY, NONE)
+    for path, value in tables.items():
+        table, _, name = path.partition("__")
+        if name:
+            item["table"].setdefault(table, {})[name] = value
+        else:
+            item["table"][table] = value
+    return item
+
+
+def by_metrics(items: list[Document], jobs: t.Sequence[Document] = ()) -> str:
+    aggregate = {"placement": "aggregate"}
+    verdict = decide(refused(), jobs, request=ASKING, policy=aggregate, metric_items=items)
+    return str(verdict["decision"])
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [metrics_with(), metrics_with(allocated__value={GPU: "?"})],
+        [metrics_with(), metrics_with(capacity__value={GPU: "?"})],
+        [metrics_with(), metrics_with(allocated__value=None)],
+        [metrics_with(available__value={GPU: "?"})],
+        [metrics_with(available__value=["?"])],
+        [metrics_with(available="?")],
+        [metrics(PLENTY, NONE, age=86400, window="99999h")],
+        [metrics_with(capacity__window="1h", allocated__timestamp=moment(600), capacity__timestamp=moment(600))],
+    ],
+)
+def test_metrics_that_cannot_be_read_in_one_place_are_no_room(items: list[Document]) -> None:
+    assert by_metrics([metrics_with()]) == "admit"
+    assert by_metrics(items) == "unknown"
+
+
+def test_metrics_may_be_older_than_a_job_that_holds_what_cannot_be_read() -> None:
+    assert by_metrics([metrics_with()], [job({GPU: "?"}, on=["10.0.0.1"], seconds=10)]) == "unknown"
+    assert by_metrics([metrics_with()], [job({GPU: "8"}, on=["10.0.0.1"], seconds=10)]) == "admit"

@@ -33,7 +33,7 @@ def own(number: int, count: int, value: t.Any = 1) -> Document:
 
 def listed_again() -> Document:
     one = node(SIZE, address="10.0.0.1")
-    entries = [{**one, "status": {**one["status"], "resources": {**SIZE, **own(i, 100)}}} for i in range(400)]
+    entries = [{**one, "status": {**one["status"], "resources": {**SIZE, **own(i, 100)}}} for i in range(800)]
     return {"nodes": entries, "request": ASKING}
 
 
@@ -42,9 +42,9 @@ def whole_nodes() -> Document:
 
 
 def flavors() -> Document:
-    counts = {f"flavor-{i}": 2 for i in range(4000)}
+    counts = {f"flavor-{i}": 2 for i in range(10_000)}
     return {
-        "nodes": [node(SIZE, flavor=f"flavor-{i}") for i in range(1000)],
+        "nodes": [node(SIZE, flavor=f"flavor-{i}") for i in range(2500)],
         "request": ASKING,
         "pool_document": pool(counts),
     }
@@ -55,7 +55,7 @@ def unreadable_on_nodes() -> Document:
 
 
 def unreadable_of_jobs() -> Document:
-    jobs = [job({**SIZE, **own(i, 5, "?")}, "Creating") for i in range(6000)]
+    jobs = [job({**SIZE, **own(i, 5, "?")}, "Creating") for i in range(10_000)]
     return {"nodes": [node(SIZE)], "jobs": jobs, "request": ASKING}
 
 
@@ -65,7 +65,7 @@ def unreadable_on_one_node() -> Document:
 
 
 def metrics_again() -> Document:
-    entries = [metrics({**SIZE, **own(i, 50)}, {**SIZE, **own(i, 50)}) for i in range(500)]
+    entries = [metrics({**SIZE, **own(i, 50)}, {**SIZE, **own(i, 50)}) for i in range(800)]
     return {"nodes": refused(), "request": ASKING, "metric_items": entries, "policy": {"placement": "aggregate"}}
 
 
