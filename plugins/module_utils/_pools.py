@@ -28,6 +28,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
     capacity_facts,
     count_or_none,
     iso_time,
+    list_of,
     metrics_of_pool,
     misshapen,
     node_address,
@@ -50,6 +51,8 @@ NAME_LABEL = "os.modelarts/name"
 WORKSPACE_LABEL = "os.modelarts/workspace.id"
 BILLING_MODE_ANNOTATION = "os.modelarts/billing.mode"
 STRATEGY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
+SCOPE = "status.scope"
+"""What is unreadable of a pool where one of its job types is: it may be any."""
 SUBPOOLS_ANNOTATION = "os.modelarts.pool/subpools.count"
 
 _POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
@@ -101,6 +104,8 @@ def pool_facts(document: Facts) -> Facts:
         unreadable.append(SUBPOOLS_ANNOTATION)
     if not all(map(_is_driver, object_in(status, "driver").values())):
         unreadable.append("status.driver")
+    if not all(map(_is_scope, list_of(status.get("scope")))):
+        unreadable.append(SCOPE)
     control_mode = _control_mode(spec.get("controlMode"))
     if control_mode is None:
         unreadable.append("spec.controlMode")
@@ -137,18 +142,18 @@ def _is_driver(value: object) -> bool:
     return state is None or (isinstance(value, dict) and isinstance(state, str) and state != "")
 
 
-def _job_types(scopes: object) -> dict[str, str] | None:
-    """Return the state of each job type; a type that stands there twice with different states has both.
+def _is_scope(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("scopeType"), str)
 
-    None where one of them cannot be read: it may be any.
-    """
+
+def _job_types(scopes: object) -> dict[str, str] | None:
+    """Return the state of each job type; a type that stands there twice with different states has both."""
     if not isinstance(scopes, list):
         return None
     states: dict[str, dict[str, None]] = {}
     for scope in scopes:
-        if not isinstance(scope, dict) or not isinstance(scope.get("scopeType"), str):
-            return None
-        states.setdefault(scope["scopeType"].strip().lower(), {})[str(scope.get("state"))] = None
+        if _is_scope(scope):
+            states.setdefault(scope["scopeType"].strip().lower(), {})[str(scope.get("state"))] = None
     return {job_type: " and ".join(of) for job_type, of in states.items()}
 
 

@@ -16,6 +16,7 @@ from collections import Counter
 from difflib import get_close_matches
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import SCOPE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     add,
@@ -254,6 +255,8 @@ class _Decision:
             self._check("job_type", True, f"{name} is enabled")
         elif state == "Enabling":
             self._check("job_type", False, f"{name} is being enabled", remedy="wait until it is enabled.")
+        elif state is None and SCOPE in self._pool["unreadable"]:
+            self._check("job_type", None, f"{name} may be one of the pool's types that cannot be read")
         elif state is None or state in _JOB_TYPE_LOST:
             near = get_close_matches(job_type, [*states, *_SCOPES], 1) if state is None else []
             hint = f"; did you mean {near[0]}?" if near else ""

@@ -277,7 +277,7 @@ def _cards_by_flavor(nodes: Iterable[Node]) -> dict[str | None, Amounts]:
 
 
 def _may_come(fact: Facts, resources: Amounts) -> Names:
-    """Return the resources that a node may have later: it is not in order yet, or shows none of a card just now.
+    """Return the resources that a node may have later: it is being created, or shows none of a card just now.
 
     What such a node will have is not known, so nothing is too large for it for good. A card of which it shows none has
     lost its plugin: a node that never had one does not name it.
@@ -286,7 +286,7 @@ def _may_come(fact: Facts, resources: Amounts) -> Names:
     if any(amount and _has_vendor(name) for name, amount in resources.items()):
         return gone
     components = [one for one in (fact["driver"], *fact["plugins"]) if one is not None]
-    is_ready = fact["phase"] == "Available" and all(one["phase"] in (None, "Running") for one in components)
+    is_ready = fact["phase"] != "Creating" and all(one["phase"] in (None, "Running") for one in components)
     return gone if is_ready else frozenset("*")
 
 

@@ -137,8 +137,6 @@ PLAIN = {"cpu": "96", "memory": "700Gi"}
     "state",
     [
         {"phase": "Creating"},
-        {"phase": "Abnormal"},
-        {"phase": "Checking"},
         {"driver": {"phase": "Updating"}},
         {"plugins": [{"name": "gpu", "phase": "Pending"}]},
     ],
@@ -149,6 +147,8 @@ def test_a_node_that_is_not_in_order_may_have_cards_later(size: Document, state:
 
 def test_a_node_that_has_lost_its_cards_or_shows_nothing_may_have_them_again() -> None:
     assert decide([node({**PLAIN, GPU: "0"})], request=ASKING)["decision"] == "wait"
+    assert decide([node({**PLAIN, GPU: "0"}, phase="Abnormal")], request=ASKING)["decision"] == "wait"
+    assert decide([node({}, phase="Checking")], request=ASKING)["decision"] == "wait"
     assert decide([node({})], request=ASKING)["decision"] == "unknown"
     assert decide([node(PLAIN)], request=ASKING)["decision"] == "reject"
 
