@@ -331,6 +331,18 @@ class _Decision:
         groups: list[Facts] = list(self._facts["unplaced"] or ())
         starting = self._starting_on(given_back) if given_back.shares else self._queue.starting()
         groups += [{"count": 1, "resources": job["resources"], "unread": job["unread"]} for job in starting]
+        if self._nodes is not None:
+            # A card that no node has is one of another name, or of another moment: which one is taken is not known.
+            known = {name for node in self._nodes for name in (*node.resources, *node.shown)}
+            groups = [
+                {**group, "unread": [*group["unread"], "*"]}
+                if any(
+                    of and is_card(canonical(name)) and canonical(name) not in known
+                    for name, of in group["resources"].items()
+                )
+                else group
+                for group in groups
+            ]
         return Unplaced.of(groups)
 
     def _starting_on(self, given_back: GivenBack) -> list[Facts]:

@@ -204,3 +204,16 @@ def test_metrics_that_cannot_be_read_in_one_place_are_no_room(items: list[Docume
 def test_metrics_may_be_older_than_a_job_that_holds_what_cannot_be_read() -> None:
     assert by_metrics([metrics_with()], [job({GPU: "?"}, on=["10.0.0.1"], seconds=10)]) == "unknown"
     assert by_metrics([metrics_with()], [job({GPU: "8"}, on=["10.0.0.1"], seconds=10)]) == "admit"
+
+
+@pytest.mark.parametrize("name", ["nvidia.com/GPU", "nvidia.com/gpu ", "huawei.com/ascend-910"])
+def test_a_starting_job_on_cards_that_no_node_names_may_take_any(name: str) -> None:
+    starting = job({**PLAIN, name: "8"}, "Creating")
+    assert decide([node(SIZE), node(SIZE)], [starting], request=ASKING)["decision"] == "unknown"
+
+
+def test_no_job_has_waited_for_longer_than_there_is_one() -> None:
+    """One that came five seconds ago is about to start, whatever it says."""
+    waiting = {**job(SIZE, "Queue", seconds=5), "pendingDuration": 99_999}
+    backfill = {"queue_strategy": "backfill"}
+    assert decide([node(SIZE)], [waiting], request=ASKING, policy=backfill)["decision"] == "wait"
