@@ -18,6 +18,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._client import 
     Client,
     check_pool_name,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import SCOPE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
     ApiError,
     InputError,
@@ -51,8 +52,6 @@ NAME_LABEL = "os.modelarts/name"
 WORKSPACE_LABEL = "os.modelarts/workspace.id"
 BILLING_MODE_ANNOTATION = "os.modelarts/billing.mode"
 STRATEGY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
-SCOPE = "status.scope"
-"""What is unreadable of a pool where one of its job types is: it may be any."""
 SUBPOOLS_ANNOTATION = "os.modelarts.pool/subpools.count"
 
 _POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")

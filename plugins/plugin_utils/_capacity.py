@@ -15,8 +15,8 @@ import typing as t
 from collections import Counter
 from difflib import get_close_matches
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import SCOPE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import SCOPE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     add,
