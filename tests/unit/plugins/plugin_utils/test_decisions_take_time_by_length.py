@@ -113,7 +113,7 @@ def test_nothing_that_repeats_or_differs_takes_the_square_of_it(make: t.Callable
 
 def test_a_job_on_an_address_that_many_entries_have_is_kept_once() -> None:
     nodes = [node(SIZE, address="10.0.0.1") for _ in range(500)]
-    large = job(own(1, 5000), on=["10.0.0.1"])
+    large = job(own(1, 10_000), on=["10.0.0.1"])
     tracemalloc.start()
     decide(nodes, [large], request=ASKING)
     _now, most = tracemalloc.get_traced_memory()
