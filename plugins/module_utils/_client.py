@@ -27,6 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._documents impo
     has_unreadable_total,
     items_of,
     require_kind,
+    says_more,
     size_of,
     total_of,
 )
@@ -222,7 +223,8 @@ class Client:
         document = self._workloads(pool_name, query)
         items, total, asked = items_of(document), total_of(document), dict(query)
         ended = len(items) < (int(asked.get("limit", 0)) or PAGE_SIZE) if total is None else len(items) == total
-        return Pages(items, total, ended and int(asked.get("offset", 0)) == 0 and not has_unreadable_total(document))
+        doubtful = has_unreadable_total(document) or says_more(document)
+        return Pages(items, total, ended and int(asked.get("offset", 0)) == 0 and not doubtful)
 
     def list_workloads(self, pool_name: str, query: Query, *, offset: int = 0, limit: int = PAGE_SIZE) -> Pages:
         """ListWorkloads from ``offset`` to the end, oldest job first, in pages of ``limit`` records.

@@ -33,6 +33,9 @@ MOST_MEMORY = 3 * LARGEST_ANSWER
 
 WHOLE = re.compile(r"[0-9]{1,18}")
 """A whole number that is written as text."""
+SCOPE = "status.scope"
+"""What is unreadable of a pool where one of its job types is: it may be any."""
+
 CLOCK_TOLERANCE = 30
 """Seconds by which a time may be ahead of the API's clock, whose servers need not agree to the second.
 
@@ -220,6 +223,14 @@ def continue_token(request: str, document: Document) -> str | None:
             f"{request}: the list has {plain(repr(remaining), 40)} items more, and no token to ask for them with."
         )
     return None
+
+
+def says_more(document: Document) -> bool:
+    """Whether a list that is read by offsets says that it goes on, as those do that have tokens."""
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict):
+        return metadata is not None
+    return bool(metadata.get("continue") or metadata.get("remainingItemCount"))
 
 
 def distinct(documents: Iterable[Document]) -> list[Document]:

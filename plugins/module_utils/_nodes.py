@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 import typing as t
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import CLOCK_TOLERANCE
@@ -24,7 +25,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Facts = dict[str, t.Any]
 
@@ -68,6 +69,8 @@ _TIME = re.compile(
     r"(?:[Zz]|(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3]):?(?P<minutes>[0-5][0-9])?)?"
 )
 _WINDOW = re.compile(r"([0-9]{1,5})(s|m|h)")
+_LONGEST_WINDOW = 3600  # sixty of those that the reference shows; a longer one would make metrics of any age count
+_TABLES = ("allocated", "capacity", "available")
 _WINDOW_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -245,12 +248,15 @@ def metrics_facts(item: Facts, now: float) -> Facts:
     future. Keys of accelerators are masked by the API (``tnt004``).
     """
     table = object_in(item, "table")
-    allocated, capacity, available = (object_in(table, name) for name in ("allocated", "capacity", "available"))
-    unreadable: list[Facts] = []
+    allocated, capacity, available = (object_in(table, name) for name in _TABLES)
+    unreadable = [_no_table(part) for part in map(table.get, _TABLES) if not isinstance(part, (dict, type(None)))]
 
     def amounts(part: Facts, name: str) -> Facts | None:
-        read, unread = _node_amounts(part.get(name), down=part is not allocated)
+        value = part.get(name)
+        read, unread = _node_amounts(value, down=part is not allocated)
         unreadable.extend(unread)
+        if read is None and value is not None:
+            unreadable.append(_no_table(value))
         return None if read is None else numbers(read)
 
     # The newest reference shows no timestamp of ``available``: it counts as one document with the others.
@@ -272,7 +278,7 @@ def metrics_facts(item: Facts, now: float) -> Facts:
         "workload": _workload_counts(table.get("workload")),
         "observed_at": None if at is None else iso_time(at),
         "age_seconds": None if at is None else math.floor(now - at),
-        "window_seconds": max((seconds for seconds in windows if seconds), default=None),
+        "window_seconds": min((seconds for seconds in windows if seconds), default=None),
         "unreadable": unreadable,
     }
 
@@ -285,20 +291,32 @@ def metrics_of_pool(items: Sequence[Facts], pool_name: str, now: float) -> Facts
     ages = [one["age_seconds"] for one in found]
     worst = found[ages.index(None if None in ages else min(ages) if min(ages) < -CLOCK_TOLERANCE else max(ages))]
     merged = dict(worst)
-    for name in ("capacity", "available"):
-        merged[name] = _each(min, [one[name] for one in found])
-    merged["allocated"] = _each(max, [one["allocated"] for one in found])
     merged["unreadable"] = [what for one in found for what in one["unreadable"]]
+    for name, choose in (("capacity", min), ("available", min), ("allocated", max)):
+        tables = [one[name] for one in found]
+        merged[name] = _each(choose, tables)
+        merged["unreadable"] += () if name == "available" else _not_in_all(tables)
+    merged["window_seconds"] = min((one["window_seconds"] for one in found if one["window_seconds"]), default=None)
     return merged
 
 
-def _each(choose: Callable[[Iterable[t.Any]], t.Any], tables: Sequence[Facts | None]) -> Facts | None:
-    """The chosen amount of each resource; a table that is missing in one entry and not in another is not known."""
+def _each(choose: Callable[..., t.Any], tables: Sequence[Facts | None]) -> Facts | None:
+    """The chosen amount of each resource, of those tables that have it. Looks once at each amount."""
     known = [table for table in tables if table is not None]
-    if not known:
-        return None
-    names = dict.fromkeys(name for table in known for name in table)
-    return {name: choose([table[name] for table in known if name in table]) for name in names}
+    chosen: Facts = {}
+    for table in known:
+        for name, amount in table.items():
+            chosen[name] = choose(amount, chosen.get(name, amount))
+    return chosen if known else None
+
+
+def _not_in_all(tables: Sequence[Facts | None]) -> list[Facts]:
+    """What one entry tells and another does not: what there is of it is not known, only that it is no more."""
+    known = [table for table in tables if table is not None]
+    if known and len(known) < len(tables):
+        return [{"resource": "*", "value": "told by one of two entries"}]
+    times = Counter(name for table in known for name in table)
+    return [{"resource": name, "value": "told by one of two entries"} for name, of in times.items() if of < len(known)]
 
 
 def _workload_counts(value: object) -> Facts | None:
@@ -314,7 +332,12 @@ def _workload_counts(value: object) -> Facts | None:
 
 def _window_seconds(window: object) -> int | None:
     match = _WINDOW.fullmatch(window) if isinstance(window, str) else None
-    return int(match.group(1)) * _WINDOW_SECONDS[match.group(2)] if match else None
+    seconds = int(match.group(1)) * _WINDOW_SECONDS[match.group(2)] if match else 0
+    return seconds if 0 < seconds <= _LONGEST_WINDOW else None
+
+
+def _no_table(value: object) -> Facts:
+    return {"resource": "*", "value": plain(repr(value), 60)}
 
 
 def capacity_facts(nodes: Sequence[Facts]) -> Facts:

@@ -80,6 +80,7 @@ class Occupancy:
         self._queue_ages: dict[tuple[str, int | None], list[int | None]] = {}
         self._unplaced: dict[str, Facts] = {}
         self._on_hosts: dict[str, _OnHost] = {}
+        self._held_on: dict[str, Facts] = {}
         self._unsplit: list[tuple[Sequence[str], Amounts]] = []
         self._placements: list[Facts] = []
         self._count = 0
@@ -206,8 +207,12 @@ class Occupancy:
         ``resources`` is surely there. ``unsplit`` may be there beside it, of jobs that show several nodes and not what
         they have on each. ``unread`` are the resources of which a job there holds what cannot be read (``"*"``: all).
         """
-        on = self._on_hosts.get(address, _OnHost())
-        return {"resources": numbers(on.held), "unsplit": numbers(on.unsplit), "unread": sorted(on.unread)}
+        # Made once: a list may give one address any number of times.
+        if address not in self._held_on:
+            on = self._on_hosts.get(address, _OnHost())
+            held = {"resources": numbers(on.held), "unsplit": numbers(on.unsplit), "unread": sorted(on.unread)}
+            self._held_on[address] = held
+        return self._held_on[address]
 
     def _not_listed(self, listed: Collection[str]) -> list[Facts]:
         """What jobs hold on addresses that no listed node has, and so on nodes which nobody knows."""

@@ -10,11 +10,12 @@ and go.
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, amount, numbers
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Hashable, Sequence
 
 Facts = dict[str, t.Any]
 
@@ -75,8 +76,8 @@ def _worst_of(entries: Sequence[Facts]) -> Facts:
     occupied = [entry["cards_occupied"] for entry in entries]
     merged["cards_occupied"] = None if None in occupied else max(occupied)
     unreadable = [what for entry in entries for what in entry["unreadable"]]
-    merged["resources"], differ = _in_all(entries, "resources", min)
-    merged["free"], _differ = _in_all(entries, "free", min)
+    merged["resources"], differ = _in_all(entries, "resources")
+    merged["free"], _differ = _in_all(entries, "free")
     for resource in differ:
         unreadable.append({"resource": resource, "value": "told differently by two entries"})
         for table in ("resources", "free"):
@@ -97,14 +98,22 @@ def _nameless(node: Facts) -> Facts:
     return {**node, "usable": False, "unusable": unusable}
 
 
-def _in_all(entries: Sequence[Facts], table: str, choose: Callable[..., t.Any]) -> tuple[Facts | None, list[str]]:
-    """(what every entry has in that table, chosen of what they have; the resources in which they differ)."""
+def _in_all(entries: Sequence[Facts], table: str) -> tuple[Facts | None, list[str]]:
+    """(the least of what every entry has in that table; the resources in which they differ). Looks once at each."""
     tables = [entry[table] for entry in entries]
     if None in tables:
         return None, []
-    chosen = {name: choose(of[name] for of in tables) for name in tables[0] if all(name in of for of in tables)}
-    every = dict.fromkeys(name for of in tables for name in of)
-    return chosen, [name for name in every if len({of.get(name) for of in tables}) > 1]
+    least: Facts = {}
+    times: Counter[str] = Counter()
+    differ: dict[str, None] = {}
+    for of in tables:
+        times.update(of.keys())
+        for name, value in of.items():
+            if least.setdefault(name, value) != value:
+                differ[name] = None
+                least[name] = min(least[name], value)
+    chosen = {name: least[name] for name in tables[0] if times[name] == len(tables)}
+    return chosen, [name for name in times if name in differ or times[name] < len(tables)]
 
 
 def _sum_of(held: Sequence[Facts]) -> Facts:

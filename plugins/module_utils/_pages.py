@@ -22,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._documents impo
     Document,
     has_unreadable_total,
     items_of,
+    says_more,
     total_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
@@ -80,6 +81,7 @@ class PageReader:
         self._next = offset
         self._totals: list[int | None] = []
         self._has_unreadable_total = False
+        self._says_more = False
         self._largest_page = _SMALLEST_PAGE
         self._ordered = True
         self._ended = False
@@ -125,6 +127,7 @@ class PageReader:
         page, total = items_of(document), total_of(document)
         self._totals.append(total)
         self._has_unreadable_total |= has_unreadable_total(document)
+        self._says_more = says_more(document)
         self._largest_page = max(self._largest_page, len(page))
         known = len(self._items)
         fits = self._join(start, page, total)
@@ -188,12 +191,12 @@ class PageReader:
         if len(self._totals) == 1 or not self._ordered:
             whole = told == {count} or (not told and len(self._totals) == 1 and count == self._length)
         elif told:
-            whole = len(told) > 1 or count >= max(told)
+            whole = count >= min(told)  # a list that moves may have fewer by now, and a server may ignore offset
         else:  # a server that ignores offset gives the first page for the last one
             whole = count >= self._length
         keys = sorted(self._items, key=self._times.__getitem__) if self._ordered else self._items
         items = [self._items[key] for key in keys]
-        if self._ended and whole and not self._has_unreadable_total:
+        if self._ended and whole and not self._has_unreadable_total and not self._says_more:
             return Pages(items, total, self._offset == 0 or total == 0)
         if self._has_unreadable_total:
             warning = "The list of jobs may not be complete: the API tells a total that is no number."

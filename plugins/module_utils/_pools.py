@@ -18,6 +18,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._client import 
     Client,
     check_pool_name,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import SCOPE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
     ApiError,
     InputError,
@@ -28,6 +29,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
     capacity_facts,
     count_or_none,
     iso_time,
+    list_of,
     metrics_of_pool,
     misshapen,
     node_address,
@@ -57,6 +59,7 @@ _POOL_SHAPES: dict[tuple[str, ...], type] = {
     ("metadata",): dict,
     ("metadata", "annotations"): dict,
     ("spec",): dict,
+    ("spec", "type"): str,
     ("status",): dict,
     ("status", "driver"): dict,
     ("status", "parent"): str,
@@ -98,6 +101,10 @@ def pool_facts(document: Facts) -> Facts:
     unreadable = misshapen(document, _POOL_SHAPES)
     if annotations.get(SUBPOOLS_ANNOTATION) is not None and count_or_none(annotations[SUBPOOLS_ANNOTATION]) is None:
         unreadable.append(SUBPOOLS_ANNOTATION)
+    if not all(map(_is_driver, object_in(status, "driver").values())):
+        unreadable.append("status.driver")
+    if not all(map(_is_scope, list_of(status.get("scope")))):
+        unreadable.append(SCOPE)
     control_mode = _control_mode(spec.get("controlMode"))
     if control_mode is None:
         unreadable.append("spec.controlMode")
@@ -128,14 +135,24 @@ def pool_facts(document: Facts) -> Facts:
     }
 
 
+def _is_driver(value: object) -> bool:
+    """Whether the driver of one kind of card is as documented, or not told."""
+    state = value.get("state") if isinstance(value, dict) else value
+    return state is None or (isinstance(value, dict) and isinstance(state, str) and state != "")
+
+
+def _is_scope(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("scopeType"), str)
+
+
 def _job_types(scopes: object) -> dict[str, str] | None:
     """Return the state of each job type; a type that stands there twice with different states has both."""
     if not isinstance(scopes, list):
         return None
     states: dict[str, dict[str, None]] = {}
     for scope in scopes:
-        if isinstance(scope, dict) and isinstance(scope.get("scopeType"), str):
-            states.setdefault(scope["scopeType"].lower(), {})[str(scope.get("state"))] = None
+        if _is_scope(scope):
+            states.setdefault(scope["scopeType"].strip().lower(), {})[str(scope.get("state"))] = None
     return {job_type: " and ".join(of) for job_type, of in states.items()}
 
 
@@ -168,8 +185,10 @@ def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[Facts]:
             name, {"flavor": name, "count": None, "max_count": None, **dict.fromkeys(_NODE_STATES, 0)}
         )
 
+    told = _are_counts(specified)
     for entry in _counts(specified):
-        row(entry["flavor"])["count"] = (row(entry["flavor"])["count"] or 0) + (count_or_none(entry.get("count")) or 0)
+        count = count_or_none(entry.get("count"))
+        row(entry["flavor"])["count"] = (row(entry["flavor"])["count"] or 0) + (count or 0) if told else None
         most = count_or_none(entry.get("maxCount"))
         if most is not None:
             row(entry["flavor"])["max_count"] = (row(entry["flavor"])["max_count"] or 0) + most
@@ -177,6 +196,18 @@ def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[Facts]:
         for entry in _counts(by_state.get(state)):
             row(entry["flavor"])[state] += count_or_none(entry.get("count")) or 0
     return list(flavors.values())
+
+
+def _are_counts(entries: object) -> bool:
+    """Whether all of them can be read; where one cannot, how many nodes the pool is meant to have is not known."""
+    several = [entries] if isinstance(entries, dict) else entries
+    return isinstance(several, list) and all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("flavor"), str)
+        and count_or_none(entry.get("count")) is not None
+        and (entry.get("maxCount") is None or count_or_none(entry["maxCount"]) is not None)
+        for entry in several
+    )
 
 
 def _counts(entries: object) -> list[Facts]:

@@ -196,12 +196,16 @@ def seconds_since(at: float, now: float) -> int | None:
 
 
 def pending_seconds(item: Facts, now: float) -> int | None:
-    """For how long a job has waited; None when it does not tell, or when it was created in the future."""
+    """For how long a job has waited; None when it does not tell, or when it was created in the future.
+
+    No job has waited for longer than there is one.
+    """
     seconds = integer_of(item.get("pendingDuration"))
-    if seconds is not None and seconds >= 0:
-        return seconds
     created = integer_of(item.get("createTime"))
-    return None if created is None else seconds_since(created / 1000, now)
+    exists = None if created is None else seconds_since(created / 1000, now)
+    if seconds is not None and seconds >= 0:
+        return seconds if exists is None else min(seconds, exists)
+    return exists
 
 
 def _split_hosts(value: object) -> list[str]:

@@ -15,6 +15,7 @@ import typing as t
 from collections import Counter
 from difflib import get_close_matches
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import SCOPE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
@@ -128,7 +129,7 @@ class _Decision:
         self._empty_pool: EmptyPool | None = None
         self._most: tuple[Amounts, Names] = {}, frozenset("*")
         # Without the counts of its spec, what the pool is meant to have is not known, and nothing can be too much.
-        if self._nodes is not None and self._pool and self._pool["flavors"]:
+        if self._nodes is not None and self._tells_its_size:
             self._empty_pool = whole_pool(self._nodes, self._pool["flavors"], self._order)
             self._most = most_of_pool(self._nodes, self._pool["flavors"])
         self._queue = Queue(facts, request, policy)
@@ -254,6 +255,8 @@ class _Decision:
             self._check("job_type", True, f"{name} is enabled")
         elif state == "Enabling":
             self._check("job_type", False, f"{name} is being enabled", remedy="wait until it is enabled.")
+        elif state is None and SCOPE in self._pool["unreadable"]:
+            self._check("job_type", None, f"{name} may be one of the pool's types that cannot be read")
         elif state is None or state in _JOB_TYPE_LOST:
             near = get_close_matches(job_type, [*states, *_SCOPES], 1) if state is None else []
             hint = f"; did you mean {near[0]}?" if near else ""
@@ -263,9 +266,13 @@ class _Decision:
         else:
             self._check("job_type", None, f"{name} is {state} (the pool has: {known}), which is not a known state")
 
+    @property
+    def _is_logical(self) -> bool:
+        return (self._pool.get("type") or "").strip().lower() == "logical"
+
     def _check_logical_pools(self) -> None:
         reasons = []
-        if self._pool.get("type") == "Logical":
+        if self._is_logical:
             quotas = ", ".join(_quota(flavor) for flavor in self._pool["flavors"]) or "not told"
             reasons.append(f"this is a logical pool with the quota {quotas}")
         if self._pool.get("parent"):
@@ -284,10 +291,10 @@ class _Decision:
     def _choose_room(self, unplaced: Unplaced, given_back: GivenBack) -> Room | None:
         metrics, held = self._facts["metrics"], self._facts["held"]
         stale = _said(self._errors["metrics"]) if "metrics" in self._errors else ""
-        if self._pool.get("type") == "Logical":
+        if self._is_logical:
             stale = stale or "those of a logical pool count its guaranteed quota: not used"
         stale = stale or why_no_metrics(metrics, self._age, duration)
-        measured = None if stale else room_of_metrics(metrics, held, unplaced, self._age)
+        measured = None if stale else room_of_metrics(metrics, held, unplaced, self._age, alone=self._nodes is None)
         if self._nodes is not None:
             return self._room_on_nodes(self._nodes, measured, given_back)
         said = _said(self._errors.get("nodes"))
@@ -324,6 +331,18 @@ class _Decision:
         groups: list[Facts] = list(self._facts["unplaced"] or ())
         starting = self._starting_on(given_back) if given_back.shares else self._queue.starting()
         groups += [{"count": 1, "resources": job["resources"], "unread": job["unread"]} for job in starting]
+        if self._nodes is not None:
+            # A card that no node has is one of another name, or of another moment: which one is taken is not known.
+            known = {name for node in self._nodes for name in (*node.resources, *node.shown)}
+            groups = [
+                {**group, "unread": [*group["unread"], "*"]}
+                if any(
+                    of and is_card(canonical(name)) and canonical(name) not in known
+                    for name, of in group["resources"].items()
+                )
+                else group
+                for group in groups
+            ]
         return Unplaced.of(groups)
 
     def _starting_on(self, given_back: GivenBack) -> list[Facts]:
@@ -401,9 +420,10 @@ class _Decision:
             nodes = [node for node in self._nodes if node.flavor == group.flavor]
             serving = [node.free for node in nodes if node.unusable is None and node.empty is not False]
             shapes = serving or [node.resources for node in nodes]
-            for resource in sorted({resource for shape in shapes for resource in shape}):
-                smallest = min(shape.get(resource, 0) for shape in shapes)
-                add(needs, {resource: smallest * group.replicas} if smallest else {})
+            smallest = dict(shapes[0]) if shapes else {}
+            for shape in shapes:
+                smallest = {name: min(amount, shape[name]) for name, amount in smallest.items() if name in shape}
+            add(needs, {name: smallest[name] * group.replicas for name in sorted(smallest) if smallest[name]})
         return needs
 
     def _check_resource(self, resource: str, need: int, room: Room, unplaced: Unplaced, given_back: GivenBack) -> None:
@@ -592,7 +612,13 @@ class _Decision:
         """Return whether the pool tells which nodes it is meant to have, and nodes their flavor where that counts."""
         by_flavor = any(group.flavor is not None for group in self._request.groups)
         untold = by_flavor and any(node.flavor is None for node in self._nodes or ())
-        return bool(self._pool and self._pool["flavors"]) and not untold
+        return self._tells_its_size and not untold
+
+    @property
+    def _tells_its_size(self) -> bool:
+        """Whether the pool tells how many nodes of each flavor it is meant to have."""
+        flavors = self._pool["flavors"] if self._pool else []
+        return bool(flavors) and all(flavor["count"] is not None for flavor in flavors)
 
     def _check_flavor(self, group: Group) -> bool:
         """Whether the pool is not even meant to have so many nodes of a flavor, which is then said."""

@@ -20,6 +20,12 @@ State = tuple[int, ...]
 SEARCH_BOUND = 20_000
 """Steps that the search over several groups may take before it gives up: patterns tried and states compared."""
 
+_MOST_GROUPS = 200  # each is one call deeper
+
+
+class _TooManyError(Exception):
+    """A node takes more patterns than may be tried."""
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -101,6 +107,8 @@ def _sums_fit(slots: Mapping[Slot, int], needs: Sequence[Need]) -> bool:
 
 
 def _search(slots: Mapping[Slot, int], needs: Sequence[Need], bound: int) -> bool | None:
+    if len(needs) > _MOST_GROUPS:
+        return None
     states: set[State] = {tuple(need.replicas for need in needs)}
     steps = 0
     useful = [(slot, count) for slot, count in slots.items() if any(need.fits(slot) > 0 for need in needs)]
@@ -109,9 +117,12 @@ def _search(slots: Mapping[Slot, int], needs: Sequence[Need], bound: int) -> boo
         for _node in range(count):
             reached: set[State] = set()
             for state in states:
-                for pattern in _patterns(slot, needs, state):
-                    steps += 1
-                    reached.add(tuple(left - taken for left, taken in zip(state, pattern)))
+                try:
+                    patterns = _patterns(slot, needs, state, bound - steps)
+                except _TooManyError:
+                    return None
+                steps += len(patterns)
+                reached.update(tuple(left - taken for left, taken in zip(state, pattern)) for pattern in patterns)
             steps += len(reached) ** 2 // 16
             if steps > bound:
                 return None
@@ -124,8 +135,11 @@ def _search(slots: Mapping[Slot, int], needs: Sequence[Need], bound: int) -> boo
     return False
 
 
-def _patterns(slot: Slot, needs: Sequence[Need], state: State) -> list[State]:
-    """Numbers of replicas, one for each group, that the slot takes at once and to which none can be added."""
+def _patterns(slot: Slot, needs: Sequence[Need], state: State, bound: int) -> list[State]:
+    """Numbers of replicas, one for each group, that the slot takes at once and to which none can be added.
+
+    Raises _TooManyError where there are more than ``bound``, before they take time and memory.
+    """
     found: list[State] = []
     for index, need in enumerate(needs):
         if need.amounts is None and state[index] and need.fits(slot):
@@ -133,6 +147,8 @@ def _patterns(slot: Slot, needs: Sequence[Need], state: State) -> list[State]:
 
     def extend(index: int, free: tuple[int, ...], taken: State) -> None:
         if index == len(needs):
+            if len(found) > bound:
+                raise _TooManyError
             found.append(taken)
             return
         amounts = needs[index].amounts

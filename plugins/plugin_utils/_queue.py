@@ -32,7 +32,7 @@ _QUEUES = {"train": "train", "infer": "infer", "x-infer": "infer", "notebook": "
 """The queue of each job type that is known, where ``queue_scope`` is type."""
 
 
-Most = tuple[t.Mapping[str, int], t.Iterable[str]]
+Most = tuple[t.Mapping[str, int], t.Collection[str]]
 """What the empty pool has, and the resources of which that is not known."""
 
 

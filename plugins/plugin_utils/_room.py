@@ -27,7 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._placement import Need, Slot
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 Facts = dict[str, t.Any]
 Names = frozenset[str]
@@ -43,10 +43,9 @@ def is_card(resource: str) -> bool:
     return resource != "cpu" and not counts_bytes(resource)
 
 
-def is_unread(unread: Iterable[str], resources: Iterable[str]) -> bool:
+def is_unread(unread: Collection[str], resources: Iterable[str]) -> bool:
     """Whether one of the resources is among those that could not be read."""
-    names = set(unread)
-    return bool(names) and ("*" in names or not names.isdisjoint(resources))
+    return bool(unread) and ("*" in unread or any(resource in unread for resource in resources))
 
 
 class Held(t.NamedTuple):
@@ -80,6 +79,7 @@ class Node(t.NamedTuple):
     free: Amounts
     unread_free: Names
     hoped: Amounts
+    is_short: bool = False
 
     def weighed(self) -> Node:
         """The same node, with what is free on it by its entry and by the jobs there. So far that is what it shows."""
@@ -171,8 +171,11 @@ class Node(t.NamedTuple):
     def empty(self) -> bool | None:
         """Whether the whole node is idle: no job shows its address, and only the node's own services take something.
 
-        These are taken to need less than half of cpu and memory, and no card.
+        These are taken to need less than half of cpu and memory, and no card. A node that is short of cards which
+        others of its flavor have is not whole.
         """
+        if self.is_short:
+            return False
         known = self.jobs is not None and not self.unread_free
         for resource, amount in self.resources.items():
             free = self.free.get(resource)
@@ -201,7 +204,7 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
     known_held: dict[t.Any, Held] = {}
 
     def amounts(numbers: Mapping[str, t.Any] | None) -> tuple[Amounts, Names]:
-        if numbers is None:
+        if not numbers:
             return {}, frozenset("*")
         key = tuple(numbers.items())
         if key not in known:
@@ -229,8 +232,7 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
             unreadable = frozenset(canonical(what["resource"]) for what in fact["unreadable"])
             unread_resources |= unreadable - resources.keys()
             unread_shown |= unreadable - shown.keys()
-        if _may_get_cards(fact, resources):
-            unread_resources |= frozenset("*")
+        unread_resources |= _may_come(fact, resources)
         if resources.keys() != shown.keys():
             unread_shown |= resources.keys() - shown.keys()
         node = Node(
@@ -249,6 +251,12 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
             shown,
         )
         nodes.append(node.weighed())
+    cards = _cards_by_flavor(nodes)
+    for index, node in enumerate(nodes):
+        has, unread = node.resources, node.unread_resources
+        most = cards.get(node.flavor, {}).items()
+        if any(has.get(n, 0) < of and (n in has or not is_unread(unread, (n,))) for n, of in most):
+            nodes[index] = node._replace(is_short=True)
     # An entry that shows less as taken than jobs hold is older than they: what it does show may be its services alone.
     behind = [index for index, node in enumerate(nodes) if node.free is not node.shown and node.is_behind]
     services = _services(nodes) if behind else {}
@@ -257,15 +265,34 @@ def read_nodes(facts: Sequence[Facts]) -> list[Node]:
     return nodes
 
 
-def _may_get_cards(fact: Facts, resources: Amounts) -> bool:
-    """Return whether a node without cards may have some later: it is being created, or its driver is not running yet.
+def _cards_by_flavor(nodes: Iterable[Node]) -> dict[str | None, Amounts]:
+    """The most cards that a node of each flavor has."""
+    most: dict[str | None, Amounts] = {}
+    for node in nodes:
+        for name, amount in node.resources.items():
+            if _has_vendor(name):
+                of_flavor = most.setdefault(node.flavor, {})
+                of_flavor[name] = max(amount, of_flavor.get(name, 0))
+    return most
 
-    What such a node will have is not known, so nothing is too large for it for good.
+
+def _may_come(fact: Facts, resources: Amounts) -> Names:
+    """Return the resources that a node may have later: it is being created, or shows none of a card just now.
+
+    What such a node will have is not known, so nothing is too large for it for good. A card of which it shows none has
+    lost its plugin: a node that never had one does not name it.
     """
-    if any(map(is_card, resources)):
-        return False
+    gone = frozenset(name for name, amount in resources.items() if not amount and is_card(name))
+    if any(amount and _has_vendor(name) for name, amount in resources.items()):
+        return gone
     components = [one for one in (fact["driver"], *fact["plugins"]) if one is not None]
-    return fact["phase"] == "Creating" or any(one["phase"] not in (None, "Running") for one in components)
+    is_ready = fact["phase"] != "Creating" and all(one["phase"] in (None, "Running") for one in components)
+    return gone if is_ready else frozenset("*")
+
+
+def _has_vendor(resource: str) -> bool:
+    """Whether it is a card, and not one of the things that Kubernetes itself counts on a node, like pods."""
+    return "/" in resource and is_card(resource)
 
 
 def _services(nodes: Iterable[Node]) -> Amounts:
@@ -326,6 +353,7 @@ def room_on_nodes(nodes: Iterable[Node], age: float) -> Room:
     """The sums over the nodes that can take work."""
     room = Room("nodes", age, {}, {}, {}, lists_all=True)
     may_be_free: Amounts = {}
+    unbounded: set[str] = set()
     for node in nodes:
         if node.unusable is not None:
             continue
@@ -334,7 +362,8 @@ def room_on_nodes(nodes: Iterable[Node], age: float) -> Room:
         if node.hoped is not node.free:
             add(may_be_free, {r: amount - node.free.get(r, 0) for r, amount in node.hoped.items()})
         if node.unread_free:
-            room.unbounded |= node.unbounded
+            unbounded |= node.unbounded
+    room.unbounded = frozenset(unbounded)
     room.hoped = dict(room.free)
     add(room.hoped, may_be_free)
     return room
@@ -357,8 +386,10 @@ def why_no_metrics(metrics: Facts | None, age: float, said: Callable[[float], st
     return ""
 
 
-def room_of_metrics(metrics: Facts, held: Facts | None, unplaced: Unplaced, age: float) -> Room:
+def room_of_metrics(metrics: Facts, held: Facts | None, unplaced: Unplaced, age: float, *, alone: bool) -> Room:
     """What the runtime metrics tell. Jobs that started after they were taken are in the list of jobs only.
+
+    What cannot be read in one place still bounds what nodes show, and is no room where metrics stand ``alone``.
 
     Neither do metrics know of ``unplaced`` jobs, which are left for the caller to take off.
     """
@@ -369,7 +400,13 @@ def room_of_metrics(metrics: Facts, held: Facts | None, unplaced: Unplaced, age:
     free = {resource: max(0, amount - used[resource]) for resource, amount in capacity.items() if resource in used}
     # What the newer table ``available`` leaves out (standbys, broken nodes) is not documented: the smaller counts.
     available = merge_spellings(read_numbers(metrics["available"])[0], min)
-    free = {resource: min(amount, available.get(resource, amount)) for resource, amount in free.items()}
+    unread = {canonical(what["resource"]) for what in metrics["unreadable"]} if alone else set()
+    unread |= set(held["unread"]) if alone and held else set()
+    free = {
+        resource: min(amount, available.get(resource, amount))
+        for resource, amount in free.items()
+        if not is_unread(unread, (resource,))
+    }
     return Room("metrics", max(0, metrics["age_seconds"]) + age, capacity, free, dict(free))
 
 
@@ -390,14 +427,15 @@ def _less(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:
     return {resource: max(0, amount - taken.get(resource, 0)) for resource, amount in amounts.items()}
 
 
-def largest_of_flavor(nodes: Iterable[Node], flavor: str | None, order: Sequence[str]) -> Amounts | None:
-    """What the largest listed node of a flavor has; None when of none all resources in ``order`` could be read."""
-    largest: Amounts = {}
+def largest_by_flavor(nodes: Iterable[Node], order: Sequence[str]) -> dict[str | None, Amounts]:
+    """What the largest listed node of each flavor has, of those of which all resources in ``order`` could be read."""
+    largest: dict[str | None, Amounts] = {}
     for node in nodes:
-        if node.flavor == flavor and not is_unread(node.unread_resources, order):
+        if not is_unread(node.unread_resources, order):
+            of_flavor = largest.setdefault(node.flavor, {})
             for resource, amount in node.resources.items():
-                largest[resource] = max(amount, largest.get(resource, 0))
-    return largest or None
+                of_flavor[resource] = max(amount, of_flavor.get(resource, 0))
+    return largest
 
 
 EmptyPool = Counter[tuple[t.Optional[str], tuple[tuple[str, int], ...]]]
@@ -413,9 +451,10 @@ def whole_pool(nodes: Sequence[Node], flavors: Sequence[Facts], order: Sequence[
     for node in nodes:
         if not node.leaving and not is_unread(node.unread_resources, order):
             pool[(node.flavor, tuple(node.resources.items()))] += 1
+    largest = largest_by_flavor(nodes, order)
     for flavor, count in _not_listed(nodes, flavors, order).items():
-        shape = largest_of_flavor(nodes, flavor, order)
-        if shape is None:
+        shape = largest.get(flavor)
+        if not shape:
             return None
         pool[(flavor, tuple(shape.items()))] += count
     return pool
@@ -424,16 +463,18 @@ def whole_pool(nodes: Sequence[Node], flavors: Sequence[Facts], order: Sequence[
 def most_of_pool(nodes: Sequence[Node], flavors: Sequence[Facts]) -> tuple[Amounts, Names]:
     """(what all those nodes have together, the resources of which that is not known)."""
     total: Amounts = {}
-    unread: Names = frozenset()
+    unread: set[str] = set()
     for node in nodes:
         if not node.leaving:
             add(total, node.resources)
             unread |= node.unread_resources
+    largest = largest_by_flavor(nodes, ())
     for flavor, count in _not_listed(nodes, flavors, ()).items():
-        shape = largest_of_flavor(nodes, flavor, ())
-        unread |= frozenset() if shape is not None else frozenset("*")
+        shape = largest.get(flavor)
+        if not shape:
+            unread.add("*")
         add(total, {resource: amount * count for resource, amount in (shape or {}).items()})
-    return total, unread
+    return total, frozenset(unread)
 
 
 def _not_listed(nodes: Sequence[Node], flavors: Sequence[Facts], order: Sequence[str]) -> Counter[str | None]:
@@ -463,13 +504,15 @@ class Unplaced:
     def of(cls, groups: Iterable[Facts]) -> Unplaced:
         """Of ``[{count, resources, unread}]``."""
         unplaced = cls({}, 0, frozenset())
+        unreadable: set[str] = set()
         for group in groups:
             amounts, unread = read_numbers(group["resources"])
-            unplaced.unread |= unread | frozenset(group["unread"])
+            unreadable.update(unread, group["unread"])
             add(unplaced.total, {resource: amount * group["count"] for resource, amount in amounts.items()})
             cards = sum(amount for resource, amount in amounts.items() if is_card(resource))
             if unplaced.pods is not None:
                 unplaced.pods = unplaced.pods + cards // 1000 * group["count"] if cards and cards % 1000 == 0 else None
+        unplaced.unread = frozenset(unreadable)
         return unplaced
 
     @property

@@ -377,3 +377,26 @@ def test_times_as_text_and_without_times() -> None:
     pages = PageReader(read, one_by_one, 0, 10).read_all()
     assert [item["uid"] for item in pages.items] == [job["uid"] for job in jobs]
     assert pages.complete
+
+
+def _each(calls: t.Sequence[t.Callable[[], Document]]) -> t.Iterator[Document]:
+    return (call() for call in calls)
+
+
+@pytest.mark.parametrize("metadata", [{"continue": "token"}, {"remainingItemCount": 3}, "no object"])
+@pytest.mark.parametrize("total", [None, 5])
+def test_a_list_that_says_that_it_goes_on_is_not_complete(metadata: t.Any, total: int | None) -> None:
+    items = [{"uid": str(number), "createTime": number} for number in range(5)]
+
+    def read(start: int, size: int) -> Document:
+        return {"items": items[start:], "total": total, "metadata": metadata}
+
+    assert not PageReader(read, _each, 0, 500).read_all().complete
+
+
+def test_a_server_that_ignores_offset_is_not_complete_where_its_total_moves() -> None:
+    """It gives the first hundred, whatever is asked for; meanwhile a job more comes in."""
+    items = [{"uid": str(number), "createTime": number} for number in range(100)]
+    totals = iter(range(150, 250))
+    pages = PageReader(lambda start, size: {"items": items, "total": next(totals)}, _each, 0, 500).read_all()
+    assert not pages.complete
