@@ -50,7 +50,7 @@ def test_whole_nodes_are_looked_for_whatever_the_policy_says_of_placement() -> N
     unnamed = node(SIZE, flavor=None)
     asked = decide([busy, unnamed], request={"flavor": "no.such"}, policy=aggregate, pool_document=pool({FLAVOR: 2}))
     assert asked["decision"] == "wait"
-    halves = [node(SIZE, {"cpu": "50", "memory": "400Gi", GPU: "4"}) for _ in range(2)]
+    halves = [node(SIZE, {"cpu": "50", "memory": "400Gi", GPU: "4"}) for _number in range(2)]
     assert decide(halves, request={"flavor": FLAVOR}, policy=aggregate)["decision"] == "wait"
 
 

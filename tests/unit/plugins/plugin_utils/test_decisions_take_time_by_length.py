@@ -78,13 +78,13 @@ def many_patterns() -> Document:
     """The two first groups never fit together, and the small ones fill what they leave in any number of ways."""
     small = [{"replicas": 9, "resources": {"cpu": f"{index + 1}m"}} for index in range(20)]
     groups = [{"replicas": 3, "resources": {"cpu": 6}}, {"replicas": 2, "resources": {"cpu": 5}}, *small]
-    return {"nodes": [node({"cpu": 10, "memory": "9Gi"}) for _ in range(3)], "request": {"groups": groups}}
+    return {"nodes": [node({"cpu": 10, "memory": "9Gi"}) for _number in range(3)], "request": {"groups": groups}}
 
 
 def many_groups() -> Document:
-    small = [{"resources": {"cpu": "1m"}} for _ in range(1500)]
+    small = [{"resources": {"cpu": "1m"}} for _number in range(1500)]
     groups = [{"replicas": 3, "resources": {"cpu": 6}}, {"replicas": 2, "resources": {"cpu": 5}}, *small]
-    return {"nodes": [node({"cpu": 10, "memory": "9Gi"}) for _ in range(3)], "request": {"groups": groups}}
+    return {"nodes": [node({"cpu": 10, "memory": "9Gi"}) for _number in range(3)], "request": {"groups": groups}}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_nothing_that_repeats_or_differs_takes_the_square_of_it(make: t.Callable
 
 
 def test_a_job_on_an_address_that_many_entries_have_is_kept_once() -> None:
-    nodes = [node(SIZE, address="10.0.0.1") for _ in range(500)]
+    nodes = [node(SIZE, address="10.0.0.1") for _number in range(500)]
     large = job(own(1, 10_000), on=["10.0.0.1"])
     tracemalloc.start()
     decide(nodes, [large], request=ASKING)
