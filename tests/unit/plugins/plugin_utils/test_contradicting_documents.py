@@ -169,7 +169,7 @@ def metrics_with(**tables: t.Any) -> Document:
     """Metrics of a pool that is idle, with other values in a table."""
     item = metrics(PLENTY, NONE)
     for path, value in tables.items():
-        table, _, name = path.partition("__")
+        table, _mark, name = path.partition("__")
         if name:
             item["table"].setdefault(table, {})[name] = value
         else:
