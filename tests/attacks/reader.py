@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reads a pool in a process of its own, as a module does, and tells how long that took and how much memory.
 
-On standard input: ``{options, pool, time_limit}``, on standard output ``{seconds, peak, said}``, with bytes of memory.
+On standard input: ``{options, pool, time_limit}``. On standard output: ``{seconds, busy, peak, decision, said}``, with
+the seconds of a processor behind the limit, and bytes of memory.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -35,6 +37,9 @@ GROUPS = [
 def main() -> None:
     asked = json.load(sys.stdin)
     began = time.monotonic()
+    at_limit: list[float] = []
+    timer = threading.Timer(asked["time_limit"], lambda: at_limit.append(time.process_time()))
+    timer.start()
     decision = None
     try:
         with Client(connect(asked["options"], where="here"), time_limit=asked["time_limit"]) as client:
@@ -50,9 +55,11 @@ def main() -> None:
     except ModelArtsError as error:
         said = error.message
     seconds = time.monotonic() - began
+    timer.cancel()
+    busy = time.process_time() - at_limit[0] if at_limit else 0.0
     # Not from getrusage(), which counts what the parent had when it started this process.
     peak = 1024 * int(re.findall(r"VmHWM:\s+([0-9]+) kB", Path("/proc/self/status").read_text(encoding="ascii"))[0])
-    json.dump({"seconds": seconds, "peak": peak, "decision": decision, "said": said[:500]}, sys.stdout)
+    json.dump({"seconds": seconds, "busy": busy, "peak": peak, "decision": decision, "said": said[:500]}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from ansible_collections.poolgate.modelarts.tests.attacks.server import MEBIBYTE
 POOL = "pool-a-3c7e52d1f0984b6a8e5d2b7c41a96f03"
 LIMIT = 4.0
 GRACE = 1.0
+PATIENCE = 5.0  # of the clock, as other tests may have the processors; what waits for a server waits far longer
 PRIME = 2**61 - 1  # numbers that differ by it have one hash
 
 Facts = dict[str, t.Any]
@@ -36,7 +37,7 @@ def read(server: Attacker, proxy: str = "", **options: t.Any) -> Facts:
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("reader.py"))],
         input=json.dumps(asked),
-        env={**os.environ, "https_proxy": proxy},
+        env={**os.environ, "https_proxy": proxy, "no_proxy": "", "NO_PROXY": ""},
         capture_output=True,
         check=False,
         text=True,
@@ -212,11 +213,11 @@ ATTACKS: dict[str, t.Callable[[], Answer]] = {
 
 
 def in_time(attempt: t.Callable[[], Facts]) -> Facts:
-    """The result of the first attempt that is in time, of three: a busy machine is no fault."""
+    """The result of the first attempt of three that was not busy for longer than GRACE behind its limit."""
     results = []
     for _attempt in range(3):
         results.append(attempt())
-        if results[-1]["seconds"] < LIMIT + GRACE:
+        if results[-1]["seconds"] < LIMIT + PATIENCE and results[-1]["busy"] < GRACE:
             return results[-1]
     raise AssertionError(results)
 
@@ -256,7 +257,7 @@ def test_a_login_stays_within_the_time(bare: int) -> None:
     assert result["peak"] - bare < MEBIBYTE * 16, result
 
 
-def test_a_tunnel_stays_within_the_time(bare: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tunnel_stays_within_the_time(bare: int) -> None:
     """The proxy takes most of the time to let it through, and what is behind it takes all of it again for TLS."""
 
     def late(asked: Asked) -> None:
@@ -265,10 +266,7 @@ def test_a_tunnel_stays_within_the_time(bare: int, monkeypatch: pytest.MonkeyPat
         asked.connection.recv(65536)
         asked.drip(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc" + bytes(16000))
 
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
     with Attacker(late) as server:
-        monkeypatch.setenv("https_proxy", server.url)
-        result = in_time(lambda: read(server, endpoint="https://modelarts.example.com"))
+        result = in_time(lambda: read(server, proxy=server.url, endpoint="https://modelarts.example.com"))
         assert server.asked
     assert result["peak"] - bare < MEBIBYTE * 16, result
