@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown
 from ansible_collections.poolgate.modelarts.plugins.module_utils._iam import (
     Iam,
     Login,
@@ -37,13 +38,11 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     merge_levels,
     method_of,
     require_whole,
-    shown,
     sources,
     without_version,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._regions import iam_url, modelarts_url
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import (
-    hide,
     hide_secrets_of,
     without_secrets,
 )
@@ -171,10 +170,6 @@ class Connection:
     def lasting_secrets(self) -> frozenset[str]:
         """Every secret known so far that is good for more than one request."""
         return frozenset((*self.auth.secrets(), *self._iam.secrets()))
-
-    def redact(self, text: str) -> str:
-        """``text`` with every known secret replaced by asterisks."""
-        return hide(text, self.secrets)
 
     def without_secrets(self, facts: dict[str, t.Any], others: Iterable[str] = ()) -> dict[str, t.Any]:
         """The facts, fit to be returned: a secret in a name that a person chose is hidden.

@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 Document = dict[str, t.Any]
 
 LARGEST_ANSWER = 128 * 2**20
-"""Bytes that an answer may unpack to: those of some 40,000 nodes, where 500 come on a page."""
+"""Bytes that an answer may unpack to: 600 pages of nodes as the reference shows them."""
 
 MOST_MEMORY = 3 * LARGEST_ANSWER
 """Bytes of memory that its text and its values may take beside it."""

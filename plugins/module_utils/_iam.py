@@ -29,12 +29,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     api_error,
     plain,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
     PROJECT_ID,
     check_secret,
     checked_url,
     is_private,
-    shown,
     sources,
     unusable_authorities,
     without_version,

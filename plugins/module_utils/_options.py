@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_common
 
 if t.TYPE_CHECKING:
@@ -352,10 +353,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def shown(value: object) -> str:
-    return plain(repr(str(value)), 60)
 
 
 def _unusable(option: str, expected: str, where: str) -> InputError:

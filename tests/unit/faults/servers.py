@@ -40,7 +40,9 @@ socket.getaddrinfo = getaddrinfo
 """
 
 
-def certificate(file: Path, name: str = "127.0.0.1", ends_in_hours: float = 1.0) -> Path:
+def certificate(
+    file: Path, name: str = "127.0.0.1", ends_in_hours: float = 1.0, starts_in_hours: float = -48.0
+) -> Path:
     """A certificate that signs itself, and its key, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -55,7 +57,7 @@ def certificate(file: Path, name: str = "127.0.0.1", ends_in_hours: float = 1.0)
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=2))
+        .not_valid_before(now + datetime.timedelta(hours=starts_in_hours))
         .not_valid_after(now + datetime.timedelta(hours=ends_in_hours))
         .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

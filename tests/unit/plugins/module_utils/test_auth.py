@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import json
 import logging
 import os
@@ -45,11 +44,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     merge_levels,
     variables_level,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide
 from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from ansible_collections.poolgate.modelarts.tests.unit.faults.servers import certificate as certified
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -1200,8 +1197,8 @@ def test_no_secret_in_any_text(
         assert not leaked(text)
         assert ISSUED not in text
     wire = str(dict(request.headers))
-    assert connection.redact(wire) != wire
-    assert not leaked(connection.redact(wire))
+    assert hide(wire, connection.secrets) != wire
+    assert not leaked(hide(wire, connection.secrets))
     given_secrets = {value for option, value in options.items() if option in SECRETS}
     assert given_secrets <= connection.secrets
     if index == 1:
@@ -1225,8 +1222,8 @@ def test_redaction_finds_a_secret_however_it_is_spelled() -> None:
         b64encode(SECRETS["password"].encode()).decode().rstrip("="),
     ]
     for text in spelled:
-        assert connection.redact(f"a {text} b") == "a ******** b"
-    assert connection.redact("nothing to hide") == "nothing to hide"
+        assert hide(f"a {text} b", connection.secrets) == "a ******** b"
+    assert hide("nothing to hide", connection.secrets) == "nothing to hide"
 
 
 # The emulator, which has its own opinion on signatures and log-ins
@@ -1301,27 +1298,7 @@ def test_the_emulator_refuses_what_is_wrong(method: str) -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that signs itself, and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "iam.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
-    return file
+    return certified(tmp_path_factory.mktemp("tls") / "iam.pem")
 
 
 @pytest.mark.parametrize(

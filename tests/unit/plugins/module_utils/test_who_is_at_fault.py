@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import gzip
 import socket
 import ssl
@@ -24,11 +23,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
 )
+from ansible_collections.poolgate.modelarts.tests.unit.faults.servers import certificate as certified
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 POOL = "pool-train-0123456789abcdef0123456789abcdef"
 PLACE = {"endpoint": "https://modelarts.example.com", "project_id": "p1"}
@@ -279,30 +275,6 @@ def test_a_key_log_that_cannot_be_written_is_named(
 # TLS
 
 
-def certified(file: Path, name: str, start: float = -1, end: float = 1) -> Path:
-    """A certificate for a name that signs itself, valid from ``start`` to ``end`` in hours, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + datetime.timedelta(hours=start))
-        .not_valid_after(now + datetime.timedelta(hours=end))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
-    return file
-
-
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     return certified(tmp_path / "server.pem", "localhost")
@@ -334,7 +306,8 @@ def test_a_certificate_that_is_not_accepted_says_what_to_do(
     peer: t.Callable[..., Peer],
     tmp_path: Path,
 ) -> None:
-    own = certified(tmp_path / "own.pem", name, *hours)
+    starts, ends = hours
+    own = certified(tmp_path / "own.pem", name, ends, starts)
     url = f"https://localhost:{peer(b'', context(own)).port}"
     trusted = {"ca_path": str(own)} if is_trusted else {}
     error = failure({**LOGINS[login], "endpoint": url, "auth_url": url, **trusted})

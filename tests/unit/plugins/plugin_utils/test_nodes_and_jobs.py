@@ -240,13 +240,6 @@ def test_a_split_that_is_not_told_and_goes_beyond_the_list() -> None:
     assert (verdict["decision"], check_of(verdict, GPU)["unplaced"]) == ("wait", 4)
 
 
-def test_without_a_list_of_nodes_every_address_is_as_good_as_any() -> None:
-    items = [metrics({GPU: 16}, {GPU: 8})]
-    policy = {"placement": "aggregate"}
-    jobs = [job({GPU: "8"}, on=["10.9.9.9"])]
-    assert decide(refused(), jobs, request=asking(8), policy=policy, metric_items=items)["decision"] == "admit"
-
-
 def test_a_job_made_up_of_thousands_of_resources_holds_what_cannot_be_read() -> None:
     """Told apart on thousands of nodes, their product would be counted."""
     nodes = [node(SIZE)]
