@@ -21,13 +21,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     CONNECTION_OPTIONS,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import (
     best,
     capacity_verdict,
     hold_until_stable,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import duration, plural
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries, pool_name
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import attempt_line, overview, page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_document import Observed, report_document

@@ -13,8 +13,8 @@ import unicodedata
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import parse, text
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import duration, job_name, label
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import is_card
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_name, label
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, numbers
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._queue import Queue
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import Node, read_nodes
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, numbers
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.assignment import assign_replicas
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Situation, read_nodes
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group, Policy, Request
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
 
 Facts = dict[str, t.Any]
 
@@ -60,7 +63,7 @@ def report_document(
 def _pool(candidate: Observed, policy: Policy) -> Facts:
     request, facts, verdict = candidate
     nodes = None if facts["nodes"] is None else read_nodes(facts["nodes"])
-    asked, placed = places(nodes or (), request)
+    asked, placed = assign_replicas(nodes or (), request)
     return {
         **{name: verdict[name] for name in _HEAD},
         "request": _request(request),
@@ -106,10 +109,10 @@ def _queue(candidate: Observed, policy: Policy) -> Facts | None:
     request, facts, verdict = candidate
     if facts["queue_counts"] is None:
         return None
-    queue = Queue(facts, request, policy)
-    ahead = {id(job) for job in queue.ahead}
+    queue = Queue.of(Situation.of(t.cast("PoolEntry", facts)), request, policy)
+    ahead = {id(job.facts) for job in queue.ahead}
     return {
-        "strategy": queue.strategy,
+        "strategy": queue.strategy.name,
         "known": queue.known,
         "waiting": sum(group["count"] for group in facts["queue_counts"]),
         "ahead": next((check["ahead"] for check in verdict["checks"] if "ahead" in check), None),
@@ -119,32 +122,3 @@ def _queue(candidate: Observed, policy: Policy) -> Facts | None:
 
 def _job(job: Facts) -> Facts:
     return {name: job[name] for name in _JOB}
-
-
-def places(nodes: Sequence[Node], request: Request) -> tuple[list[Amounts], int]:
-    """(what each node takes of the request, in one way to place it; how many replicas found a place).
-
-    A picture, and not the decision: the choosiest group first, each replica on the node that it fills best. What a
-    replaced job gives back is not there yet.
-    """
-    taken: list[Amounts] = [{} for _node in nodes]
-    placed = 0
-    for group in sorted(request.groups, key=lambda group: sum(_fits(group, node, {}) for node in nodes)):
-        replicas = group.replicas
-        room = [(_fits(group, node, taken[index]), index) for index, node in enumerate(nodes)]
-        for fits, index in sorted(one for one in room if one[0]):
-            here = min(fits, replicas)
-            amounts = nodes[index].free if group.resources is None else group.resources
-            add(taken[index], {resource: amount * here for resource, amount in amounts.items() if amount * here})
-            placed += here
-            replicas -= here
-    return taken, placed
-
-
-def _fits(group: Group, node: Node, taken: Amounts) -> int:
-    if node.unusable is not None:
-        return 0
-    if group.resources is None:
-        return int(not taken and node.empty is True and node.flavor == group.flavor)
-    asked = group.resources.items()
-    return max(0, min((node.free.get(name, 0) - taken.get(name, 0)) // amount for name, amount in asked))

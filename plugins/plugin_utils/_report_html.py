@@ -13,8 +13,14 @@ import hashlib
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import PREFERENCE
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import duration, job_name, label, plural
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import PREFERENCE
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import (
+    duration,
+    job_name,
+    label,
+    plural,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._markup import Html, foreign, joined, tag
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import HEADLINES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_nodes import (
@@ -27,7 +33,6 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_nodes i
     wanted_resources,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_style import PATTERNS, STYLE
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import is_card
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

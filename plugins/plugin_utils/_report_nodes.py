@@ -12,9 +12,9 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import label
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._markup import Html, joined, tag
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import is_card
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

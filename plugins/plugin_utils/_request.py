@@ -24,6 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     counts_bytes,
     parse,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -183,9 +184,7 @@ def read_policy(policy: object) -> Policy:
     return Policy(
         headroom=headroom,
         headroom_of_all=headroom_of_all,
-        queue_strategy=_choice(
-            "policy.queue_strategy", given.get("queue_strategy", "auto"), ("auto", "fifo", "backfill")
-        ),
+        queue_strategy=_choice("policy.queue_strategy", given.get("queue_strategy", "auto"), ("auto", *STRATEGIES)),
         queue_scope=_choice("policy.queue_scope", given.get("queue_scope", "pool"), ("pool", "type")),
         max_oldest_queued_seconds=None
         if oldest is None

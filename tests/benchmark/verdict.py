@@ -17,7 +17,7 @@ import sys
 import time
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.simulation import documents
 

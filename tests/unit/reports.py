@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import best, capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import best, capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_document import Observed, report_document
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request

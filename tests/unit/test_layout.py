@@ -14,7 +14,7 @@ import pytest
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 OWN = "ansible_collections.poolgate.modelarts.plugins."
-DECISION = "_capacity"
+DECISION = "decide"
 
 
 def imports(file: Path) -> set[str]:
@@ -28,7 +28,7 @@ def imports(file: Path) -> set[str]:
 
 
 FOLDERS = ("module_utils", "plugin_utils")
-UTILS = {file.stem: imports(file) for folder in FOLDERS for file in (PLUGINS / folder).glob("*.py")}
+UTILS = {file.stem: imports(file) for folder in FOLDERS for file in (PLUGINS / folder).rglob("*.py")}
 
 
 def utils_of(names: t.Iterable[str]) -> set[str]:

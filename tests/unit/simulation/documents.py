@@ -19,7 +19,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import P
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import NoPoolReadableError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     read_declared_capacity,
     read_policy,

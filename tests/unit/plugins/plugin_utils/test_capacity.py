@@ -10,7 +10,7 @@ import typing as t
 from fractions import Fraction
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import (
     best,
     capacity_verdict,
     hold_until_stable,

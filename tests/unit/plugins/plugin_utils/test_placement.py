@@ -13,7 +13,14 @@ import typing as t
 from collections import Counter
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._placement import Need, Slot, most_replicas, place
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
+    Need,
+    NoPlacement,
+    Offer,
+    Placement,
+    most_replicas,
+    place,
+)
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation import oracle
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
@@ -97,9 +104,9 @@ def test_the_verdict_agrees_with_brute_force(share: int) -> None:
     assert met[("may fit", False)] + met[("may fit", True)] > tries(8), met
 
 
-def slots_of(rng: random.Random, width: int) -> list[Slot]:
+def offers_of(rng: random.Random, width: int) -> list[Offer]:
     kinds = [
-        Slot(tuple(rng.randint(0, 8) for _i in range(width)), rng.choice(("a", "b")), rng.random() < 0.5)
+        Offer(tuple(rng.randint(0, 8) for _i in range(width)), rng.choice(("a", "b")), rng.random() < 0.5)
         for _i in range(rng.randint(1, 3))
     ]
     return [rng.choice(kinds) for _i in range(rng.randint(1, 4))]
@@ -114,33 +121,51 @@ def needs_of(rng: random.Random, width: int) -> list[Need]:
     return needs
 
 
+def answer(found: Placement | NoPlacement) -> bool | None:
+    return True if isinstance(found, Placement) else None if found is NoPlacement.GAVE_UP else False
+
+
+def holds(placement: Placement, offers: list[Offer], needs: list[Need]) -> bool:
+    """Whether every node has room for what it takes, and the replicas are as many as are asked for."""
+    takes = [taken or (0,) * len(needs) for taken in placement.by_node(offers)]
+    for offer, replicas in zip(offers, takes):
+        whole = [need for need, count in zip(needs, replicas) if count and need.amounts is None]
+        if whole and (sum(replicas) > 1 or not offer.is_idle or offer.flavor != whole[0].flavor):
+            return False
+        for index, free in enumerate(offer.free):
+            if sum((need.amounts or (0,) * 9)[index] * count for need, count in zip(needs, replicas)) > free:
+                return False
+    return [sum(counts) for counts in zip(*takes)] == [need.replicas for need in needs]
+
+
 def test_the_search_agrees_with_brute_force() -> None:
     rng = random.Random("search")
     met: Counter[bool | None] = Counter()
     for number in range(tries(3000)):
         width = rng.randint(1, 3)
-        slots, needs = slots_of(rng, width), needs_of(rng, width)
+        offers, needs = offers_of(rng, width), needs_of(rng, width)
         bins = [
-            oracle.Bin(tuple((str(index), free) for index, free in enumerate(slot.free)), slot.flavor, slot.empty)
-            for slot in slots
+            oracle.Bin(tuple((str(index), free) for index, free in enumerate(offer.free)), offer.flavor, offer.is_idle)
+            for offer in offers
         ]
         shapes = [
             oracle.Shape(tuple((str(index), amount) for index, amount in enumerate(need.amounts or ())), need.flavor)
             for need in needs
             for _i in range(need.replicas)
         ]
-        answer = place(Counter(slots), needs)
-        assert answer is oracle.places(bins, shapes), (number, slots, needs)
-        met[answer] += 1
+        found = place(Counter(offers), needs)
+        assert answer(found) is oracle.places(bins, shapes), (number, offers, needs)
+        assert not isinstance(found, Placement) or holds(found, offers, needs), (number, offers, needs, found)
+        met[answer(found)] += 1
     assert min(met[True], met[False]) > tries(300), met
 
 
 def test_one_group_is_exact_however_many_nodes() -> None:
-    slots = Counter({Slot((8, 60), "a", True): 10_000, Slot((7, 60), "a", False): 10_000})
+    offers = Counter({Offer((8, 60), "a", True): 10_000, Offer((7, 60), "a", False): 10_000})
     need = Need(20_001, (4, 1), None)
-    assert most_replicas(slots, need) == 30_000
-    assert place(slots, [need]) is True
-    assert place(slots, [Need(30_001, (4, 1), None)]) is False
+    assert most_replicas(offers, need) == 30_000
+    assert isinstance(place(offers, [need]), Placement)
+    assert place(offers, [Need(30_001, (4, 1), None)]) is NoPlacement.IMPOSSIBLE
 
 
 @pytest.mark.parametrize(
@@ -153,12 +178,12 @@ def test_one_group_is_exact_however_many_nodes() -> None:
 def test_past_its_bound_the_search_says_that_it_does_not_know(
     sizes: tuple[int, ...], asked: tuple[tuple[int, int], ...], fits: bool
 ) -> None:
-    slots = Counter(Slot((size,), None, True) for size in sizes)
+    offers = Counter(Offer((size,), None, True) for size in sizes)
     needs = [Need(replicas, (amount,), None) for replicas, amount in asked]
-    assert place(slots, needs) is fits
-    assert place(slots, needs, bound=10) is None
-    assert place(slots, needs[:1], bound=0) is True
-    assert place(slots, [Need(100, (1,), None), needs[1]], bound=0) is False
+    assert answer(place(offers, needs)) is fits
+    assert place(offers, needs, bound=10) is NoPlacement.GAVE_UP
+    assert answer(place(offers, needs[:1], bound=0)) is True
+    assert place(offers, [Need(100, (1,), None), needs[1]], bound=0) is NoPlacement.IMPOSSIBLE
 
 
 def landings(bins: tuple[oracle.Bin, ...], pods: t.Sequence[oracle.Shape]) -> t.Iterator[tuple[oracle.Bin, ...]]:
@@ -209,11 +234,11 @@ def test_wherever_the_pods_of_a_starting_job_land() -> None:
     assert met[("wait", False)] > 100, met
 
 
-def test_no_numbers_give_all_slots_one_place_in_a_table() -> None:
+def test_no_numbers_give_all_offers_one_place_in_a_table() -> None:
     """Made for the hash of tuples of numbers, which has no key: of these pairs, each has the same."""
     pairs = [(a, b) for a in range(1, 20_000) if (b := _second_of(a)) < 10**18][:100]
     assert len({hash(pair) for pair in pairs}) == 1
-    assert len({hash(Slot(pair, "f.gpu8", True)) for pair in pairs}) == len(pairs) == 100
+    assert len({hash(Offer(pair, "f.gpu8", True)) for pair in pairs}) == len(pairs) == 100
 
 
 _WORD = 2**64

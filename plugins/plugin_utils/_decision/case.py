@@ -1,0 +1,186 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All that the checks ask about one request and one pool, worked out once from what was read.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.replaced_job import ReplacedJob
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import JobGroup
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import error_words
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Job, Situation
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request, a policy and a situation, and what follows from them.
+
+    ``order`` are the resources asked for, ``nodes`` those of the situation when the replaced job has gone from them.
+    ``starting`` names the jobs that take ``unplaced``. ``findings`` are what there is to say of all this.
+    """
+
+    situation: Situation
+    request: Request
+    policy: Policy
+    order: Sequence[str]
+    needs: Sequence[Need]
+    queue: Queue
+    nodes: Sequence[Node] | None
+    empty: EmptyPool
+    replaced: ReplacedJob
+    unplaced: Unplaced
+    starting: str
+    room: Room | None
+    findings: Findings
+
+    @classmethod
+    def of(
+        cls, situation: Situation, request: Request, policy: Policy, queue: Queue, declared: Amounts | None, age: float
+    ) -> Case:
+        """Work it out. The order matters: the replaced job makes room, in which other jobs may start first."""
+        order = order_of(request)
+        nodes, pool = situation.nodes, situation.pool
+        empty = EmptyPool()
+        # Without the counts of its spec, what the pool is meant to have is not known, and nothing can be too much.
+        if nodes is not None and pool is not None and pool.tells_its_size:
+            empty = EmptyPool.of(nodes, pool.flavors, order)
+        replaced = ReplacedJob.of(situation, request, order)
+        jobs, starting, found_starting = _starting(situation, queue, replaced, age)
+        groups = [*situation.unplaced, *(JobGroup(1, job.amounts, job.unread) for job in jobs)]
+        known = None if nodes is None else frozenset(name for node in nodes for name in (*node.resources, *node.shown))
+        unplaced = Unplaced.of(groups, known)
+        credited = None if nodes is None else replaced.credit(nodes)
+        room, found_room = _choose_room(situation, credited, replaced, unplaced, declared, age)
+        return cls(
+            situation=situation,
+            request=request,
+            policy=policy,
+            order=order,
+            needs=needs_of(request, order),
+            queue=queue,
+            nodes=credited,
+            empty=empty,
+            replaced=replaced,
+            unplaced=unplaced,
+            starting=starting,
+            room=room,
+            findings=replaced.findings + found_starting + found_room,
+        )
+
+    @property
+    def asks_whole_nodes(self) -> bool:
+        return any(group.flavor is not None for group in self.request.groups)
+
+
+def order_of(request: Request) -> list[str]:
+    """Return the resources that the groups of a request ask for, in the order in which amounts of them are kept."""
+    return sorted({resource for group in request.groups for resource in group.resources or ()})
+
+
+def needs_of(request: Request, order: Sequence[str]) -> list[Need]:
+    """Return the groups of a request with their amounts in that order."""
+    return [
+        Need(
+            group.replicas,
+            None if group.resources is None else tuple(group.resources.get(resource, 0) for resource in order),
+            group.flavor,
+        )
+        for group in request.groups
+    ]
+
+
+def _starting(
+    situation: Situation, queue: Queue, replaced: ReplacedJob, age: float
+) -> tuple[Sequence[Job], str, Findings]:
+    """Return (jobs that may start before the deployment is there, words for them, what there is to say)."""
+    some = "jobs that are about to start"
+    if not replaced.shares:
+        return queue.starting(), some, Findings()
+    room = Room.on_nodes(situation.nodes or (), age).plus(replaced.certain_amounts())
+    starting, are_all = queue.strategy.starting_in(queue, room)
+    checks = []
+    if not are_all:
+        message = "more jobs wait than are listed, and what is given back goes to them first"
+        checks.append(Check("replaces", Outcome.UNKNOWN, message))
+    if not starting:
+        return starting, some, Findings.of(checks)
+    words = starting[0].name + (f" and {len(starting) - 1} more" if len(starting) > 1 else "")
+    return starting, words, Findings.of(checks, [f"what is given back may go to {words} first"])
+
+
+def _choose_room(
+    situation: Situation,
+    nodes: Sequence[Node] | None,
+    replaced: ReplacedJob,
+    unplaced: Unplaced,
+    declared: Amounts | None,
+    age: float,
+) -> tuple[Room | None, Findings]:
+    """Return (the room by the best source that there is, what there is to say): nodes, then metrics, then declared."""
+    unused = _why_no_metrics(situation, age)
+    measured = None
+    if not unused and situation.metrics is not None:
+        alone = nodes is None
+        measured = Room.of_metrics(situation.metrics, situation.jobs_hold, unplaced.total, age, alone=alone)
+    if nodes is not None:
+        return _room_on_nodes(situation.nodes or (), nodes, measured, replaced, age)
+    error = error_words(situation.errors.get("nodes"))
+    if measured is not None:
+        return measured, Findings.of(notes=[f"nodes: {error}"])
+    if declared is not None:
+        room = Room.declared(declared, situation.jobs_hold, unplaced.total, age)
+        return room, Findings.of(notes=[f"nodes: {error}", f"metrics: {unused}"])
+    remedy = "allow listing nodes, or set capacity_gate_declared_capacity."
+    return None, Findings.of(
+        [Check("nodes", Outcome.UNKNOWN, error, remedy), Check("metrics", Outcome.UNKNOWN, unused)]
+    )
+
+
+def _why_no_metrics(situation: Situation, age: float) -> str:
+    """Return why the runtime metrics do not count; empty when they do."""
+    if "metrics" in situation.errors:
+        return error_words(situation.errors["metrics"])
+    if situation.pool is not None and situation.pool.is_logical:
+        return "those of a logical pool count its guaranteed quota: not used"
+    if situation.metrics is None:
+        return "the API has none for this pool"
+    return situation.metrics.why_unused(age)
+
+
+def _room_on_nodes(
+    before: Sequence[Node], nodes: Sequence[Node], measured: Room | None, replaced: ReplacedJob, age: float
+) -> tuple[Room, Findings]:
+    """Return the room on the nodes, with what the replaced job gives back, and at most what metrics show."""
+    notes = []
+    room = Room.on_nodes(nodes, age)
+    if replaced.is_partial:
+        room = room.plus(replaced.certain_amounts())
+    elif replaced.shows_as_free:
+        notes.append("nodes of the replaced job show its cards as free already")
+    if measured is not None and replaced.shares:
+        # Metrics still count the replaced job as running: what it gives back is free in them, too.
+        was_free = Room.on_nodes(before, age).free
+        back = {name: room.free.get(name, 0) - was_free.get(name, 0) for name in measured.free}
+        measured = measured.plus(back)
+    if measured is not None:
+        room = room.bounded_by(measured)
+    return room, Findings.of(notes=notes)

@@ -1,0 +1,190 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the replicas find a place, node by node.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import text
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import shapes_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
+    NoPlacement,
+    Offer,
+    Placement,
+    most_replicas,
+    place,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import joined, label, plural
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import Case
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Pool
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
+
+_MOST_REASONS = 3  # the commonest reasons why nodes are left out; a line has no room for all
+
+
+def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
+    """Ask whether every replica finds a node; ``resources`` is what was found of the amounts."""
+    if case.nodes is None:
+        return _check_unseen(case, room)
+    never = _check_empty_pool(case)
+    if never is not None:
+        return Findings.of([never])
+    # Sums know no flavors, and no idle nodes.
+    if case.policy.placement == "aggregate" and not case.asks_whole_nodes:
+        return Findings.of(notes=["placement not checked: policy.placement is aggregate"])
+    usable = [node for node in case.nodes if node.unusable is None]
+    offers = _offers(case, usable)
+    where = f"{plural(len(usable), 'usable node')}{_left_out(case.nodes)}"
+    replicas = plural(case.request.replicas, "replica")
+    if len(case.needs) == 1:
+        fits, message = _fits_one_shape(case, offers, f"{replicas} on {where}")
+        found: Placement | NoPlacement | None = None
+    else:
+        found = place(offers, case.needs)
+        fits = isinstance(found, Placement)
+        message = f"{'all' if fits else 'not all'} {replicas} of {len(case.needs)} groups on {where}"
+    unknown = _why_not_known(case, fits, found, offers, usable)
+    if unknown:
+        return Findings.of([Check("placement", Outcome.UNKNOWN, f"{replicas} on {where}: {unknown}")])
+    if fits:
+        return Findings.of([Check("placement", Outcome.PASSED, message)])
+    is_enough = all(check.outcome is Outcome.PASSED for check in resources.checks if check.is_about_resource)
+    remedy = "ask for smaller replicas, or wait: there is enough, but scattered over nodes." if is_enough else ""
+    return Findings.of([Check("placement", Outcome.FAILED, message, remedy)])
+
+
+def _fits_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tuple[bool, str]:
+    """Return (whether all replicas of the one shape certainly find a place, the sentence)."""
+    need = case.needs[0]
+    most = most_replicas(offers, need) + case.replaced.worst_case_places()
+    certain = most - case.unplaced.most_lost(offers, need, case.order)
+    message = f"{max(0, min(certain, need.replicas))} of {where}"
+    if certain < need.replicas <= most:
+        message += f"; {case.starting} may take the other places"
+    return certain >= need.replicas, message
+
+
+def _why_not_known(
+    case: Case,
+    fits: bool,
+    found: Placement | NoPlacement | None,
+    offers: Counter[Offer],
+    usable: Sequence[Node],
+) -> str:
+    """Return why it cannot be told whether all replicas find a place; empty when it can."""
+    is_one_shape = len(case.needs) == 1
+    if found is NoPlacement.GAVE_UP:
+        return "the search over several groups was given up"
+    if fits:
+        if is_one_shape or case.unplaced.is_empty:
+            return ""
+        rest = case.unplaced.without_hit_nodes(offers, case.order)
+        is_certain = bool(rest) and isinstance(place(rest or Counter(), case.needs), Placement)
+        return "" if is_certain else f"{case.starting} may take their places"
+    if case.replaced.possible or (not is_one_shape and case.replaced.is_partial):
+        return "which places are given back is not known"
+    best = _best_offers(case, usable)
+    has_unread = any(is_unread(node.unbounded, case.order) for node in usable)
+    if has_unread or (best != offers and place(best, case.needs) is not NoPlacement.IMPOSSIBLE):
+        return "nodes that could not be read may take them"
+    return ""
+
+
+def _offers(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
+    whole = case.asks_whole_nodes
+    return Counter([node.offer(case.order, whole=whole) for node in nodes])
+
+
+def _best_offers(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
+    offers = (node.best_offer(case.order, whole=case.asks_whole_nodes) for node in nodes)
+    return Counter(offer for offer in offers if offer is not None)
+
+
+def _left_out(nodes: Sequence[Node]) -> str:
+    reasons = Counter(node.unusable for node in nodes if node.unusable is not None)
+    if not reasons:
+        return ""
+    return ", left out " + joined(f"{count} {reason}" for reason, count in reasons.most_common(_MOST_REASONS))
+
+
+def _check_unseen(case: Case, room: Room) -> Findings:
+    """Return what can be told of a room that knows no nodes."""
+    if room.source == "declared":
+        return Findings.of(notes=["placement not checked: a declared capacity knows no nodes"])
+    if case.policy.placement == "aggregate":
+        return Findings.of(notes=["placement not checked: policy.placement is aggregate"])
+    message = f"the {room.source} know no nodes, so nobody can tell whether a replica fits on one"
+    remedy = "allow listing nodes, or set policy.placement to aggregate."
+    return Findings.of([Check("placement", Outcome.UNKNOWN, message, remedy)])
+
+
+# Whether not even the empty pool takes them
+
+
+def _check_empty_pool(case: Case) -> Check | None:
+    """Return a failed check if the replicas would not fit even into the empty pool."""
+    pool, nodes = case.situation.pool, case.nodes or ()
+    if pool is None or not pool.tells_its_size:
+        return None
+    if case.asks_whole_nodes and any(node.flavor is None for node in nodes):
+        return None
+    for group in case.request.groups:
+        check = _check_size(case, pool, group.resources) if group.resources else _check_flavor(pool, nodes, group)
+        if check is not None:
+            return check
+    if case.empty.shapes is None:
+        return None
+    offers = case.empty.offers(case.order)
+    if place(offers, case.needs) is not NoPlacement.IMPOSSIBLE:
+        return None
+    message, remedy = "the empty pool would not take all groups together", "ask for less"
+    if len(case.needs) == 1:
+        most = most_replicas(offers, case.needs[0])
+        message = f"the empty pool would take {most} of {case.needs[0].replicas} replicas"
+        remedy = f"ask for {most} replicas or fewer"
+    return Check("placement", Outcome.NEVER, message, f"{remedy}, or use a larger pool.")
+
+
+def _check_flavor(pool: Pool, nodes: Sequence[Node], group: Group) -> Check | None:
+    """Return a failed check if the pool is not even meant to have so many nodes of a flavor."""
+    meant = {quota.flavor: quota.most for quota in pool.flavors}
+    listed = sum(node.flavor == group.flavor and not node.leaving for node in nodes)
+    most = max(listed, meant.get(str(group.flavor), 0))
+    if most >= group.replicas:
+        return None
+    asked = f"{plural(group.replicas, 'whole node')} of {group.flavor} asked for"
+    remedy = f"ask for a flavor that it has: {joined(sorted(meant))}."
+    if most:
+        remedy = f"ask for {most} or fewer, or use a larger pool."
+    return Check("placement", Outcome.NEVER, f"{asked}; the pool is meant to have {most}", remedy)
+
+
+def _check_size(case: Case, pool: Pool, resources: Mapping[str, int]) -> Check | None:
+    """Return a failed check if a replica asks more of a resource than any node will ever have."""
+    for resource, asked in resources.items():
+        # One resource can be known of every node where all that are asked for are not.
+        shapes = case.empty.shapes or shapes_of(case.nodes or (), pool.flavors, (resource,))
+        if shapes is None:
+            continue
+        largest = max((dict(amounts).get(resource, 0) for _flavor, amounts in shapes), default=0)
+        if asked > largest:
+            name, most = label(resource), text(resource, largest)
+            message = f"a replica asks {name} {text(resource, asked)}; the largest node offers "
+            message += f"{most} ({sum(shapes.values())} looked at)"
+            remedy = f"ask for {name} {most} or less, or give a flavor instead of resources."
+            return Check("placement", Outcome.NEVER, message, remedy)
+    return None

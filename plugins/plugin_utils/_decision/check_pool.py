@@ -1,0 +1,175 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the pool takes such work at all: its phase, its restrictions, its job types, its logical pools.
+
+This plugin util is private to the collection. Source: ShowPool.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from difflib import get_close_matches
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import SCOPE
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import (
+    duration,
+    error_words,
+    joined,
+    permission_remedy,
+    plural,
+    spaced,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Pool, Situation
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request
+
+OLDEST_FACTS = 300
+"""Seconds after which facts are too old to decide on: jobs that have started since then do not show."""
+
+_POOL_NOT_FOUND = "ModelArts.50015001"
+_USABLE_PHASE = "Running"
+_PASSING_PHASES = ("Creating", "Waiting", "Abnormal", "ScalingFailed", "Error")
+# A pool in these phases never runs work again. That an Error is final stands in no document, so it may pass.
+_LOST_PHASES = ("Deleting", "CreationFailed")
+# That these stop new work is what their names say, not a documented sentence: it holds back and does not reject.
+_STOPPING_MODES = ("service_restricted", "frozen", "frozen_by_police")
+_HARMLESS_MODES = ("billing_change_restricted", "flavor_change_restricted")
+_USABLE_DRIVER = "Running"
+_PASSING_DRIVERS = ("Creating", "Upgrading", "Abnormal")
+_JOB_TYPE_LOST = ("Disabled", "Disabling")
+# Inference services of the new kind are enabled with those of the old kind.
+_SCOPES = {"x-infer": "infer"}
+
+
+def check_facts(situation: Situation, age: float) -> Check | None:
+    """Return the check that decides alone: facts that are too old, no such pool, no answer at all."""
+    if age > OLDEST_FACTS:
+        message = f"the facts are {duration(age)} old, limit {duration(OLDEST_FACTS)}"
+        return Check("age", Outcome.UNKNOWN, message)
+    errors = situation.errors
+    documents = [errors[name] for name in ("pool", "workloads") if name in errors]
+    missing = next((error for error in documents if error.get("error_code") == _POOL_NOT_FOUND), None)
+    if missing is not None and situation.pool is None:
+        remedy = "give the ID (metadata.name) of a pool of this project."
+        return Check("pool", Outcome.NEVER, f"not found ({error_words(missing)})", remedy)
+    messages = {error["msg"] for error in errors.values()}
+    if len(messages) == 1 and {"pool", "nodes", "workloads"} <= errors.keys():
+        return Check("api", Outcome.UNKNOWN, messages.pop(), "see that ModelArts can be reached, and try again.")
+    return None
+
+
+def check_pool(situation: Situation, request: Request) -> Findings:
+    """Ask whether its jobs are known, whether it works, whether it takes the job type, and whether it is shared."""
+    return (
+        Findings.of([_check_jobs(situation)])
+        + _check_phase(situation)
+        + _check_job_type(situation.pool, request.type)
+        + Findings.of([_check_logical_pools(situation)])
+    )
+
+
+def _check_jobs(situation: Situation) -> Check | None:
+    error = situation.errors.get("workloads")
+    if error is not None:
+        remedy = permission_remedy(error, "listing the jobs of the pool")
+        return Check("jobs", Outcome.UNKNOWN, error_words(error), remedy)
+    if not situation.lists_all_jobs:
+        message = "the list of jobs is not complete: it changed faster than it could be read"
+        return Check("jobs", Outcome.UNKNOWN, message)
+    return None
+
+
+def _check_phase(situation: Situation) -> Findings:
+    pool = situation.pool
+    if pool is None:
+        error = situation.errors.get("pool")
+        remedy = permission_remedy(error, "showing the pool")
+        return Findings.of([Check("pool", Outcome.UNKNOWN, error_words(error), remedy)])
+    message = f"phase {pool.phase or 'not told'}"
+    if pool.phase == _USABLE_PHASE:
+        return _check_restrictions(pool, message)
+    if pool.phase in _LOST_PHASES:
+        check = Check("pool", Outcome.NEVER, message, "use another pool.")
+    elif pool.phase in _PASSING_PHASES:
+        remedy = f"wait until the pool is {_USABLE_PHASE}, or use another one."
+        check = Check("pool", Outcome.FAILED, message, remedy)
+    else:
+        check = Check("pool", Outcome.UNKNOWN, f"{message}, which is not a phase that the API reference knows")
+    return Findings.of([check])
+
+
+def _check_restrictions(pool: Pool, message: str) -> Findings:
+    """Return the check of a pool in the right phase: its restrictions, its driver, and what of it cannot be read."""
+    modes, drivers = pool.control_modes, pool.drivers.items()
+    stopping = [mode for mode in modes if mode in _STOPPING_MODES]
+    passing = [f"{kind} driver {state}" for kind, state in drivers if state in _PASSING_DRIVERS]
+    unknown = [mode for mode in modes if mode not in (*_STOPPING_MODES, *_HARMLESS_MODES)]
+    odd = [f"{kind} driver {state}" for kind, state in drivers if state not in (*_PASSING_DRIVERS, _USABLE_DRIVER)]
+    notes = [
+        f"the pool is {spaced(mode)} (controlMode), which does not stop jobs"
+        for mode in modes
+        if mode in _HARMLESS_MODES
+    ]
+    if stopping:
+        message += f", {spaced(*stopping)} (controlMode; not seen on a real pool yet, taken to start no jobs)"
+        check = Check("pool", Outcome.FAILED, message, "see why the pool is restricted, or use another one.")
+    elif passing:
+        check = Check("pool", Outcome.FAILED, f"{message}, {joined(passing)}", "wait until its driver is Running.")
+    elif unknown or odd:
+        odd += [f"controlMode {spaced(*unknown)}"] if unknown else []
+        check = Check("pool", Outcome.UNKNOWN, f"{message}, {joined(odd)}, which the API reference does not know")
+    elif pool.unreadable:
+        check = Check("pool", Outcome.UNKNOWN, f"{message}, but {joined(pool.unreadable)} cannot be read")
+    else:
+        check = Check("pool", Outcome.PASSED, message)
+    return Findings.of([check], notes)
+
+
+def _check_job_type(pool: Pool | None, job_type: str | None) -> Findings:
+    if job_type is None:
+        return Findings.of(notes=["job type not asked for, so not checked"])
+    states = pool.job_types if pool is not None else None
+    if pool is None or states is None:
+        message = f"the pool does not tell whether it takes {job_type} jobs"
+        return Findings.of([Check("job_type", Outcome.UNKNOWN, message)])
+    scope = job_type if job_type in states else _SCOPES.get(job_type, job_type)
+    state = states.get(scope)
+    name = job_type if scope == job_type else f"{job_type}, which is of the scope {scope},"
+    offered = joined(f"{one} {of}" for one, of in states.items())
+    if state == "Enabled":
+        check = Check("job_type", Outcome.PASSED, f"{name} is enabled")
+    elif state == "Enabling":
+        check = Check("job_type", Outcome.FAILED, f"{name} is being enabled", "wait until it is enabled.")
+    elif state is None and SCOPE in pool.unreadable:
+        check = Check("job_type", Outcome.UNKNOWN, f"{name} may be one of the pool's types that cannot be read")
+    elif state is None or state in _JOB_TYPE_LOST:
+        near = get_close_matches(job_type, [*states, *_SCOPES], 1) if state is None else []
+        hint = f"; did you mean {near[0]}?" if near else ""
+        remedy = f"enable {job_type} jobs in the pool, or use a pool that takes them."
+        message = f"{name} is {state or 'not there'} (the pool has: {offered}){hint}"
+        check = Check("job_type", Outcome.NEVER, message, remedy)
+    else:
+        message = f"{name} is {state} (the pool has: {offered}), which is not a known state"
+        check = Check("job_type", Outcome.UNKNOWN, message)
+    return Findings.of([check])
+
+
+def _check_logical_pools(situation: Situation) -> Check | None:
+    pool, bound = situation.pool, situation.nodes_of_logical_pools
+    reasons = []
+    if pool is not None and pool.is_logical:
+        quotas = joined(map(str, pool.flavors), "not told")
+        reasons.append(f"this is a logical pool with the quota {quotas}")
+    if pool is not None and pool.parent:
+        reasons.append(f"this pool is a part of {pool.parent}")
+    if pool is not None and pool.logical_pools:
+        reasons.append(f"{pool.logical_pools} logical pools share it")
+    if bound:
+        reasons.append(f"{plural(bound, 'node')} {'is' if bound == 1 else 'are'} bound to logical pools")
+    if not reasons:
+        return None
+    message = f"{'; '.join(reasons)}: how jobs above a guaranteed quota are charged is not documented"
+    return Check("logical_pools", Outcome.UNKNOWN, message, "use a pool without logical pools.")

@@ -1,0 +1,256 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether there is enough of each resource, over the whole pool.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, canonical, number, text
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import ON_EVERY_NODE, is_card, is_unread
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
+    Check,
+    Findings,
+    Outcome,
+    ResourceFigures,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import (
+    joined,
+    label,
+    nearest_resource,
+    plural,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import same_but_vendor
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import Case
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
+
+_MOST_QUOTED = 3  # the first amounts that cannot be read show what kind they are
+
+
+@dataclass(frozen=True)
+class _Balance:
+    """One resource in a room: exact amounts of what is needed, free, kept free, and about to be taken."""
+
+    resource: str
+    need: int
+    free: int
+    total: int
+    kept: int
+    unplaced: int
+    given_back: int
+
+    @property
+    def short(self) -> int:
+        """What is missing; below zero what is left."""
+        return self.need + self.kept + self.unplaced - self.free
+
+    @property
+    def figures(self) -> ResourceFigures:
+        return {
+            "resource": self.resource,
+            "need": number(self.resource, self.need),
+            "free": number(self.resource, self.free),
+            "total": number(self.resource, self.total),
+            "kept": number(self.resource, self.kept),
+            "unplaced": number(self.resource, self.unplaced),
+            "missing": number(self.resource, max(0, self.short)),
+            "used": number(self.resource, max(0, self.total - self.free)),
+            "left": number(self.resource, max(0, -self.short)),
+        }
+
+    def message(self, starting: str) -> str:
+        """Return the sentence, where ``starting`` names the jobs that are about to take some."""
+        parts = [
+            f"{self._head()} of {self._text(self.total)}",
+            self._part(self.given_back, "given back", after=True),
+            f"{self._text(self.unplaced)} going to {starting}" if self.unplaced else "",
+            self._part(self.short, "short"),
+        ]
+        return ", ".join(part for part in parts if part)
+
+    def brief(self) -> str:
+        """Return the same where there is little room."""
+        parts = [self._head(), self._part(self.unplaced, "going"), self._part(self.short, "short")]
+        return ", ".join(part for part in parts if part)
+
+    def _head(self) -> str:
+        kept = f", kept {self._text(self.kept)}" if self.kept else ""
+        return f"need {self._text(self.need)}, free {self._text(self.free)}{kept}"
+
+    def _part(self, amount: int, word: str, *, after: bool = False) -> str:
+        """Return an amount with its word, or nothing where there is none of it."""
+        if amount <= 0:
+            return ""
+        return f"{self._text(amount)} {word}" if after else f"{word} {self._text(amount)}"
+
+    def _text(self, amount: int) -> str:
+        return text(self.resource, amount)
+
+
+def check_resources(case: Case, room: Room) -> Findings:
+    """Ask for each resource whether there is enough, and note what was not asked."""
+    needs, unknown = _needs(case)
+    if unknown is not None:
+        return Findings.of([unknown])
+    skipped = [name for name in case.policy.headroom if name not in needs]
+    missing = [name for name in ON_EVERY_NODE if name not in needs]
+    notes = [
+        f"{' and '.join(missing)} not asked for, so not checked" if missing else "",
+        f"headroom of {joined(map(label, skipped))} not checked: not asked for" if skipped else "",
+        *room.notes,
+        _note_unread(case, needs),
+        *_notes_of_jobs(case, needs),
+    ]
+    checks = [_check_resource(case, room, resource, need) for resource, need in needs.items()]
+    return Findings.of([*checks, *_check_headroom(skipped, needs)], notes)
+
+
+def _needs(case: Case) -> tuple[Amounts, Check | None]:
+    """Return what is asked of each resource; a whole node counts as the smallest of those that can serve."""
+    needs = case.request.resources()
+    for group in case.request.groups:
+        if group.flavor is None:
+            continue
+        if case.nodes is None:
+            message = f"only the list of nodes tells what a node of {group.flavor} has"
+            return needs, Check("flavor", Outcome.UNKNOWN, message)
+        nodes = [node for node in case.nodes if node.flavor == group.flavor]
+        serving = [node.free for node in nodes if node.unusable is None and node.is_idle is not False]
+        shapes = serving or [node.resources for node in nodes]
+        smallest = dict(shapes[0]) if shapes else {}
+        for shape in shapes:
+            smallest = {name: min(amount, shape[name]) for name, amount in smallest.items() if name in shape}
+        add(needs, {name: smallest[name] * group.replicas for name in sorted(smallest) if smallest[name]})
+    return needs, None
+
+
+def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
+    if resource not in room.free and not room.lists_all:
+        return Check(resource, Outcome.UNKNOWN, _why_not_told(case, room, resource), figures={"resource": resource})
+    total = room.usable.get(resource, 0)
+    balance = _Balance(
+        resource,
+        need=need,
+        free=room.free.get(resource, 0),
+        total=total,
+        kept=case.policy.kept(resource, total),
+        unplaced=case.unplaced.total.get(resource, 0),
+        given_back=case.replaced.certain_amounts().get(resource, 0),
+    )
+    message, figures = balance.message(case.starting), balance.figures
+    if not _may_be_enough(balance, room, case.replaced.possible):
+        return _check_shortage(case, room, balance)
+    if is_unread(case.unplaced.unread, (resource,)):
+        message += f"; {case.starting} take what could not be read"
+        return Check(resource, Outcome.UNKNOWN, message, figures=figures)
+    if balance.short <= 0:
+        return Check(resource, Outcome.PASSED, message, figures=figures)
+    if case.replaced.possible:
+        return Check(resource, Outcome.UNKNOWN, f"{message}; what is given back may be enough", figures=figures)
+    message += "; nodes that could not be read may have it"
+    remedy = "have the nodes looked at whose quantities cannot be read."
+    return Check(resource, Outcome.UNKNOWN, message, remedy, figures)
+
+
+def _may_be_enough(balance: _Balance, room: Room, possible: Mapping[str, int]) -> bool:
+    """Return whether there is enough, or may be with what could not be read and what may be given back."""
+    if balance.short <= 0 or is_unread(room.unbounded, (balance.resource,)):
+        return True
+    at_most = room.at_most.get(balance.resource, 0) + possible.get(balance.resource, 0)
+    return balance.need + balance.kept + balance.unplaced <= at_most
+
+
+def _check_shortage(case: Case, room: Room, balance: _Balance) -> Check:
+    resource, name, figures = balance.resource, label(balance.resource), balance.figures
+    message, brief = balance.message(case.starting), balance.brief()
+    never, most = _why_never_enough(case, room, resource, balance.need)
+    if never and not most and case.nodes is not None:
+        # Cards first: one of them is what a wrong name most likely means.
+        known = sorted(case.empty.total, key=lambda one: (not is_card(one), one))
+        near = nearest_resource(resource, known)
+        hint = f": did you mean {near}?" if near else ""
+        message = f"the pool has no resource {resource}; it has {joined(known)}{hint}"
+        remedy = f"ask for {near}." if near else f"use a pool that has {name}."
+        return Check(resource, Outcome.NEVER, message, remedy, figures, brief)
+    if never:
+        remedy = f"ask for less {name}, or use a larger pool." if most else f"use a pool that has {name}."
+        return Check(resource, Outcome.NEVER, f"{message}: {never}", remedy, figures, brief)
+    remedy = f"wait until {text(resource, balance.short)} {name} are given back, or use another pool."
+    return Check(resource, Outcome.FAILED, message, remedy, figures, brief)
+
+
+def _why_never_enough(case: Case, room: Room, resource: str, need: int) -> tuple[str, int]:
+    """Return (why the pool cannot give as much even with nothing running, what it has); no reason when it could."""
+    if case.asks_whole_nodes:
+        return "", 0
+    if not is_unread(case.empty.unread, (resource,)):
+        most, whole = case.empty.total.get(resource, 0), "with every node it is meant to have, the pool has"
+    elif room.source == "declared":
+        most, whole = room.usable.get(resource, 0), "the declared capacity is"
+    else:
+        return "", 0
+    kept = case.policy.kept(resource, most)
+    if need + kept <= most:
+        return "", most
+    return f"{whole} {text(resource, most)}" + (f", and {text(resource, kept)} are kept" if kept else ""), most
+
+
+def _why_not_told(case: Case, room: Room, resource: str) -> str:
+    if room.source != "declared":
+        known = joined(map(label, room.free), "nothing")
+        return f"the {room.source} do not tell about it, only about {known}"
+    if resource not in room.usable:
+        return "it is not in the declared capacity"
+    quoted = joined(
+        (f"{one.resource} {one.value}" for one in case.situation.unread_of_jobs[:_MOST_QUOTED]), "no requirement given"
+    )
+    return f"what jobs hold of it cannot be read ({quoted})"
+
+
+def _check_headroom(skipped: Collection[str], needs: Amounts) -> list[Check]:
+    """Return a check for each resource of the headroom that only its vendor tells from one that is asked for."""
+    checks = []
+    for name in skipped:
+        meant = same_but_vendor(name, needs)
+        if meant:
+            message = f"policy.headroom names {name}, which no node has: did you mean {meant}?"
+            checks.append(Check("headroom", Outcome.UNKNOWN, message, f"name {meant} in policy.headroom."))
+    return checks
+
+
+def _note_unread(case: Case, needs: Amounts) -> str:
+    """Return a note on the first amount of a node that cannot be read and that is asked for."""
+    unread = (one for one in case.situation.unread_on_nodes if canonical(one.resource) in needs)
+    first = next(unread, None)
+    return f"node {first.node}: {first.resource} {first.value} cannot be read" if first else ""
+
+
+def _notes_of_jobs(case: Case, needs: Amounts) -> list[str]:
+    """Return where jobs leave less than a node shows as free, or where it is not known what they leave."""
+    less = 0
+    unknown = ""
+    for node in case.nodes or ():
+        if node.unusable is not None or node.free is node.shown:
+            continue
+        less += any(node.at_most.get(name, 0) < node.shown.get(name, 0) for name in needs)
+        unread = [name for name in needs if is_unread(node.held.unread, (name,))]
+        unsplit = [
+            name for name in needs if name in node.held.unsplit and node.free.get(name) != node.at_most.get(name)
+        ]
+        if unread:
+            what = f"what a job holds of {label(unread[0])} there cannot be read"
+            unknown = unknown or f"node {node.name}: {what}"
+        elif unsplit:
+            what = f"how much {label(unsplit[0])} a job has on each of its nodes is not told"
+            unknown = unknown or f"node {node.name}: {what}"
+    shows = f"{plural(less, 'node')} {'shows' if less == 1 else 'show'}"
+    return [f"{shows} more free than there is beside the jobs: the smaller counts" if less else "", unknown]

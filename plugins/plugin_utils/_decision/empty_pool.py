@@ -1,0 +1,103 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a pool would have with nothing running: every node that it is meant to have, empty.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node, is_unread
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import FlavorQuota
+
+Shape = tuple[t.Optional[str], tuple[tuple[str, int], ...]]
+"""A node as its flavor and its amounts."""
+
+
+@dataclass(frozen=True)
+class EmptyPool:
+    """``total`` of all nodes together, not known of ``unread``; ``shapes`` counts the nodes that are alike.
+
+    ``shapes`` is None where it is not known of one of them how much it has of the resources that are asked for.
+    """
+
+    total: Amounts = field(default_factory=dict)
+    unread: Names = frozenset("*")
+    shapes: Counter[Shape] | None = None
+
+    @classmethod
+    def of(cls, nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> EmptyPool:
+        """Return the listed nodes, whatever their state, and those that the pool's spec promises beyond them."""
+        return cls(*_total_of(nodes, flavors), shapes_of(nodes, flavors, order))
+
+    def offers(self, order: Sequence[str]) -> Counter[Offer]:
+        """Return what its nodes offer of the resources in ``order``."""
+        offers: Counter[Offer] = Counter()
+        for (flavor, amounts), count in (self.shapes or {}).items():
+            has = dict(amounts)
+            offers[Offer(tuple(has.get(resource, 0) for resource in order), flavor, True)] += count
+        return offers
+
+
+def shapes_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[Shape] | None:
+    """Return the nodes that the pool is meant to have, counted by their shape; None when one of them is not known."""
+    shapes: Counter[Shape] = Counter()
+    for node in nodes:
+        if not node.leaving and not is_unread(node.unread_resources, order):
+            shapes[(node.flavor, tuple(node.resources.items()))] += 1
+    largest = _largest_by_flavor(nodes, order)
+    for flavor, count in _not_listed(nodes, flavors, order).items():
+        shape = largest.get(flavor)
+        if not shape:
+            return None
+        shapes[(flavor, tuple(shape.items()))] += count
+    return shapes
+
+
+def _total_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota]) -> tuple[Amounts, Names]:
+    """Return (what all nodes have together, the resources of which that is not known)."""
+    total: Amounts = {}
+    unread: set[str] = set()
+    for node in nodes:
+        if not node.leaving:
+            add(total, node.resources)
+            unread |= node.unread_resources
+    largest = _largest_by_flavor(nodes, ())
+    for flavor, count in _not_listed(nodes, flavors, ()).items():
+        shape = largest.get(flavor)
+        if not shape:
+            unread.add("*")
+        add(total, {name: amount * count for name, amount in (shape or {}).items()})
+    return total, frozenset(unread)
+
+
+def _largest_by_flavor(nodes: Sequence[Node], order: Sequence[str]) -> dict[str | None, Amounts]:
+    """Return what the largest listed node of each flavor has, of those whose resources in ``order`` could be read."""
+    largest: dict[str | None, Amounts] = {}
+    for node in nodes:
+        if not is_unread(node.unread_resources, order):
+            of_flavor = largest.setdefault(node.flavor, {})
+            for name, amount in node.resources.items():
+                of_flavor[name] = max(amount, of_flavor.get(name, 0))
+    return largest
+
+
+def _not_listed(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[str | None]:
+    """Count the nodes of each flavor that are promised and not listed, or listed without their size."""
+    staying = [node for node in nodes if not node.leaving]
+    missing = Counter(node.flavor for node in staying if is_unread(node.unread_resources, order))
+    listed = Counter(node.flavor for node in staying)
+    for quota in flavors:
+        missing[quota.flavor] += max(0, quota.most - listed[quota.flavor])
+    return +missing  # only what is above zero

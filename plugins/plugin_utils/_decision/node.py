@@ -1,0 +1,255 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is free on a node: what its entry shows, less what jobs hold there.
+
+What could not be read stays apart from what is there: ``unread`` are names of resources, ``"*"`` stands for all.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add,
+    counts_bytes,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer
+
+if t.TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+Names = frozenset[str]
+
+ON_EVERY_NODE = ("cpu", "memory")
+"""The resources of which every node has some, whether its entry names them or not."""
+
+
+def is_card(resource: str) -> bool:
+    """Return whether the resource is an accelerator: neither cores nor bytes."""
+    return resource != "cpu" and not counts_bytes(resource)
+
+
+def has_vendor(resource: str) -> bool:
+    """Return whether it is a card, and not one of the things that Kubernetes itself counts on a node, like pods."""
+    return "/" in resource and is_card(resource)
+
+
+def is_unread(unread: Collection[str], resources: Iterable[str]) -> bool:
+    """Return whether one of the resources is among those that could not be read."""
+    return bool(unread) and ("*" in unread or any(resource in unread for resource in resources))
+
+
+class Held(t.NamedTuple):
+    """What jobs hold on a node: ``certain``, at most ``possible`` beside that, and of ``unread`` an unknown amount.
+
+    ``unsplit`` are the resources of jobs that do not tell how much they have on each of their nodes.
+    """
+
+    certain: Amounts
+    possible: Amounts
+    unread: Names
+    unsplit: Names = frozenset()
+
+
+NOTHING_HELD = Held({}, {}, frozenset())
+
+
+class Node(t.NamedTuple):
+    """A node that the API lists. Its amounts are shared with nodes that are alike, and never changed.
+
+    ``shown`` is what its entry gives as free. The list of jobs is read at another moment, and either may be behind.
+    So ``free`` is certain: the smaller of ``shown`` and of what ``held`` leaves. ``at_most`` is what may be free.
+    """
+
+    name: str
+    flavor: str | None
+    unusable: str | None
+    leaving: bool
+    address: str | None
+    jobs: int | None
+    resources: Amounts
+    unread_resources: Names
+    shown: Amounts
+    unread_shown: Names
+    held: Held
+    free: Amounts
+    unread_free: Names
+    at_most: Amounts
+    is_short: bool = False
+
+    def weighed(self) -> Node:
+        """Return the node with what is free by its entry and by the jobs there. Before, that is what it shows."""
+        if not (self.unread_shown or self.held.possible or self.held.unread or self.shows_too_much):
+            return self
+        # A free amount of what the node has none of contradicts itself, so neither is known. Where only the size cannot
+        # be read, the node has at least what it shows.
+        contradicted = frozenset(
+            resource
+            for resource, amount in self.shown.items()
+            if amount and resource not in self.resources and not is_unread(self.unread_resources, (resource,))
+        )
+        free: Amounts = {}
+        at_most: Amounts = {}
+        for resource in {**self.shown, **self.resources}:
+            amount = self.shown.get(resource, 0)
+            left = max(0, self.resources.get(resource, amount) - self.held.certain.get(resource, 0))
+            if resource in contradicted:
+                continue
+            if resource not in self.shown:
+                at_most[resource] = left
+                continue
+            at_most[resource] = min(amount, left) if resource in self.resources else amount
+            if not is_unread(self.held.unread, (resource,)):
+                free[resource] = min(amount, max(0, left - self.held.possible.get(resource, 0)))
+        return self._replace(
+            unread_resources=self.unread_resources | contradicted,
+            free=free,
+            unread_free=self.unread_shown | contradicted | self.held.unread,
+            at_most=at_most,
+        )
+
+    @property
+    def shows_too_much(self) -> bool:
+        """Whether it shows more as free than it has beside what jobs hold there."""
+        has, held = self.resources, self.held.certain
+        # A list, which for three resources takes half the time of any(): there may be ten thousand nodes.
+        return bool([name for name, amount in self.shown.items() if amount > has.get(name, 0) - held.get(name, 0)])
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether its entry does not show all that jobs hold there. A size that cannot be read does not tell."""
+        has, shown = self.resources, self.shown
+        return any(shown.get(name, 0) > has[name] - held for name, held in self.held.certain.items() if name in has)
+
+    def beside(self, services: Amounts) -> Node:
+        """Return the node where its own services may take so much beside the jobs."""
+        possible = dict(services)
+        add(possible, self.held.possible)
+        return self._replace(held=self.held._replace(possible=possible)).weighed()
+
+    def without(self, amounts: Mapping[str, int]) -> Node:
+        """Return the node when a job that holds these amounts on it has gone. It never offers more than it has.
+
+        What comes back on a node whose size cannot be read is only possible: the entry may be older than the job.
+        """
+        shown, certain = dict(self.shown), dict(self.held.certain)
+        unsized: Amounts = {}
+        for resource, amount in amounts.items():
+            certain[resource] = max(0, certain.get(resource, 0) - amount)
+            if is_unread(self.unread_shown, (resource,)):
+                continue
+            if resource in self.resources:
+                shown[resource] = min(self.shown.get(resource, 0) + amount, self.resources[resource])
+            elif is_unread(self.unread_resources, (resource,)):
+                unsized[resource] = amount
+        left = self._replace(
+            jobs=None if self.jobs is None else max(0, self.jobs - 1),
+            shown=shown,
+            held=self.held._replace(certain=certain),
+            free=shown,
+            unread_free=self.unread_shown,
+            at_most=shown,
+        ).weighed()
+        if not unsized:
+            return left
+        possible = {resource: left.at_most.get(resource, 0) + amount for resource, amount in unsized.items()}
+        return left._replace(at_most={**left.at_most, **possible})
+
+    @property
+    def unbounded(self) -> Names:
+        """The resources of which neither the free amount nor the most that it may be could be read."""
+        if "*" in self.unread_free:
+            return self.unread_resources
+        return self.unread_free if "*" in self.unread_resources else self.unread_free & self.unread_resources
+
+    @property
+    def is_idle(self) -> bool | None:
+        """Whether the whole node is idle: no job shows its address, and only the node's own services take something.
+
+        These are taken to need less than half of cpu and memory, and no card. A node that is short of cards which
+        others of its flavor have is not whole.
+        """
+        if self.is_short:
+            return False
+        is_known = self.jobs is not None and not self.unread_free
+        for resource, amount in self.resources.items():
+            free = self.free.get(resource)
+            if free is not None and (free < amount if is_card(resource) else 2 * free < amount):
+                return False
+        if self.jobs:
+            return False
+        return True if is_known else None
+
+    def offer(self, order: Sequence[str], *, whole: bool) -> Offer:
+        """Return what the node certainly offers of the resources in ``order``.
+
+        Whether it is idle only matters where ``whole`` nodes are asked for.
+        """
+        free = self.free
+        return Offer(tuple([free.get(resource, 0) for resource in order]), self.flavor, whole and self.is_idle is True)
+
+    def best_offer(self, order: Sequence[str], *, whole: bool) -> Offer | None:
+        """Return the most that the node may offer, and idle if it may be; None when not even that is known."""
+        if self.unread_free and is_unread(self.unbounded, order):
+            return None
+        amounts = tuple(self.at_most.get(resource, 0) for resource in order)
+        return Offer(amounts, self.flavor, whole and self.is_idle is not False)
+
+    def empty_offer(self, order: Sequence[str]) -> Offer:
+        """Return what the node takes beside its own services at present, were all of its jobs gone."""
+        taken = (max(0, self.resources.get(name, 0) - self.free.get(name, 0)) for name in order)
+        return Offer(tuple(taken), self.flavor, False)
+
+
+def services_of(nodes: Iterable[Node]) -> Amounts:
+    """Return the most that a node's own services take.
+
+    It stands in no document, and is taken to be about the same on every node: no more than each of them shows as taken.
+    """
+    most: Amounts = {}
+    for node in nodes:
+        for name in ON_EVERY_NODE:
+            if node.unusable is None and name in node.shown and name in node.resources:
+                taken = max(0, node.resources[name] - node.shown[name])
+                most[name] = min(taken, most.get(name, taken))
+    return most
+
+
+def most_cards_by_flavor(nodes: Iterable[Node]) -> dict[str | None, Amounts]:
+    """Return the most cards that a node of each flavor has."""
+    most: dict[str | None, Amounts] = {}
+    for node in nodes:
+        for name, amount in node.resources.items():
+            if has_vendor(name):
+                of_flavor = most.setdefault(node.flavor, {})
+                of_flavor[name] = max(amount, of_flavor.get(name, 0))
+    return most
+
+
+def with_shortages(nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes, those marked that are short of cards which others of their flavor have."""
+    cards = most_cards_by_flavor(nodes)
+    marked = list(nodes)
+    for index, node in enumerate(nodes):
+        has, unread = node.resources, node.unread_resources
+        most = cards.get(node.flavor, {}).items()
+        if any(has.get(name, 0) < of and (name in has or not is_unread(unread, (name,))) for name, of in most):
+            marked[index] = node._replace(is_short=True)
+    return marked
+
+
+def with_services(nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes; of those whose entry is older than the jobs there, their own services are taken off, too.
+
+    An entry that shows less as taken than jobs hold may show its services alone.
+    """
+    behind = [index for index, node in enumerate(nodes) if node.free is not node.shown and node.is_behind]
+    weighed = list(nodes)
+    services = services_of(nodes) if behind else {}
+    for index in behind:
+        weighed[index] = weighed[index].beside(services)
+    return weighed

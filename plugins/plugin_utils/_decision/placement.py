@@ -1,0 +1,282 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which node takes which replicas, all or none: pure integer arithmetic over what nodes offer.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from collections import Counter
+from dataclasses import dataclass
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+State = tuple[int, ...]
+"""Numbers of replicas, one for each need: those still to place, or those that a node takes."""
+
+SEARCH_BOUND = 20_000
+"""Steps that the search over several groups may take before it gives up: patterns tried and states compared.
+
+20,000 steps take a quarter of a second at most, and the largest requests seen in tests need some hundreds.
+"""
+
+_MOST_GROUPS = 200  # each is one call deeper, and Python allows about a thousand
+_COMPARISONS_PER_STEP = 16  # comparing two states is that much cheaper than finding a pattern
+
+
+class _TooManyError(Exception):
+    """A node takes more patterns than may be tried."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Replicas of one shape: amounts in the order of Offer.free, or one whole idle node of a flavor each."""
+
+    replicas: int
+    amounts: tuple[int, ...] | None
+    flavor: str | None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What is left of a node: ``free`` amounts, one for each resource of the problem.
+
+    It alone knows which replicas a node takes, and what is left of it afterwards. A constraint of a node is one more
+    field here, with its share in ``fits`` and ``take``.
+    """
+
+    free: tuple[int, ...]
+    flavor: str | None
+    is_idle: bool
+
+    def __hash__(self) -> int:
+        """Hash the text of the numbers: its hash has a secret key, while numbers can be chosen to collide."""
+        return hash((str(self.free), self.flavor, self.is_idle))
+
+    def fits(self, need: Need) -> int:
+        """Return how many replicas of one shape the node takes when it takes nothing else."""
+        if need.amounts is None:
+            return int(self.is_idle and self.flavor == need.flavor)
+        return max(0, min(free // asked for free, asked in zip(self.free, need.amounts) if asked))
+
+    def take(self, need: Need, replicas: int) -> Offer:
+        """Return what is left when that many replicas have been placed there; a whole node leaves nothing."""
+        if not replicas:
+            return self
+        if need.amounts is None:
+            return Offer((0,) * len(self.free), self.flavor, False)
+        left = tuple(free - asked * replicas for free, asked in zip(self.free, need.amounts))
+        return Offer(left, self.flavor, False)
+
+    def slack(self, need: Need, index: int) -> int:
+        """Return what is left of one resource when as many replicas of a shape are there as fit."""
+        amounts = t.cast("tuple[int, ...]", need.amounts)
+        return self.free[index] - self.fits(need) * amounts[index]
+
+
+Offers = t.Mapping[Offer, int]
+"""The offers of nodes, each with the number of nodes that make it."""
+
+
+class Assignment(t.NamedTuple):
+    """``nodes`` nodes that make the same offer take the same replicas each, counted by need."""
+
+    offer: Offer
+    replicas: State
+    nodes: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where replicas go, and how many of each need have found no place."""
+
+    assignments: tuple[Assignment, ...]
+    missing: State
+
+    @property
+    def is_complete(self) -> bool:
+        return not any(self.missing)
+
+    def by_node(self, offers: Sequence[Offer | None]) -> Iterator[State | None]:
+        """Yield what each node takes, given the offer of each; None for a node that takes nothing."""
+        takes: dict[Offer, Iterator[State]] = {}
+        for offer in {assignment.offer for assignment in self.assignments}:
+            takes[offer] = (
+                assignment.replicas
+                for assignment in self.assignments
+                if assignment.offer == offer
+                for _node in range(assignment.nodes)
+            )
+        for offer in offers:
+            yield next(takes[offer], None) if offer is not None and offer in takes else None
+
+
+class NoPlacement(enum.Enum):
+    """Why there is no placement: there is none, or the search passed its bound."""
+
+    IMPOSSIBLE = "impossible"
+    GAVE_UP = "gave up"
+
+
+def most_replicas(offers: Offers, need: Need) -> int:
+    """Return how many replicas of one shape all nodes take when they take nothing else."""
+    return sum(offer.fits(need) * nodes for offer, nodes in offers.items())
+
+
+def place(offers: Offers, needs: Sequence[Need], bound: int = SEARCH_BOUND) -> Placement | NoPlacement:
+    """Place all replicas of all needs together.
+
+    One need is exact and never given up. For several, a greedy pass is tried before the search.
+    """
+    if any(most_replicas(offers, need) < need.replicas for need in needs):
+        return NoPlacement.IMPOSSIBLE
+    if len(needs) > 1 and not _sums_fit(offers, needs):
+        return NoPlacement.IMPOSSIBLE
+    greedy = place_greedily(offers, needs)
+    return greedy if greedy.is_complete else _search(offers, needs, bound)
+
+
+class _PartlyTaken(t.NamedTuple):
+    """What is left of a node whose offer was ``offer`` after it has taken some replicas of each need."""
+
+    left: Offer
+    offer: Offer
+    taken: State
+
+
+def place_greedily(offers: Offers, needs: Sequence[Need]) -> Placement:
+    """Place as many replicas as one pass does: the choosiest need first, each on the nodes that it fills best."""
+    nothing = (0,) * len(needs)
+    nodes: Counter[_PartlyTaken] = Counter()
+    for offer, count in offers.items():
+        nodes[_PartlyTaken(offer, offer, nothing)] += count
+    missing = list(nothing)
+    order = sorted(range(len(needs)), key=lambda index: most_replicas(offers, needs[index]) / needs[index].replicas)
+    for index in order:
+        missing[index] = _place_one(nodes, needs[index], index)
+    taken = (Assignment(node.offer, node.taken, count) for node, count in nodes.items() if any(node.taken))
+    return Placement(tuple(taken), tuple(missing))
+
+
+def _place_one(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int:
+    """Place replicas of one need, taking nodes from the counter; return how many found no place."""
+    replicas = need.replicas
+    useful = [(places, node) for node in nodes for places in [node.left.fits(need)] if places]
+    for places, node in sorted(useful, key=lambda entry: (entry[0], entry[1].left.free)):
+        if not replicas:
+            break
+        used = min(nodes[node], -(-replicas // places))
+        full = min(used, replicas // places)
+        nodes[node] -= used
+        if not nodes[node]:
+            del nodes[node]
+        for count, here in ((full, places), (used - full, replicas - full * places)):
+            if count:
+                taken = (*node.taken[:index], here, *node.taken[index + 1 :])
+                nodes[_PartlyTaken(node.left.take(need, here), node.offer, taken)] += count
+        replicas -= min(replicas, used * places)
+    return replicas
+
+
+def _sums_fit(offers: Offers, needs: Sequence[Need]) -> bool:
+    shapes = [(need.amounts, need.replicas) for need in needs if need.amounts is not None]
+    width = len(next(iter(offers)).free)
+    offered = [sum(max(0, offer.free[i]) * nodes for offer, nodes in offers.items()) for i in range(width)]
+    asked = [sum(amounts[i] * replicas for amounts, replicas in shapes) for i in range(width)]
+    return all(a <= o for a, o in zip(asked, offered))
+
+
+class _Path(t.NamedTuple):
+    """The nodes that have led to a state, the last first."""
+
+    offer: Offer
+    taken: State
+    before: _Path | None
+
+
+def _search(offers: Offers, needs: Sequence[Need], bound: int) -> Placement | NoPlacement:
+    """Search exactly: the states are the replicas still to place, and of two states the one that placed no more goes.
+
+    Each node takes a pattern of replicas to which none can be added.
+    """
+    if len(needs) > _MOST_GROUPS:
+        return NoPlacement.GAVE_UP
+    states: dict[State, _Path | None] = {tuple(need.replicas for need in needs): None}
+    steps = 0
+    useful = [(offer, nodes) for offer, nodes in offers.items() if any(offer.fits(need) for need in needs)]
+    # Nodes that fit few shapes first: they leave the flexible ones for what is left.
+    for offer, nodes in sorted(useful, key=lambda entry: sum(entry[0].fits(need) for need in needs)):
+        for _node in range(nodes):
+            reached: dict[State, _Path | None] = {}
+            for state, path in states.items():
+                try:
+                    patterns = _patterns(offer, needs, state, bound - steps)
+                except _TooManyError:
+                    return NoPlacement.GAVE_UP
+                steps += len(patterns)
+                for pattern in patterns:
+                    later = tuple(left - taken for left, taken in zip(state, pattern))
+                    reached.setdefault(later, _Path(offer, pattern, path) if any(pattern) else path)
+            steps += len(reached) ** 2 // _COMPARISONS_PER_STEP
+            if steps > bound:
+                return NoPlacement.GAVE_UP
+            reached = _undominated(reached)
+            for state, path in reached.items():
+                if not any(state):
+                    return Placement(_assignments(path), state)
+            if reached.keys() == states.keys():
+                break  # another node of this kind adds nothing
+            states = reached
+    return NoPlacement.IMPOSSIBLE
+
+
+def _assignments(path: _Path | None) -> tuple[Assignment, ...]:
+    counted: Counter[tuple[Offer, State]] = Counter()
+    while path is not None:
+        counted[path.offer, path.taken] += 1
+        path = path.before
+    return tuple(Assignment(offer, taken, nodes) for (offer, taken), nodes in counted.items())
+
+
+def _patterns(offer: Offer, needs: Sequence[Need], state: State, bound: int) -> list[State]:
+    """Return the numbers of replicas, one for each need, that the node takes at once and to which none can be added.
+
+    Raises _TooManyError where there are more than ``bound``, before they take time and memory.
+    """
+    found: list[State] = []
+    for index, need in enumerate(needs):
+        if need.amounts is None and state[index] and offer.fits(need):
+            found.append(tuple(int(index == other) for other in range(len(needs))))
+
+    def extend(index: int, left: Offer, taken: State) -> None:
+        if index == len(needs):
+            if len(found) > bound:
+                raise _TooManyError
+            found.append(taken)
+            return
+        need = needs[index]
+        if need.amounts is None:
+            extend(index + 1, left, (*taken, 0))
+            return
+        most = min(state[index], left.fits(need))
+        is_last = all(need.amounts is None or not state[i] for i, need in enumerate(needs) if i > index)
+        # The last takes all that fits, since a pattern with fewer could be added to.
+        for count in range(most, most - 1 if is_last else -1, -1):
+            extend(index + 1, left.take(need, count), (*taken, count))
+
+    extend(0, offer, ())
+    return found
+
+
+def _undominated(states: dict[State, _Path | None]) -> dict[State, _Path | None]:
+    """Return the states of which no other has at most as many replicas left of every need."""
+    kept: list[State] = []
+    for state in sorted(states, key=sum):
+        if not any(all(a <= b for a, b in zip(other, state)) for other in kept):
+            kept.append(state)
+    return {state: states[state] for state in kept}

@@ -1,0 +1,161 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The jobs of a pool that wait, and who of them goes before the request.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import ASSUMED, STRATEGIES
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome, QueueFigures
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import (
+        Job,
+        QueueGroup,
+        Situation,
+    )
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import Strategy
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
+
+_QUEUES = {"train": "train", "infer": "infer", "x-infer": "infer", "notebook": "notebook"}
+"""The queue of each job type that is known, where ``queue_scope`` is type."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The jobs that wait, without those that the deployment replaces.
+
+    ``waiting`` are the first of them, ``ahead`` those that go before the request, and ``groups`` count all of them. Which
+    strategy a pool follows is only partly in the API: ``known`` says how it is known.
+    """
+
+    strategy: Strategy
+    known: str
+    is_assumed: bool
+    is_read: bool
+    waiting: Sequence[Job]
+    ahead: Sequence[Job]
+    groups: Sequence[QueueGroup]
+    groups_ahead: Sequence[QueueGroup]
+
+    @classmethod
+    def of(cls, situation: Situation, request: Request, policy: Policy) -> Queue:
+        """Return the queue that the request would stand in."""
+        strategy, known, is_assumed = _strategy_of(situation, policy)
+        waiting = [
+            job
+            for job in situation.waiting
+            if _stands_here(job.type, request, policy) and not is_replaced(job, request)
+        ]
+        groups = [
+            group for group in _groups_without_replaced(situation, request) if _stands_here(group.type, request, policy)
+        ]
+        return cls(
+            strategy=strategy,
+            known=known,
+            is_assumed=is_assumed,
+            is_read=situation.queue is not None,
+            waiting=waiting,
+            ahead=[job for job in waiting if _goes_first(job.priority, request)],
+            groups=groups,
+            groups_ahead=[group for group in groups if _goes_first(group.priority, request)],
+        )
+
+    @property
+    def count_ahead(self) -> int:
+        return sum(group.count for group in self.groups_ahead)
+
+    @property
+    def lists_all(self) -> bool:
+        """Whether ``waiting`` are all jobs that wait."""
+        return sum(group.count for group in self.groups) <= len(self.waiting)
+
+    @property
+    def words(self) -> str:
+        return f"{self.strategy.name} ({self.known}), {self.count_ahead} ahead"
+
+    @property
+    def figures(self) -> QueueFigures:
+        return {"ahead": self.count_ahead, "strategy": self.strategy.name}
+
+    def starting(self) -> Sequence[Job]:
+        """Return the jobs ahead that may be on their way to a node already."""
+        return self.strategy.starting(self)
+
+    def checks(self, empty: EmptyPool, policy: Policy) -> list[Check]:
+        """Return whether the request is next, and whether a job waits too long; nothing where jobs were not read."""
+        if not self.is_read:
+            return []
+        checks = [self.strategy.check_turn(self, empty)]
+        if policy.max_oldest_queued_seconds is not None:
+            checks.append(self._check_age(policy.max_oldest_queued_seconds))
+        return checks
+
+    def _check_age(self, limit: int) -> Check:
+        ages = [group.oldest_seconds for group in self.groups]
+        oldest = max((age for age in ages if age is not None), default=0)
+        if oldest <= limit and None in ages:
+            return Check("queue_age", Outcome.UNKNOWN, "for how long a job waits could not be read")
+        message = f"the oldest job waits for {duration(oldest)}, limit {duration(limit)}"
+        outcome = Outcome.PASSED if oldest <= limit else Outcome.FAILED
+        return Check("queue_age", outcome, message, "wait, or raise policy.max_oldest_queued_seconds.")
+
+
+def is_replaced(job: Job, request: Request) -> bool:
+    """Return whether the deployment ends the job first."""
+    return request.replaces is not None and job.uuid == request.replaces.job_uuid
+
+
+def _strategy_of(situation: Situation, policy: Policy) -> tuple[Strategy, str, bool]:
+    """Return (the strategy, how it is known, whether it is assumed)."""
+    if policy.queue_strategy != "auto":
+        return STRATEGIES[policy.queue_strategy], "by policy", False
+    named = situation.pool.queue_strategy if situation.pool else None
+    if not named:
+        return ASSUMED, "assumed, pool names none", True
+    if named.lower() in STRATEGIES:
+        return STRATEGIES[named.lower()], "named by the pool", False
+    return ASSUMED, f"assumed, pool names {named!r}, which is not known", True
+
+
+def _groups_without_replaced(situation: Situation, request: Request) -> list[QueueGroup]:
+    # By the very type: kinds that stand in one queue are counted apart, and one job is only one of them.
+    own = Counter(
+        (job.type or "unknown", job.priority)
+        for job in situation.placements or ()
+        if is_replaced(job, request) and job.waits
+    )
+    groups = [replace(group, count=group.count - own[group.type, group.priority]) for group in situation.queue or ()]
+    return [group for group in groups if group.count > 0]
+
+
+def _stands_here(job_type: str | None, request: Request, policy: Policy) -> bool:
+    """Return whether a job of that type stands in the queue of the request; one of a type not known always does."""
+    if policy.queue_scope == "pool":
+        return True
+    queue = _queue_of(job_type)
+    return queue == _queue_of(request.type) or queue not in _QUEUES
+
+
+def _queue_of(job_type: str | None) -> str:
+    """Return the queue of a job type: both kinds of inference services, which share a scope, stand in one."""
+    return _QUEUES.get((job_type or "").lower(), (job_type or "unknown").lower())
+
+
+def _goes_first(priority: int | None, request: Request) -> bool:
+    """Return whether a job of that priority goes before the request.
+
+    All jobs are older than the request, so equal priorities go first; so does one that cannot be read.
+    """
+    return priority is None or request.priority is None or priority >= request.priority

@@ -1,0 +1,167 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a deployment gives back before it starts: the job that it replaces, node by node.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node, is_card, is_unread
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import is_replaced
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Job, Situation
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request
+
+Share = tuple[Node, Amounts]
+
+
+@dataclass(frozen=True)
+class ReplacedJob:
+    """What a job gives back on each of its nodes when the deployment ends it.
+
+    When only some replicas are ended, ``shape`` is what each of them has, and which of them go is not known. Where its
+    nodes are not known at all, ``possible`` is all that it has.
+    """
+
+    shares: Sequence[Share] = ()
+    replicas: int | None = None
+    shape: Amounts = field(default_factory=dict)
+    possible: Amounts = field(default_factory=dict)
+    findings: Findings = field(default_factory=Findings)
+
+    @classmethod
+    def of(cls, situation: Situation, request: Request, order: Sequence[str]) -> ReplacedJob:
+        """Return what the request gives back, with what there is to say about it."""
+        if request.replaces is None:
+            return cls()
+        if situation.placements is None:
+            return cls(findings=_found(Check("replaces", Outcome.UNKNOWN, "the jobs could not be read")))
+        jobs = [job for job in situation.placements if is_replaced(job, request)]
+        holding = [job for job in jobs if job.holds]
+        if not jobs:
+            return cls(findings=_noted(f"job {request.replaces.job_uuid} is not in the pool: nothing is given back"))
+        if not holding:
+            waits = any(job.waits for job in jobs)
+            what = "waits itself, and does not count as ahead" if waits else f"is {jobs[0].status}"
+            return cls(findings=_noted(f"{jobs[0].name} {what}: nothing is given back"))
+        if situation.nodes is None:
+            note = f"what {holding[0].name} gives back is not counted: the nodes are not known"
+            return cls(findings=_noted(note))
+        return cls._split(holding, situation.nodes, request, order)
+
+    @classmethod
+    def _split(cls, jobs: Sequence[Job], nodes: Sequence[Node], request: Request, order: Sequence[str]) -> ReplacedJob:
+        name = jobs[0].name
+        by_address = {node.address: node for node in nodes if node.address is not None}
+        splits = [job.split_over_nodes() for job in jobs if job.addresses]
+        split = [(address, amounts) for one in splits for address, amounts in (one or {}).items()]
+        unknown = ""
+        if len(splits) < len(jobs):
+            unknown = f"{name} shows no node yet, so where it gives back is not known"
+        elif None in splits or any(address not in by_address for address, _amounts in split):
+            unknown = f"how {name} is split over its nodes is not known"
+        elif any(_is_blind(by_address[address], order) for address, _amounts in split):
+            unknown = f"what is free on the nodes of {name} could not be read"
+        if unknown:
+            possible: Amounts = {}
+            for job in jobs:
+                add(possible, job.amounts)
+            return cls(possible=possible, findings=_found(Check("replaces", Outcome.UNKNOWN, unknown)))
+        shares = [(by_address[address], amounts) for address, amounts in split]
+        replicas = request.replaces.replicas if request.replaces else None
+        if replicas is None:
+            return cls(shares, findings=_noted(f"{name} is given back first"))
+        shape = request.groups[0].resources if len(request.groups) == 1 else None
+        if shape is not None and len(splits) == 1 and has_whole_replicas(splits[0] or {}, shape, replicas):
+            note = f"of {name}, as much as {replicas} of the replicas asked for is given back first"
+            return cls(shares, replicas, shape, findings=_noted(note))
+        message = f"{name} does not have whole replicas of the size asked for on each of its nodes"
+        remedy = "leave out replaces.replicas if all of it is ended first."
+        return cls(findings=_found(Check("replaces", Outcome.UNKNOWN, message, remedy)))
+
+    @property
+    def is_partial(self) -> bool:
+        return self.replicas is not None
+
+    @property
+    def shows_as_free(self) -> bool:
+        """Whether a node shows cards of the job as free already."""
+        return any(
+            is_card(resource)
+            and resource in node.resources
+            and resource in node.shown
+            and node.shown[resource] + amount > node.resources[resource]
+            for node, amounts in self.shares
+            for resource, amount in amounts.items()
+        )
+
+    def credit(self, nodes: Sequence[Node]) -> Sequence[Node]:
+        """Return the nodes when all of the job has gone from them; those of a part of it stay as they are."""
+        if not self.shares or self.is_partial:
+            return nodes
+        gone: dict[int, list[Amounts]] = {}
+        for node, amounts in self.shares:
+            gone.setdefault(id(node), []).append(amounts)
+        return [functools.reduce(Node.without, gone.get(id(node), ()), node) for node in nodes]
+
+    def worst_case_places(self) -> int:
+        """Return how many places for replicas of ``shape`` are opened, if those go whose going opens none."""
+        if not self.is_partial:
+            return 0
+        order = tuple(self.shape)
+        need = Need(1, tuple(self.shape.values()), None)
+        useless = 0
+        for node, amounts in self.shares:
+            here = min(amounts.get(resource, 0) // asked for resource, asked in self.shape.items())
+            opened = 0 if node.unusable is not None else min(here, node.empty_offer(order).fits(need))
+            useless += here - opened
+        return max(0, (self.replicas or 0) - useless)
+
+    def certain_amounts(self) -> Amounts:
+        """Return what is given back on nodes that can take work, whichever replicas go."""
+        if self.is_partial:
+            places = self.worst_case_places()
+            return {resource: amount * places for resource, amount in self.shape.items()}
+        back: Amounts = {}
+        for node, amounts in self.shares:
+            if node.unusable is None:
+                add(back, amounts)
+        return back
+
+
+def has_whole_replicas(split: Mapping[str, Amounts], shape: Mapping[str, int], replicas: int) -> bool:
+    """Return whether every share of a job is a whole number of replicas of the shape, and enough of them."""
+    found = 0
+    for amounts in split.values():
+        times = {divmod(amounts.get(resource, 0), amount) for resource, amount in shape.items()}
+        if len(times) != 1:
+            return False
+        count, rest = times.pop()
+        if rest or not count:
+            return False
+        found += count
+    return found >= replicas
+
+
+def _is_blind(node: Node, order: Sequence[str]) -> bool:
+    return node.unusable is None and is_unread(node.unread_free, order)
+
+
+def _found(check: Check) -> Findings:
+    return Findings((check,))
+
+
+def _noted(note: str) -> Findings:
+    return Findings((), (note,))

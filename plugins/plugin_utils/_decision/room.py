@@ -1,0 +1,119 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a pool can still take, as one source tells it: its nodes, its runtime metrics, or a declared capacity.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add,
+    text,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node, is_unread
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import JobsHold, Metrics
+
+
+@dataclass(frozen=True)
+class Room:
+    """What one source tells: ``free`` is certainly idle of ``usable``, ``at_most`` may be. ``age`` is in seconds.
+
+    A resource that is not in ``free`` is not known, unless the source ``lists_all``: then there is none of it. Of the
+    resources in ``unbounded`` not even the most that there may be is known.
+    """
+
+    source: str
+    age: float
+    usable: Amounts
+    free: Amounts
+    at_most: Amounts
+    lists_all: bool = False
+    unbounded: Names = frozenset()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def on_nodes(cls, nodes: Iterable[Node], age: float) -> Room:
+        """Return the sums over the nodes that can take work."""
+        usable: Amounts = {}
+        free: Amounts = {}
+        may_be_free: Amounts = {}
+        unbounded: set[str] = set()
+        for node in nodes:
+            if node.unusable is not None:
+                continue
+            add(free, node.free)
+            add(usable, node.resources if not node.unread_resources else {**node.at_most, **node.resources})
+            if node.at_most is not node.free:
+                add(may_be_free, {name: amount - node.free.get(name, 0) for name, amount in node.at_most.items()})
+            if node.unread_free:
+                unbounded |= node.unbounded
+        add(may_be_free, free)
+        return cls("nodes", age, usable, free, may_be_free, lists_all=True, unbounded=frozenset(unbounded))
+
+    @classmethod
+    def of_metrics(cls, metrics: Metrics, jobs: JobsHold, unplaced: Amounts, age: float, *, alone: bool) -> Room:
+        """Return what the runtime metrics tell. Jobs that started after them are in the list of jobs only.
+
+        What cannot be read in one place still bounds what nodes show, and is no room where metrics stand ``alone``.
+        Metrics do not know of ``unplaced`` jobs either, which are left for the caller to take off.
+        """
+        placed = _less(jobs.amounts, unplaced)
+        used = {name: max(amount, placed.get(name, 0)) for name, amount in metrics.allocated.items()}
+        free = {name: max(0, amount - used[name]) for name, amount in metrics.capacity.items() if name in used}
+        unread = metrics.unreadable | (jobs.unread if jobs.are_read else frozenset()) if alone else frozenset()
+        # What the newer table ``available`` leaves out (standbys, broken nodes) is not documented: the smaller counts.
+        free = {
+            name: min(amount, metrics.available.get(name, amount))
+            for name, amount in free.items()
+            if not is_unread(unread, (name,))
+        }
+        return cls("metrics", max(0, metrics.age_seconds or 0) + age, metrics.capacity, free, free)
+
+    @classmethod
+    def declared(cls, declared: Amounts, jobs: JobsHold, unplaced: Amounts, age: float) -> Room:
+        """Return a capacity that the caller declares, less what the jobs hold; ``unplaced`` jobs are left on."""
+        placed = _less(jobs.amounts, unplaced)
+        free = {
+            name: max(0, amount - placed.get(name, 0))
+            for name, amount in declared.items()
+            if not is_unread(jobs.unread, (name,))
+        }
+        return cls("declared", age, declared, free, free)
+
+    def plus(self, amounts: Mapping[str, int]) -> Room:
+        """Return the room with amounts that are given back in it."""
+        free, at_most = dict(self.free), dict(self.at_most)
+        add(free, amounts)
+        add(at_most, amounts)
+        return _changed(self, free, at_most, self.notes)
+
+    def bounded_by(self, other: Room) -> Room:
+        """Return this room; where the other source contradicts it, the smaller amount counts."""
+        free, at_most, notes = dict(self.free), dict(self.at_most), list(self.notes)
+        for name, amount in other.free.items():
+            mine = self.free.get(name)
+            if mine is not None and amount < mine:
+                seen = f"{other.source} show {label(name)} {text(name, amount)} free, "
+                notes.append(f"{seen}{self.source} {label(name)} {text(name, mine)}: the smaller counts")
+                free[name] = amount
+                at_most[name] = min(amount, at_most.get(name, amount))
+        return _changed(self, free, at_most, tuple(notes))
+
+
+def _changed(room: Room, free: Amounts, at_most: Amounts, notes: tuple[str, ...]) -> Room:
+    return Room(room.source, room.age, room.usable, free, at_most, room.lists_all, room.unbounded, notes)
+
+
+def _less(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:
+    return {name: max(0, amount - taken.get(name, 0)) for name, amount in amounts.items()}

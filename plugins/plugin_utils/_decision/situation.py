@@ -1,0 +1,403 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was read of a pool, as a decision needs it: numbers as exact amounts, names of resources in one spelling.
+
+An entry of ``pools`` of modelarts_workload_info enters the decision here, and nowhere else.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import CLOCK_TOLERANCE
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    UnreadableQuantityError,
+    add,
+    canonical,
+    merge_spellings,
+    parse,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
+    NOTHING_HELD,
+    ON_EVERY_NODE,
+    Held,
+    Names,
+    Node,
+    has_vendor,
+    is_card,
+    with_services,
+    with_shortages,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_name
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
+        DocumentError,
+        HeldFacts,
+        JobFacts,
+        MetricsFacts,
+        NodeFacts,
+        NodeHeldFacts,
+        PoolEntry,
+        PoolFacts,
+        QueueCount,
+        UnplacedGroup,
+    )
+
+_LEAVING_PHASE = "Deleting"
+_LOGICAL = "logical"
+# Metrics are taken once a window. What is older than five of them, one may be late, is not of now.
+_METRIC_WINDOWS = 5
+_DEFAULT_WINDOW = 60  # seconds; the reference's examples have it
+
+
+@dataclass(frozen=True)
+class FlavorQuota:
+    """How many nodes of a flavor the pool is meant to have: ``count``, and up to ``max_count``. None is not told."""
+
+    flavor: str
+    count: int | None
+    max_count: int | None
+
+    @property
+    def most(self) -> int:
+        return max(self.count or 0, self.max_count or 0)
+
+    def __str__(self) -> str:
+        ceiling = "" if self.max_count is None else f", at most {self.max_count}"
+        return f"{self.flavor} {'?' if self.count is None else self.count}{ceiling}"
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The pool's own document: its state, and what it is meant to have and to take."""
+
+    display_name: str | None
+    phase: str | None
+    control_modes: Sequence[str]
+    drivers: Mapping[str, str]
+    job_types: Mapping[str, str] | None
+    flavors: Sequence[FlavorQuota]
+    is_logical: bool
+    parent: str | None
+    logical_pools: int
+    queue_strategy: str | None
+    unreadable: Sequence[str]
+
+    @property
+    def tells_its_size(self) -> bool:
+        """Whether it tells how many nodes of each flavor it is meant to have."""
+        return bool(self.flavors) and all(quota.count is not None for quota in self.flavors)
+
+    @classmethod
+    def of(cls, facts: PoolFacts) -> Pool:
+        drivers = {kind: driver["state"] for kind, driver in facts["driver"].items()}
+        return cls(
+            display_name=facts["display_name"],
+            phase=facts["phase"],
+            control_modes=facts["control_mode"],
+            drivers={kind: state for kind, state in drivers.items() if state is not None},
+            job_types=facts["job_types"],
+            flavors=[FlavorQuota(one["flavor"], one["count"], one["max_count"]) for one in facts["flavors"]],
+            is_logical=(facts["type"] or "").strip().lower() == _LOGICAL,
+            parent=facts["parent"],
+            logical_pools=facts["subpools"] or 0,
+            queue_strategy=facts["queue_strategy"],
+            unreadable=facts["unreadable"],
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that waits, or whose placement was asked for. ``facts`` are what verdicts and reports return of it."""
+
+    facts: JobFacts
+    uuid: str | None
+    type: str | None
+    priority: int | None
+    seconds: int | None
+    amounts: Amounts
+    unread: Names
+
+    @property
+    def name(self) -> str:
+        return job_name(self.facts)
+
+    @classmethod
+    def of(cls, facts: JobFacts) -> Job:
+        amounts, _unread = amounts_of(facts["resources"])
+        unread = frozenset(facts["unread"])
+        priority = priority_of(facts["priority"])
+        return cls(facts, facts["job_uuid"], facts["type"], priority, facts["seconds"], amounts, unread)
+
+    @property
+    def status(self) -> str | None:
+        return self.facts["status"]
+
+    @property
+    def holds(self) -> bool:
+        """Whether it has nodes, by its status."""
+        return bool(self.facts["holds"])
+
+    @property
+    def waits(self) -> bool:
+        return bool(self.facts["waits"])
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        return self.facts["host_ips"]
+
+    def split_over_nodes(self) -> dict[str, Amounts] | None:
+        """Return what it has on each address; None when that is not known."""
+        if self.facts["nodes"]:
+            split: dict[str, Amounts] = {}
+            for share in self.facts["nodes"]:
+                amounts, unread = amounts_of(share["resources"])
+                if unread or not amounts or not share["host_ip"]:
+                    return None
+                add(split.setdefault(share["host_ip"], {}), merge_spellings(amounts))
+            return split if set(split) >= set(self.addresses) else None
+        if len(self.addresses) == 1 and not self.unread:
+            return {self.addresses[0]: merge_spellings(self.amounts)}
+        return None
+
+
+@dataclass(frozen=True)
+class QueueGroup:
+    """Jobs of one type and priority that wait, counted; ages are in seconds, None is not known."""
+
+    type: str
+    priority: int | None
+    count: int
+    oldest_seconds: int | None
+    youngest_seconds: int | None
+
+    @classmethod
+    def of(cls, facts: QueueCount) -> QueueGroup:
+        return cls(facts["type"], facts["priority"], facts["count"], facts["oldest_seconds"], facts["youngest_seconds"])
+
+
+@dataclass(frozen=True)
+class JobGroup:
+    """Jobs that ask for the same, counted."""
+
+    count: int
+    amounts: Amounts
+    unread: Names
+
+    @classmethod
+    def of(cls, facts: UnplacedGroup) -> JobGroup:
+        amounts, unread = amounts_of(facts["resources"])
+        return cls(facts["count"], amounts, unread | frozenset(facts["unread"]))
+
+
+@dataclass(frozen=True)
+class JobsHold:
+    """What all jobs of the pool hold together; ``are_read`` is False where the jobs could not be read."""
+
+    amounts: Amounts
+    unread: Names
+    are_read: bool
+
+    @classmethod
+    def of(cls, facts: HeldFacts | None) -> JobsHold:
+        if facts is None:
+            return cls({}, frozenset("*"), False)
+        amounts, unread = amounts_of(facts["resources"])
+        return cls(amounts, unread | frozenset(facts["unread"]), True)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The runtime metrics of the pool. ``age_seconds`` is None where their time cannot be read."""
+
+    observed_at: str | None
+    age_seconds: int | None
+    window_seconds: int
+    are_readable: bool
+    capacity: Amounts
+    allocated: Amounts
+    available: Amounts
+    unreadable: Names
+
+    @classmethod
+    def of(cls, facts: MetricsFacts) -> Metrics:
+        return cls(
+            observed_at=facts["observed_at"],
+            age_seconds=facts["age_seconds"],
+            window_seconds=facts["window_seconds"] or _DEFAULT_WINDOW,
+            are_readable=facts["capacity"] is not None and facts["allocated"] is not None,
+            capacity=merge_spellings(amounts_of(facts["capacity"], down=True)[0], min),
+            allocated=merge_spellings(amounts_of(facts["allocated"])[0]),
+            available=merge_spellings(amounts_of(facts["available"])[0], min),
+            unreadable=frozenset(canonical(one["resource"]) for one in facts["unreadable"]),
+        )
+
+    def why_unused(self, age: float) -> str:
+        """Return why they do not count; empty when they do. ``age`` is that of the facts, in seconds."""
+        if self.age_seconds is None:
+            return "their time cannot be read: not used"
+        if self.age_seconds < -CLOCK_TOLERANCE:
+            return f"their time is {duration(-self.age_seconds)} in the future: not used"
+        limit = _METRIC_WINDOWS * self.window_seconds
+        if self.age_seconds + age > limit:
+            return f"{duration(self.age_seconds + age)} old, limit {duration(limit)}: not used"
+        return "" if self.are_readable else "not readable: not used"
+
+
+class UnreadAmount(t.NamedTuple):
+    """An amount that could not be read, as it was given; ``node`` is empty where it is that of a job."""
+
+    resource: str
+    value: str
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that was read of a pool. None is what could not be read; ``errors`` says why, by document."""
+
+    pool_name: str
+    observed_at: str | None
+    errors: Mapping[str, DocumentError]
+    lists_all_jobs: bool
+    pool: Pool | None
+    nodes: Sequence[Node] | None
+    nodes_of_logical_pools: int
+    unread_on_nodes: Sequence[UnreadAmount]
+    unread_of_jobs: Sequence[UnreadAmount]
+    metrics: Metrics | None
+    jobs_hold: JobsHold
+    unplaced: Sequence[JobGroup]
+    waiting: Sequence[Job]
+    queue: Sequence[QueueGroup] | None
+    placements: Sequence[Job] | None
+    holders: Sequence[JobFacts]
+
+    @classmethod
+    def of(cls, entry: PoolEntry) -> Situation:
+        """Return the situation of a pool from its entry, read with ``include_capacity``."""
+        nodes = entry["nodes"]
+        counts, placements = entry["queue_counts"], entry["placements"]
+        return cls(
+            pool_name=entry["pool_name"],
+            observed_at=entry["observed_at"],
+            errors={error["document"]: error for error in entry["errors"]},
+            lists_all_jobs=entry["complete"],
+            pool=Pool.of(entry["pool"]) if entry["pool"] else None,
+            nodes=None if nodes is None else read_nodes(nodes),
+            nodes_of_logical_pools=sum(bool(node["elastic_quota"]) for node in nodes or ()),
+            unread_on_nodes=[
+                UnreadAmount(one["resource"], one["value"], node["name"])
+                for node in nodes or ()
+                if node["unreadable"]
+                for one in node["unreadable"]
+            ],
+            unread_of_jobs=[UnreadAmount(one["resource"], one["value"]) for one in entry["summary"]["unparsed"]],
+            metrics=Metrics.of(entry["metrics"]) if entry["metrics"] else None,
+            jobs_hold=JobsHold.of(entry["held"]),
+            unplaced=[JobGroup.of(group) for group in entry["unplaced"] or ()],
+            waiting=[Job.of(job) for job in entry["queued"] or ()],
+            queue=None if counts is None else [QueueGroup.of(group) for group in counts],
+            placements=None if placements is None else [Job.of(job) for job in placements],
+            holders=entry["holders"] or [],
+        )
+
+
+def amounts_of(numbers: Mapping[str, t.Any] | None, *, down: bool = False) -> tuple[Amounts, Names]:
+    """Return (amounts of numbers in cores, bytes and cards, what could not be read). ``down`` is for what there is."""
+    amounts: Amounts = {}
+    unread = set()
+    for resource, value in (numbers or {}).items():
+        try:
+            amounts[resource] = parse(resource, value, down=down)
+        except UnreadableQuantityError:
+            unread.add(canonical(resource))
+    return amounts, frozenset(unread)
+
+
+def priority_of(value: object) -> int | None:
+    """Return a job's priority; None when it is no whole number."""
+    try:
+        return int(t.cast(str, value))
+    except (TypeError, ValueError):
+        return None
+
+
+def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
+    """Return the nodes of an entry of ``pools``. Nodes that are alike share their amounts, as they are many."""
+    known: dict[t.Any, tuple[Amounts, Names]] = {}
+    known_held: dict[t.Any, Held] = {}
+
+    def amounts(numbers: Mapping[str, float] | None) -> tuple[Amounts, Names]:
+        if not numbers:
+            return {}, frozenset("*")
+        key = tuple(numbers.items())
+        if key not in known:
+            read, unread = amounts_of(numbers, down=True)
+            known[key] = merge_spellings(read, min), unread | {name for name in ON_EVERY_NODE if name not in numbers}
+        return known[key]
+
+    def held_of(held: NodeHeldFacts | None) -> Held:
+        if not held:
+            return NOTHING_HELD
+        key: tuple[t.Any, ...] = tuple(held["resources"].items())
+        if held["unsplit"] or held["unread"]:
+            key = key, tuple(held["unsplit"].items()), tuple(held["unread"])
+        if key not in known_held:
+            certain, unread = amounts_of(held["resources"])
+            possible, unread_possible = amounts_of(held["unsplit"])
+            unread |= unread_possible | frozenset(held["unread"])
+            known_held[key] = Held(certain, possible, unread, frozenset(held["unsplit"]))
+        return known_held[key]
+
+    nodes = []
+    for fact in facts:
+        resources, unread_resources = amounts(fact["resources"])
+        shown, unread_shown = amounts(fact["free"])
+        if fact["unreadable"]:
+            unreadable = frozenset(canonical(one["resource"]) for one in fact["unreadable"])
+            unread_resources |= unreadable - resources.keys()
+            unread_shown |= unreadable - shown.keys()
+        unread_resources |= _may_come(fact, resources)
+        if resources.keys() != shown.keys():
+            unread_shown |= resources.keys() - shown.keys()
+        node = Node(
+            fact["name"],
+            fact["flavor"],
+            fact["unusable"],
+            fact["phase"] == _LEAVING_PHASE,
+            fact["private_ip"],
+            fact["jobs"],
+            resources,
+            unread_resources,
+            shown,
+            unread_shown,
+            held_of(fact["held"]),
+            free=shown,
+            unread_free=unread_shown,
+            at_most=shown,
+        )
+        nodes.append(node.weighed())
+    return with_services(with_shortages(nodes))
+
+
+def _may_come(fact: NodeFacts, resources: Amounts) -> Names:
+    """Return the resources that a node may have later: it is being created, or shows none of a card just now.
+
+    What such a node will have is not known, so nothing is too large for it for good. A card of which it shows none has
+    lost its plugin: a node that never had one does not name it.
+    """
+    gone = frozenset(name for name, amount in resources.items() if not amount and is_card(name))
+    if any(amount and has_vendor(name) for name, amount in resources.items()):
+        return gone
+    components = [one for one in (fact["driver"], *fact["plugins"]) if one is not None]
+    is_ready = fact["phase"] != "Creating" and all(one["phase"] in (None, "Running") for one in components)
+    return gone if is_ready else frozenset("*")

@@ -1,0 +1,127 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jobs that take room on nodes that are not known yet, and the most places that they can cost.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from dataclasses import dataclass
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, is_card
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, Offer, Offers
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import JobGroup
+
+_CARD = 1000
+"""One card, in the thousandths in which amounts of cards are counted."""
+
+
+@dataclass(frozen=True)
+class Unplaced:
+    """Resources that jobs take on nodes that are not known.
+
+    How a job is split is not in the API. ``pods`` bounds the number of nodes that are hit, when it is known: a pod is
+    taken to have at least one whole card. None means any number.
+    """
+
+    total: Amounts
+    pods: int | None
+    unread: Names
+
+    @classmethod
+    def of(cls, groups: Iterable[JobGroup], known: Names | None) -> Unplaced:
+        """Return what the groups of jobs take, where ``known`` are the resources of the nodes, None if not read.
+
+        A card that no node has is one of another name, or of another moment: which one is taken is not known.
+        """
+        total: Amounts = {}
+        pods: int | None = 0
+        unread: set[str] = set()
+        for group in groups:
+            unread |= group.unread
+            if known is not None and any(
+                amount and is_card(name) and name not in known for name, amount in group.amounts.items()
+            ):
+                unread.add("*")
+            add(total, {name: amount * group.count for name, amount in group.amounts.items()})
+            cards = sum(amount for name, amount in group.amounts.items() if is_card(name))
+            is_whole = cards > 0 and cards % _CARD == 0
+            pods = None if pods is None or not is_whole else pods + cards // _CARD * group.count
+        return cls(total, pods, frozenset(unread))
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.total and not self.unread
+
+    def most_lost(self, offers: Offers, need: Need, order: Sequence[str]) -> int:
+        """Return the most places for replicas that these jobs can take, wherever they land."""
+        if self.is_empty:
+            return 0
+        places = {offer: offer.fits(need) for offer in offers}
+        everything = sum(places[offer] * nodes for offer, nodes in offers.items())
+        if need.amounts is None:
+            return everything if self.pods is None else _sum_of_largest(places, offers, self.pods)
+        cards = rest = 0
+        for index, amount in enumerate(need.amounts):
+            if amount and is_card(order[index]):
+                cards += self._lost_by(offers, places, need, index, order[index])
+            elif amount:
+                rest += self._lost_by(offers, places, need, index, order[index])
+        if self.pods is not None and _are_whole(offers, order):
+            cards = min(cards, _sum_of_largest(places, offers, self.pods))
+        return min(everything, cards + rest)
+
+    def _lost_by(self, offers: Offers, places: t.Mapping[Offer, int], need: Need, index: int, resource: str) -> int:
+        """Return the places that the total of one resource can take.
+
+        On each node the first place costs its slack and one unit more, every further place what a replica asks. Buying
+        the cheapest first is the worst case.
+        """
+        asked = t.cast("tuple[int, ...]", need.amounts)[index]
+        budget = self.total.get(resource, 0)
+        amounts = [budget, *(offer.free[index] for offer in offers)]
+        unit = _CARD if is_card(resource) and all(amount % _CARD == 0 for amount in amounts) else 1
+        prices: Counter[int] = Counter()
+        for offer, nodes in offers.items():
+            if places[offer]:
+                prices[offer.slack(need, index) + unit] += nodes
+                prices[asked] += (places[offer] - 1) * nodes
+        lost = 0
+        for price, count in sorted(prices.items()):
+            bought = min(count, budget // price)
+            lost, budget = lost + bought, budget - bought * price
+        return lost
+
+    def without_hit_nodes(self, offers: Offers, order: Sequence[str]) -> Counter[Offer] | None:
+        """Return what is left of every kind of node in the worst case; None when any number of nodes may be hit.
+
+        A pod without cards may take cpu and memory anywhere, so the number of pods does not bound where these count.
+        """
+        takes_others = any(self.total.get(name) for name in order if not is_card(name))
+        if self.pods is None or takes_others or not _are_whole(offers, order):
+            return None
+        return Counter({offer: nodes - self.pods for offer, nodes in offers.items() if nodes > self.pods})
+
+
+def _are_whole(offers: Offers, order: Sequence[str]) -> bool:
+    """Return whether all cards on offer are whole ones."""
+    cards = [index for index, name in enumerate(order) if is_card(name)]
+    return all(offer.free[index] % _CARD == 0 for offer in offers for index in cards)
+
+
+def _sum_of_largest(places: t.Mapping[Offer, int], offers: Offers, most: int) -> int:
+    """Return the places on the ``most`` nodes that have the most of them."""
+    total = 0
+    for value, count in sorted(((places[offer], nodes) for offer, nodes in offers.items()), reverse=True):
+        taken = min(count, most)
+        total, most = total + value * taken, most - taken
+    return total
