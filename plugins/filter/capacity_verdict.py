@@ -77,7 +77,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import best
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import best_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict as decide
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     check_names,
@@ -88,16 +88,18 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
     read_seconds,
 )
 
-Facts = dict[str, t.Any]
+if t.TYPE_CHECKING:
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import BestVerdict, VerdictFacts
 
 
 def capacity_verdict(
-    facts: Facts | list[Facts],
-    request: Facts,
-    policy: Facts | None = None,
-    declared_capacity: Facts | None = None,
+    facts: PoolEntry | list[PoolEntry],
+    request: object,
+    policy: object = None,
+    declared_capacity: object = None,
     age_seconds: object = 0,
-) -> Facts:
+) -> VerdictFacts | BestVerdict:
     """See DOCUMENTATION."""
     pools = list(facts) if isinstance(facts, (list, tuple)) else [facts]
     if not pools or not all(isinstance(pool, dict) and "errors" in pool for pool in pools):
@@ -123,7 +125,7 @@ def capacity_verdict(
         raise AnsibleFilterError(
             sentence(f"capacity_verdict: the facts are not whole ({what}): pass an entry of pools whole.")
         ) from None
-    return verdicts[0] if isinstance(facts, dict) else {**best(verdicts), "pools": verdicts}
+    return verdicts[0] if isinstance(facts, dict) else best_of(verdicts)
 
 
 class FilterModule:

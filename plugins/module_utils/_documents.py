@@ -33,9 +33,6 @@ MOST_MEMORY = 3 * LARGEST_ANSWER
 
 WHOLE = re.compile(r"[0-9]{1,18}")
 """A whole number that is written as text."""
-SCOPE = "status.scope"
-"""What is unreadable of a pool where one of its job types is: it may be any."""
-
 CLOCK_TOLERANCE = 30
 """Seconds by which a time may be ahead of the API's clock, whose servers need not agree to the second.
 

@@ -14,8 +14,8 @@ from itertools import islice
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import WAITING
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
-    WAITING,
     Facts,
     Requirements,
     label_of,

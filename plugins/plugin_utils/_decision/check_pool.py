@@ -11,7 +11,14 @@ from __future__ import annotations
 import typing as t
 from difflib import get_close_matches
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import SCOPE
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
+    DRIVER_RUNNING,
+    POOL_NOT_FOUND,
+    POOL_RUNNING,
+    SCOPE,
+    STOPPING_MODES,
+    TYPE_ENABLED,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import (
     duration,
@@ -29,15 +36,10 @@ if t.TYPE_CHECKING:
 OLDEST_FACTS = 300
 """Seconds after which facts are too old to decide on: jobs that have started since then do not show."""
 
-_POOL_NOT_FOUND = "ModelArts.50015001"
-_USABLE_PHASE = "Running"
 _PASSING_PHASES = ("Creating", "Waiting", "Abnormal", "ScalingFailed", "Error")
 # A pool in these phases never runs work again. That an Error is final stands in no document, so it may pass.
 _LOST_PHASES = ("Deleting", "CreationFailed")
-# That these stop new work is what their names say, not a documented sentence: it holds back and does not reject.
-_STOPPING_MODES = ("service_restricted", "frozen", "frozen_by_police")
 _HARMLESS_MODES = ("billing_change_restricted", "flavor_change_restricted")
-_USABLE_DRIVER = "Running"
 _PASSING_DRIVERS = ("Creating", "Upgrading", "Abnormal")
 _JOB_TYPE_LOST = ("Disabled", "Disabling")
 # Inference services of the new kind are enabled with those of the old kind.
@@ -51,7 +53,7 @@ def check_facts(situation: Situation, age: float) -> Check | None:
         return Check("age", Outcome.UNKNOWN, message)
     errors = situation.errors
     documents = [errors[name] for name in ("pool", "workloads") if name in errors]
-    missing = next((error for error in documents if error.get("error_code") == _POOL_NOT_FOUND), None)
+    missing = next((error for error in documents if error.get("error_code") == POOL_NOT_FOUND), None)
     if missing is not None and situation.pool is None:
         remedy = "give the ID (metadata.name) of a pool of this project."
         return Check("pool", Outcome.NEVER, f"not found ({error_words(missing)})", remedy)
@@ -89,12 +91,12 @@ def _check_phase(situation: Situation) -> Findings:
         remedy = permission_remedy(error, "showing the pool")
         return Findings.of([Check("pool", Outcome.UNKNOWN, error_words(error), remedy)])
     message = f"phase {pool.phase or 'not told'}"
-    if pool.phase == _USABLE_PHASE:
+    if pool.phase == POOL_RUNNING:
         return _check_restrictions(pool, message)
     if pool.phase in _LOST_PHASES:
         check = Check("pool", Outcome.NEVER, message, "use another pool.")
     elif pool.phase in _PASSING_PHASES:
-        remedy = f"wait until the pool is {_USABLE_PHASE}, or use another one."
+        remedy = f"wait until the pool is {POOL_RUNNING}, or use another one."
         check = Check("pool", Outcome.FAILED, message, remedy)
     else:
         check = Check("pool", Outcome.UNKNOWN, f"{message}, which is not a phase that the API reference knows")
@@ -104,15 +106,16 @@ def _check_phase(situation: Situation) -> Findings:
 def _check_restrictions(pool: Pool, message: str) -> Findings:
     """Return the check of a pool in the right phase: its restrictions, its driver, and what of it cannot be read."""
     modes, drivers = pool.control_modes, pool.drivers.items()
-    stopping = [mode for mode in modes if mode in _STOPPING_MODES]
+    stopping = [mode for mode in modes if mode in STOPPING_MODES]
     passing = [f"{kind} driver {state}" for kind, state in drivers if state in _PASSING_DRIVERS]
-    unknown = [mode for mode in modes if mode not in (*_STOPPING_MODES, *_HARMLESS_MODES)]
-    odd = [f"{kind} driver {state}" for kind, state in drivers if state not in (*_PASSING_DRIVERS, _USABLE_DRIVER)]
+    unknown = [mode for mode in modes if mode not in (*STOPPING_MODES, *_HARMLESS_MODES)]
+    odd = [f"{kind} driver {state}" for kind, state in drivers if state not in (*_PASSING_DRIVERS, DRIVER_RUNNING)]
     notes = [
         f"the pool is {spaced(mode)} (controlMode), which does not stop jobs"
         for mode in modes
         if mode in _HARMLESS_MODES
     ]
+    # That these stop new work is what their names say, not a documented sentence: it holds back and does not reject.
     if stopping:
         message += f", {spaced(*stopping)} (controlMode; not seen on a real pool yet, taken to start no jobs)"
         check = Check("pool", Outcome.FAILED, message, "see why the pool is restricted, or use another one.")
@@ -139,7 +142,7 @@ def _check_job_type(pool: Pool | None, job_type: str | None) -> Findings:
     state = states.get(scope)
     name = job_type if scope == job_type else f"{job_type}, which is of the scope {scope},"
     offered = joined(f"{one} {of}" for one, of in states.items())
-    if state == "Enabled":
+    if state == TYPE_ENABLED:
         check = Check("job_type", Outcome.PASSED, f"{name} is enabled")
     elif state == "Enabling":
         check = Check("job_type", Outcome.FAILED, f"{name} is being enabled", "wait until it is enabled.")

@@ -20,6 +20,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Situation
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
     PREFERENCE,
+    BestVerdict,
     Check,
     Findings,
     Outcome,
@@ -91,6 +92,12 @@ def _verdict(situation: Situation, request: Request, queue: Queue, room: Room | 
 def best(verdicts: Sequence[VerdictFacts]) -> VerdictFacts:
     """Return the verdict that counts over several pools: the first of the best decision."""
     return min(verdicts, key=lambda verdict: PREFERENCE.index(verdict["decision"]))
+
+
+def best_of(verdicts: list[VerdictFacts]) -> BestVerdict:
+    """Return the verdict that counts over several pools, with all of them under ``pools``."""
+    counts = best(verdicts)
+    return {**counts, "pools": verdicts}
 
 
 def hold_until_stable(verdict: VerdictFacts, fitted_seconds: float, policy: Policy) -> VerdictFacts:

@@ -65,7 +65,7 @@ class Node(t.NamedTuple):
     So ``free`` is certain: the smaller of ``shown`` and of what ``held`` leaves. ``at_most`` is what may be free.
     """
 
-    name: str
+    name: str | None
     flavor: str | None
     unusable: str | None
     leaving: bool

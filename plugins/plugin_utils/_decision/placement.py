@@ -104,16 +104,12 @@ class Placement:
 
     def by_node(self, offers: Sequence[Offer | None]) -> Iterator[State | None]:
         """Yield what each node takes, given the offer of each; None for a node that takes nothing."""
-        takes: dict[Offer, Iterator[State]] = {}
-        for offer in {assignment.offer for assignment in self.assignments}:
-            takes[offer] = (
-                assignment.replicas
-                for assignment in self.assignments
-                if assignment.offer == offer
-                for _node in range(assignment.nodes)
-            )
+        takes: dict[Offer, list[State]] = {}
+        for assignment in reversed(self.assignments):
+            takes.setdefault(assignment.offer, []).extend([assignment.replicas] * assignment.nodes)
         for offer in offers:
-            yield next(takes[offer], None) if offer is not None and offer in takes else None
+            left = takes.get(offer) if offer is not None else None
+            yield left.pop() if left else None
 
 
 class NoPlacement(enum.Enum):

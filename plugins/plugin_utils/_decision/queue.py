@@ -36,7 +36,7 @@ _QUEUES = {"train": "train", "infer": "infer", "x-infer": "infer", "notebook": "
 class Queue:
     """The jobs that wait, without those that the deployment replaces.
 
-    ``waiting`` are the first of them, ``ahead`` those that go before the request, and ``groups`` count all of them. Which
+    ``waiting`` are the first of them, ``ahead`` those that go before the request, and ``groups`` count them all. Which
     strategy a pool follows is only partly in the API: ``known`` says how it is known.
     """
 

@@ -21,7 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdi
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Job, Situation
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import PlacedJob, Situation
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request
 
 Share = tuple[Node, Amounts]
@@ -62,7 +62,9 @@ class ReplacedJob:
         return cls._split(holding, situation.nodes, request, order)
 
     @classmethod
-    def _split(cls, jobs: Sequence[Job], nodes: Sequence[Node], request: Request, order: Sequence[str]) -> ReplacedJob:
+    def _split(
+        cls, jobs: Sequence[PlacedJob], nodes: Sequence[Node], request: Request, order: Sequence[str]
+    ) -> ReplacedJob:
         name = jobs[0].name
         by_address = {node.address: node for node in nodes if node.address is not None}
         splits = [job.split_over_nodes() for job in jobs if job.addresses]

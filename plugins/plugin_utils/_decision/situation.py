@@ -22,6 +22,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     merge_spellings,
     parse,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
+    DRIVER_RUNNING,
+    LOGICAL_POOL,
+    NODE_CREATING,
+    NODE_DELETING,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
     NOTHING_HELD,
     ON_EVERY_NODE,
@@ -40,19 +46,19 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
         DocumentError,
-        HeldFacts,
+        HeldInPool,
+        HeldOnNode,
         JobFacts,
         MetricsFacts,
         NodeFacts,
-        NodeHeldFacts,
+        NodeShare,
+        PlacementFacts,
         PoolEntry,
         PoolFacts,
         QueueCount,
         UnplacedGroup,
     )
 
-_LEAVING_PHASE = "Deleting"
-_LOGICAL = "logical"
 # Metrics are taken once a window. What is older than five of them, one may be late, is not of now.
 _METRIC_WINDOWS = 5
 _DEFAULT_WINDOW = 60  # seconds; the reference's examples have it
@@ -106,7 +112,7 @@ class Pool:
             drivers={kind: state for kind, state in drivers.items() if state is not None},
             job_types=facts["job_types"],
             flavors=[FlavorQuota(one["flavor"], one["count"], one["max_count"]) for one in facts["flavors"]],
-            is_logical=(facts["type"] or "").strip().lower() == _LOGICAL,
+            is_logical=(facts["type"] or "").strip().lower() == LOGICAL_POOL,
             parent=facts["parent"],
             logical_pools=facts["subpools"] or 0,
             queue_strategy=facts["queue_strategy"],
@@ -137,6 +143,19 @@ class Job:
         priority = priority_of(facts["priority"])
         return cls(facts, facts["job_uuid"], facts["type"], priority, facts["seconds"], amounts, unread)
 
+
+@dataclass(frozen=True)
+class PlacedJob(Job):
+    """A job with the addresses that it shows, and what it has on each of its nodes as far as it tells."""
+
+    addresses: Sequence[str]
+    shares: Sequence[NodeShare]
+
+    @classmethod
+    def of_placement(cls, facts: PlacementFacts) -> PlacedJob:
+        job = Job.of(facts)
+        return cls(**vars(job), addresses=facts["host_ips"], shares=facts["nodes"])
+
     @property
     def status(self) -> str | None:
         return self.facts["status"]
@@ -144,21 +163,17 @@ class Job:
     @property
     def holds(self) -> bool:
         """Whether it has nodes, by its status."""
-        return bool(self.facts["holds"])
+        return self.facts["holds"]
 
     @property
     def waits(self) -> bool:
-        return bool(self.facts["waits"])
-
-    @property
-    def addresses(self) -> Sequence[str]:
-        return self.facts["host_ips"]
+        return self.facts["waits"]
 
     def split_over_nodes(self) -> dict[str, Amounts] | None:
         """Return what it has on each address; None when that is not known."""
-        if self.facts["nodes"]:
+        if self.shares:
             split: dict[str, Amounts] = {}
-            for share in self.facts["nodes"]:
+            for share in self.shares:
                 amounts, unread = amounts_of(share["resources"])
                 if unread or not amounts or not share["host_ip"]:
                     return None
@@ -207,7 +222,7 @@ class JobsHold:
     are_read: bool
 
     @classmethod
-    def of(cls, facts: HeldFacts | None) -> JobsHold:
+    def of(cls, facts: HeldInPool | None) -> JobsHold:
         if facts is None:
             return cls({}, frozenset("*"), False)
         amounts, unread = amounts_of(facts["resources"])
@@ -253,11 +268,11 @@ class Metrics:
 
 
 class UnreadAmount(t.NamedTuple):
-    """An amount that could not be read, as it was given; ``node`` is empty where it is that of a job."""
+    """An amount that could not be read, as it was given, and the name of its node where it is one of a node."""
 
     resource: str
     value: str
-    node: str = ""
+    node: str | None = None
 
 
 @dataclass(frozen=True)
@@ -278,7 +293,7 @@ class Situation:
     unplaced: Sequence[JobGroup]
     waiting: Sequence[Job]
     queue: Sequence[QueueGroup] | None
-    placements: Sequence[Job] | None
+    placements: Sequence[PlacedJob] | None
     holders: Sequence[JobFacts]
 
     @classmethod
@@ -306,7 +321,7 @@ class Situation:
             unplaced=[JobGroup.of(group) for group in entry["unplaced"] or ()],
             waiting=[Job.of(job) for job in entry["queued"] or ()],
             queue=None if counts is None else [QueueGroup.of(group) for group in counts],
-            placements=None if placements is None else [Job.of(job) for job in placements],
+            placements=None if placements is None else [PlacedJob.of_placement(job) for job in placements],
             holders=entry["holders"] or [],
         )
 
@@ -345,7 +360,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
             known[key] = merge_spellings(read, min), unread | {name for name in ON_EVERY_NODE if name not in numbers}
         return known[key]
 
-    def held_of(held: NodeHeldFacts | None) -> Held:
+    def held_of(held: HeldOnNode | None) -> Held:
         if not held:
             return NOTHING_HELD
         key: tuple[t.Any, ...] = tuple(held["resources"].items())
@@ -373,14 +388,14 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
             fact["name"],
             fact["flavor"],
             fact["unusable"],
-            fact["phase"] == _LEAVING_PHASE,
+            fact["phase"] == NODE_DELETING,
             fact["private_ip"],
             fact["jobs"],
             resources,
             unread_resources,
             shown,
             unread_shown,
-            held_of(fact["held"]),
+            held_of(fact.get("held")),
             free=shown,
             unread_free=unread_shown,
             at_most=shown,
@@ -399,5 +414,5 @@ def _may_come(fact: NodeFacts, resources: Amounts) -> Names:
     if any(amount and has_vendor(name) for name, amount in resources.items()):
         return gone
     components = [one for one in (fact["driver"], *fact["plugins"]) if one is not None]
-    is_ready = fact["phase"] != "Creating" and all(one["phase"] in (None, "Running") for one in components)
+    is_ready = fact["phase"] != NODE_CREATING and all(one["phase"] in (None, DRIVER_RUNNING) for one in components)
     return gone if is_ready else frozenset("*")

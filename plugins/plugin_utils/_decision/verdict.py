@@ -108,6 +108,12 @@ class VerdictFacts(t.TypedDict):
     holders: list[JobFacts]
 
 
+class BestVerdict(VerdictFacts):
+    """The verdict that counts over several pools, and all of them."""
+
+    pools: list[VerdictFacts]
+
+
 @dataclass(frozen=True)
 class Check:
     """A question and its answer.

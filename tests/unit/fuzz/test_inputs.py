@@ -19,10 +19,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._options import merge_levels
 from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
+    JOB_TYPES,
+    STATUSES,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
     FIELDS,
-    STATUSES,
-    TYPES,
     WorkloadQuery,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
@@ -133,7 +135,7 @@ OPTIONS: dict[str, st.SearchStrategy[t.Any]] = {
     "max_retries": VALUES,
 }  # fmt: skip
 QUERY: dict[str, st.SearchStrategy[t.Any]] = {
-    "types": st.lists(st.sampled_from(TYPES), max_size=2),
+    "types": st.lists(st.sampled_from(JOB_TYPES), max_size=2),
     "statuses": st.lists(st.sampled_from(STATUSES), max_size=2),
     "sort": st.sampled_from([None, "create_time"]),
     "ascend": st.sampled_from([None, True, False]),
@@ -205,7 +207,7 @@ REPLACES = st.fixed_dictionaries({}, optional={"job_uuid": st.one_of(st.just("uu
 KEYS: dict[str, t.Any] = {
     **GROUP,
     "groups": st.lists(st.one_of(VALUES, st.fixed_dictionaries({}, optional=GROUP)), max_size=3),
-    "type": st.one_of(st.sampled_from(TYPES), VALUES),
+    "type": st.one_of(st.sampled_from(JOB_TYPES), VALUES),
     "priority": st.one_of(st.integers(-3, 9), VALUES),
     "replaces": st.one_of(VALUES, REPLACES),
     "replica": VALUES,

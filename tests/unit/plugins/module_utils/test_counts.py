@@ -207,7 +207,7 @@ NEVER = (
 )  # fmt: skip
 UTILS = (
     "_auth", "_client", "_documents", "_errors", "_given", "_iam", "_module", "_options", "_pages", "_quantity",
-    "_reading", "_regions", "_secrets", "_signature", "_summary", "_transport", "_workloads",
+    "_reading", "_regions", "_secrets", "_signature", "_summary", "_transport", "_vocabulary", "_workloads",
 )  # fmt: skip
 
 

@@ -21,12 +21,14 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy
 from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import Tally, by_pool, merged
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
-    ADDED_FIELDS,
-    FIELDS,
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     OVER,
     STATUSES,
     WAITING,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
+    ADDED_FIELDS,
+    FIELDS,
     Requirements,
     WorkloadQuery,
     created_at,
