@@ -105,12 +105,15 @@ class Node(t.NamedTuple):
             at_most[resource] = min(amount, left) if resource in self.resources else amount
             if not is_unread(self.held.unread, (resource,)):
                 free[resource] = min(amount, max(0, left - self.held.possible.get(resource, 0)))
-        return self._replace(
-            unread_resources=self.unread_resources | contradicted,
-            free=free,
-            unread_free=self.unread_shown | contradicted | self.held.unread,
-            at_most=at_most,
-        )
+        unread_free = self.unread_shown | contradicted | self.held.unread
+        if contradicted:
+            return self._replace(
+                unread_resources=self.unread_resources | contradicted,
+                free=free,
+                unread_free=unread_free,
+                at_most=at_most,
+            )
+        return Node(*self[:_FREE], free, unread_free, at_most, self.is_short)
 
     @property
     def shows_too_much(self) -> bool:
@@ -203,6 +206,10 @@ class Node(t.NamedTuple):
         """Return what the node takes beside its own services at present, were all of its jobs gone."""
         taken = (max(0, self.resources.get(name, 0) - self.free.get(name, 0)) for name in order)
         return Offer(tuple(taken), self.flavor, False)
+
+
+_FREE = Node._fields.index("free")
+"""Where the results of weighing begin. Building a node from there is faster than _replace(), which looks fields up."""
 
 
 def services_of(nodes: Iterable[Node]) -> Amounts:

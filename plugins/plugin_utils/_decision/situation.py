@@ -381,7 +381,9 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
             unreadable = frozenset(canonical(one["resource"]) for one in fact["unreadable"])
             unread_resources |= unreadable - resources.keys()
             unread_shown |= unreadable - shown.keys()
-        unread_resources |= _may_come(fact, resources)
+        may_come = _may_come(fact, resources)
+        if may_come:
+            unread_resources |= may_come
         if resources.keys() != shown.keys():
             unread_shown |= resources.keys() - shown.keys()
         node = Node(
@@ -410,9 +412,9 @@ def _may_come(fact: NodeFacts, resources: Amounts) -> Names:
     What such a node will have is not known, so nothing is too large for it for good. A card of which it shows none has
     lost its plugin: a node that never had one does not name it.
     """
-    gone = frozenset(name for name, amount in resources.items() if not amount and is_card(name))
+    gone = [name for name, amount in resources.items() if not amount and is_card(name)]
     if any(amount and has_vendor(name) for name, amount in resources.items()):
-        return gone
+        return frozenset(gone)
     components = [one for one in (fact["driver"], *fact["plugins"]) if one is not None]
     is_ready = fact["phase"] != NODE_CREATING and all(one["phase"] in (None, DRIVER_RUNNING) for one in components)
-    return gone if is_ready else frozenset("*")
+    return frozenset(gone) if is_ready else frozenset("*")
