@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from difflib import get_close_matches
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

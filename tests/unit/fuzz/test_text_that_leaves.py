@@ -26,10 +26,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.filter.capacity_verdict import capacity_verdict
-from ansible_collections.poolgate.modelarts.plugins.module_utils import _client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
-    POOL_NOT_FOUND,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api import calls as _client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import POOL_NOT_FOUND
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import PREFERENCE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import overview
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import NAMES, ReportDirectory

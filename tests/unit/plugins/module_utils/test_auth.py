@@ -29,8 +29,6 @@ import yaml
 from ansible_collections.poolgate.modelarts.playbooks.emulator.iam import Credentials
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.doc_fragments.connection import ModuleDocFragment
-from ansible_collections.poolgate.modelarts.plugins.module_utils import _iam
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import Connection, connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
     ApiError,
     InputError,
@@ -38,14 +36,16 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login import iam as _iam
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection, connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
     environment_level,
     merge_levels,
     variables_level,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import canonical_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide
-from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
 from ansible_collections.poolgate.modelarts.tests.unit.faults.servers import certificate as certified
 from hypothesis import given, settings
 from hypothesis import strategies as st
