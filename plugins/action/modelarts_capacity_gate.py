@@ -15,12 +15,9 @@ from ansible import constants
 from ansible.module_utils.common.validation import check_type_dict, check_type_path
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain, sentence
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import is_blank, shown, trimmed
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
-    CONNECTION_OPTIONS,
-    merge_levels,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, merge_levels
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, plain, sentence, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import (
     best,
     capacity_verdict,

@@ -13,20 +13,14 @@ import typing as t
 
 import pytest
 import requests
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import merge_levels
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
-from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
-    JOB_TYPES,
-    STATUSES,
-)
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
-    FIELDS,
-    WorkloadQuery,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import merge_levels
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import FIELDS, WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, STATUSES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     check_together,
     read_declared_capacity,

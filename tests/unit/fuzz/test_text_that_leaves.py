@@ -26,10 +26,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.filter.capacity_verdict import capacity_verdict
-from ansible_collections.poolgate.modelarts.plugins.module_utils import _client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
-    POOL_NOT_FOUND,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api import calls as _client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import POOL_NOT_FOUND
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import PREFERENCE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import overview
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import NAMES, ReportDirectory
@@ -49,7 +47,7 @@ Facts = dict[str, t.Any]
 World = t.Callable[[Seen], Reply]
 
 GATE = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_capacity_gate")
-COLLECTION = Path(_client.__file__).parents[2]
+COLLECTION = Path(_client.__file__).parents[3]
 SOURCE = COLLECTION / "extensions" / "eda" / "plugins" / "event_source" / "modelarts_workloads.py"
 ROLE = COLLECTION / "roles" / "capacity_gate"
 WATCH = ("vars/main.yml", "tasks/watch.yml")

@@ -22,8 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     merge_spellings,
     numbers,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ACTIVE, OVER, WAITING
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import (
     FIELDS,
     Facts,
     Requirements,
@@ -35,6 +34,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads impo
     pending_seconds,
     text_of,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ACTIVE, OVER, WAITING
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

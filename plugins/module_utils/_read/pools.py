@@ -13,14 +13,10 @@ import time
 import typing as t
 from functools import partial
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client, check_pool_name
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
-    ApiError,
-    InputError,
-    ModelArtsError,
-)
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import listed, shown_name, trimmed
-from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_name
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import (
     capacity_facts,
     count_or_none,
     iso_time,
@@ -32,10 +28,11 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
     object_in,
     text_or_none,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy
-from ansible_collections.poolgate.modelarts.plugins.module_utils._one_node import one_entry_each
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
-from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import Answer
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.one_node import one_entry_each
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Answer
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import Facts, WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import listed, shown_name, trimmed
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     BILLING_MODE_ANNOTATION,
     BILLING_MODES,
@@ -48,7 +45,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
     SUBPOOLS_ANNOTATION,
     WORKSPACE_LABEL,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import Facts, WorkloadQuery
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

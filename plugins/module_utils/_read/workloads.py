@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import PAGE_SIZE, Client, Query
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import CLOCK_TOLERANCE
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages, joined
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import PAGE_SIZE, Client, Query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import CLOCK_TOLERANCE
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages, joined
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
@@ -26,6 +26,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     numbers,
     parse,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, STATUSES, UNKNOWN
 
 if t.TYPE_CHECKING:

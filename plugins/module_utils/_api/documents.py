@@ -13,12 +13,8 @@ import math
 import re
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
-    ApiError,
-    TransportError,
-    api_error,
-    plain,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, TransportError, api_error
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,8 +14,7 @@ import typing as t
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import CLOCK_TOLERANCE
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import CLOCK_TOLERANCE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
@@ -23,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     numbers,
     parse,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     BATCH_LABELS,
     BILLING_LABEL,

@@ -17,7 +17,7 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import (
     LARGEST_ANSWER,
     MOST_MEMORY,
     Document,
@@ -31,6 +31,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._documents impo
     size_of,
     total_of,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
     ApiError,
     InputError,
@@ -39,15 +40,14 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     api_error,
     not_text,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import odd_character, shown
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import PageReader, Pages
-from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
-from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import (
     NoAnswerError,
     TimedAdapter,
     body_of,
     explained,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import canonical_query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import odd_character, shown
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     POOL_NOT_FOUND,
     SUSPENDED,
@@ -60,7 +60,7 @@ with contextlib.suppress(ImportError):  # _auth says so, as it needs requests be
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import Connection
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection
 
 Query = list[tuple[str, str]]
 T = t.TypeVar("T")
