@@ -113,7 +113,7 @@ class Node(t.NamedTuple):
                 unread_free=unread_free,
                 at_most=at_most,
             )
-        return Node(*self[:_FREE], free, unread_free, at_most, self.is_short)
+        return Node._make((*self[:_FREE], free, unread_free, at_most, self.is_short))
 
     @property
     def shows_too_much(self) -> bool:

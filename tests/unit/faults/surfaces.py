@@ -28,7 +28,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_
 
 Facts = dict[str, t.Any]
 
-COLLECTIONS = Path(_client.__file__).parents[5]
+COLLECTIONS = Path(_client.__file__).parents[6]
 
 
 class FastClock:

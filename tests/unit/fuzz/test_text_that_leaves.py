@@ -47,7 +47,7 @@ Facts = dict[str, t.Any]
 World = t.Callable[[Seen], Reply]
 
 GATE = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_capacity_gate")
-COLLECTION = Path(_client.__file__).parents[2]
+COLLECTION = Path(_client.__file__).parents[3]
 SOURCE = COLLECTION / "extensions" / "eda" / "plugins" / "event_source" / "modelarts_workloads.py"
 ROLE = COLLECTION / "roles" / "capacity_gate"
 WATCH = ("vars/main.yml", "tasks/watch.yml")

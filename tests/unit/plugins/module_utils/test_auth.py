@@ -1135,7 +1135,8 @@ def test_a_missing_library_is_named_with_the_option_that_needs_it(absent: str, o
     program = (
         "import sys\n"
         f"sys.modules[{absent!r}] = None\n"
-        "from ansible_collections.poolgate.modelarts.plugins.module_utils import _auth, _errors\n"
+        "from ansible_collections.poolgate.modelarts.plugins.module_utils import _errors\n"
+        "from ansible_collections.poolgate.modelarts.plugins.module_utils._login import connection as _auth\n"
         "try:\n"
         f"    _auth.connect({options!r}, where='x')\n"
         "except _errors.MissingLibraryError as error:\n"
@@ -1152,7 +1153,7 @@ def test_libraries_are_imported_by_the_method_that_needs_them() -> None:
         "import socket, sys\n"
         "def refuse(*unused): raise AssertionError('network')\n"
         "socket.socket.connect = refuse\n"
-        "from ansible_collections.poolgate.modelarts.plugins.module_utils import _auth\n"
+        "from ansible_collections.poolgate.modelarts.plugins.module_utils._login import connection as _auth\n"
         f"_auth.connect({keys!r}, where='x')\n"
         "print(sorted({'keystoneauth1', 'openstack', 'huaweicloudsdkcore'} & set(sys.modules)))\n"
         f"_auth.connect({PASSWORD!r}, where='x')\n"
