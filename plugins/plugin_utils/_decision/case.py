@@ -65,11 +65,13 @@ class Case:
             empty = EmptyPool.of(nodes, pool.flavors, order)
         replaced = ReplacedJob.of(situation, request, order)
         jobs, starting, found_starting = _starting(situation, queue, replaced, age)
-        groups = [*situation.unplaced, *(JobGroup(1, job.amounts, job.unread) for job in jobs)]
         known = None if nodes is None else frozenset(name for node in nodes for name in (*node.resources, *node.shown))
-        unplaced = Unplaced.of(groups, known)
+        holding = [*situation.unplaced, *_beyond_nodes(nodes or ())]
+        unplaced = Unplaced.of([*holding, *(JobGroup(1, job.amounts, job.unread) for job in jobs)], known)
         credited = None if nodes is None else replaced.credit(nodes)
-        room, found_room = _choose_room(situation, credited, replaced, unplaced, declared, age)
+        # Of what is taken off later, only what jobs hold already is in what all jobs hold together.
+        held = Unplaced.of(situation.unplaced, known).total
+        room, found_room = _choose_room(situation, credited, replaced, held, declared, age)
         return cls(
             situation=situation,
             request=request,
@@ -114,9 +116,10 @@ def _starting(
     """Return (jobs that may start before the deployment is there, words for them, what there is to say)."""
     some = "jobs that are about to start"
     if not replaced.shares:
-        return queue.starting(), some, Findings()
+        starting = queue.starting(None if situation.nodes is None else Room.on_nodes(situation.nodes, age))
+        return starting, some, Findings()
     room = Room.on_nodes(situation.nodes or (), age).plus(replaced.certain_amounts())
-    starting, are_all = queue.strategy.starting_in(queue, room)
+    starting, are_all = queue.starting_in(room)
     checks = []
     if not are_all:
         message = "more jobs wait than are listed, and what is given back goes to them first"
@@ -127,11 +130,27 @@ def _starting(
     return starting, words, Findings.of(checks, [f"what is given back may go to {words} first"])
 
 
+def _beyond_nodes(nodes: Sequence[Node]) -> list[JobGroup]:
+    """Return what jobs that show a node have beyond all that it has: the rest is on nodes that they do not show yet."""
+    beyond = []
+    for node in nodes:
+        if not node.shows_too_much:
+            continue
+        amounts = {
+            name: amount - node.resources[name]
+            for name, amount in node.held.certain.items()
+            if amount > node.resources.get(name, amount)
+        }
+        if amounts:
+            beyond.append(JobGroup(1, amounts, frozenset()))
+    return beyond
+
+
 def _choose_room(
     situation: Situation,
     nodes: Sequence[Node] | None,
     replaced: ReplacedJob,
-    unplaced: Unplaced,
+    unplaced: Amounts,
     declared: Amounts | None,
     age: float,
 ) -> tuple[Room | None, Findings]:
@@ -140,14 +159,14 @@ def _choose_room(
     measured = None
     if not unused and situation.metrics is not None:
         alone = nodes is None
-        measured = Room.of_metrics(situation.metrics, situation.jobs_hold, unplaced.total, age, alone=alone)
+        measured = Room.of_metrics(situation.metrics, situation.jobs_hold, unplaced, age, alone=alone)
     if nodes is not None:
         return _room_on_nodes(situation.nodes or (), nodes, measured, replaced, age)
     error = error_words(situation.errors.get("nodes"))
     if measured is not None:
         return measured, Findings.of(notes=[f"nodes: {error}"])
     if declared is not None:
-        room = Room.declared(declared, situation.jobs_hold, unplaced.total, age)
+        room = Room.declared(declared, situation.jobs_hold, unplaced, age)
         return room, Findings.of(notes=[f"nodes: {error}", f"metrics: {unused}"])
     remedy = "allow listing nodes, or set capacity_gate_declared_capacity."
     return None, Findings.of(

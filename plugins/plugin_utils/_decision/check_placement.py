@@ -70,7 +70,12 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
 def _fits_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tuple[bool, str]:
     """Return (whether all replicas of the one shape certainly find a place, the sentence)."""
     need = case.needs[0]
-    most = most_replicas(offers, need) + case.replaced.worst_case_places()
+    offers = Counter(offers)
+    places = case.replaced.worst_case_places()
+    if places and need.amounts is not None:
+        # A place that is given back is one of its very size, on some node: others may take it like any other.
+        offers[Offer(need.amounts, None, False)] += places
+    most = most_replicas(offers, need)
     certain = most - case.unplaced.most_lost(offers, need, case.order)
     message = f"{max(0, min(certain, need.replicas))} of {where}"
     if certain < need.replicas <= most:

@@ -9,9 +9,17 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, canonical, number, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add,
+    canonical,
+    counts_bytes,
+    number,
+    text,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import ON_EVERY_NODE, is_card, is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
     Check,
@@ -28,9 +36,10 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import same_but_vendor
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import Case
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
 
 _MOST_QUOTED = 3  # the first amounts that cannot be read show what kind they are
@@ -123,18 +132,33 @@ def _needs(case: Case) -> tuple[Amounts, Check | None]:
         if case.nodes is None:
             message = f"only the list of nodes tells what a node of {group.flavor} has"
             return needs, Check("flavor", Outcome.UNKNOWN, message)
-        nodes = [node for node in case.nodes if node.flavor == group.flavor]
-        serving = [node.free for node in nodes if node.unusable is None and node.is_idle is not False]
-        shapes = serving or [node.resources for node in nodes]
-        smallest = dict(shapes[0]) if shapes else {}
-        for shape in shapes:
-            smallest = {name: min(amount, shape[name]) for name, amount in smallest.items() if name in shape}
+        smallest = _smallest_whole([node for node in case.nodes if node.flavor == group.flavor])
         add(needs, {name: smallest[name] * group.replicas for name in sorted(smallest) if smallest[name]})
     return needs, None
 
 
+def _smallest_whole(nodes: Sequence[Node]) -> Amounts:
+    """Return what a whole node gives at least; a node of which an amount cannot be read says nothing of that one."""
+    serving = [node for node in nodes if node.unusable is None and node.is_idle is not False]
+    tables = [(node.free, node.unread_free) for node in serving] or [
+        (node.resources, node.unread_resources) for node in nodes
+    ]
+    smallest: Amounts = {}
+    told: Counter[str] = Counter()
+    for has, unread in tables:
+        for name, amount in has.items():
+            smallest[name] = min(amount, smallest.get(name, amount))
+        if not unread:
+            told.update(has.keys())
+    # A node that was read whole and does not name a resource has none of it.
+    whole = sum(not unread for _has, unread in tables)
+    return {name: amount if told[name] == whole else 0 for name, amount in smallest.items()}
+
+
 def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
-    if resource not in room.free and not room.lists_all:
+    # The API's nodes have cores, memory and cards. Other sizes, as of storage, they do not tell.
+    is_of_nodes = resource in ON_EVERY_NODE or not counts_bytes(resource)
+    if resource not in room.free and not (room.lists_all and is_of_nodes):
         return Check(resource, Outcome.UNKNOWN, _why_not_told(case, room, resource), figures={"resource": resource})
     total = room.usable.get(resource, 0)
     balance = _Balance(

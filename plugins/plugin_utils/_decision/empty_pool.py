@@ -53,10 +53,12 @@ class EmptyPool:
 def shapes_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[Shape] | None:
     """Return the nodes that the pool is meant to have, counted by their shape; None when one of them is not known."""
     shapes: Counter[Shape] = Counter()
+    largest = _largest_by_flavor(nodes, order)
     for node in nodes:
         if not node.leaving and not is_unread(node.unread_resources, order):
-            shapes[(node.flavor, tuple(node.resources.items()))] += 1
-    largest = _largest_by_flavor(nodes, order)
+            # A node that is short of cards has them again once it is mended.
+            has = {**node.resources, **largest[node.flavor]} if node.is_short else node.resources
+            shapes[(node.flavor, tuple(has.items()))] += 1
     for flavor, count in _not_listed(nodes, flavors, order).items():
         shape = largest.get(flavor)
         if not shape:
@@ -69,11 +71,11 @@ def _total_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota]) -> tuple[Am
     """Return (what all nodes have together, the resources of which that is not known)."""
     total: Amounts = {}
     unread: set[str] = set()
+    largest = _largest_by_flavor(nodes, ())
     for node in nodes:
         if not node.leaving:
-            add(total, node.resources)
+            add(total, {**node.resources, **largest.get(node.flavor, {})} if node.is_short else node.resources)
             unread |= node.unread_resources
-    largest = _largest_by_flavor(nodes, ())
     for flavor, count in _not_listed(nodes, flavors, ()).items():
         shape = largest.get(flavor)
         if not shape:

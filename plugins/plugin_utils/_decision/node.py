@@ -54,6 +54,24 @@ class Held(t.NamedTuple):
     unread: Names
     unsplit: Names = frozenset()
 
+    def on(self, resources: Amounts) -> Held:
+        """Return it with cards that the node does not name as possibly any of those that it has.
+
+        A card has several names, of which jobs and nodes may use different ones.
+        """
+        strange = [
+            amounts
+            for table in (self.certain, self.possible)
+            for amounts in [{name: of for name, of in table.items() if has_vendor(name) and name not in resources}]
+            if amounts
+        ]
+        if not strange:
+            return self
+        cards = sum(amount for amounts in strange for amount in amounts.values())
+        possible = dict(self.possible)
+        add(possible, {name: cards for name in resources if has_vendor(name)})
+        return self._replace(possible=possible)
+
 
 NOTHING_HELD = Held({}, {}, frozenset())
 

@@ -12,14 +12,16 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import ASSUMED, STRATEGIES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome, QueueFigures
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import (
         Job,
         QueueGroup,
@@ -27,6 +29,10 @@ if t.TYPE_CHECKING:
     )
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import Strategy
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
+
+ABOUT_TO_START = 30
+"""Seconds that a job may have waited and still be on its way to a node: schedulers look every second, and the list of
+jobs shows what they did a few seconds later."""
 
 _QUEUES = {"train": "train", "infer": "infer", "x-infer": "infer", "notebook": "notebook"}
 """The queue of each job type that is known, where ``queue_scope`` is type."""
@@ -45,41 +51,36 @@ class Queue:
     is_assumed: bool
     is_read: bool
     waiting: Sequence[Job]
+    other_queues: Sequence[Sequence[Job]]
     ahead: Sequence[Job]
     groups: Sequence[QueueGroup]
     groups_ahead: Sequence[QueueGroup]
+    all_groups: Sequence[QueueGroup]
 
     @classmethod
     def of(cls, situation: Situation, request: Request, policy: Policy) -> Queue:
         """Return the queue that the request would stand in."""
         strategy, known, is_assumed = _strategy_of(situation, policy)
-        waiting = [
-            job
-            for job in situation.waiting
-            if _stands_here(job.type, request, policy) and not is_replaced(job, request)
-        ]
-        groups = [
-            group for group in _groups_without_replaced(situation, request) if _stands_here(group.type, request, policy)
-        ]
+        left = [job for job in situation.waiting if not is_replaced(job, request)]
+        waiting = [job for job in left if _stands_here(job.type, request, policy)]
+        all_groups = _groups_without_replaced(situation, request)
+        groups = [group for group in all_groups if _stands_here(group.type, request, policy)]
         return cls(
             strategy=strategy,
             known=known,
             is_assumed=is_assumed,
             is_read=situation.queue is not None,
             waiting=waiting,
+            other_queues=_by_queue(job for job in left if not _stands_here(job.type, request, policy)),
             ahead=[job for job in waiting if _goes_first(job.priority, request)],
             groups=groups,
             groups_ahead=[group for group in groups if _goes_first(group.priority, request)],
+            all_groups=all_groups,
         )
 
     @property
     def count_ahead(self) -> int:
         return sum(group.count for group in self.groups_ahead)
-
-    @property
-    def lists_all(self) -> bool:
-        """Whether ``waiting`` are all jobs that wait."""
-        return sum(group.count for group in self.groups) <= len(self.waiting)
 
     @property
     def words(self) -> str:
@@ -89,9 +90,34 @@ class Queue:
     def figures(self) -> QueueFigures:
         return {"ahead": self.count_ahead, "strategy": self.strategy.name}
 
-    def starting(self) -> Sequence[Job]:
-        """Return the jobs ahead that may be on their way to a node already."""
-        return self.strategy.starting(self)
+    @property
+    def hides_starting(self) -> bool:
+        """Whether a job that is not listed may be on its way to a node."""
+        _jobs, are_all = self._starting(_is_young)
+        return not are_all and any(_is_new(group.youngest_seconds) for group in self.all_groups)
+
+    def starting(self, room: Room | None) -> Sequence[Job]:
+        """Return the jobs that may be on their way to a node already, of whatever type and priority.
+
+        A job that has waited for longer does not fit, or is held up; one that asks for more than the room has does not
+        fit. Jobs ahead in a strict order hold the deployment back whether they start or not.
+        """
+        starting, _are_all = self._starting(lambda job: _is_young(job) and (room is None or _may_fit(job, room)))
+        return starting
+
+    def starting_in(self, room: Room) -> tuple[Sequence[Job], bool]:
+        """Return (the jobs that may start in a room that has become larger, whether these are all for certain).
+
+        The larger room is there before the deployment is submitted, so its priority does not matter.
+        """
+        return self._starting(lambda job: _may_fit(job, room))
+
+    def _starting(self, may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+        found = [self.strategy.starting(jobs, may_start) for jobs in (self.waiting, *self.other_queues)]
+        listed = sum(len(jobs) for jobs in (self.waiting, *self.other_queues))
+        lists_all = sum(group.count for group in self.all_groups) <= listed
+        are_all = lists_all or all(is_all for _jobs, is_all in found)
+        return [job for jobs, _is_all in found for job in jobs], are_all
 
     def checks(self, empty: EmptyPool, policy: Policy) -> list[Check]:
         """Return whether the request is next, and whether a job waits too long; nothing where jobs were not read."""
@@ -138,6 +164,29 @@ def _groups_without_replaced(situation: Situation, request: Request) -> list[Que
     )
     groups = [replace(group, count=group.count - own[group.type, group.priority]) for group in situation.queue or ()]
     return [group for group in groups if group.count > 0]
+
+
+def _by_queue(jobs: Iterable[Job]) -> list[list[Job]]:
+    queues: dict[str, list[Job]] = {}
+    for job in jobs:
+        queues.setdefault(_queue_of(job.type), []).append(job)
+    return list(queues.values())
+
+
+def _is_new(seconds: int | None) -> bool:
+    return seconds is None or seconds < ABOUT_TO_START
+
+
+def _is_young(job: Job) -> bool:
+    return _is_new(job.seconds)
+
+
+def _may_fit(job: Job, room: Room) -> bool:
+    return not any(
+        amount > room.at_most.get(resource, 0)
+        for resource, amount in job.amounts.items()
+        if resource in room.usable and not is_unread(room.unbounded, (resource,))
+    )
 
 
 def _stands_here(job_type: str | None, request: Request, policy: Policy) -> bool:

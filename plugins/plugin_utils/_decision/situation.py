@@ -397,7 +397,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
             unread_resources,
             shown,
             unread_shown,
-            held_of(fact.get("held")),
+            held_of(fact.get("held")).on(resources),
             free=shown,
             unread_free=unread_shown,
             at_most=shown,

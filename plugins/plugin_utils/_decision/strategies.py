@@ -16,15 +16,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdi
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, label
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Job
-
-ABOUT_TO_START = 30
-"""Seconds that a job may have waited and still be on its way to a node, if jobs may pass each other."""
 
 _STUCK_SECONDS = 14 * 86400  # training jobs run for days, and hardly one waits two weeks for a turn that comes
 
@@ -37,13 +33,10 @@ class Strategy(t.Protocol):
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         """Return whether the request is next once there is room for it."""
 
-    def starting(self, queue: Queue) -> Sequence[Job]:
-        """Return the jobs ahead that may be on their way to a node already."""
+    def starting(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+        """Return (the jobs that start where each starts by itself if it may, whether no job behind these does).
 
-    def starting_in(self, queue: Queue, room: Room) -> tuple[Sequence[Job], bool]:
-        """Return (the jobs that may start in a room that has become larger, whether these are all for certain).
-
-        The larger room is there before the deployment is submitted, so its priority does not matter.
+        ``jobs`` are those of one queue, the first first.
         """
 
 
@@ -53,22 +46,21 @@ class Fifo:
     name = "fifo"
 
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
-        if not queue.count_ahead:
-            return Check("queue", Outcome.PASSED, queue.words, figures=queue.figures)
-        outcome, why, remedy = _why_it_stands(queue, empty)
-        return Check("queue", outcome, queue.words + why, remedy, queue.figures)
+        if queue.count_ahead:
+            outcome, why, remedy = _why_it_stands(queue, empty)
+            return Check("queue", outcome, queue.words + why, remedy, queue.figures)
+        if queue.hides_starting:
+            message = f"{queue.words}, but jobs that are not listed may be about to start"
+            return Check("queue", Outcome.UNKNOWN, message, figures=queue.figures)
+        return Check("queue", Outcome.PASSED, queue.words, figures=queue.figures)
 
-    def starting(self, queue: Queue) -> Sequence[Job]:
-        # A job ahead holds the deployment back whether it starts or not.
-        return ()
-
-    def starting_in(self, queue: Queue, room: Room) -> tuple[Sequence[Job], bool]:
+    def starting(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
         starting: list[Job] = []
-        for job in queue.waiting:
-            if not _may_fit(job, room):
+        for job in jobs:
+            if not may_start(job):
                 return starting, True
             starting.append(job)
-        return starting, queue.lists_all
+        return starting, False
 
 
 class Backfill:
@@ -77,18 +69,13 @@ class Backfill:
     name = "backfill"
 
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
-        ages = [group.youngest_seconds for group in queue.groups_ahead]
-        is_unlisted = queue.count_ahead > len(queue.ahead)
-        if is_unlisted and any(age is None or age < ABOUT_TO_START for age in ages):
+        if queue.hides_starting:
             message = f"{queue.words}, some of which may be about to start"
             return Check("queue", Outcome.UNKNOWN, message, figures=queue.figures)
         return Check("queue", Outcome.PASSED, queue.words, figures=queue.figures)
 
-    def starting(self, queue: Queue) -> Sequence[Job]:
-        return [job for job in queue.ahead if job.seconds is None or job.seconds < ABOUT_TO_START]
-
-    def starting_in(self, queue: Queue, room: Room) -> tuple[Sequence[Job], bool]:
-        return [job for job in queue.waiting if _may_fit(job, room)], queue.lists_all
+    def starting(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+        return [job for job in jobs if may_start(job)], False
 
 
 STRATEGIES: dict[str, Strategy] = {strategy.name: strategy for strategy in (Fifo(), Backfill())}
@@ -96,14 +83,6 @@ STRATEGIES: dict[str, Strategy] = {strategy.name: strategy for strategy in (Fifo
 
 ASSUMED: Strategy = STRATEGIES["fifo"]
 """The one that holds a deployment back most, for pools that name none."""
-
-
-def _may_fit(job: Job, room: Room) -> bool:
-    return not any(
-        amount > room.at_most.get(resource, 0)
-        for resource, amount in job.amounts.items()
-        if not is_unread(room.unbounded, (resource,))
-    )
 
 
 def _why_it_stands(queue: Queue, empty: EmptyPool) -> tuple[Outcome, str, str]:
@@ -131,7 +110,8 @@ def _why_it_stands(queue: Queue, empty: EmptyPool) -> tuple[Outcome, str, str]:
 def _too_much(job: Job, empty: EmptyPool) -> str:
     """Return what the job asks more of than the whole pool has; empty when it may start some day."""
     for resource, amount in job.amounts.items():
-        has = empty.total.get(resource, 0)
-        if not is_unread(empty.unread, (resource,)) and amount > has:
+        # A resource that no node names may be one of another spelling, or one that nodes do not tell.
+        has = empty.total.get(resource)
+        if has is not None and not is_unread(empty.unread, (resource,)) and amount > has:
             return f"it asks {label(resource)} {text(resource, amount)}, the pool has {text(resource, has)}"
     return ""
