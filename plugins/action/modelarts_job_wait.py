@@ -16,7 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import J
 
 Facts = dict[str, t.Any]
 
-_TIMEOUT, _POLL_INTERVAL = 600.0, 15.0
+_WAIT_TIMEOUT, _POLL_INTERVAL = 600.0, 15.0
 
 # Reading the queue begins when the time is up. Its answer is worth a few words of the sentence, and no longer wait.
 _QUEUE_SECONDS = 60.0
@@ -26,7 +26,7 @@ _ROLE = "poolgate.modelarts.capacity_gate"
 _VARIABLES = {
     "pool_name": "capacity_gate_watch_pool",
     "job": "capacity_gate_watch_job",
-    "timeout": "capacity_gate_watch_timeout",
+    "wait_timeout": "capacity_gate_watch_timeout",
     "poll_interval": "capacity_gate_watch_interval",
 }
 
@@ -37,7 +37,7 @@ class ActionModule(ObservingAction):
     own_options: t.ClassVar = {
         "pool_name": {"type": "raw", "required": True},
         "job": {"type": "raw", "required": True},
-        "timeout": {"type": "raw"},
+        "wait_timeout": {"type": "raw"},
         "poll_interval": {"type": "raw"},
     }
 
@@ -50,7 +50,7 @@ class ActionModule(ObservingAction):
             raise InputError(f"There is no pool to look at. {run_the_gate} {names['pool_name']}.")
         if not job:
             raise InputError(f"There is no job to follow: set {names['job']}.")
-        timeout = read_seconds(names["timeout"], options["timeout"], _TIMEOUT, _bare)
+        timeout = read_seconds(names["wait_timeout"], options["wait_timeout"], _WAIT_TIMEOUT, _bare)
         interval = read_seconds(names["poll_interval"], options["poll_interval"], _POLL_INTERVAL, _bare)
         observer = self.observer(options)
 

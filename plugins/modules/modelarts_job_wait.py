@@ -26,7 +26,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Looks, and waits, as it does without check mode. With O(timeout=0) it looks once.
+      - Looks, and waits, as it does without check mode. With O(wait_timeout=0) it looks once.
   action:
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
       controller.
@@ -35,7 +35,7 @@ attributes:
     description: Supports being used with the C(async) keyword.
     support: none
     details:
-      - Use O(timeout) to wait.
+      - Use O(wait_timeout) to wait.
 options:
   pool_name:
     description:
@@ -47,7 +47,7 @@ options:
       - Name of the job, or its C(job_uuid). Of several jobs of the name the newest is followed, which is printed.
     type: str
     required: true
-  timeout:
+  wait_timeout:
     description:
       - Seconds within which the job must run. V(0) looks once.
     type: float
@@ -67,7 +67,7 @@ EXAMPLES = r"""
   poolgate.modelarts.modelarts_job_wait:
     pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
     job: llm-pretrain-7b
-    timeout: 600
+    wait_timeout: 600
   register: watched
 
 - name: Say for how long it waited

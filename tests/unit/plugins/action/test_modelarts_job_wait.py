@@ -32,7 +32,7 @@ def run(options: Facts, *results: Facts, role: str = "") -> tuple[Facts, list[Fa
 
     action = mock.Mock(say=said.extend, observer=lambda options: Observer(look, "a login of its own"))
     action._task._role = mock.Mock(get_name=lambda: role) if role else None
-    given = {"pool_name": "pool-a", "job": "llm", "timeout": 0, "poll_interval": None, **options}
+    given = {"pool_name": "pool-a", "job": "llm", "wait_timeout": 0, "poll_interval": None, **options}
     return WAIT.ActionModule.act(action, given), asked, said
 
 
@@ -89,8 +89,8 @@ def test_what_is_wrong_with_the_connection_is_no_state() -> None:
         ({"job": None},
          "There is no job to follow: set job.",
          "There is no job to follow: set capacity_gate_watch_job."),
-        ({"timeout": "soon"},
-         "timeout is soon, and must be a number of seconds, 0 or more.",
+        ({"wait_timeout": "soon"},
+         "wait_timeout is soon, and must be a number of seconds, 0 or more.",
          "capacity_gate_watch_timeout is soon, and must be a number of seconds, 0 or more."),
         ({"poll_interval": -1},
          "poll_interval is -1, and must be a number of seconds, 0 or more.",

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import importlib
 import typing as t
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -13,6 +15,16 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils import _action
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import ObservingAction
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
+
+
+PLUGINS = Path(_action.__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in (PLUGINS / "action").glob("*.py")))
+def test_no_option_of_an_action_has_the_name_of_one_of_the_connection(name: str) -> None:
+    """One would be taken for the other, like the seconds of a wait for those of an answer."""
+    action = importlib.import_module(f"ansible_collections.poolgate.modelarts.plugins.action.{name}").ActionModule
+    assert not action.own_options.keys() & CONNECTION_OPTIONS.keys()
 
 
 @pytest.mark.parametrize(
