@@ -7,8 +7,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.common.validation import check_type_path
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import REAL_TIME, ObservingAction
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import (
     Candidate,

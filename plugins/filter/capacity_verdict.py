@@ -75,8 +75,8 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain, sentence
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence, shown
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import best
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict as decide
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (

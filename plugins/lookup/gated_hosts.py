@@ -72,7 +72,7 @@ from ansible import context
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 
 _LETS_THROUGH = "__capacity_gate_lets_through"
 _ONLY_SHOWN = ("syntax", "listhosts", "listtasks", "listtags")

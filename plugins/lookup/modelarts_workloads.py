@@ -97,17 +97,18 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar
 from ansible.utils.display import Display
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import Connection, connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError, sentence
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection, connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
     environment_level,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import by_pool
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import by_pool
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WORKLOAD_OPTIONS, WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
     config_level,
     templated_variables_level,

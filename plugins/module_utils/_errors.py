@@ -12,16 +12,14 @@ import json
 import re
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hidden
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 TRANSIENT_STATUSES = frozenset((429, 500, 502, 503, 504))
 
-_MAX_TEXT = 300
 _MAX_ERROR = 2**16  # bytes; an error has a code and a few sentences
-_LONGEST_SENTENCE = 2000  # twice as long as the longest of our own, which lists every option
 _UTF_16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,30})")
 
@@ -96,24 +94,6 @@ class TransportError(ModelArtsError):
 
 class ApiError(ModelArtsError):
     """The API answered, with an error or with something that is no answer of its kind."""
-
-
-def plain(text: str, limit: int = _MAX_TEXT) -> str:
-    """Text of the API, fit for one line of output: control and format characters become blanks, long text is cut.
-
-    Secrets are hidden first: of one that the cut goes through, all but the end would be left.
-    """
-    text = hidden(text, 10 * limit)  # to look at each character of a long answer takes seconds
-    line = "".join(c if c.isprintable() else " " for c in text).strip()
-    return line if len(line) <= limit else line[: limit - 3] + "..."
-
-
-def sentence(words: str) -> str:
-    """Whole sentences on their way to a person, whatever stands in them: one printable line of bounded length.
-
-    What is displayed, warned of, logged or raised goes through here, which a test watches.
-    """
-    return plain(words, _LONGEST_SENTENCE)
 
 
 def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes, hint: str = "") -> ApiError:

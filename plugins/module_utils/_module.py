@@ -13,10 +13,10 @@ import os
 import platform
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError, sentence
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
     SECRETS,
     environment_level,
@@ -24,6 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     repeated_urls,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import HIDDEN, is_common
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -21,6 +21,8 @@ import weakref
 from base64 import b64encode
 from urllib.parse import quote
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ERROR_CODES, JOB_TYPES, STATUSES
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -33,10 +35,9 @@ _LONGEST_NUMBER = 14
 # What facts, decisions, and the paths of requests are made of. Each of these words is in the answer for any pool.
 _WORDS = """
     false none null true get post projects pools nodes workloads metrics runtime statistics tokens modelarts apig apigw
-    train infer x-infer notebook queue pending abnormal terminating creating running completed terminated failed error
-    available deleting checking waiting enabled enabling disabled physical logical admit reject unknown
-    nvidia.com/gpu huawei.com/ascend-1980 memory cards ModelArts.50015001 ModelArts.5017 APIG.0101 APIGW.0101 password
-"""
+    error available deleting checking waiting enabled enabling disabled physical logical admit reject unknown password
+    nvidia.com/gpu huawei.com/ascend-1980 memory cards
+""" + " ".join((*JOB_TYPES, *STATUSES, *ERROR_CODES)).lower()
 # Texts that whoever starts a job, or runs a server, chooses. They are shown, and decide nothing.
 _FREE_TEXTS = frozenset(
     ("job_name", "user_name", "display_name", "message", "msg", "error_msg", "request_id", "extra", "warnings")
@@ -119,7 +120,7 @@ def hide(text: str, secrets: Iterable[str]) -> str:
 def is_common(secret: str) -> bool:
     """Return whether a secret cannot be hidden without changing ordinary sentences and data."""
     is_number = secret.isascii() and secret.replace(".", "").isdigit() and len(secret) <= _LONGEST_NUMBER
-    return len(secret) < _SHORTEST or is_number or secret.lower() in _WORDS.lower()
+    return len(secret) < _SHORTEST or is_number or secret.lower() in _WORDS
 
 
 def without_secrets(facts: dict[str, t.Any], secrets: Iterable[str]) -> dict[str, t.Any] | None:

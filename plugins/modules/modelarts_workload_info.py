@@ -371,10 +371,10 @@ transient:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS
-from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WORKLOAD_OPTIONS, WorkloadQuery
 
 
 def main() -> None:

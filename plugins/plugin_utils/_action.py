@@ -16,9 +16,9 @@ from datetime import datetime, timezone
 from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, sentence
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import is_blank
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, merge_levels
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, merge_levels
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_of_hosts

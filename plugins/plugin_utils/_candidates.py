@@ -12,7 +12,7 @@ import typing as t
 
 from ansible.module_utils.common.validation import check_type_dict
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import is_blank, shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries, pool_name
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request, read_request
 

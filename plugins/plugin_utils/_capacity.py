@@ -15,15 +15,9 @@ import typing as t
 from collections import Counter
 from difflib import get_close_matches
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import SCOPE
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
-    Amounts,
-    add,
-    canonical,
-    number,
-    text,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, canonical, number, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import SCOPE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import Check, duration, job_name, label, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._given_back import (
     GivenBack,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 
 Facts = dict[str, t.Any]
 

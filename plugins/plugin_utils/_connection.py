@@ -13,7 +13,10 @@ import typing as t
 
 from ansible.config.manager import resolve_path
 from ansible.parsing.quoting import unquote
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, variables_level
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
+    CONNECTION_OPTIONS,
+    variables_level,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping

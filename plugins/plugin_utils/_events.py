@@ -14,7 +14,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import OVER
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
+    OVER,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import check_figures
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request

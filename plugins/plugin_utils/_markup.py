@@ -14,7 +14,7 @@ from __future__ import annotations
 import html
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,7 @@ import json
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import shown, trimmed
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

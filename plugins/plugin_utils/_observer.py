@@ -12,7 +12,7 @@ import re
 import typing as t
 from http import HTTPStatus
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.common.text.formatters import bytes_to_human
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import overview, page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert

@@ -11,8 +11,8 @@ from __future__ import annotations
 import typing as t
 import unicodedata
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import parse, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import duration, job_name, label
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import is_card
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import HEADLINES, overview, page
 

@@ -15,7 +15,6 @@ from difflib import get_close_matches
 from fractions import Fraction
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import is_blank, odd_character, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
@@ -24,6 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     counts_bytes,
     parse,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, odd_character, shown, trimmed
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

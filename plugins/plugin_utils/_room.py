@@ -14,7 +14,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import CLOCK_TOLERANCE
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import CLOCK_TOLERANCE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,

@@ -13,8 +13,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain, sentence
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import OVER, WAITING
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, WAITING
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import job_name
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError
 

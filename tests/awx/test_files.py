@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, ENVIRONMENT
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, ENVIRONMENT
 from conftest import COLLECTION
 from controller import Controller, Document, RefusedError, check_credential_type, check_survey, secret_fields
 from packaging.requirements import Requirement

@@ -14,7 +14,11 @@ import pytest
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 OWN = "ansible_collections.poolgate.modelarts.plugins."
-DECISION = "_capacity"
+DECISION = "plugin_utils._capacity"
+
+
+def dotted(file: Path) -> str:
+    return ".".join(file.relative_to(PLUGINS).with_suffix("").parts)
 
 
 def imports(file: Path) -> set[str]:
@@ -28,13 +32,14 @@ def imports(file: Path) -> set[str]:
 
 
 FOLDERS = ("module_utils", "plugin_utils")
-UTILS = {file.stem: imports(file) for folder in FOLDERS for file in (PLUGINS / folder).glob("*.py")}
+FILES = {dotted(file): file for folder in FOLDERS for file in sorted((PLUGINS / folder).rglob("*.py"))}
+UTILS = {name: imports(file) for name, file in FILES.items()}
 
 
 def utils_of(names: t.Iterable[str]) -> set[str]:
-    return {
-        name.rpartition(".")[2] for name in names if name.startswith(tuple(f"{OWN}{folder}." for folder in FOLDERS))
-    }
+    """The utils among imported modules, by their path below plugins."""
+    own = {name.removeprefix(OWN) for name in names if name.startswith(OWN)}
+    return {name for name in own if name.partition(".")[0] in FOLDERS}
 
 
 def test_utils_import_one_way() -> None:
@@ -57,7 +62,7 @@ def test_the_decision_knows_nothing_of_requests_and_of_time() -> None:
     while new:
         known |= new
         new = set().union(*(utils_of(UTILS[name]) for name in new)) - known
-    assert "_quantity" in known
+    assert "module_utils._quantity" in known
     used = {name.partition(".")[0] for util in known for name in UTILS[util]}
     assert used.isdisjoint({"requests", "urllib3", "socket", "time", "os", "random", "threading", "subprocess"}), used
 

@@ -22,13 +22,13 @@ from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.lookup import LookupBase
 from ansible.template import Templar
-from ansible_collections.poolgate.modelarts.plugins.module_utils import _client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api import calls as _client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args
 
 Facts = dict[str, t.Any]
 
-COLLECTIONS = Path(_client.__file__).parents[5]
+COLLECTIONS = Path(_client.__file__).parents[6]
 
 
 class FastClock:

@@ -37,7 +37,9 @@ def options(emulator: Emulator, method: str, **changes: t.Any) -> Facts:
 
 def read(emulator: Emulator, given: Facts, **more: t.Any) -> Facts:
     with surfaces.fast_clients(), pytest.MonkeyPatch.context() as patched:
-        patched.setattr("ansible_collections.poolgate.modelarts.plugins.module_utils._iam.time.sleep", lambda s: None)
+        patched.setattr(
+            "ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam.time.sleep", lambda s: None
+        )
         return surfaces.run_module("modelarts_workload_info", {**given, "pool_name": [POOL], "limit": 4, **more})
 
 

@@ -11,11 +11,11 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request

@@ -12,18 +12,14 @@ import typing as t
 
 import pytest
 import requests
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import merge_levels
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
-from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
-    FIELDS,
-    STATUSES,
-    TYPES,
-    WorkloadQuery,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import merge_levels
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import FIELDS, WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, STATUSES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import read_candidates
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import page
@@ -135,7 +131,7 @@ OPTIONS: dict[str, st.SearchStrategy[t.Any]] = {
     "max_retries": VALUES,
 }  # fmt: skip
 QUERY: dict[str, st.SearchStrategy[t.Any]] = {
-    "types": st.lists(st.sampled_from(TYPES), max_size=2),
+    "types": st.lists(st.sampled_from(JOB_TYPES), max_size=2),
     "statuses": st.lists(st.sampled_from(STATUSES), max_size=2),
     "sort": st.sampled_from([None, "create_time"]),
     "ascend": st.sampled_from([None, True, False]),
@@ -207,7 +203,7 @@ REPLACES = st.fixed_dictionaries({}, optional={"job_uuid": st.one_of(st.just("uu
 KEYS: dict[str, t.Any] = {
     **GROUP,
     "groups": st.lists(st.one_of(VALUES, st.fixed_dictionaries({}, optional=GROUP)), max_size=3),
-    "type": st.one_of(st.sampled_from(TYPES), VALUES),
+    "type": st.one_of(st.sampled_from(JOB_TYPES), VALUES),
     "priority": st.one_of(st.integers(-3, 9), VALUES),
     "replaces": st.one_of(VALUES, REPLACES),
     "replica": VALUES,

@@ -25,8 +25,8 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible_collections.poolgate.modelarts.plugins.filter.capacity_verdict import capacity_verdict
-from ansible_collections.poolgate.modelarts.plugins.module_utils import _client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import POOL_NOT_FOUND
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api import calls as _client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import POOL_NOT_FOUND
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import PREFERENCE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
@@ -50,7 +50,7 @@ from .documents import world as world_of
 Facts = dict[str, t.Any]
 World = t.Callable[[Seen], Reply]
 
-COLLECTION = Path(_client.__file__).parents[2]
+COLLECTION = Path(_client.__file__).parents[3]
 SOURCE = COLLECTION / "extensions" / "eda" / "plugins" / "event_source" / "modelarts_workloads.py"
 
 LONGEST = 2500

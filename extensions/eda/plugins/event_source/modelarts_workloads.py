@@ -151,23 +151,19 @@ def _find_own_package() -> None:
 _find_own_package()
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client, check_pool_name
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
-    InputError,
-    ModelArtsError,
-    plain,
-    sentence,
-)
-from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import iso_time
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_name
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
     environment_level,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import NoPoolReadableError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import iso_time
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import JOB_FIELDS, PoolWatch
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (

@@ -19,13 +19,13 @@ import ansible
 import pytest
 import yaml
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
-from ansible_collections.poolgate.modelarts.plugins.module_utils import _client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api import calls as _client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, ENVIRONMENT
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, ENVIRONMENT
 
 Facts = dict[str, t.Any]
 
-COLLECTION = Path(_client.__file__).parents[2]
+COLLECTION = Path(_client.__file__).parents[3]
 FILE = COLLECTION / "extensions" / "eda" / "plugins" / "event_source" / "modelarts_workloads.py"
 POOL = "pool-train-3c7e52d1f0984b6a8e5d2b7c41a96f03"
 OTHER = "pool-other-3c7e52d1f0984b6a8e5d2b7c41a96f03"
@@ -104,8 +104,8 @@ def test_the_file_finds_its_own_package(tmp_path: Path, shadow: str) -> None:
         (tmp_path / "ansible_collections" / "__init__.py").touch()
         (tmp_path / "ansible_collections" / "elsewhere" / "there.py").touch()
     if shadow == "an older copy":
-        utils.mkdir(parents=True)
-        (utils / "_client.py").write_text("raise SystemExit('this is the older copy')\n")
+        (utils / "_api").mkdir(parents=True)
+        (utils / "_api" / "calls.py").write_text("raise SystemExit('this is the older copy')\n")
     code = (
         "import runpy, sys\n"
         "before = 'ansible_collections' in sys.modules\n"
@@ -118,7 +118,8 @@ def test_the_file_finds_its_own_package(tmp_path: Path, shadow: str) -> None:
         [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.split() == ["False", str(COLLECTION.resolve() / "plugins" / "module_utils" / "_client.py")]
+    own = COLLECTION.resolve() / "plugins" / "module_utils" / "_api" / "calls.py"
+    assert ended.stdout.split() == ["False", str(own)]
 
 
 def test_the_documentation_names_the_arguments_and_its_examples_are_taken(plugin: Facts) -> None:

@@ -18,7 +18,7 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible.template import Templar
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, ENVIRONMENT
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, ENVIRONMENT
 from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, trust_as_template
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
 

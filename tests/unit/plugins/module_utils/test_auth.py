@@ -29,8 +29,6 @@ import yaml
 from ansible_collections.poolgate.modelarts.playbooks.emulator.iam import Credentials
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.doc_fragments.connection import ModuleDocFragment
-from ansible_collections.poolgate.modelarts.plugins.module_utils import _iam
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import Connection, connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
     ApiError,
     InputError,
@@ -38,14 +36,16 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login import iam as _iam
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection, connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
     environment_level,
     merge_levels,
     variables_level,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import canonical_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide
-from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
 from ansible_collections.poolgate.modelarts.tests.unit.faults.servers import certificate as certified
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -1135,7 +1135,8 @@ def test_a_missing_library_is_named_with_the_option_that_needs_it(absent: str, o
     program = (
         "import sys\n"
         f"sys.modules[{absent!r}] = None\n"
-        "from ansible_collections.poolgate.modelarts.plugins.module_utils import _auth, _errors\n"
+        "from ansible_collections.poolgate.modelarts.plugins.module_utils import _errors\n"
+        "from ansible_collections.poolgate.modelarts.plugins.module_utils._login import connection as _auth\n"
         "try:\n"
         f"    _auth.connect({options!r}, where='x')\n"
         "except _errors.MissingLibraryError as error:\n"
@@ -1152,7 +1153,7 @@ def test_libraries_are_imported_by_the_method_that_needs_them() -> None:
         "import socket, sys\n"
         "def refuse(*unused): raise AssertionError('network')\n"
         "socket.socket.connect = refuse\n"
-        "from ansible_collections.poolgate.modelarts.plugins.module_utils import _auth\n"
+        "from ansible_collections.poolgate.modelarts.plugins.module_utils._login import connection as _auth\n"
         f"_auth.connect({keys!r}, where='x')\n"
         "print(sorted({'keystoneauth1', 'openstack', 'huaweicloudsdkcore'} & set(sys.modules)))\n"
         f"_auth.connect({PASSWORD!r}, where='x')\n"

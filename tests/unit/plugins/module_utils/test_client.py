@@ -13,18 +13,21 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import Connection, connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
     ApiError,
     InputError,
     ModelArtsError,
     TransportError,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS, DEFAULT_CONNECTIONS
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
-from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WORKLOAD_OPTIONS, WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection, connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
+    CONNECTION_OPTIONS,
+    DEFAULT_CONNECTIONS,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
 
 POOL = "pool-train-0123456789abcdef0123456789abcdef"

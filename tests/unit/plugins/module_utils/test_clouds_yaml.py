@@ -13,13 +13,9 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
-    ApiError,
-    InputError,
-    ModelArtsError,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
 
 AUTH = {

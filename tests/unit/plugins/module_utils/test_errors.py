@@ -16,8 +16,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
     api_error,
-    plain,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import check_pool_name
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import check_pool_name
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
     listed,
     odd_character,
     shown,

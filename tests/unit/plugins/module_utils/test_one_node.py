@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import node_facts
-from ansible_collections.poolgate.modelarts.plugins.module_utils._one_node import one_entry_each
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import node_facts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.one_node import one_entry_each
 from ansible_collections.poolgate.modelarts.tests.unit.simulation import documents
 from hypothesis import given
 from hypothesis import strategies as st

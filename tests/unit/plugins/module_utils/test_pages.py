@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import Document
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from hypothesis import given
 from hypothesis import strategies as st

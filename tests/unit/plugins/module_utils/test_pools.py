@@ -12,21 +12,21 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import (
     capacity_facts,
     metrics_facts,
     node_facts,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import (
     NoPoolReadableError,
     pool_facts,
     read_pools,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkmodelarts import v1 as sdk
 from hypothesis import given

@@ -12,15 +12,15 @@ import typing as t
 from urllib.parse import parse_qsl
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import document_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import document_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import epoch_seconds
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import PageReader, Pages
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pools import read_pools
-from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import epoch_seconds
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import (
     Requirements,
     WorkloadQuery,
     created_at,

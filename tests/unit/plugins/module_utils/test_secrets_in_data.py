@@ -19,10 +19,10 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.lookup import modelarts_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _errors, _secrets
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import ENVIRONMENT
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
 from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, patch_module_args
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer

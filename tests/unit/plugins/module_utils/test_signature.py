@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
 import requests
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import SignatureAuth
-from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import SignatureAuth
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import (
     canonical_path,
     canonical_query,
     host_header,

@@ -15,24 +15,22 @@ from pathlib import Path
 import pytest
 from ansible_collections.poolgate.modelarts.playbooks.emulator.scenario import load as load_scenario
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
-from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy
-from ansible_collections.poolgate.modelarts.plugins.module_utils._reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import Tally, by_pool, merged
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally, by_pool, merged
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import (
     ADDED_FIELDS,
     FIELDS,
-    OVER,
-    STATUSES,
-    WAITING,
     Requirements,
     WorkloadQuery,
     created_at,
     hosts_of,
     workload_facts,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, STATUSES, WAITING
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkmodelarts import v1 as sdk

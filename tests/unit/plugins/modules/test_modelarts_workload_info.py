@@ -10,7 +10,7 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import ENVIRONMENT
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_pool_info, modelarts_workload_info
 from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args, shown
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer

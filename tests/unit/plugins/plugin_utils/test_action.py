@@ -11,11 +11,10 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import CONNECTION_OPTIONS
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils import _action
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import ObservingAction
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
-
 
 PLUGINS = Path(_action.__file__).parents[1]
 

@@ -10,7 +10,10 @@ import typing as t
 from dataclasses import dataclass
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import OVER, STATUSES
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
+    OVER,
+    STATUSES,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils import _events
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import (
     JOB_FIELDS,

@@ -16,7 +16,8 @@ from unittest import mock
 import html5lib
 import jsonschema
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import NAMES, ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_html import html_page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_markdown import markdown

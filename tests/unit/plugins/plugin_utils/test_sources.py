@@ -17,7 +17,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.lookup import modelarts_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import ENVIRONMENT
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_of_hosts
 from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, trust_as_template
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer

@@ -22,10 +22,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     merge_spellings,
     numbers,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import (
     FIELDS,
-    OVER,
-    WAITING,
     Facts,
     Requirements,
     created_at,
@@ -36,11 +34,11 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads impo
     pending_seconds,
     text_of,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ACTIVE, OVER, WAITING
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-_ACTIVE = frozenset(("Running", "Creating"))
 _JOB_FIELDS = ("job_uuid", "job_name", "name", "user_name", "type", "status", "priority")
 _HOLDERS = 10
 _QUEUED = 100
@@ -103,7 +101,7 @@ class Occupancy:
         amounts, unread = self._read(item.get("resourceRequirement"))
         add(self._held, amounts)
         self._held_unread.update(unread)
-        if label_of(item.get("status")) in _ACTIVE:
+        if label_of(item.get("status")) in ACTIVE:
             add(self._active, amounts)
         hosts = hosts_of(item)
         self.jobs_by_host.update(hosts)

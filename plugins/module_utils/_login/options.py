@@ -17,9 +17,9 @@ import typing as t
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_common
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -18,8 +18,7 @@ from datetime import datetime, timezone
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown
-from ansible_collections.poolgate.modelarts.plugins.module_utils._iam import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import (
     Iam,
     Login,
     catalog_endpoint,
@@ -28,7 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._iam import (
     password_plugin,
     read_cloud,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     DEFAULT_CONNECTIONS,
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT,
@@ -41,18 +40,16 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     sources,
     without_version,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._regions import iam_url, modelarts_url
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import (
-    hide_secrets_of,
-    without_secrets,
-)
-from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.regions import iam_url, modelarts_url
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import (
     DATE_FORMAT,
     DATE_HEADER,
     canonical_query,
     host_header,
     sign,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide_secrets_of, without_secrets
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import shown
 
 try:
     import requests

@@ -32,10 +32,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     InputError,
     ModelArtsError,
     TransportError,
-    plain,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import is_private, unusable_authorities
-from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import ALGORITHM, host_header
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import is_private, unusable_authorities
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import ALGORITHM, host_header
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 
 try:
     import requests

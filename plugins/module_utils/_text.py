@@ -11,7 +11,6 @@ from __future__ import annotations
 import typing as t
 import unicodedata
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hidden
 
 if t.TYPE_CHECKING:
@@ -21,7 +20,27 @@ if t.TYPE_CHECKING:
 # along when a name is copied from a web page, a document or a file of another system.
 _UNSEEN = ("Zs", "Zl", "Zp", "Cc", "Cf")
 _LONGEST = 80
+_MAX_TEXT = 300
+_LONGEST_SENTENCE = 2000  # twice as long as the longest of our own, which lists every option
 _MOST_NAMES = 20  # so that a sentence can be read, and has the room to say what to do
+
+
+def plain(text: str, limit: int = _MAX_TEXT) -> str:
+    """Text of the API, fit for one line of output: control and format characters become blanks, long text is cut.
+
+    Secrets are hidden first: of one that the cut goes through, all but the end would be left.
+    """
+    text = hidden(text, 10 * limit)  # to look at each character of a long answer takes seconds
+    line = "".join(c if c.isprintable() else " " for c in text).strip()
+    return line if len(line) <= limit else line[: limit - 3] + "..."
+
+
+def sentence(words: str) -> str:
+    """Whole sentences on their way to a person, whatever stands in them: one printable line of bounded length.
+
+    What is displayed, warned of, logged or raised goes through here, which a test watches.
+    """
+    return plain(words, _LONGEST_SENTENCE)
 
 
 def trimmed(text: str) -> str:

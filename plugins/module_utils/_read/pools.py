@@ -13,19 +13,10 @@ import time
 import typing as t
 from functools import partial
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import (
-    POOL_NOT_FOUND,
-    Client,
-    check_pool_name,
-)
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import SCOPE
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
-    ApiError,
-    InputError,
-    ModelArtsError,
-)
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import listed, shown_name, trimmed
-from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_name
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import (
     capacity_facts,
     count_or_none,
     iso_time,
@@ -37,22 +28,28 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._nodes import (
     object_in,
     text_or_none,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._occupancy import Occupancy
-from ansible_collections.poolgate.modelarts.plugins.module_utils._one_node import one_entry_each
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
-from ansible_collections.poolgate.modelarts.plugins.module_utils._summary import Answer
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import Facts, WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.one_node import one_entry_each
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Answer
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import Facts, WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import listed, shown_name, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
+    BILLING_MODE_ANNOTATION,
+    BILLING_MODES,
+    CONTROL_MODES,
+    NAME_LABEL,
+    NODE_STATES,
+    POOL_NOT_FOUND,
+    SCOPE,
+    STRATEGY_ANNOTATION,
+    SUBPOOLS_ANNOTATION,
+    WORKSPACE_LABEL,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Attempted = tuple[t.Any, t.Optional[Facts]]
-
-NAME_LABEL = "os.modelarts/name"
-WORKSPACE_LABEL = "os.modelarts/workspace.id"
-BILLING_MODE_ANNOTATION = "os.modelarts/billing.mode"
-STRATEGY_ANNOTATION = "os.modelarts.pool/scheduler.queue.strategy"
-SUBPOOLS_ANNOTATION = "os.modelarts.pool/subpools.count"
 
 _POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
 _POOL_SHAPES: dict[tuple[str, ...], type] = {
@@ -64,18 +61,6 @@ _POOL_SHAPES: dict[tuple[str, ...], type] = {
     ("status", "driver"): dict,
     ("status", "parent"): str,
 }
-_NODE_STATES = ("available", "creating", "abnormal", "deleting")
-
-CONTROL_MODES = {
-    1: "billing_change_restricted",
-    2: "flavor_change_restricted",
-    4: "service_restricted",
-    8: "frozen",
-    16: "frozen_by_police",
-}
-"""The bits of spec.controlMode, which add up. Source: the SDK's PoolSpecModel."""
-
-_BILLING_MODES = {"0": "pay-per-use", "1": "yearly/monthly"}
 
 
 def display_name(document: Facts) -> str | None:
@@ -126,7 +111,7 @@ def pool_facts(document: Facts) -> Facts:
         "control_mode": control_mode or [],
         "node_pools": _node_pools(spec.get("resources")),
         "workspace_id": text_or_none(object_in(metadata, "labels").get(WORKSPACE_LABEL)),
-        "billing_mode": None if billing_mode is None else _BILLING_MODES.get(str(billing_mode), str(billing_mode)),
+        "billing_mode": None if billing_mode is None else BILLING_MODES.get(str(billing_mode), str(billing_mode)),
         "queue_strategy": text_or_none(annotations.get(STRATEGY_ANNOTATION)),
         "subpools": count_or_none(annotations.get(SUBPOOLS_ANNOTATION)),
         "parent": text_or_none(status.get("parent")),
@@ -182,7 +167,7 @@ def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[Facts]:
 
     def row(name: str) -> Facts:
         return flavors.setdefault(
-            name, {"flavor": name, "count": None, "max_count": None, **dict.fromkeys(_NODE_STATES, 0)}
+            name, {"flavor": name, "count": None, "max_count": None, **dict.fromkeys(NODE_STATES, 0)}
         )
 
     told = _are_counts(specified)
@@ -192,7 +177,7 @@ def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[Facts]:
         most = count_or_none(entry.get("maxCount"))
         if most is not None:
             row(entry["flavor"])["max_count"] = (row(entry["flavor"])["max_count"] or 0) + most
-    for state in _NODE_STATES:
+    for state in NODE_STATES:
         for entry in _counts(by_state.get(state)):
             row(entry["flavor"])[state] += count_or_none(entry.get("count")) or 0
     return list(flavors.values())

@@ -12,16 +12,16 @@ import typing as t
 from collections import Counter
 from itertools import islice
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, numbers
-from ansible_collections.poolgate.modelarts.plugins.module_utils._workloads import (
-    WAITING,
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import (
     Facts,
     Requirements,
     label_of,
     pending_seconds,
     workload_facts,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import WAITING
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

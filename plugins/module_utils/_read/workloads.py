@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._client import PAGE_SIZE, Client, Query
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import CLOCK_TOLERANCE
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import Pages, joined
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import PAGE_SIZE, Client, Query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import CLOCK_TOLERANCE
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages, joined
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
@@ -26,26 +26,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     numbers,
     parse,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, STATUSES, UNKNOWN
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 Facts = dict[str, t.Any]
-
-TYPES = ("train", "infer", "x-infer", "notebook")
-STATUSES = (
-    "Queue",
-    "Pending",
-    "Abnormal",
-    "Terminating",
-    "Creating",
-    "Running",
-    "Completed",
-    "Terminated",
-    "Failed",
-)
-WAITING = frozenset(("Queue", "Pending"))
-OVER = frozenset(("Completed", "Terminated", "Failed"))
 
 FIELDS = {
     "api_version": "apiVersion",
@@ -75,7 +62,7 @@ FIELDS = {
 ADDED_FIELDS = ("pool_name", "resources", "created_at", "extra")
 
 WORKLOAD_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "type": {"type": "list", "elements": "str", "choices": list(TYPES), "default": []},
+    "type": {"type": "list", "elements": "str", "choices": list(JOB_TYPES), "default": []},
     "status": {"type": "list", "elements": "str", "choices": list(STATUSES), "default": []},
     "sort": {"type": "str", "choices": ["create_time"]},
     "ascend": {"type": "bool"},
@@ -165,11 +152,11 @@ def text_of(value: object) -> str | None:
 
 
 def label_of(value: object) -> str:
-    return value if isinstance(value, str) and value else "unknown"
+    return value if isinstance(value, str) and value else UNKNOWN
 
 
 def _type_of(item: Facts) -> str:
-    """The type of a job as TYPES spell it: pools spell theirs in upper case."""
+    """The type of a job as JOB_TYPES spell it: pools spell theirs in upper case."""
     return label_of(item.get("type")).lower()
 
 

@@ -27,10 +27,14 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
     api_error,
-    plain,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import shown
-from ansible_collections.poolgate.modelarts.plugins.module_utils._options import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import (
+    BoundedAdapter,
+    NoAnswerError,
+    explained,
+    origin,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     PROJECT_ID,
     check_secret,
     checked_url,
@@ -39,13 +43,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._options import
     unusable_authorities,
     without_version,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
-from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import (
-    BoundedAdapter,
-    NoAnswerError,
-    explained,
-    origin,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import canonical_query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, shown
 
 with contextlib.suppress(ImportError):  # _auth says so
     import requests

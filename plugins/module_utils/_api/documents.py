@@ -13,12 +13,8 @@ import math
 import re
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
-    ApiError,
-    TransportError,
-    api_error,
-    plain,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, TransportError, api_error
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,9 +29,6 @@ MOST_MEMORY = 3 * LARGEST_ANSWER
 
 WHOLE = re.compile(r"[0-9]{1,18}")
 """A whole number that is written as text."""
-SCOPE = "status.scope"
-"""What is unreadable of a pool where one of its job types is: it may be any."""
-
 CLOCK_TOLERANCE = 30
 """Seconds by which a time may be ahead of the API's clock, whose servers need not agree to the second.
 

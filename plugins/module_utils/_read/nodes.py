@@ -14,8 +14,7 @@ import typing as t
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import CLOCK_TOLERANCE
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import CLOCK_TOLERANCE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
@@ -23,36 +22,29 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     numbers,
     parse,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
+    BATCH_LABELS,
+    BILLING_LABEL,
+    BILLING_STATUSES,
+    BLOCKING_EFFECTS,
+    DRAIN_ANNOTATION,
+    DRIVER_RUNNING,
+    EXCLUSIVE_LABEL,
+    LOCK_ANNOTATION,
+    NODE_AVAILABLE,
+    PLACE_LABELS,
+    PLACEMENT_ANNOTATION,
+    QUOTA_LABEL,
+    STANDBY_LABEL,
+    TAINT_EFFECTS,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 Facts = dict[str, t.Any]
 
-DRAIN_ANNOTATION = "os.modelarts.node/drain"
-PLACEMENT_ANNOTATION = "os.modelarts/npu-topology-placement"
-LOCK_ANNOTATION = "os.modelarts.node/lock.action"
-EXCLUSIVE_LABEL = "os.modelarts.node/volcano.scheduler.cabinet-exclusive"
-QUOTA_LABEL = "os.modelarts.node/elastic.quota"
-STANDBY_LABEL = "os.modelarts.node/ha.redundant.enabled"
-BILLING_LABEL = "os.modelarts/billing.status"
-
-BILLING_STATUSES = {"0": "normal", "1": "frozen", "2": "ended"}
-"""Values of the billing label, in the words of the facts."""
-
-# Labels that tell where a node stands, by the names of the facts. All of them are text, and none decides.
-_PLACES = {
-    "node_pool": "os.modelarts.node/nodepoolname",
-    "node_pool_id": "os.modelarts.node/nodepool",
-    "supernode": "os.modelarts.node/spod.id",
-    "cabinet": "cce.kubectl.kubernetes.io/cabinet",
-    "server": "os.modelarts.node/underlying.instance.id",
-}
-_BATCH = {name: f"os.modelarts.node/batch.{name}" for name in ("uid", "name", "type", "count")}
-_WORKING = "Running"
-
-_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-_BLOCKING_EFFECTS = ("NoSchedule", "NoExecute")
 _NODE_SHAPES: dict[tuple[str, ...], type] = {
     ("metadata",): dict,
     ("metadata", "labels"): dict,
@@ -110,7 +102,7 @@ def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -
         "driver": driver,
         "plugins": plugins,
         "locked": LOCK_ANNOTATION in annotations,
-        **{name: _label(labels, label) for name, label in _PLACES.items()},
+        **{name: _label(labels, label) for name, label in PLACE_LABELS.items()},
         "batch": _batch(labels),
         "usable": unusable is None,
         "unusable": unusable,
@@ -128,10 +120,10 @@ def node_address(document: Facts) -> str | None:
 
 
 def _why_unusable(phase: str | None, taints: Sequence[object], annotations: Facts, labels: Facts) -> str | None:
-    if phase != "Available":
+    if phase != NODE_AVAILABLE:
         return f"phase {plain(phase or 'unknown', 60)}"
     for taint in taints:
-        if isinstance(taint, dict) and taint.get("effect") in _BLOCKING_EFFECTS:
+        if isinstance(taint, dict) and taint.get("effect") in BLOCKING_EFFECTS:
             return f"taint {plain(str(taint.get('key')), 60)}:{taint['effect']}"
     if DRAIN_ANNOTATION in annotations:
         return "draining"
@@ -154,10 +146,10 @@ def _why_idle_in_vain(labels: Facts, driver: Facts | None, plugins: Sequence[Fac
         return {"frozen": "frozen", "ended": "billing ended"}.get(
             str(billing), f"billing status {plain(str(billing), 60)}"
         )
-    if driver is not None and driver["phase"] not in (None, _WORKING):
+    if driver is not None and driver["phase"] not in (None, DRIVER_RUNNING):
         return f"driver {plain(driver['phase'], 60)}"
     for plugin in plugins:
-        if plugin is not None and plugin["phase"] not in (None, _WORKING):
+        if plugin is not None and plugin["phase"] not in (None, DRIVER_RUNNING):
             return f"plugin {plain(plugin['name'] or 'without a name', 60)} {plain(plugin['phase'], 60)}"
     return None
 
@@ -190,9 +182,9 @@ def _component(value: object) -> Facts | None:
 
 def _batch(labels: Facts) -> Facts | None:
     """The batch that the node was bought in: ``{uid, name, type, count}``; of type hyperinstance, it is a supernode."""
-    if not any(label in labels for label in _BATCH.values()):
+    if not any(label in labels for label in BATCH_LABELS.values()):
         return None
-    batch = {name: _label(labels, label) for name, label in _BATCH.items()}
+    batch = {name: _label(labels, label) for name, label in BATCH_LABELS.items()}
     return {**batch, "count": count_or_none(batch["count"])}
 
 
@@ -201,7 +193,7 @@ def _why_doubtful(document: Facts, taints: Sequence[object]) -> str | None:
     wrong = misshapen(document, _NODE_SHAPES)
     plugins = list_of(object_in(document, "status").get("plugins"))
     wrong += ["a plugin" for plugin in plugins if not isinstance(plugin, dict)]
-    if any(not isinstance(taint, dict) or taint.get("effect") not in _EFFECTS for taint in taints):
+    if any(not isinstance(taint, dict) or taint.get("effect") not in TAINT_EFFECTS for taint in taints):
         wrong.append("a taint")
     return f"{wrong[0]} cannot be read" if wrong else None
 

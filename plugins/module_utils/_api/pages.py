@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import (
     WHOLE,
     Document,
     has_unreadable_total,

@@ -17,7 +17,7 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._documents import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import (
     LARGEST_ANSWER,
     MOST_MEMORY,
     Document,
@@ -31,6 +31,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._documents impo
     size_of,
     total_of,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import (
     ApiError,
     InputError,
@@ -39,14 +40,18 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     api_error,
     not_text,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._given import odd_character, shown
-from ansible_collections.poolgate.modelarts.plugins.module_utils._pages import PageReader, Pages
-from ansible_collections.poolgate.modelarts.plugins.module_utils._signature import canonical_query
-from ansible_collections.poolgate.modelarts.plugins.module_utils._transport import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import (
     NoAnswerError,
     TimedAdapter,
     body_of,
     explained,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import canonical_query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import odd_character, shown
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
+    POOL_NOT_FOUND,
+    SUSPENDED,
+    URL_NOT_KNOWN,
 )
 
 with contextlib.suppress(ImportError):  # _auth says so, as it needs requests before this module can be of use
@@ -55,7 +60,7 @@ with contextlib.suppress(ImportError):  # _auth says so, as it needs requests be
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._auth import Connection
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection
 
 Query = list[tuple[str, str]]
 T = t.TypeVar("T")
@@ -79,9 +84,6 @@ _CLOCK_SKEW = 300.0
 _LATEST = 2.0**37  # the year 6325: a Date behind it is none, and would overflow what is reckoned with it
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _THROTTLE_TIME = re.compile(r"time:\s*([0-9]{1,6})\s*(second|minute)")
-
-POOL_NOT_FOUND = "ModelArts.50015001"
-_SUSPENDED = "ModelArts.5017"
 
 
 def check_pool_name(pool_name: str) -> str:
@@ -427,7 +429,7 @@ class Client:
 
     def _hint(self, error: ApiError, path: str, headers: Mapping[str, str], body: bytes) -> str:
         """What to do about the error."""
-        if error.status == 404 and error.error_code in ("APIG.0101", "APIGW.0101"):
+        if error.status == 404 and error.error_code in URL_NOT_KNOWN:
             return "The URL is not known there: check endpoint and region."
         if error.status == 401:
             skew = _clock_skew(headers.get("Date", ""))
@@ -438,7 +440,7 @@ class Client:
             asked = _retry_after(headers, body)
             if asked is not None and asked >= min(self._longest_wait, self._left()):
                 return f"It asks for a pause of {min(asked, 1e9):.0f} s, which is more than this call can wait."
-        if error.status == 403 and error.error_code == _SUSPENDED:
+        if error.status == 403 and error.error_code == SUSPENDED:
             return "The account is suspended, as it is for an unpaid bill; no permission is missing."
         if error.status == 403:
             return f"The credentials lack the permission {_permission(path)}, or belong to another project."
