@@ -40,22 +40,17 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     api_error,
     not_text,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import (
-    NoAnswerError,
-    TimedAdapter,
-    body_of,
-    explained,
-)
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import canonical_query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import body_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults import NoAnswerError, explained
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import requests
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import TimedAdapter
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import odd_character, shown
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     POOL_NOT_FOUND,
     SUSPENDED,
     URL_NOT_KNOWN,
 )
-
-with contextlib.suppress(ImportError):  # _auth says so, as it needs requests before this module can be of use
-    import requests
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

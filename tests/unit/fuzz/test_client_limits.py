@@ -46,7 +46,8 @@ def test_an_answer_that_drips_ends_with_the_time_out(login: str) -> None:
 @pytest.mark.parametrize("login", LOGINS)
 @pytest.mark.parametrize("compressed", [False, True])
 def test_an_answer_of_any_size_is_broken_off(login: str, compressed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_transport, "_SMALL_ANSWER", 2**20)
+    monkeypatch.setattr(_transport, "SMALL_ANSWER", 2**20)
+    monkeypatch.setattr("ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies.SMALL_ANSWER", 2**20)
     monkeypatch.setattr("ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls.LARGEST_ANSWER", 2**20)
     with Emulator("demo", faults=[{"do": "huge", "bytes": 2**26, "compressed": compressed}]) as emulator:
         given = {**options_of(emulator, login), "timeout": 20}

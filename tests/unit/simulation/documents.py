@@ -16,9 +16,9 @@ from datetime import datetime, timezone
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError, api_error
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     read_declared_capacity,

@@ -36,6 +36,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login import iam as _iam
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection, connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
@@ -44,7 +45,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     merge_levels,
     variables_level,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import canonical_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide
 from ansible_collections.poolgate.modelarts.tests.unit.faults.servers import certificate as certified
 from hypothesis import given, settings
