@@ -18,7 +18,13 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import HTTPConnection, Timeout
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import (
+    HTTPConnection,
+    HTTPConnectionPool,
+    HTTPSConnection,
+    HTTPSConnectionPool,
+    Timeout,
+)
 
 _SHORTEST_WAIT = 0.001  # a time-out of 0 means to a socket that it must not wait at all
 
@@ -99,3 +105,23 @@ class _Timed(HTTPConnection):
     def _leave_the_rest_to(self, connection: t.Any) -> None:
         if self._until is not None:
             connection.settimeout(max(_SHORTEST_WAIT, self._until - time.monotonic()))
+
+
+class _Connection(_Timed):
+    pass
+
+
+class _TlsConnection(_Timed, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+POOLS: dict[str, t.Any] = {"http": _Pool, "https": _TlsPool}
+"""The pools of connections for urllib3, by the scheme of the address."""

@@ -46,18 +46,23 @@ class NoAnswerError(TransportError):
     """
 
     def __init__(self, cause: str, advice: str = "", *, unreached: bool = False, lasts: bool = False) -> None:
-        super().__init__(f"{cause}. {advice}".strip())
+        super().__init__(f"{cause}. {advice}".strip(), lasts=lasts)
         self.cause = cause
         self.advice = advice
         self.unreached = unreached
-        self.lasts = lasts
 
-    def told(self, sentence: str, advice: str, address: str) -> TransportError:
-        """The error for a user: ``sentence`` has {cause}, and ``advice`` is for a cause that has none of its own."""
+    def with_more_advice(self, more: str) -> NoAnswerError:
+        """Return the same error with one thing more to do about it."""
+        return NoAnswerError(self.cause, f"{self.advice} {more}".strip(), unreached=self.unreached, lasts=self.lasts)
+
+    def for_user(self, sentence: str, advice: str, address: str) -> TransportError:
+        """Return the error for a user.
+
+        ``sentence`` has {cause}, ``advice`` is for a cause that has none of its own, and ``address`` is the option that
+        gives the address.
+        """
         parts = (sentence.replace("{cause}", self.cause), self.advice or advice)
-        error = TransportError(" ".join(filter(None, parts)).replace("{address}", address))
-        error.lasts = self.lasts
-        return error
+        return TransportError(" ".join(filter(None, parts)).replace("{address}", address), lasts=self.lasts)
 
 
 @contextlib.contextmanager

@@ -16,8 +16,7 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.authorities import unusable_authorities
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import SMALL_ANSWER, body_of
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.deadlines import Deadline, _Timed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.deadlines import POOLS, Deadline
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults import (
     AUTHORITIES,
     NoAnswerError,
@@ -25,9 +24,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults im
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import (
     HTTPAdapter,
-    HTTPConnectionPool,
-    HTTPSConnection,
-    HTTPSConnectionPool,
     requests,
     select_proxy,
 )
@@ -37,51 +33,43 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.proxies i
     variable_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import is_private, origin
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import ALGORITHM
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import Bodies
 
 
-class _Connection(_Timed):
-    pass
-
-
-class _TlsConnection(_Timed, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-_POOLS: dict[str, t.Any] = {"http": _Pool, "https": _TlsPool}
-
-
-class TimedAdapter(HTTPAdapter):
+class BoundedAdapter(HTTPAdapter):
     """For sessions of requests: a whole request, from the connection to the last byte, ends within its time-out.
 
     ``where`` is the host that the code runs on, as errors name it. ``left`` tells how many seconds there are for this
-    and all that follows, and is asked before each request: a library may send several where one was meant. Raises
-    InputError for a proxy or authorities that cannot be used, with nothing sent, and NoAnswerError.
+    and all that follows, and is asked before each request: a library may send several where one was meant. ``bodies``
+    read what comes, so an answer is whole when it is returned. ``note`` is told the headers that go and those that
+    come. Raises InputError for a proxy or authorities that cannot be used, with nothing sent, and NoAnswerError.
     """
 
-    def __init__(self, where: str, left: Callable[[], float], **kwargs: t.Any) -> None:
+    def __init__(
+        self,
+        where: str,
+        left: Callable[[], float],
+        bodies: Bodies,
+        note: Callable[[Mapping[str, t.Any]], None] = lambda headers: None,
+        **kwargs: t.Any,
+    ) -> None:
         self._where = where
         self._left = left
+        self._bodies = bodies
+        self._note = note
         super().__init__(**kwargs)
 
     def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        self.poolmanager.pool_classes_by_scheme = POOLS
 
     def proxy_manager_for(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
         manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
+        manager.pool_classes_by_scheme = POOLS
         return manager
 
     def send(
@@ -104,53 +92,25 @@ class TimedAdapter(HTTPAdapter):
         else:
             check_proxy(url, proxies, self._where)
             _check_authorities(verify, self._where)
-        request.headers["Accept-Encoding"] = "gzip"  # what body_of() unpacks
+        request.headers["Accept-Encoding"] = "gzip"  # what Bodies unpacks
+        self._note(request.headers)
         seconds = min(timeout, self._left())
         if seconds <= 0:
             raise NoAnswerError("no time was left to ask")
         until: t.Any = Deadline(seconds)
         try:
             with explained(url, seconds, self._where):
-                return super().send(request, stream, until, verify, cert, proxies)
+                response = super().send(request, True, until, verify, cert, proxies)
+                self._note(response.headers)
+                response._content = self._bodies.read(response)
         except NoAnswerError as failure:
             if select_proxy(url, proxies) and "proxy that" not in failure.cause:
                 # Behind a proxy, one that ends a connection and one that lets it end look the same.
-                failure.advice = (
-                    f"{failure.advice} It was asked through the proxy that {proxy_variable(url)} names.".strip()
-                )
+                more = f"It was asked through the proxy that {proxy_variable(url)} names."
+                raise failure.with_more_advice(more) from None
             raise
-
-
-class BoundedAdapter(TimedAdapter):
-    """The same for small answers, which are read at once; one above 16 MiB is broken off.
-
-    ``note`` is told the credentials in headers before they are sent, and those that come: a login may take several
-    steps, each of which has a token of its own, and a server may repeat them in an error.
-    """
-
-    def __init__(self, where: str, left: Callable[[], float], note: Callable[[str], None]) -> None:
-        self._note = note
-        super().__init__(where, left)
-
-    def send(self, request: t.Any, stream: bool = False, timeout: t.Any = None, **kwargs: t.Any) -> requests.Response:  # type: ignore[override]
-        for credential in _credentials_in(request.headers):
-            self._note(credential)
-        response = super().send(request, True, timeout, **kwargs)
-        for credential in _credentials_in(response.headers):
-            self._note(credential)
-        with explained(str(request.url), timeout, self._where):
-            response._content = body_of(response, SMALL_ANSWER)
         response._content_consumed = True  # type: ignore[attr-defined]
         return response
-
-
-def _credentials_in(headers: Mapping[str, t.Any]) -> Iterator[str]:
-    """Tokens, and what stands for a name and a password; a signature is its maker's to know."""
-    for name in ("X-Auth-Token", "X-Subject-Token", "Authorization"):
-        value = headers.get(name) or ""
-        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-        if text and not text.startswith(ALGORITHM):
-            yield text.rpartition(" ")[2]
 
 
 def _check_authorities(verify: bool | str, where: str) -> None:

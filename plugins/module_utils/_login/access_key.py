@@ -13,21 +13,18 @@ from collections import deque
 from datetime import datetime, timezone
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import AuthBase
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query, host_header
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.credentials import Credentials
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import DATE_FORMAT, DATE_HEADER, sign
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     import requests
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 
 
-class SignatureAuth(AuthBase):
+class SignatureAuth(Credentials):
     """Signs each request with a key pair. A refusal must not be repeated: five in a row lock the key."""
-
-    refusal: ModelArtsError | None = None
 
     def __init__(
         self, access_key: str, secret_key: str, security_token: str | None = None, project_id: str | None = None
@@ -62,7 +59,3 @@ class SignatureAuth(AuthBase):
     def passing_secrets(self) -> Iterable[str]:
         """The signatures of the last requests."""
         return self._issued.copy()
-
-    def invalidate(self) -> bool:
-        """Whether a new login can follow a 401."""
-        return False

@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import AuthBase
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.credentials import Credentials
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     import requests
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 
 
-class TokenAuth(AuthBase):
+class TokenAuth(Credentials):
     """A token that the caller has: it cannot be renewed."""
-
-    refusal: ModelArtsError | None = None
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -33,10 +30,3 @@ class TokenAuth(AuthBase):
 
     def secrets(self) -> Iterable[str]:
         return (self._token,)
-
-    def passing_secrets(self) -> Iterable[str]:
-        return ()
-
-    def invalidate(self) -> bool:
-        """Whether a new login can follow a 401."""
-        return False

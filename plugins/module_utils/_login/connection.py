@@ -8,6 +8,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import math
 import threading
 import typing as t
 from dataclasses import dataclass, field
@@ -134,6 +135,11 @@ class Connection:
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False, compare=False)
 
     @property
+    def refusal(self) -> ModelArtsError | None:
+        """Why nothing is sent any more with these credentials, by whichever client."""
+        return self.auth.refusal
+
+    @property
     def verify(self) -> bool | str:
         """What requests takes as ``verify``; pass it with each request, or REQUESTS_CA_BUNDLE replaces it."""
         return self.validate_certs and (self.ca_path or True)
@@ -162,9 +168,10 @@ class Connection:
             )
         return found
 
-    def ask_within(self, left: Callable[[], float]) -> None:
-        """Stop asking IAM when no second is ``left``."""
+    def ask_within(self, left: Callable[[], float], longest_pause: Callable[[], float] = lambda: math.inf) -> None:
+        """Stop asking IAM when no second is ``left``, and when it wants a longer pause."""
         self._iam.left = left
+        self._iam.longest_pause = longest_pause
 
     def base_url(self) -> str:
         """``https://host`` of ModelArts: the endpoint, else the service catalog's, else the region's."""
@@ -218,10 +225,9 @@ class Connection:
         try:
             found = self._iam.find_project(str(self.auth_url), str(self.project_name or self.region), self.auth)
         except ModelArtsError as failure:
-            failure.from_iam = True
-            if failure.status == 401:
-                self.auth.refusal = failure  # the next client would look it up with the same key
-            raise
+            error = failure.as_login_error()
+            self.auth.note_login_failure(error)
+            raise error from failure.__cause__
         if isinstance(self.auth, SignatureAuth):
             self.auth.project_id = found
         return found

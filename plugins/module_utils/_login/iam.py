@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import random
 import time
 import typing as t
 from collections import deque
@@ -21,18 +20,21 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     InputError,
     ModelArtsError,
     TransportError,
-    api_error,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import SMALL_ANSWER, Bodies
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults import NoAnswerError, explained
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import requests
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.retries import pause_after
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import BoundedAdapter
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query, origin
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import where_to_set
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import ALGORITHM
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.values import PROJECT_ID
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, shown
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from keystoneauth1.identity.base import BaseIdentityPlugin
     from requests.auth import AuthBase
@@ -49,7 +51,11 @@ class Login(t.NamedTuple):
 
 
 class Iam:
-    """Requests to IAM: bounded in time and number, without redirects. ``left`` tells for how many seconds more."""
+    """Requests to IAM: bounded in time and number, without redirects.
+
+    ``left`` tells for how many seconds more, and
+    ``longest_pause`` how long a server may ask to be left alone.
+    """
 
     def __init__(self, *, verify: bool | str, timeout: float, retries: int, where: str) -> None:
         self.verify = verify
@@ -57,6 +63,7 @@ class Iam:
         self.retries = retries
         self.where = where
         self.left: Callable[[], float] = lambda: math.inf
+        self.longest_pause: Callable[[], float] = lambda: math.inf
         self._noted: deque[str] = deque(maxlen=100)
         # It logs whole answers, in which a server may repeat what it was sent; ansible-rulebook -vv prints them.
         logging.getLogger("keystoneauth").setLevel(logging.INFO)
@@ -70,7 +77,7 @@ class Iam:
 
     def log_in(self, plugin: BaseIdentityPlugin, retries: int) -> Login:
         """The plugin's login, made anew only when it has none that holds."""
-        return self._repeated(lambda timeout: self._log_in_once(plugin, timeout), retries)
+        return self._until_answered(lambda timeout: self._log_in_once(plugin, timeout), retries)
 
     def _log_in_once(self, plugin: BaseIdentityPlugin, timeout: float) -> Login:
         from keystoneauth1 import exceptions
@@ -100,7 +107,7 @@ class Iam:
     def find_project(self, auth_url: str, name: str, auth: AuthBase) -> str:
         """The ID of the one project of this name: KeystoneListProjects of the IAM API."""
         url = f"{auth_url}/projects"
-        document = self._repeated(lambda timeout: self._get(url, name, auth, timeout), self.retries)
+        document = self._until_answered(lambda timeout: self._get(url, name, auth, timeout), self.retries)
         listed = document.get("projects") if isinstance(document, dict) else None
         if not isinstance(listed, list):
             raise ApiError(f"GET {url} was answered with something that is not a list of projects.")
@@ -136,31 +143,38 @@ class Iam:
 
     def _session(self) -> requests.Session:
         session = requests.Session()
-        adapter = BoundedAdapter(self.where, self.left, self._note)
+        # The answers of one login have come one after the other, and are small: none is given up before the session is.
+        adapter = BoundedAdapter(self.where, self.left, Bodies(SMALL_ANSWER), self._note)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         # Without this, requests would add what ~/.netrc has for the host.
         session.auth = lambda request: request
         return session
 
-    def _note(self, secret: str) -> None:
-        if secret not in self._noted:
-            self._noted.append(secret)
+    def _note(self, headers: Mapping[str, t.Any]) -> None:
+        """Remember the credentials in headers, before they are sent and when they come.
 
-    def _repeated(self, call: Callable[[float], _Answer], retries: int) -> _Answer:
-        attempt = 0
+        A login may take several steps, each of which has a token of its own, and a server may repeat them in an error.
+        """
+        for secret in _credentials_in(headers):
+            if secret not in self._noted:
+                self._noted.append(secret)
+
+    def _until_answered(self, call: Callable[[float], _Answer], retries: int) -> _Answer:
+        """Retry what is transient."""
+        failures = 0
         while True:
             left = self.left()
             if left <= 0:
                 raise TransportError(f"No time was left on {self.where} to ask IAM.")
-            wait = min(2.0**attempt, 30.0) * random.uniform(0.5, 1.0)
             try:
                 return call(min(self.timeout, left))
-            except ModelArtsError as failure:
-                if not failure.transient or attempt >= retries or wait >= self.left():
+            except ModelArtsError as error:
+                failures += 1
+                wait = pause_after(error, failures, retries)
+                if wait is None or wait >= min(self.longest_pause(), self.left()):
                     raise
             time.sleep(wait)
-            attempt += 1
 
     def _answered(self, answer: requests.Response, hint: str = "") -> ApiError:
         """The error of an answer; a login can ask at several addresses, and it names the one that was asked."""
@@ -172,8 +186,17 @@ class Iam:
 
     def _no_answer(self, url: str, failure: NoAnswerError) -> TransportError:
         sentence = f"IAM at {url} could not be reached from {self.where}: {{cause}}."
-        return failure.told(sentence, "Check {address}, region and ca_path.", "auth_url")
+        return failure.for_user(sentence, "Check {address}, region and ca_path.", "auth_url")
 
 
 def versioned_url(url: str) -> str:
     return url if url.endswith("/v3") else f"{url}/v3"
+
+
+def _credentials_in(headers: Mapping[str, t.Any]) -> Iterator[str]:
+    """Yield tokens, and what stands for a name and a password; a signature is its maker's to know."""
+    for name in ("X-Auth-Token", "X-Subject-Token", "Authorization"):
+        value = headers.get(name) or ""
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if text and not text.startswith(ALGORITHM):
+            yield text.rpartition(" ")[2]

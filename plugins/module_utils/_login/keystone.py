@@ -13,7 +13,8 @@ import typing as t
 from collections import deque
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import AuthBase, missing_library
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import missing_library
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.credentials import Credentials
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,10 +24,8 @@ if t.TYPE_CHECKING:
     from keystoneauth1.identity.base import BaseIdentityPlugin
 
 
-class KeystoneAuth(AuthBase):
+class KeystoneAuth(Credentials):
     """Logs in to IAM when a token is needed and before it expires: for a password, and for clouds.yaml."""
-
-    refusal: ModelArtsError | None = None
 
     def __init__(self, plugin: BaseIdentityPlugin, iam: Iam, given: Iterable[str], passing: Iterable[str] = ()) -> None:
         self._plugin = plugin
@@ -54,8 +53,8 @@ class KeystoneAuth(AuthBase):
     def passing_secrets(self) -> Iterable[str]:
         return self._passing
 
-    def invalidate(self) -> bool:
-        """Whether a new login can follow a 401; not when the login itself was refused.
+    def drop_token(self) -> bool:
+        """Forget the token that was refused. Return whether a new login can follow; not when that was refused itself.
 
         Threads that were refused with one and the same token make one new login.
         """
@@ -72,10 +71,9 @@ class KeystoneAuth(AuthBase):
             try:
                 login = self._iam.log_in(self._plugin, retries)
             except ModelArtsError as failure:
-                failure.from_iam = True
-                if failure.status == 401:
-                    self.refusal = failure  # a login that is repeated can lock the account
-                raise
+                error = failure.as_login_error()
+                self.note_login_failure(error)
+                raise error from failure.__cause__
             if login.token != self._token:
                 self._token = login.token
                 self._secrets.append(login.token)

@@ -27,7 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_name
     ids_of,
     pools_asked_for,
     pools_listed,
-    say_its_id,
+    with_its_id,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import pool_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Answer
@@ -63,7 +63,7 @@ def read_capacity(
             partial(try_read, "pool", partial(client.show_pool, name)),
             partial(try_read, "nodes", partial(client.list_nodes, name)),
         ]
-        return [started, *client.side_by_side(documents)]
+        return [started, *client.in_parallel(documents)]
 
     def answer(name: str, started: float, jobs: Read, pool: Read, nodes: Read) -> Answer:
         now = clock()
@@ -80,7 +80,7 @@ def read_capacity(
         partial(try_read, "metrics", client.runtime_metrics),  # one document tells about every pool
         *(partial(read_pool, own) for own in ids),
     ]
-    metrics, *read = client.side_by_side(calls)
+    metrics, *read = client.in_parallel(calls)
     answers = [answer(own, *documents) for own, documents in zip(ids, read)]
     if not any(made.readable for made in answers):
         raise NoPoolReadableError([made.entry for made in answers])
@@ -102,7 +102,7 @@ def read_pools(client: Client, names: Sequence[str], *, include_capacity: bool, 
     else:
         ids, pools = {}, list(pools_listed(client.list_pools()).values())
     if include_capacity:
-        metrics, *listed = client.side_by_side(
+        metrics, *listed = client.in_parallel(
             [
                 partial(try_read, "metrics", client.runtime_metrics),
                 *(partial(_nodes_of, client, pool["pool_name"]) for pool in pools),
@@ -158,5 +158,4 @@ def _read_jobs(client: Client, name: str, query: WorkloadQuery) -> Pages:
     try:
         return query.read_pool(client, name)
     except ApiError as error:
-        say_its_id(error, client, name)
-        raise
+        raise with_its_id(error, client, name) from None

@@ -151,7 +151,7 @@ class WorkloadQuery:
             return self._read_filtered(client, pool_name, own)
 
         absent = [partial(read, kind) for kind in dict.fromkeys(self.types) if kind not in found]
-        left_out = [part for part in client.side_by_side(absent) if part is not None]
+        left_out = [part for part in client.in_parallel(absent) if part is not None]
         return joined([pages, *left_out]) if left_out else pages
 
     def _as_one_page(self, page: Pages) -> Pages:

@@ -13,7 +13,6 @@ import re
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import CLOCK_TOLERANCE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import numbers
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
     amounts_in,
@@ -23,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values im
     object_in,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence

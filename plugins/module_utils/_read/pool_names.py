@@ -57,7 +57,7 @@ def pools_asked_for(client: Client, names: Sequence[str]) -> dict[str, Facts]:
     and the list is that of one workspace. The pools are listed when that leaves a name open.
     """
     likely = [name for name in dict.fromkeys(names) if _POOL_ID.fullmatch(name)]
-    shown = list(client.side_by_side([partial(_shown, client, name) for name in likely]))
+    shown = list(client.in_parallel([partial(_shown, client, name) for name in likely]))
     known = {name: pool for name, pool in zip(likely, shown) if pool is not None}
     if not known.keys() >= set(names):
         documents = client.list_pools()
@@ -116,15 +116,15 @@ def _only_listed(client: Client) -> str:
     return f"Only workspace {client.workspace} was listed: for a pool of another, give its ID or set workspace_id."
 
 
-def say_its_id(error: ApiError, client: Client, name: str) -> None:
-    """Adds to the sentence of a 404 which pool has that display name, when that can be told."""
+def with_its_id(error: ApiError, client: Client, name: str) -> ApiError:
+    """Return the error. Where a pool is not found, it says which one has that display name, when that can be told."""
     if error.error_code != POOL_NOT_FOUND:
-        return
+        return error
     documents, unlisted = try_read("pools", client.list_pools)
     ids = [] if unlisted else _named(name, documents)
     if len(ids) == 1:
-        error.add(f"{name} is the display name of {shown_name(ids[0])}: give that ID.")
-        return
-    error.add("Give the ID of the pool, which is its metadata.name and not the name that the console shows.")
-    if not unlisted and not _POOL_ID.fullmatch(name):
-        error.add(_only_listed(client))
+        return error.with_advice(f"{name} is the display name of {shown_name(ids[0])}: give that ID.")
+    error = error.with_advice(
+        "Give the ID of the pool, which is its metadata.name and not the name that the console shows."
+    )
+    return error.with_advice(_only_listed(client)) if not unlisted and not _POOL_ID.fullmatch(name) else error

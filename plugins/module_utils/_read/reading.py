@@ -54,9 +54,8 @@ def read_workloads(
         try:
             return Answer(name, query.read(client, name), clock())
         except ApiError as error:
-            from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_names import say_its_id
+            from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_names import with_its_id
 
-            say_its_id(error, client, name)
-            raise
+            raise with_its_id(error, client, name) from None
 
-    return combined(list(client.side_by_side([partial(read, name) for name in names])), query.fields)
+    return combined(list(client.in_parallel([partial(read, name) for name in names])), query.fields)

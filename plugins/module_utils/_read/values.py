@@ -12,10 +12,9 @@ import re
 import typing as t
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import CLOCK_TOLERANCE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import UnreadableQuantityError, parse
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
-from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import UNKNOWN
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE, UNKNOWN
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _LARGEST = 10**18  # as many digits as _INTEGER reads; no time and no priority is above

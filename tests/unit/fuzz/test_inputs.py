@@ -168,8 +168,8 @@ def test_options_and_names_of_pools() -> None:
         try:
             connection = connect(merge_levels({**good, **login, **dict(zip(strange, values))}), where="here")
             with Client(connection, time_limit=5, sleep=lambda seconds: None) as client:
-                client._session.mount("https://", wire)
-                client._session.mount("http://", wire)
+                client._sender.session.mount("https://", wire)
+                client._sender.session.mount("http://", wire)
                 asked = WorkloadQuery(**query)
                 asked.check()
                 if by_name:
