@@ -20,7 +20,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     number,
     text,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import ON_EVERY_NODE, is_card, is_unread
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
+    ON_EVERY_NODE,
+    is_card,
+    is_unread,
+    same_vendor,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
     Check,
     Findings,
@@ -229,6 +234,10 @@ def _why_never_enough(case: Case, room: Room, resource: str, need: int) -> tuple
 
 
 def _why_not_told(case: Case, room: Room, resource: str) -> str:
+    held = case.situation.jobs_hold.amounts
+    alias = next((name for name in held if held[name] and resource in same_vendor(name, room.usable)), None)
+    if alias is not None:
+        return f"jobs hold {alias}, which may be another name of it"
     if room.source != "declared":
         known = joined(map(label, room.free), "nothing")
         return f"the {room.source} do not tell about it, only about {known}"

@@ -38,6 +38,22 @@ def has_vendor(resource: str) -> bool:
     return "/" in resource and is_card(resource)
 
 
+def same_vendor(resource: str, known: Iterable[str]) -> list[str]:
+    """Return the known cards that a card of another name may be: all of its vendor, as a card has several names.
+
+    Names are compared without case and blanks. Nothing is returned for a card that is known.
+    """
+    known = list(known)
+    if not has_vendor(resource) or resource in known:
+        return []
+    vendor = _vendor_of(resource)
+    return [name for name in known if has_vendor(name) and _vendor_of(name) == vendor]
+
+
+def _vendor_of(resource: str) -> str:
+    return resource.partition("/")[0].strip().lower()
+
+
 def is_unread(unread: Collection[str], resources: Iterable[str]) -> bool:
     """Return whether one of the resources is among those that could not be read."""
     return bool(unread) and ("*" in unread or any(resource in unread for resource in resources))

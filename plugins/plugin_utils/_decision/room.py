@@ -16,7 +16,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     add,
     text,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node, is_unread
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
+    Names,
+    Node,
+    is_unread,
+    same_vendor,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
 if t.TYPE_CHECKING:
@@ -71,7 +76,10 @@ class Room:
         placed = _less(jobs.amounts, unplaced)
         used = {name: max(amount, placed.get(name, 0)) for name, amount in metrics.allocated.items()}
         free = {name: max(0, amount - used[name]) for name, amount in metrics.capacity.items() if name in used}
-        unread = metrics.unreadable | (jobs.unread if jobs.are_read else frozenset()) if alone else frozenset()
+        unread: Names = frozenset()
+        if alone:
+            unread = metrics.unreadable | (jobs.unread if jobs.are_read else frozenset())
+            unread |= _hidden_by_names(jobs.amounts, metrics.capacity)
         # What the newer table ``available`` leaves out (standbys, broken nodes) is not documented: the smaller counts.
         free = {
             name: min(amount, metrics.available.get(name, amount))
@@ -84,10 +92,11 @@ class Room:
     def declared(cls, declared: Amounts, jobs: JobsHold, unplaced: Amounts, age: float) -> Room:
         """Return a capacity that the caller declares, less what the jobs hold; ``unplaced`` jobs are left on."""
         placed = _less(jobs.amounts, unplaced)
+        unread = jobs.unread | _hidden_by_names(jobs.amounts, declared)
         free = {
             name: max(0, amount - placed.get(name, 0))
             for name, amount in declared.items()
-            if not is_unread(jobs.unread, (name,))
+            if not is_unread(unread, (name,))
         }
         return cls("declared", age, declared, free, free)
 
@@ -113,6 +122,11 @@ class Room:
 
 def _changed(room: Room, free: Amounts, at_most: Amounts, notes: tuple[str, ...]) -> Room:
     return Room(room.source, room.age, room.usable, free, at_most, room.lists_all, room.unbounded, notes)
+
+
+def _hidden_by_names(held: Amounts, known: Amounts) -> Names:
+    """Return the known cards that jobs may hold under another name."""
+    return frozenset(one for name, amount in held.items() if amount for one in same_vendor(name, known))
 
 
 def _less(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:

@@ -66,11 +66,15 @@ _DEFAULT_WINDOW = 60  # seconds; the reference's examples have it
 
 @dataclass(frozen=True)
 class FlavorQuota:
-    """How many nodes of a flavor the pool is meant to have: ``count``, and up to ``max_count``. None is not told."""
+    """How many nodes of a flavor the pool is meant to have: ``count``, and up to ``max_count``. None is not told.
+
+    ``not_available`` of them are being created or deleted, or are abnormal.
+    """
 
     flavor: str
     count: int | None
     max_count: int | None
+    not_available: int = 0
 
     @property
     def most(self) -> int:
@@ -111,7 +115,15 @@ class Pool:
             control_modes=facts["control_mode"],
             drivers={kind: state for kind, state in drivers.items() if state is not None},
             job_types=facts["job_types"],
-            flavors=[FlavorQuota(one["flavor"], one["count"], one["max_count"]) for one in facts["flavors"]],
+            flavors=[
+                FlavorQuota(
+                    one["flavor"],
+                    one["count"],
+                    one["max_count"],
+                    one["creating"] + one["abnormal"] + one["deleting"],
+                )
+                for one in facts["flavors"]
+            ],
             is_logical=(facts["type"] or "").strip().lower() == LOGICAL_POOL,
             parent=facts["parent"],
             logical_pools=facts["subpools"] or 0,
