@@ -83,7 +83,7 @@ def pool_facts(document: Facts) -> Facts:
         "type": text_or_none(spec.get("type")),
         "phase": text_or_none(status.get("phase")),
         "message": text_or_none(status.get("message")),
-        "job_types": _job_types(status.get("scope")),
+        "job_types": _job_types(status.get("scope"), spec.get("scope")),
         "flavors": _flavors(spec.get("resources"), object_in(status, "resources")),
         "driver": {
             kind: {"version": text_or_none(state.get("version")), "state": text_or_none(state.get("state"))}
@@ -112,14 +112,21 @@ def _is_scope(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("scopeType"), str)
 
 
-def _job_types(scopes: object) -> dict[str, str] | None:
-    """Return the state of each job type; a type that stands there twice with different states has both."""
+def _job_types(scopes: object, meant: object) -> dict[str, str] | None:
+    """Return the state of each job type; a type that stands there twice with different states has both.
+
+    A type that the pool is ``meant`` to take and that has no state yet is being enabled. That is assumed: no document
+    says when ``status.scope`` follows ``spec.scope``.
+    """
     if not isinstance(scopes, list):
         return None
     states: dict[str, dict[str, None]] = {}
     for scope in scopes:
         if _is_scope(scope):
             states.setdefault(scope["scopeType"].strip().lower(), {})[str(scope.get("state"))] = None
+    for name in list_of(meant):
+        if isinstance(name, str):
+            states.setdefault(name.strip().lower(), {"Enabling": None})
     return {job_type: " and ".join(of) for job_type, of in states.items()}
 
 

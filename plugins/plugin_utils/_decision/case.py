@@ -11,7 +11,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import counts_bytes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import ON_EVERY_NODE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.replaced_job import ReplacedJob
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
@@ -87,6 +89,17 @@ class Case:
             room=room,
             findings=replaced.findings + found_starting + found_room,
         )
+
+    @property
+    def untold(self) -> list[str]:
+        """The sizes asked for that no node tells: the API's nodes have cores, memory and cards, and no storage."""
+        return [
+            name
+            for name in self.order
+            if counts_bytes(name)
+            and name not in ON_EVERY_NODE
+            and not any(name in node.resources for node in self.nodes or ())
+        ]
 
     @property
     def asks_whole_nodes(self) -> bool:

@@ -100,6 +100,8 @@ def _why_not_known(
         rest = case.unplaced.without_hit_nodes(offers, case.order)
         is_certain = bool(rest) and isinstance(place(rest or Counter(), case.needs), Placement)
         return "" if is_certain else f"{case.starting} may take their places"
+    if case.untold:
+        return f"the nodes do not tell about {joined(map(label, case.untold))}"
     if case.replaced.possible or (not is_one_shape and case.replaced.is_partial):
         return "which places are given back is not known"
     best = _best_offers(case, usable)
@@ -143,7 +145,7 @@ def _check_unseen(case: Case, room: Room) -> Findings:
 def _check_empty_pool(case: Case) -> Check | None:
     """Return a failed check if the replicas would not fit even into the empty pool."""
     pool, nodes = case.situation.pool, case.nodes or ()
-    if pool is None or not pool.tells_its_size:
+    if pool is None or not pool.tells_its_size or case.untold:
         return None
     if case.asks_whole_nodes and any(node.flavor is None for node in nodes):
         return None

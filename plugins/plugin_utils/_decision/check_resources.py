@@ -16,7 +16,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     Amounts,
     add,
     canonical,
-    counts_bytes,
     number,
     text,
 )
@@ -161,9 +160,7 @@ def _smallest_whole(nodes: Sequence[Node]) -> Amounts:
 
 
 def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
-    # The API's nodes have cores, memory and cards. Other sizes, as of storage, they do not tell.
-    is_of_nodes = resource in ON_EVERY_NODE or not counts_bytes(resource)
-    if resource not in room.free and not (room.lists_all and is_of_nodes):
+    if resource not in room.free and not (room.lists_all and resource not in case.untold):
         return Check(resource, Outcome.UNKNOWN, _why_not_told(case, room, resource), figures={"resource": resource})
     total = room.usable.get(resource, 0)
     balance = _Balance(

@@ -215,7 +215,10 @@ class Node(t.NamedTuple):
         is_known = self.jobs is not None and not self.unread_free
         for resource, amount in self.resources.items():
             free = self.free.get(resource)
-            if free is not None and (free < amount if is_card(resource) else 2 * free < amount):
+            # What Kubernetes itself counts on a node, like pods, its own services take some of, too.
+            if free is None or not (has_vendor(resource) or resource in ON_EVERY_NODE):
+                continue
+            if free < amount if has_vendor(resource) else 2 * free < amount:
                 return False
         if self.jobs:
             return False

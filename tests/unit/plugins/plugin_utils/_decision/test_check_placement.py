@@ -8,12 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.tests.unit.cards import (
-    SIZE,
-    asking,
-    gpu_nodes,
-    reason,
-)
+from ansible_collections.poolgate.modelarts.tests.unit.cards import SIZE, asking, gpu_nodes, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,
     GPU,

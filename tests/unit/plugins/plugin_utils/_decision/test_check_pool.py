@@ -10,11 +10,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decid
     capacity_verdict,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
-from ansible_collections.poolgate.modelarts.tests.unit.cards import (
-    asking,
-    gpu_nodes,
-    reason,
-)
+from ansible_collections.poolgate.modelarts.tests.unit.cards import asking, gpu_nodes, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,
     Document,
@@ -153,3 +149,11 @@ def test_jobs_that_may_not_be_listed_are_unknown() -> None:
     verdict = decide(gpu_nodes(8), refused(), request=asking(1))
     assert verdict["decision"] == "unknown"
     assert "403 ModelArts.0108, request 7f3a91" in reason(verdict)
+
+
+def test_a_job_type_that_is_not_enabled_yet() -> None:
+    document = pool({FLAVOR: 1}, scope={"Train": "Enabled"})
+    document["spec"]["scope"] = ["Train", "Notebook"]
+    verdict = decide(gpu_nodes(8), request={**asking(1), "type": "notebook"}, pool_document=document)
+    assert verdict["decision"] == "wait"
+    assert "notebook is being enabled" in reason(verdict)

@@ -9,15 +9,11 @@ import typing as t
 from fractions import Fraction
 
 import pytest
-from ansible_collections.poolgate.modelarts.tests.unit.cards import (
-    SIZE,
-    asking,
-    gpu_nodes,
-    reason,
-)
+from ansible_collections.poolgate.modelarts.tests.unit.cards import SIZE, asking, gpu_nodes, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,
     GPU,
+    Document,
     check_of,
     decide,
     node,
@@ -158,3 +154,18 @@ def test_a_card_that_the_pool_does_not_have() -> None:
     verdict = decide(gpu_nodes(8), request={"resources": {SNT9: 1}})
     assert verdict["decision"] == "reject"
     assert "ascend-snt9" in reason(verdict)
+
+
+@pytest.mark.parametrize("free", [{**SIZE, GPU: "?"}, {"cpu": "64", "memory": "500Gi"}])
+def test_headroom_is_kept_beside_whole_nodes_though_one_node_is_not_readable(free: Document) -> None:
+    nodes = [*gpu_nodes(8), node(SIZE, free)]
+    verdict = decide(nodes, request={"flavor": FLAVOR}, policy={"headroom": {GPU: 8}})
+    assert verdict["decision"] == "unknown"
+    assert check_of(verdict, GPU)["kept"] == 8
+
+
+def test_storage_that_nodes_do_not_tell_is_unknown() -> None:
+    asked = {"resources": {GPU: 1, "ephemeral-storage": "10Gi"}}
+    verdict = decide(gpu_nodes(8), request=asked)
+    assert verdict["decision"] == "unknown"
+    assert "the nodes do not tell about it" in reason(verdict)

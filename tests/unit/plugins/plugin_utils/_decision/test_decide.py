@@ -22,11 +22,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.cards import (
     reason,
     replacing,
 )
-from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
-    check_of,
-    decide,
-    observed,
-)
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import check_of, decide, observed
 
 
 def test_the_best_over_several_pools() -> None:

@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.poolgate.modelarts.tests.unit.cards import (
-    asking,
-    gpu_nodes,
-    reason,
-)
+import pytest
+from ansible_collections.poolgate.modelarts.tests.unit.cards import SIZE, asking, gpu_nodes, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     GPU,
+    Document,
     check_of,
     decide,
     node,
@@ -38,3 +36,9 @@ def test_replicas_that_the_empty_pool_has_no_place_for() -> None:
     assert verdict["decision"] == "reject"
     assert "the empty pool would take 3 of 4 replicas" in reason(verdict)
     assert any("3 replicas or fewer" in remedy for remedy in verdict["remedies"])
+
+
+@pytest.mark.parametrize("size", [{**SIZE, GPU: "7"}, {"cpu": "64", "memory": "500Gi"}])
+def test_a_node_that_is_short_of_cards_gets_them_back(size: Document) -> None:
+    verdict = decide([*gpu_nodes(8), node(size)], request=asking(2, 8))
+    assert verdict["decision"] == "wait"

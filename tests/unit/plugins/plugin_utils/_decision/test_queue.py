@@ -8,14 +8,10 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.tests.unit.cards import (
-    OWN,
-    asking,
-    gpu_nodes,
-    queued,
-)
+from ansible_collections.poolgate.modelarts.tests.unit.cards import OWN, asking, gpu_nodes, queued, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     GPU,
+    Document,
     check_of,
     decide,
     job,
@@ -98,3 +94,39 @@ def test_the_oldest_that_waits(limit: int, waiting: list[int], passed: bool) -> 
     verdict = decide(gpu_nodes(8), jobs, request=asking(1, priority=9), policy=policy)
     assert check_of(verdict, "queue_age")["passed"] is passed
     assert verdict["decision"] == ("admit" if passed else "wait")
+
+
+@pytest.mark.parametrize("strategy", ["fifo", "backfill"])
+@pytest.mark.parametrize(
+    ("theirs", "asked", "scope"),
+    [
+        ({"priority": "1"}, {"priority": 3}, "pool"),
+        ({"kind": "train"}, {"type": "infer"}, "type"),
+    ],
+)
+def test_a_job_that_came_just_now_is_there_first(strategy: str, theirs: Document, asked: Document, scope: str) -> None:
+    """Whatever its type and priority: it starts before the deployment is sent, unless it is too large."""
+    policy = {"queue_strategy": strategy, "queue_scope": scope}
+
+    def decision(cards: int, seconds: int) -> str:
+        jobs = [queued(cards, seconds=seconds, **theirs)]
+        return str(decide(gpu_nodes(8), jobs, request={**asking(1, 8), **asked}, policy=policy)["decision"])
+
+    assert decision(8, 2) == "wait"
+    assert decision(8, 100) == "admit"
+    assert decision(16, 2) == "admit"
+
+
+def test_in_a_strict_order_nothing_starts_behind_one_that_cannot() -> None:
+    jobs = [queued(16, seconds=100, priority="2"), queued(8, seconds=2, priority="1")]
+    asked = {**asking(1, 8), "priority": 3}
+    assert decide(gpu_nodes(8), jobs, request=asked, policy={"queue_strategy": "fifo"})["decision"] == "admit"
+    assert decide(gpu_nodes(8), jobs, request=asked, policy={"queue_strategy": "backfill"})["decision"] == "wait"
+
+
+def test_jobs_that_are_not_listed_may_be_about_to_start() -> None:
+    """The first hundred are listed. Where all of those are young, one behind them may be the one that fits."""
+    jobs = [queued(16, seconds=2, priority="1") for _job in range(101)]
+    verdict = decide(gpu_nodes(8), jobs, request={**asking(1, 8), "priority": 3}, policy={"queue_strategy": "fifo"})
+    assert verdict["decision"] == "unknown"
+    assert "jobs that are not listed may be about to start" in reason(verdict)

@@ -176,3 +176,23 @@ def test_a_rolling_update_of_whole_nodes() -> None:
     request = {"flavor": FLAVOR, "replaces": {"job_uuid": OWN}}
     assert decide(nodes, jobs, request=request)["decision"] == "admit"
     assert decide(nodes, [*jobs, job({"cpu": "1"}, on=list(on))], request=request)["decision"] == "wait"
+
+
+@pytest.mark.parametrize("status", ["Queue", "Creating"])
+def test_a_place_that_is_given_back_can_go_to_another_job(status: str) -> None:
+    nodes = gpu_nodes(0, 3, 3)
+    own = holding(nodes, 8, uuid=OWN, kind="infer")
+    others = [job({GPU: "5"}, on={address_of(item): {GPU: "5"}}) for item in nodes[1:]]
+    asked = replacing(1, 4, 1)
+    backfill = {"queue_strategy": "backfill"}
+    assert decide(nodes, [own, *others], request=asked, policy=backfill)["decision"] == "admit"
+    other = job({GPU: "4"}, status, seconds=100)
+    assert decide(nodes, [own, *others, other], request=asked, policy=backfill)["decision"] == "wait"
+
+
+def test_what_is_given_back_can_go_to_a_job_of_another_queue() -> None:
+    nodes = gpu_nodes(0)
+    own = holding(nodes, 8, uuid=OWN, kind="infer")
+    other = queued(8, seconds=100, kind="train")
+    asked = {**replacing(1, 8), "type": "infer"}
+    assert decide(nodes, [own, other], request=asked, policy={"queue_scope": "type"})["decision"] == "wait"

@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.poolgate.modelarts.tests.unit.cards import (
-    asking,
-    gpu_nodes,
-)
+from ansible_collections.poolgate.modelarts.tests.unit.cards import asking, gpu_nodes, queued, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
+    FLAVOR,
     GPU,
+    Document,
     check_of,
     decide,
     job,
     metrics,
+    pool,
     refused,
 )
 
@@ -78,6 +78,9 @@ def test_metrics_know_nothing_of_jobs_that_came_after_them() -> None:
     assert decide(refused(), starting, request=asking(9), policy=policy, metric_items=items)["decision"] == "wait"
 
 
+D1980 = "huawei.com/ascend-1980"
+
+
 @pytest.mark.parametrize(
     ("age", "window", "fresh"),
     [(300, "1m", True), (301, "1m", False), (1500, "5m", True), (1501, "5m", False), (2520, "1m", False)],
@@ -127,3 +130,58 @@ def test_a_declared_capacity_is_not_better_than_fresh_metrics() -> None:
     assert (verdict["decision"], verdict["source"]) == ("wait", "metrics")
     verdict = decide(refused(), request=asking(8), declared={GPU: 4}, metric_items=items, policy=policy)
     assert verdict["decision"] == "wait"
+
+
+@pytest.mark.parametrize("source", ["declared", "metrics"])
+@pytest.mark.parametrize("held", [0, 8])
+def test_jobs_about_to_start_are_taken_off_whatever_others_hold(source: str, held: int) -> None:
+    """Of what is taken off, only what jobs hold already may be left out of what they hold."""
+    jobs = [queued(8, seconds=3), *([job({GPU: str(held)}, on=["10.9.9.9"])] if held else [])]
+    verdict = decide(
+        refused(),
+        jobs,
+        request=asking(1, 8 if held else 16),
+        policy={"queue_strategy": "backfill", "placement": "aggregate"},
+        declared={GPU: 16} if source == "declared" else None,
+        metric_items=refused() if source == "declared" else [metrics({GPU: "16"}, {GPU: "0"})],
+    )
+    assert (verdict["decision"], check_of(verdict, GPU)["unplaced"]) == ("wait", 8)
+
+
+@pytest.mark.parametrize("status", ["Running", "Creating"])
+@pytest.mark.parametrize("source", ["declared", "metrics"])
+def test_cards_of_another_name_are_unknown_without_nodes(source: str, status: str) -> None:
+    card = "huawei.com/ascend-snt9b"
+    held = job({D1980: "16"}, status, on=["10.9.9.9"] if status == "Running" else None)
+    verdict = decide(
+        refused(),
+        [held],
+        request={"resources": {card: 8}},
+        policy={"placement": "aggregate"},
+        declared={card: 16} if source == "declared" else None,
+        metric_items=refused() if source == "declared" else [metrics({card: "16"}, {card: "0"})],
+    )
+    assert verdict["decision"] == "unknown"
+    assert "jobs hold huawei.com/ascend-snt9, which may be another name of it" in reason(verdict)
+
+
+def test_cards_of_another_vendor_are_no_other_name() -> None:
+    held = job({D1980: "16"}, on=["10.9.9.9"])
+    verdict = decide(refused(), [held], request=asking(1, 8), declared={GPU: 16}, metric_items=refused())
+    assert verdict["decision"] == "admit"
+
+
+@pytest.mark.parametrize("declared", [{GPU: 16}, None])
+def test_nodes_that_only_the_pool_counts_leave_other_sources_unknown(declared: Document | None) -> None:
+    document = pool({FLAVOR: 2})
+    document["status"]["resources"] = {"available": [], "abnormal": [{"flavor": FLAVOR, "count": 2}]}
+    verdict = decide(
+        refused(),
+        request=asking(1, 8),
+        pool_document=document,
+        policy={"placement": "aggregate"},
+        declared=declared,
+        metric_items=refused() if declared else [metrics({GPU: "16"}, {GPU: "0"})],
+    )
+    assert verdict["decision"] == "unknown"
+    assert "the pool counts 2 nodes as not available" in reason(verdict)

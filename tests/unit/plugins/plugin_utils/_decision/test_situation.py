@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.poolgate.modelarts.tests.unit.cards import (
-    SIZE,
-    asking,
-    gpu_nodes,
-    queued,
-)
+from ansible_collections.poolgate.modelarts.tests.unit.cards import SIZE, asking, gpu_nodes, queued
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
+    FLAVOR,
     GPU,
     Document,
+    address_of,
     check_of,
     decide,
     job,
@@ -116,3 +113,18 @@ def test_fractional_cards_count_as_they_are() -> None:
     assert decide(nodes, request=asking(1, "927m"))["decision"] == "admit"
     assert decide(nodes, request=asking(1, "928m"))["decision"] == "wait"
     assert decide([node({GPU: "2"}, {GPU: "1999m"})], request=asking(2, "1"))["decision"] == "wait"
+
+
+@pytest.mark.parametrize("name", ["huawei.com/ascend-910b", "NVIDIA.com/gpu", "nvidia.com/gpu "])
+def test_a_card_of_another_name_on_a_node_may_be_any_of_its_cards(name: str) -> None:
+    """The entry of the node is older than the job. Where it shows the job, it counts as it is."""
+    idle, up_to_date = gpu_nodes(8, 4)
+    held = job({name: "4"}, on=[address_of(idle)])
+    assert decide([idle], [held], request=asking(1, 8))["decision"] == "unknown"
+    held = job({name: "4"}, on=[address_of(up_to_date)])
+    assert decide([up_to_date], [held], request=asking(1, 4))["decision"] == "admit"
+
+
+def test_what_kubernetes_counts_on_a_node_makes_it_no_less_idle() -> None:
+    size = {**SIZE, "pods": "110"}
+    assert decide([node(size, {**size, "pods": "105"})], request={"flavor": FLAVOR})["decision"] == "admit"

@@ -6,14 +6,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.poolgate.modelarts.tests.unit.cards import (
-    asking,
-    gpu_nodes,
-    queued,
-    reason,
-)
+from ansible_collections.poolgate.modelarts.tests.unit.cards import asking, gpu_nodes, queued, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,
+    GPU,
     check_of,
     decide,
     job,
@@ -124,3 +120,10 @@ def test_a_queue_that_stands_still_is_named_though_its_head_could_fit() -> None:
     assert "stuck" in message
     assert "has waited 20 d: this queue does not move" in message
     assert "does not move" not in reason(decide(gpu_nodes(0), [queued("8", seconds=HOUR)], request=asking(1)))
+
+
+@pytest.mark.parametrize("resource", ["huawei.com/ascend-1980", "ephemeral-storage"])
+def test_a_head_that_asks_for_what_nodes_do_not_name_may_start(resource: str) -> None:
+    head = job({GPU: "1", resource: "8"}, "Queue", seconds=100)
+    verdict = decide(gpu_nodes(8), [head], request=asking(1), policy={"queue_strategy": "fifo"})
+    assert verdict["decision"] == "wait"
