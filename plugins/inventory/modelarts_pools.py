@@ -254,8 +254,7 @@ def _read(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
     connection = connect(options, where=platform.node())
     with Client(connection) as client:
         facts = read_pools(client, names, include_capacity=capacity, clock=client.now)
-    pools: list[Facts] = connection.without_secrets(facts)["pools"]
-    return pools
+    return t.cast("list[Facts]", connection.without_secrets(facts)["pools"])
 
 
 def _digest(options: Facts, names: list[str], capacity: bool) -> str:

@@ -121,6 +121,11 @@ def amount(resource: str, value: int | float) -> int:
     return int(value) if counts_bytes(resource) else round(value * 1000)
 
 
+def from_numbers(facts: t.Mapping[str, int | float]) -> Amounts:
+    """Return the amounts that numbers() made ``facts`` of."""
+    return {resource: amount(resource, value) for resource, value in facts.items()}
+
+
 def numbers(amounts: t.Mapping[str, int]) -> dict[str, int | float]:
     """Amounts as facts carry them, see number()."""
     return {resource: number(resource, amount) for resource, amount in amounts.items()}

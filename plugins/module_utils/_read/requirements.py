@@ -15,8 +15,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 
 if t.TYPE_CHECKING:
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import UnparsedQuantity
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import Facts
 
 _UNPARSED = 50
 
@@ -54,7 +54,7 @@ class Requirements:
                 self.unparsed[what] += jobs
         return amounts, [name for name, _value in unparsed] if amounts or unparsed else ["*"]
 
-    def as_facts(self) -> list[Facts]:
+    def as_facts(self) -> list[UnparsedQuantity]:
         """What could not be read: ``[{resource, value, jobs}]``."""
         return [{"resource": r, "value": v, "jobs": n} for (r, v), n in self.unparsed.items()]
 

@@ -67,8 +67,9 @@ def seconds_since(at: float, now: float) -> int | None:
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import UnreadableAmount
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import Facts
 
 _TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,](?P<fraction>[0-9]{1,30}))?"
@@ -76,7 +77,7 @@ _TIME = re.compile(
 )
 
 
-def misshapen(document: Facts, shapes: Mapping[tuple[str, ...], type]) -> list[str]:
+def misshapen(document: Mapping[str, object], shapes: Mapping[tuple[str, ...], type]) -> list[str]:
     """The parts of a document that are there and not of their documented type."""
     wrong = []
     for path, shape in shapes.items():
@@ -88,11 +89,11 @@ def misshapen(document: Facts, shapes: Mapping[tuple[str, ...], type]) -> list[s
     return wrong
 
 
-def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None, list[Facts]]:
+def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None, list[UnreadableAmount]]:
     if not isinstance(resources, dict):
         return None, []
     amounts: Amounts = {}
-    unreadable = []
+    unreadable: list[UnreadableAmount] = []
     for resource, value in resources.items():
         try:
             amounts[resource] = parse(resource, value, down=down)
@@ -125,7 +126,7 @@ def epoch_seconds(text: object) -> float | None:
         return None
 
 
-def object_in(document: Mapping[str, t.Any], name: str) -> Facts:
+def object_in(document: Mapping[str, t.Any], name: str) -> Document:
     value = document.get(name)
     return value if isinstance(value, dict) else {}
 

@@ -274,7 +274,7 @@ class Source:
             facts = read_workloads(client, [pool_name], self._query, clock=client.now)
             entry: Facts = {**facts["pools"][0], "workloads": facts["workloads"]}
         except NoPoolReadableError as error:
-            entry = error.pools[0]
+            entry = dict(error.pools[0])
         except InputError:
             raise
         except ModelArtsError as error:
