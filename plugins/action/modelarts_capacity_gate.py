@@ -17,7 +17,13 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, merge_levels
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, plain, sentence, shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
+    is_blank,
+    one_line,
+    sentence,
+    shown,
+    trimmed,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import (
     best,
     capacity_verdict,
@@ -317,7 +323,7 @@ def read_on_refusal(value: object) -> bool:
     """Whether the play goes on when it is refused. Raises InputError."""
     word = trimmed(value) if isinstance(value, str) else value
     if word not in (None, "fail", "continue"):
-        raise InputError(f"value of on_refusal must be one of: fail, continue, got: {plain(str(word), 60)}.")
+        raise InputError(f"value of on_refusal must be one of: fail, continue, got: {one_line(str(word), 60)}.")
     return word == "continue"
 
 
@@ -338,7 +344,9 @@ def why_nothing(result: Facts) -> str:
     said = str(result.get("msg") or "")
     if said and "module_stderr" not in result:
         return said
-    end = next((line for line in map(_last_line, _crash_texts(result)) if line), plain(said) or "it returned nothing")
+    end = next(
+        (line for line in map(_last_line, _crash_texts(result)) if line), one_line(said) or "it returned nothing"
+    )
     old = " It needs Python 3.9 or later there: set ansible_python_interpreter." if _OLD_PYTHON.search(end) else ""
     return f"modelarts_workload_info crashed on its host: {end.rstrip('.')}.{old}"
 
@@ -356,7 +364,7 @@ def _crash_texts(result: Facts) -> Iterator[object]:
 
 def _last_line(text: object) -> str:
     lines = text.strip().splitlines() if isinstance(text, str) else []
-    return plain(lines[-1]) if lines else ""
+    return one_line(lines[-1]) if lines else ""
 
 
 def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float | None) -> Facts:
@@ -376,7 +384,7 @@ def _outcome(verdict: Facts, verdicts: list[Facts], attempts: int, waited: float
 
 def _summary(verdict: Facts) -> str:
     reasons = "; ".join(verdict["reasons"]) or "it fits now"
-    return sentence(f"{verdict['decision']}: {plain(str(verdict['pool']))}: {reasons}")
+    return sentence(f"{verdict['decision']}: {one_line(str(verdict['pool']))}: {reasons}")
 
 
 def _bare(verdict: Facts) -> Facts:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 
 if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FailureFacts
@@ -47,9 +47,9 @@ class ModelArtsError(Exception):
         self.message = sentence(message)
         super().__init__(self.message)
         self.status = status
-        self.error_code = error_code and plain(error_code)
-        self.error_msg = error_msg and plain(error_msg)
-        self.request_id = request_id and plain(request_id)
+        self.error_code = error_code and one_line(error_code)
+        self.error_msg = error_msg and one_line(error_msg)
+        self.request_id = request_id and one_line(request_id)
         self.retry_after = retry_after
 
     def with_message(self: Error, message: str) -> Error:

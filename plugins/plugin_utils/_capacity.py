@@ -15,8 +15,14 @@ import typing as t
 from collections import Counter
 from difflib import get_close_matches
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, canonical, number, text
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add_amounts,
+    canonical,
+    format_amount,
+    to_number,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import SCOPE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import Check, duration, job_name, label, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._given_back import (
@@ -312,12 +318,12 @@ class _Decision:
         room = room_on_nodes(nodes, self._age)
         if given_back.is_partial:
             for amounts in (room.free, room.hoped):
-                add(amounts, given_back.surely())
+                add_amounts(amounts, given_back.surely())
         if measured is not None:
             if before is not None:
                 back = {r: amount - before.free.get(r, 0) for r, amount in room.free.items()}
                 measured.free = {r: amount + back.get(r, 0) for r, amount in measured.free.items()}
-            room.take_smaller(measured, lambda resource, of: f"{label(resource)} {text(resource, of)}")
+            room.take_smaller(measured, lambda resource, of: f"{label(resource)} {format_amount(resource, of)}")
         return room
 
     def _read_unplaced(self, given_back: GivenBack) -> Unplaced:
@@ -342,7 +348,7 @@ class _Decision:
     def _starting_on(self, given_back: GivenBack) -> list[Facts]:
         """Jobs that may start on what is given back, before the deployment is there."""
         room = room_on_nodes(self._nodes or (), self._age)
-        add(room.hoped, given_back.surely())
+        add_amounts(room.hoped, given_back.surely())
         starting, are_all = self._queue.starting_in(room)
         if not are_all:
             self._check("replaces", None, "more jobs wait than are listed, and what is given back goes to them first")
@@ -417,7 +423,7 @@ class _Decision:
             smallest = dict(shapes[0]) if shapes else {}
             for shape in shapes:
                 smallest = {name: min(amount, shape[name]) for name, amount in smallest.items() if name in shape}
-            add(needs, {name: smallest[name] * group.replicas for name in sorted(smallest) if smallest[name]})
+            add_amounts(needs, {name: smallest[name] * group.replicas for name in sorted(smallest) if smallest[name]})
         return needs
 
     def _check_resource(self, resource: str, need: int, room: Room, unplaced: Unplaced, given_back: GivenBack) -> None:
@@ -431,16 +437,16 @@ class _Decision:
         short = need + kept + taken - free
         amounts = {"need": need, "free": free, "total": total, "kept": kept, "unplaced": taken}
         amounts |= {"missing": max(0, short), "used": max(0, total - free), "left": max(0, -short)}
-        figures: Facts = {"resource": resource, **{name: number(resource, of) for name, of in amounts.items()}}
+        figures: Facts = {"resource": resource, **{name: to_number(resource, of) for name, of in amounts.items()}}
         self._resources.append(figures)
-        brief = f"need {text(resource, need)}, free {text(resource, free)}"
-        brief += f", kept {text(resource, kept)}" if kept else ""
-        message = f"{brief} of {text(resource, total)}"
-        message += f", {text(resource, back)} given back" if back else ""
-        message += f", {text(resource, taken)} going to {self._first}" if taken else ""
-        brief += f", going {text(resource, taken)}" if taken else ""
-        message += f", short {text(resource, short)}" if short > 0 else ""
-        brief += f", short {text(resource, short)}" if short > 0 else ""
+        brief = f"need {format_amount(resource, need)}, free {format_amount(resource, free)}"
+        brief += f", kept {format_amount(resource, kept)}" if kept else ""
+        message = f"{brief} of {format_amount(resource, total)}"
+        message += f", {format_amount(resource, back)} given back" if back else ""
+        message += f", {format_amount(resource, taken)} going to {self._first}" if taken else ""
+        brief += f", going {format_amount(resource, taken)}" if taken else ""
+        message += f", short {format_amount(resource, short)}" if short > 0 else ""
+        brief += f", short {format_amount(resource, short)}" if short > 0 else ""
         unbounded = is_unread(room.unbounded, (resource,))
         hoped = room.hoped.get(resource, 0) + self._may_come_back.get(resource, 0)
         may_be_enough = short <= 0 or unbounded or need + kept + taken <= hoped
@@ -475,7 +481,7 @@ class _Decision:
             remedy = f"ask for less {name}, or use a larger pool." if most else f"use a pool that has {name}."
             self._check(resource, False, f"{message}: {never}", never=True, remedy=remedy, figures=figures)
         else:
-            remedy = f"wait until {text(resource, short)} {name} are given back, or use another pool."
+            remedy = f"wait until {format_amount(resource, short)} {name} are given back, or use another pool."
             self._check(resource, False, message, remedy=remedy, figures=figures)
 
     def _why_not_told(self, resource: str, room: Room) -> str:
@@ -501,7 +507,9 @@ class _Decision:
         kept = self._policy.kept(resource, most)
         if need + kept <= most:
             return "", most
-        return f"{whole} {text(resource, most)}" + (f", and {text(resource, kept)} are kept" if kept else ""), most
+        return f"{whole} {format_amount(resource, most)}" + (
+            f", and {format_amount(resource, kept)} are kept" if kept else ""
+        ), most
 
     # Whether the replicas find a place, node by node
 
@@ -640,9 +648,9 @@ class _Decision:
                 continue
             largest = max((dict(amounts).get(resource, 0) for _flavor, amounts in pool), default=0)
             if asked > largest:
-                most = f"{label(resource)} {text(resource, largest)}"
-                message = f"a replica asks {label(resource)} {text(resource, asked)}; the largest node offers "
-                message += f"{text(resource, largest)} ({sum(pool.values())} looked at)"
+                most = f"{label(resource)} {format_amount(resource, largest)}"
+                message = f"a replica asks {label(resource)} {format_amount(resource, asked)}; the largest node offers "
+                message += f"{format_amount(resource, largest)} ({sum(pool.values())} looked at)"
                 remedy = f"ask for {most} or less, or give a flavor instead of resources."
                 self._check("placement", False, message, never=True, remedy=remedy)
                 return True
@@ -692,7 +700,7 @@ class _Decision:
         if unknown:
             self._check("replaces", None, unknown)
             for job in jobs:
-                add(self._may_come_back, read_numbers(job["resources"])[0])
+                add_amounts(self._may_come_back, read_numbers(job["resources"])[0])
         elif replicas is None:
             self._notes.append(f"{name} is given back first")
             return GivenBack([(by_address[address], amounts) for address, amounts in shares])
@@ -730,7 +738,7 @@ class _Decision:
             "reasons": [check.reason for check in decisive],
             "brief": decisive[0].brief_reason if decisive else "it fits now",
             "remedies": list(dict.fromkeys(check.remedy for check in decisive if check.remedy)),
-            "notes": [plain(note, 500) for note in self._notes],
+            "notes": [one_line(note, 500) for note in self._notes],
             "resources": self._resources,
             "asked": sorted(self._request.resources()),
             "ahead": self._queue.ahead[:10],

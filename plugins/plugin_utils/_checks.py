@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 Facts = dict[str, t.Any]
 
@@ -38,8 +38,8 @@ class Check:
     brief: str = ""
 
     def __post_init__(self) -> None:
-        self.message = plain(self.message, _LONGEST_SENTENCE)
-        self.remedy = plain(self.remedy, _LONGEST_SENTENCE)
+        self.message = one_line(self.message, _LONGEST_SENTENCE)
+        self.remedy = one_line(self.remedy, _LONGEST_SENTENCE)
 
     @property
     def is_about_resource(self) -> bool:
@@ -64,7 +64,7 @@ class Check:
 
 def label(resource: str) -> str:
     """A resource as sentences name it: what follows the vendor, like ``gpu``."""
-    return plain(resource.rpartition("/")[2], _LONGEST_LABEL)
+    return one_line(resource.rpartition("/")[2], _LONGEST_LABEL)
 
 
 def duration(seconds: float) -> str:
@@ -88,4 +88,4 @@ def plural(count: int, word: str) -> str:
 def job_name(job: Facts) -> str:
     """A job as sentences name it: its type and its name."""
     name = job["job_name"] or job["name"] or job["job_uuid"] or "without a name"
-    return plain(f"{job['type'] or 'job'} {name}", _LONGEST_NAME)
+    return one_line(f"{job['type'] or 'job'} {name}", _LONGEST_NAME)

@@ -12,7 +12,7 @@ import functools
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, merge_spellings
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, merge_spellings
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import Node, is_card, read_numbers
 
 if t.TYPE_CHECKING:
@@ -71,7 +71,7 @@ class GivenBack:
             return {resource: amount * self.places() for resource, amount in self.shape.items()}
         for node, amounts in self.shares:
             if node.unusable is None:
-                add(back, amounts)
+                add_amounts(back, amounts)
         return back
 
 
@@ -97,7 +97,7 @@ def split_over_nodes(job: Facts) -> dict[str, Amounts] | None:
             amounts, unread = read_numbers(node["resources"])
             if unread or not amounts or not node["host_ip"]:
                 return None
-            add(split.setdefault(node["host_ip"], {}), merge_spellings(amounts))
+            add_amounts(split.setdefault(node["host_ip"], {}), merge_spellings(amounts))
         return split if set(split) >= set(job["host_ips"]) else None
     if len(job["host_ips"]) == 1 and not job["unread"]:
         return {job["host_ips"][0]: merge_spellings(read_numbers(job["resources"])[0])}

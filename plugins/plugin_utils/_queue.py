@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._checks import Check, duration, job_name, label
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._room import Room, is_unread, read_numbers
 
@@ -169,8 +169,8 @@ def _too_much(job: Facts, most: Most) -> str:
     asked, _unread = read_numbers(job["resources"])
     for resource, amount in asked.items():
         if not is_unread(unread, (resource,)) and amount > has.get(resource, 0):
-            what = f"it asks {label(resource)} {text(resource, amount)}"
-            return f"{what}, the pool has {text(resource, has.get(resource, 0))}"
+            what = f"it asks {label(resource)} {format_amount(resource, amount)}"
+            return f"{what}, the pool has {format_amount(resource, has.get(resource, 0))}"
     return ""
 
 

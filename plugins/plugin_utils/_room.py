@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
-    add,
+    add_amounts,
     canonical,
     counts_bytes,
     merge_spellings,
-    parse,
+    parse_quantity,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._placement import Need, Slot
@@ -128,7 +128,7 @@ class Node(t.NamedTuple):
     def beside(self, services: Amounts) -> Node:
         """The same node where its own services may take so much beside the jobs."""
         perhaps = dict(services)
-        add(perhaps, self.held.perhaps)
+        add_amounts(perhaps, self.held.perhaps)
         return self._replace(held=self.held._replace(perhaps=perhaps)).weighed()
 
     def without(self, amounts: Mapping[str, int]) -> Node:
@@ -315,7 +315,7 @@ def read_numbers(numbers: Mapping[str, t.Any] | None, *, down: bool = False) -> 
     unread = set()
     for resource, value in (numbers or {}).items():
         try:
-            amounts[resource] = parse(resource, value, down=down)
+            amounts[resource] = parse_quantity(resource, value, down=down)
         except UnreadableQuantityError:
             unread.add(canonical(resource))
     return amounts, frozenset(unread)
@@ -357,15 +357,15 @@ def room_on_nodes(nodes: Iterable[Node], age: float) -> Room:
     for node in nodes:
         if node.unusable is not None:
             continue
-        add(room.free, node.free)
-        add(room.usable, node.resources if not node.unread_resources else {**node.hoped, **node.resources})
+        add_amounts(room.free, node.free)
+        add_amounts(room.usable, node.resources if not node.unread_resources else {**node.hoped, **node.resources})
         if node.hoped is not node.free:
-            add(may_be_free, {r: amount - node.free.get(r, 0) for r, amount in node.hoped.items()})
+            add_amounts(may_be_free, {r: amount - node.free.get(r, 0) for r, amount in node.hoped.items()})
         if node.unread_free:
             unbounded |= node.unbounded
     room.unbounded = frozenset(unbounded)
     room.hoped = dict(room.free)
-    add(room.hoped, may_be_free)
+    add_amounts(room.hoped, may_be_free)
     return room
 
 
@@ -466,14 +466,14 @@ def most_of_pool(nodes: Sequence[Node], flavors: Sequence[Facts]) -> tuple[Amoun
     unread: set[str] = set()
     for node in nodes:
         if not node.leaving:
-            add(total, node.resources)
+            add_amounts(total, node.resources)
             unread |= node.unread_resources
     largest = largest_by_flavor(nodes, ())
     for flavor, count in _not_listed(nodes, flavors, ()).items():
         shape = largest.get(flavor)
         if not shape:
             unread.add("*")
-        add(total, {resource: amount * count for resource, amount in (shape or {}).items()})
+        add_amounts(total, {resource: amount * count for resource, amount in (shape or {}).items()})
     return total, frozenset(unread)
 
 
@@ -508,7 +508,7 @@ class Unplaced:
         for group in groups:
             amounts, unread = read_numbers(group["resources"])
             unreadable.update(unread, group["unread"])
-            add(unplaced.total, {resource: amount * group["count"] for resource, amount in amounts.items()})
+            add_amounts(unplaced.total, {resource: amount * group["count"] for resource, amount in amounts.items()})
             cards = sum(amount for resource, amount in amounts.items() if is_card(resource))
             if unplaced.pods is not None:
                 unplaced.pods = unplaced.pods + cards // 1000 * group["count"] if cards and cards % 1000 == 0 else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
     boolean_of,
     created_at,
@@ -103,7 +103,7 @@ def job_nodes(nodes: object, requirements: Requirements) -> tuple[list[JobNode],
             "host_ip": text_of(node.get("hostIp")),
             "npu_topology_placement": text_of(node.get("npuTopologyPlacement")),
             "resource_requirement": node.get("resourceRequirement"),
-            "resources": numbers(amounts),
+            "resources": to_numbers(amounts),
         }
         unknown = {key: value for key, value in node.items() if key not in _NODE_DOCUMENTED}
         if unknown:
@@ -135,7 +135,7 @@ def workload_facts(
     if unreadable:
         extra["nodes"] = unreadable
     facts["pool_name"] = pool_name
-    facts["resources"] = numbers(requirements.read(item.get("resourceRequirement"))[0])
+    facts["resources"] = to_numbers(requirements.read(item.get("resourceRequirement"))[0])
     facts["created_at"] = created_at(facts["create_time"])
     facts["extra"] = extra
     # FIELDS and _READERS are the types of WorkloadFacts, key by key, which a test compares.

@@ -13,7 +13,7 @@ import re
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
     amounts_in,
     count_or_none,
@@ -21,7 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values im
     iso_time,
     object_in,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE
 
 if t.TYPE_CHECKING:
@@ -62,7 +62,7 @@ def metrics_facts(item: Document, now: float) -> MetricsFacts:
         unreadable.extend(unread)
         if read is None and value is not None:
             unreadable.append(_no_table(value))
-        return None if read is None else numbers(read)
+        return None if read is None else to_numbers(read)
 
     # The newest reference shows no timestamp of ``available``: it counts as one document with the others.
     times = [epoch_seconds(part.get("timestamp")) for part in (allocated, capacity)]
@@ -151,4 +151,4 @@ def _window_seconds(window: object) -> int | None:
 
 
 def _no_table(value: object) -> UnreadableAmount:
-    return {"resource": "*", "value": plain(repr(value), 60)}
+    return {"resource": "*", "value": one_line(repr(value), 60)}

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import add, numbers, parse
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    add_amounts,
+    parse_quantity,
+    to_numbers,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
     amounts_in,
     count_or_none,
@@ -19,7 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values im
     object_in,
     text_or_none,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     BATCH_LABELS,
     BILLING_LABEL,
@@ -111,8 +115,8 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
         "batch": _batch(labels),
         "usable": unusable is None,
         "unusable": unusable,
-        "resources": None if resources is None else numbers(resources),
-        "free": None if free is None else numbers(free),
+        "resources": None if resources is None else to_numbers(resources),
+        "free": None if free is None else to_numbers(free),
         "unreadable": unreadable + unreadable_free,
         "cards_occupied": bits.count("1") if isinstance(bits, str) and set(bits) <= {"0", "1"} else None,
         "jobs": None if jobs_by_host is None or address is None else jobs_by_host.get(address, 0),
@@ -127,14 +131,14 @@ def node_address(document: Document) -> str | None:
 
 def _why_unusable(phase: str | None, taints: Sequence[object], annotations: Document, labels: Document) -> str | None:
     if phase != NODE_AVAILABLE:
-        return f"phase {plain(phase or 'unknown', 60)}"
+        return f"phase {one_line(phase or 'unknown', 60)}"
     for taint in taints:
         if isinstance(taint, dict) and taint.get("effect") in BLOCKING_EFFECTS:
-            return f"taint {plain(str(taint.get('key')), 60)}:{taint['effect']}"
+            return f"taint {one_line(str(taint.get('key')), 60)}:{taint['effect']}"
     if DRAIN_ANNOTATION in annotations:
         return "draining"
     if EXCLUSIVE_LABEL in labels:
-        return f"reserved for {plain(str(labels[EXCLUSIVE_LABEL]), 60) or 'a job that is not named'}"
+        return f"reserved for {one_line(str(labels[EXCLUSIVE_LABEL]), 60) or 'a job that is not named'}"
     return None
 
 
@@ -152,13 +156,13 @@ def _why_idle_in_vain(
     billing = _billing_status(labels)
     if billing not in (None, "normal"):
         return {"frozen": "frozen", "ended": "billing ended"}.get(
-            str(billing), f"billing status {plain(str(billing), 60)}"
+            str(billing), f"billing status {one_line(str(billing), 60)}"
         )
     if driver is not None and driver["phase"] not in (None, DRIVER_RUNNING):
-        return f"driver {plain(driver['phase'], 60)}"
+        return f"driver {one_line(driver['phase'], 60)}"
     for plugin in plugins:
         if plugin is not None and plugin["phase"] not in (None, DRIVER_RUNNING):
-            return f"plugin {plain(plugin['name'] or 'without a name', 60)} {plain(plugin['phase'], 60)}"
+            return f"plugin {one_line(plugin['name'] or 'without a name', 60)} {one_line(plugin['phase'], 60)}"
     return None
 
 
@@ -234,11 +238,11 @@ def capacity_facts(nodes: Sequence[NodeFacts]) -> CapacityFacts:
     return {
         "nodes": len(nodes),
         "usable_nodes": sum(node["usable"] for node in nodes),
-        "total": numbers(total),
-        "usable": numbers(usable),
-        "free": numbers(free),
+        "total": to_numbers(total),
+        "usable": to_numbers(usable),
+        "free": to_numbers(free),
     }
 
 
 def _add_numbers(total: Amounts, facts: Numbers | None) -> None:
-    add(total, {resource: parse(resource, value) for resource, value in (facts or {}).items()})
+    add_amounts(total, {resource: parse_quantity(resource, value) for resource, value in (facts or {}).items()})

@@ -16,17 +16,13 @@ from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
-    add,
+    add_amounts,
     canonical,
     counts_bytes,
     merge_spellings,
-    numbers,
+    to_numbers,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import (
-    hosts_of,
-    job_nodes,
-    pending_seconds,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of, job_nodes, pending_seconds
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
     created_at,
@@ -107,16 +103,16 @@ class Occupancy:
 
     def _add_holder(self, item: Document) -> None:
         amounts, unread = self._read(item.get("resourceRequirement"))
-        add(self._held, amounts)
+        add_amounts(self._held, amounts)
         self._held_unread.update(unread)
         if label_of(item.get("status")) in ACTIVE:
-            add(self._active, amounts)
+            add_amounts(self._active, amounts)
         hosts = hosts_of(item)
         self.jobs_by_host.update(hosts)
         if hosts:
             self._add_on_hosts(hosts, amounts, unread, item)
         else:
-            group: UnplacedGroup = {"count": 0, "resources": numbers(amounts), "unread": unread}
+            group: UnplacedGroup = {"count": 0, "resources": to_numbers(amounts), "unread": unread}
             self._unplaced.setdefault(repr((sorted(amounts.items()), unread)), group)["count"] += 1
         cards = sum(amount for resource, amount in amounts.items() if resource != "cpu" and not counts_bytes(resource))
         _keep_largest(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
@@ -129,7 +125,7 @@ class Occupancy:
         """
         on = [self._on_hosts.setdefault(host, _OnHost()) for host in hosts]
         if len(hosts) == 1 and not unread and _tells_no_other_share(item):
-            add(on[0].held, total)
+            add_amounts(on[0].held, total)
             return
         shares = self._shares_of(item.get("nodes"))
         names = {*total, *unread, *(name for amounts, _unread in shares.values() for name in amounts)}
@@ -146,7 +142,7 @@ class Occupancy:
                 if "*" in unread_there or name in unread_there:
                     without.append(host)
                 elif name in amounts:
-                    add(there.held, {name: amounts[name]})
+                    add_amounts(there.held, {name: amounts[name]})
                     rest -= amounts[name]
             if name in unread or "*" in unread:
                 for host in without:
@@ -155,11 +151,11 @@ class Occupancy:
                 unsplit.setdefault(tuple(without or hosts), {})[name] = rest
         for over, together in unsplit.items():
             if len(over) == 1:
-                add(self._on_hosts[over[0]].held, together)
+                add_amounts(self._on_hosts[over[0]].held, together)
             else:
                 self._unsplit.append((over, together))
                 for host in over:
-                    add(self._on_hosts[host].unsplit, together)
+                    add_amounts(self._on_hosts[host].unsplit, together)
 
     def _shares_of(self, nodes: object) -> dict[str, tuple[Amounts, set[str]]]:
         """(amounts, what of them cannot be read) by the address of each node that a job tells its share of."""
@@ -169,7 +165,7 @@ class Occupancy:
             if isinstance(host, str):
                 share, unread = self._read(node.get("resourceRequirement"))
                 so_far = shares.setdefault(host.strip(), ({}, set()))
-                add(so_far[0], share)
+                add_amounts(so_far[0], share)
                 so_far[1].update(unread)
         return shares
 
@@ -182,7 +178,7 @@ class Occupancy:
         missing: list[str] = []
         for part in requirement:
             amounts, unread = self._requirements.read(part)
-            add(total, merge_spellings(amounts))
+            add_amounts(total, merge_spellings(amounts))
             missing += [canonical(name) for name in unread]
         return total, missing
 
@@ -207,7 +203,7 @@ class Occupancy:
             "priority": text_of(item.get("priority")),
             "created_at": created_at(item.get("createTime")),
             "seconds": pending_seconds(item, self._now) if waits else integer_of(item.get("runningDuration")),
-            "resources": numbers(merge_spellings(amounts)),
+            "resources": to_numbers(merge_spellings(amounts)),
             "unread": unread,
             "waits": waits,
             "holds": _holds(item),
@@ -223,8 +219,8 @@ class Occupancy:
         if address not in self._held_on:
             on = self._on_hosts.get(address, _OnHost())
             held: HeldOnNode = {
-                "resources": numbers(on.held),
-                "unsplit": numbers(on.unsplit),
+                "resources": to_numbers(on.held),
+                "unsplit": to_numbers(on.unsplit),
                 "unread": sorted(on.unread),
             }
             self._held_on[address] = held
@@ -233,12 +229,12 @@ class Occupancy:
     def _not_listed(self, listed: Collection[str]) -> list[UnplacedGroup]:
         """What jobs hold on addresses that no listed node has, and so on nodes which nobody knows."""
         groups: list[UnplacedGroup] = [
-            {"count": 1, "resources": numbers(on.held), "unread": sorted(on.unread)}
+            {"count": 1, "resources": to_numbers(on.held), "unread": sorted(on.unread)}
             for host, on in self._on_hosts.items()
             if host not in listed and (on.held or on.unread)
         ]
         return groups + [
-            {"count": 1, "resources": numbers(amounts), "unread": []}
+            {"count": 1, "resources": to_numbers(amounts), "unread": []}
             for hosts, amounts in self._unsplit
             if any(host not in listed for host in hosts)
         ]
@@ -260,8 +256,8 @@ class Occupancy:
         """
         return {
             "held": {
-                "resources": numbers(self._held),
-                "active": numbers(self._active),
+                "resources": to_numbers(self._held),
+                "active": to_numbers(self._active),
                 "unread": dict(self._held_unread),
             },
             "holders": [self._job(item) for *_order, item in sorted(self._holders, key=_order_of, reverse=True)],

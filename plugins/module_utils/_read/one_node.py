@@ -12,7 +12,12 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, from_numbers, numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add_amounts,
+    from_numbers,
+    to_numbers,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,10 +130,10 @@ def _sum_of(held: Sequence[HeldOnNode]) -> HeldOnNode:
     resources: Amounts = {}
     unsplit: Amounts = {}
     for one in held:
-        add(resources, from_numbers(one["resources"]))
-        add(unsplit, from_numbers(one["unsplit"]))
+        add_amounts(resources, from_numbers(one["resources"]))
+        add_amounts(unsplit, from_numbers(one["unsplit"]))
     return {
-        "resources": numbers(resources),
-        "unsplit": numbers(unsplit),
+        "resources": to_numbers(resources),
+        "unsplit": to_numbers(unsplit),
         "unread": sorted({name for one in held for name in one["unread"]}),
     }

@@ -14,11 +14,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, numbers
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import (
-    pending_seconds,
-    workload_facts,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, to_numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import pending_seconds, workload_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import label_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import WAITING
@@ -64,7 +61,7 @@ class Tally:
         self._by_type[label_of(kind)] += jobs
         amounts, _unread = self._requirements.read(requirement, jobs)
         total = self._resources_by_status.setdefault(label_of(status), {})
-        add(total, {resource: amount * jobs for resource, amount in amounts.items()})
+        add_amounts(total, {resource: amount * jobs for resource, amount in amounts.items()})
 
     def _note_wait(self, item: Document) -> None:
         seconds = pending_seconds(item, self._now)
@@ -76,7 +73,7 @@ class Tally:
         self._by_status += other._by_status
         self._by_type += other._by_type
         for status, amounts in other._resources_by_status.items():
-            add(self._resources_by_status.setdefault(status, {}), amounts)
+            add_amounts(self._resources_by_status.setdefault(status, {}), amounts)
         ages = [age for age in (self._oldest_pending, other._oldest_pending) if age is not None]
         self._oldest_pending = max(ages, default=None)
         self._requirements.unparsed += other._requirements.unparsed
@@ -90,7 +87,7 @@ class Tally:
             "total": sum(self._by_status.values()),
             "by_status": dict(self._by_status),
             "by_type": dict(self._by_type),
-            "resources_by_status": {status: numbers(total) for status, total in self._resources_by_status.items()},
+            "resources_by_status": {status: to_numbers(total) for status, total in self._resources_by_status.items()},
             "oldest_pending_seconds": self._oldest_pending,
             "unparsed": self._requirements.as_facts(),
         }

@@ -12,8 +12,11 @@ import re
 import typing as t
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import UnreadableQuantityError, parse
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    UnreadableQuantityError,
+    parse_quantity,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE, UNKNOWN
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -96,9 +99,9 @@ def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None
     unreadable: list[UnreadableAmount] = []
     for resource, value in resources.items():
         try:
-            amounts[resource] = parse(resource, value, down=down)
+            amounts[resource] = parse_quantity(resource, value, down=down)
         except UnreadableQuantityError:
-            unreadable.append({"resource": resource, "value": plain(repr(value), 60)})
+            unreadable.append({"resource": resource, "value": one_line(repr(value), 60)})
     return amounts, unreadable
 
 
