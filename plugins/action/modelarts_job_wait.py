@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import REAL_TIME, ObservingAction
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
@@ -88,4 +88,4 @@ def _read_name(option: str, value: object) -> str:
 
 
 def _bare(value: object) -> str:
-    return plain(str(value), 80)
+    return one_line(str(value), 80)

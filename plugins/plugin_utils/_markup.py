@@ -14,7 +14,7 @@ from __future__ import annotations
 import html
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +46,7 @@ def joined(content: Iterable[str], between: str = "") -> Html:
 
 def foreign(words: str) -> Html:
     """Text of the API: one line that cannot turn the direction of what follows."""
-    return tag("bdi", plain(words, _LONGEST_TEXT))
+    return tag("bdi", one_line(words, _LONGEST_TEXT))
 
 
 def _escaped(words: str) -> str:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import typing as t
 import unicodedata
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import parse, text
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, parse_quantity
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_name, label
 
@@ -60,7 +60,7 @@ def overview(verdicts: Sequence[Facts]) -> list[str]:
 
 def _left(figures: Facts) -> str:
     resource = figures["resource"]
-    left, total = (text(resource, parse(resource, figures[name])) for name in ("left", "total"))
+    left, total = (format_amount(resource, parse_quantity(resource, figures[name])) for name in ("left", "total"))
     return f"{label(resource)} {left}/{total}"
 
 
@@ -105,14 +105,16 @@ def _name(verdict: Facts) -> str:
 
 def _resource_lines(figures: Facts) -> list[str]:
     resource = figures["resource"]
-    amounts = {name: parse(resource, figures[name]) for name in ("used", "unplaced", "need", "kept", "left", "total")}
+    amounts = {
+        name: parse_quantity(resource, figures[name]) for name in ("used", "unplaced", "need", "kept", "left", "total")
+    }
     parts = [("used", "used"), ("unplaced", "starting"), ("need", "asked"), ("kept", "kept"), ("left", "left")]
     said = ", ".join(
-        f"{word} {text(resource, amounts[name])}"
+        f"{word} {format_amount(resource, amounts[name])}"
         for name, word in parts
         if amounts[name] or name not in ("unplaced", "kept")
     )
-    said += f" of {text(resource, amounts['total'])}"
+    said += f" of {format_amount(resource, amounts['total'])}"
     for name in (_line(resource), label(resource)):
         line = f"  {name:<15} [{_cells(amounts)}] {said}"
         if _width(line) <= WIDTH:
@@ -148,8 +150,8 @@ def _people(verdict: Facts) -> list[str]:
 
 def _job(job: Facts, missing: Sequence[str]) -> str:
     owner = f" ({_line(job['user_name'])})" if job["user_name"] else ""
-    held = [(resource, parse(resource, job["resources"][resource])) for resource in _told_of(job, missing)]
-    amounts = ", ".join(f"{text(resource, amount)} {_unit(resource, amount)}" for resource, amount in held)
+    held = [(resource, parse_quantity(resource, job["resources"][resource])) for resource in _told_of(job, missing)]
+    amounts = ", ".join(f"{format_amount(resource, amount)} {_unit(resource, amount)}" for resource, amount in held)
     age = f" {duration(job['seconds'])}" if job["seconds"] is not None else ""
     return f"{_line(job_name(job))}{owner} {amounts}{age}"
 
@@ -220,7 +222,7 @@ def _columns(character: str) -> int:
 
 
 def _line(message: str) -> str:
-    return plain(message, 400)
+    return one_line(message, 400)
 
 
 def _clock(seconds: float) -> str:

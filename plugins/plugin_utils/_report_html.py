@@ -12,7 +12,7 @@ import base64
 import hashlib
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, from_number
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import PREFERENCE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import (
@@ -242,9 +242,10 @@ def _room(pool: Facts) -> list[str]:
 def _resource(figures: Facts) -> Html:
     """A bar as long as the pool; what is missing stands out beyond its end."""
     resource = figures["resource"]
-    amounts = {name: amount(resource, figures[name]) for name in _AMOUNTS}
+    amounts = {name: from_number(resource, figures[name]) for name in _AMOUNTS}
     shown = {
-        name: tag("data", text(resource, amounts[name]), value=figures[name], class_=f"v-{name}") for name in _AMOUNTS
+        name: tag("data", format_amount(resource, amounts[name]), value=figures[name], class_=f"v-{name}")
+        for name in _AMOUNTS
     }
     total = joined([shown.pop("total"), " in all: "])
     words = [joined([f"{_AMOUNTS[name]} ", said]) for name, said in shown.items() if amounts[name]]

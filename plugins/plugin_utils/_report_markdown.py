@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, from_number
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import HEADLINES, overview, page
 
@@ -63,21 +63,21 @@ def _table(resources: Sequence[Facts]) -> list[str]:
     lines = [f"| | {' | '.join(_COLUMNS.values())} |", "|---|" + "---:|" * len(_COLUMNS)]
     for figures in resources:
         name = figures["resource"]
-        amounts = [text(name, amount(name, figures[column])) for column in _COLUMNS]
+        amounts = [format_amount(name, from_number(name, figures[column])) for column in _COLUMNS]
         lines.append(f"| {_cell(name)} | {' | '.join(amounts)} |")
     return lines
 
 
 def _code(value: str) -> str:
     """Text as a code span, whose fence is longer than any run of backticks in it."""
-    line = plain(value) or " "
+    line = one_line(value) or " "
     fence = "`" * (1 + _longest_run(line))
     return f"{fence} {line} {fence}" if line[0] == "`" or line[-1] == "`" else f"{fence}{line}{fence}"
 
 
 def _cell(value: str) -> str:
     """The same in a table, whose cells end at a bar even in a code span."""
-    return "<code>" + "".join(c if c.isalnum() else f"&#{ord(c)};" for c in plain(value)) + "</code>"
+    return "<code>" + "".join(c if c.isalnum() else f"&#{ord(c)};" for c in one_line(value)) + "</code>"
 
 
 def _longest_run(value: str) -> int:

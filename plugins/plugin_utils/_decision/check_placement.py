@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import shapes_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
@@ -189,8 +189,8 @@ def _check_size(case: Case, pool: Pool, resources: Mapping[str, int]) -> Check |
             continue
         largest = max((dict(amounts).get(resource, 0) for _flavor, amounts in shapes), default=0)
         if asked > largest:
-            name, most = label(resource), text(resource, largest)
-            message = f"a replica asks {name} {text(resource, asked)}; the largest node offers "
+            name, most = label(resource), format_amount(resource, largest)
+            message = f"a replica asks {name} {format_amount(resource, asked)}; the largest node offers "
             message += f"{most} ({sum(shapes.values())} looked at)"
             remedy = f"ask for {name} {most} or less, or give a flavor instead of resources."
             return Check("placement", Outcome.NEVER, message, remedy)

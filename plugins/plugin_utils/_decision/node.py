@@ -12,11 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
-    Amounts,
-    add,
-    counts_bytes,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, counts_bytes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer
 
 if t.TYPE_CHECKING:
@@ -85,7 +81,7 @@ class Held(t.NamedTuple):
             return self
         cards = sum(amount for amounts in strange for amount in amounts.values())
         possible = dict(self.possible)
-        add(possible, {name: cards for name in resources if has_vendor(name)})
+        add_amounts(possible, {name: cards for name in resources if has_vendor(name)})
         return self._replace(possible=possible)
 
 
@@ -165,7 +161,7 @@ class Node(t.NamedTuple):
     def beside(self, services: Amounts) -> Node:
         """Return the node where its own services may take so much beside the jobs."""
         possible = dict(services)
-        add(possible, self.held.possible)
+        add_amounts(possible, self.held.possible)
         return self._replace(held=self.held._replace(possible=possible)).weighed()
 
     def without(self, amounts: Mapping[str, int]) -> Node:

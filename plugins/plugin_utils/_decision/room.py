@@ -11,11 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
-    Amounts,
-    add,
-    text,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, format_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
     Names,
     Node,
@@ -57,13 +53,15 @@ class Room:
         for node in nodes:
             if node.unusable is not None:
                 continue
-            add(free, node.free)
-            add(usable, node.resources if not node.unread_resources else {**node.at_most, **node.resources})
+            add_amounts(free, node.free)
+            add_amounts(usable, node.resources if not node.unread_resources else {**node.at_most, **node.resources})
             if node.at_most is not node.free:
-                add(may_be_free, {name: amount - node.free.get(name, 0) for name, amount in node.at_most.items()})
+                add_amounts(
+                    may_be_free, {name: amount - node.free.get(name, 0) for name, amount in node.at_most.items()}
+                )
             if node.unread_free:
                 unbounded |= node.unbounded
-        add(may_be_free, free)
+        add_amounts(may_be_free, free)
         return cls("nodes", age, usable, free, may_be_free, lists_all=True, unbounded=frozenset(unbounded))
 
     @classmethod
@@ -103,8 +101,8 @@ class Room:
     def plus(self, amounts: Mapping[str, int]) -> Room:
         """Return the room with amounts that are given back in it."""
         free, at_most = dict(self.free), dict(self.at_most)
-        add(free, amounts)
-        add(at_most, amounts)
+        add_amounts(free, amounts)
+        add_amounts(at_most, amounts)
         return _changed(self, free, at_most, self.notes)
 
     def bounded_by(self, other: Room) -> Room:
@@ -113,8 +111,8 @@ class Room:
         for name, amount in other.free.items():
             mine = self.free.get(name)
             if mine is not None and amount < mine:
-                seen = f"{other.source} show {label(name)} {text(name, amount)} free, "
-                notes.append(f"{seen}{self.source} {label(name)} {text(name, mine)}: the smaller counts")
+                seen = f"{other.source} show {label(name)} {format_amount(name, amount)} free, "
+                notes.append(f"{seen}{self.source} {label(name)} {format_amount(name, mine)}: the smaller counts")
                 free[name] = amount
                 at_most[name] = min(amount, at_most.get(name, amount))
         return _changed(self, free, at_most, tuple(notes))

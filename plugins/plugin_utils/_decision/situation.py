@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
-    add,
+    add_amounts,
     canonical,
     merge_spellings,
-    parse,
+    parse_quantity,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     CLOCK_TOLERANCE,
@@ -189,7 +189,7 @@ class PlacedJob(Job):
                 amounts, unread = amounts_of(share["resources"])
                 if unread or not amounts or not share["host_ip"]:
                     return None
-                add(split.setdefault(share["host_ip"], {}), merge_spellings(amounts))
+                add_amounts(split.setdefault(share["host_ip"], {}), merge_spellings(amounts))
             return split if set(split) >= set(self.addresses) else None
         if len(self.addresses) == 1 and not self.unread:
             return {self.addresses[0]: merge_spellings(self.amounts)}
@@ -344,7 +344,7 @@ def amounts_of(numbers: Mapping[str, t.Any] | None, *, down: bool = False) -> tu
     unread = set()
     for resource, value in (numbers or {}).items():
         try:
-            amounts[resource] = parse(resource, value, down=down)
+            amounts[resource] = parse_quantity(resource, value, down=down)
         except UnreadableQuantityError:
             unread.add(canonical(resource))
     return amounts, frozenset(unread)

@@ -17,7 +17,7 @@ import html5lib
 import jsonschema
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import NAMES, ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_html import html_page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_markdown import markdown
@@ -210,7 +210,7 @@ def test_a_thousand_nodes_are_drawn_one_by_one_and_ten_thousand_by_what_is_alike
 
 def test_text_of_the_api_stays_text_on_the_page(made: t.Any) -> None:
     page = html_page(made["hostile"][0])
-    line = plain(reports.HOSTILE)
+    line = one_line(reports.HOSTILE)
     tree = parsed(page)
     assert text_of(tree).count(line) > 8
     assert not {"script", "code"} & {tag_of(element) for element in tree.iter()}
