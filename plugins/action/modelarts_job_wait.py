@@ -18,7 +18,7 @@ Facts = dict[str, t.Any]
 
 _WAIT_TIMEOUT, _POLL_INTERVAL = 600.0, 15.0
 
-# A look may end after the deadline, for what it tells is the result. A healthy API answers much sooner than in a minute.
+# A look may end after the deadline, for its answer is the result. A healthy API takes much less than a minute.
 _SHORTEST_LIMIT = 60.0
 
 # Who runs the role has not written the options of its task: a mistake is told in the names of the role's variables.

@@ -36,7 +36,7 @@ JOB_FIELDS = (
 )
 """What a look has to read of each job."""
 
-# What a user or the API has made longer is cut, so that the words around it are still read. Real names have 64 characters.
+# Real names have 64 characters. What is longer is cut, so that the words around it are still read.
 _LONGEST_NAME = 100
 _LONGEST_POOL = 150
 _LONGEST_STATUS = 60
