@@ -85,9 +85,12 @@ def test_the_items_of_a_loop_send_refused_credentials_once(monkeypatch: pytest.M
     sent: list[str] = []
 
     def item(pool: str, login: str) -> None:
-        observer = Observer(lambda options: sent.append(options["pool_name"]) or refused, login)  # type: ignore[func-returns-value]
+        def run(options: dict[str, t.Any]) -> dict[str, t.Any]:
+            sent.append(options["pool_name"])
+            return refused
+
         with pytest.raises(ObservationError, match=r"GET /pools was answered 401\.") as raised:
-            observer.look({"pool_name": pool})
+            Observer(run, login).look({"pool_name": pool})
         assert raised.value.result["status"] == 401
         assert raised.value.is_refusal
 
@@ -97,11 +100,11 @@ def test_the_items_of_a_loop_send_refused_credentials_once(monkeypatch: pytest.M
     assert sent == ["pool-0", "pool-7"]
 
 
-def test_a_failure_that_passes_is_told_from_one_that_lasts() -> None:
-    for transient in (True, False):
-        result = {"failed": True, "msg": "GET /pools was answered 503.", "status": 503, "transient": transient}
-        with pytest.raises(ObservationError) as raised:
-            Observer(lambda options, result=result: result, "a").look({})  # type: ignore[misc]
-        assert raised.value.transient is transient
-        assert not raised.value.is_refusal
-        assert raised.value.result == {"msg": "GET /pools was answered 503.", "status": 503}
+@pytest.mark.parametrize("transient", [True, False])
+def test_a_failure_that_passes_is_told_from_one_that_lasts(transient: bool) -> None:
+    told = {"msg": "GET /pools was answered 503.", "status": 503}
+    with pytest.raises(ObservationError) as raised:
+        Observer(lambda options: {"failed": True, "transient": transient, **told}, "a login").look({})
+    assert raised.value.transient is transient
+    assert not raised.value.is_refusal
+    assert raised.value.result == told
