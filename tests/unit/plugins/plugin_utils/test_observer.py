@@ -79,7 +79,9 @@ REFUSED = {"msg": "GET /pools was answered 401.", "status": 401}
     [{"failed": True, **REFUSED}, {"pools": [{"pool_name": "p", "errors": [{"document": "nodes", **REFUSED}]}]}],
     ids=["of the call", "of one document"],
 )
-def test_the_items_of_a_loop_send_refused_credentials_once(monkeypatch: pytest.MonkeyPatch, refused: dict[str, t.Any]) -> None:
+def test_the_items_of_a_loop_send_refused_credentials_once(
+    monkeypatch: pytest.MonkeyPatch, refused: dict[str, t.Any]
+) -> None:
     """Ansible goes on with a loop of which an item has failed, and more than five refusals in a row lock a key."""
     monkeypatch.setattr(Observer, "_refused", {})
     sent: list[str] = []
