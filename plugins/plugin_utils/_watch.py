@@ -36,7 +36,7 @@ JOB_FIELDS = (
 )
 """What a look has to read of each job."""
 
-# So that a sentence with all of them is shorter than the 300 characters that an artifact or an event takes of a text.
+# Real names have 64 characters. What is longer is cut, so that the words around it are still read.
 _LONGEST_NAME = 100
 _LONGEST_POOL = 150
 _LONGEST_STATUS = 60
