@@ -26,9 +26,9 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decid
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries, pool_name
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import attempt_line, overview, page
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_document import Observed, report_document
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import ReportDirectory
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.document import Observed, report_document
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import ReportDirectory
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import attempt_line, overview, page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     Policy,
     Request,

@@ -29,8 +29,8 @@ from ansible_collections.poolgate.modelarts.plugins.filter.capacity_verdict impo
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api import calls as _client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import POOL_NOT_FOUND
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import PREFERENCE
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import overview
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import NAMES, ReportDirectory
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import NAMES, ReportDirectory
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import as_text
 from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, trust_as_template

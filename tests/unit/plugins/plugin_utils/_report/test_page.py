@@ -12,7 +12,7 @@ import unicodedata
 from collections import Counter
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import attempt_line, overview, page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import attempt_line, overview, page
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,

@@ -18,9 +18,9 @@ import jsonschema
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import NAMES, ReportDirectory
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_html import html_page
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_markdown import markdown
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import NAMES, ReportDirectory
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.html import html_page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.markdown import markdown
 from ansible_collections.poolgate.modelarts.tests.unit import reports
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,
@@ -32,7 +32,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import pool as pool_of
 from markdown_it import MarkdownIt
 
-SCHEMA = Path(__file__).parents[4] / "docs" / "report.schema.json"
+SCHEMA = Path(__file__).parents[5] / "docs" / "report.schema.json"
 HARMLESS = {
     *("html", "head", "meta", "title", "style", "body", "header", "main", "section", "footer", "div", "span", "bdi"),
     *("h1", "h2", "h3", "p", "b", "a", "ul", "li", "dl", "dt", "dd", "data", "details", "summary"),
