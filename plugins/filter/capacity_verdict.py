@@ -24,16 +24,16 @@ options:
     required: true
   request:
     description:
-      - As C(request) of M(poolgate.modelarts.modelarts_capacity_gate).
+      - As O(poolgate.modelarts.modelarts_capacity_gate#module:request).
     type: dict
     required: true
   policy:
     description:
-      - As C(policy) of M(poolgate.modelarts.modelarts_capacity_gate).
+      - As O(poolgate.modelarts.modelarts_capacity_gate#module:policy).
     type: dict
   declared_capacity:
     description:
-      - As C(declared_capacity) of M(poolgate.modelarts.modelarts_capacity_gate).
+      - As O(poolgate.modelarts.modelarts_capacity_gate#module:declared_capacity).
     type: dict
   age_seconds:
     description:

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+# The suboptions say what a dictionary may have, and what is meant where nothing is given. They are documentation only:
+# the action takes request and policy as they come, since a survey gives a text and null for what was left blank, and
+# reads them in plugin_utils, whose keys, choices and defaults a test compares with these. validate-modules checks the
+# form of suboptions, and has no argument spec of this file to compare them with.
 DOCUMENTATION = r"""
 module: modelarts_capacity_gate
 short_description: Hold a deployment back until a ModelArts pool has room for it
@@ -47,28 +51,112 @@ options:
   request:
     description:
       - What the deployment asks for. Required, unless every entry of O(pools) has a request of its own.
-      - >-
-        C(replicas) is a number, 1 or more, and V(1) when left out. C(resources) is what one replica takes, like
-        V({"nvidia.com/gpu": 8, "cpu": "60", "memory": "400Gi"}). In its place, C(flavor) means one whole node of that
-        flavor for each replica. For replicas of several shapes, C(groups) is a list of such.
-      - C(type) is V(train), V(infer), V(x-infer), V(notebook) or a newer type. The pool is asked whether it takes it.
-      - C(priority) is the number that the job will have. Without it, every job that waits counts as ahead.
-      - C(replaces) names a job that the deployment ends first, by C(job_uuid). With C(replicas), only as much of it as
-        so many of the replicas asked for; without, all of it.
+      - Each replica asks for O(request.resources) or for O(request.flavor). Replicas of several shapes are
+        O(request.groups).
+      - A resource that is not asked for is not checked, and the verdict says so.
     type: dict
+    suboptions:
+      replicas:
+        description:
+          - Number of replicas, 1 or more.
+        type: int
+        default: 1
+      resources:
+        description:
+          - >-
+            What one replica takes, like V({"nvidia.com/gpu": 8, "cpu": "60", "memory": "400Gi"}).
+        type: dict
+      flavor:
+        description:
+          - In place of O(request.resources), one whole idle node of this flavor for each replica.
+        type: str
+      groups:
+        description:
+          - In place of the three above, a list of them, placed together or not at all.
+        type: list
+        elements: dict
+        suboptions:
+          replicas:
+            description:
+              - Number of replicas of this shape, 1 or more.
+            type: int
+            default: 1
+          resources:
+            description:
+              - What one of them takes.
+            type: dict
+          flavor:
+            description:
+              - In place of O(request.groups[].resources), one whole idle node of this flavor for each.
+            type: str
+      type:
+        description:
+          - Type of the job, V(train), V(infer), V(x-infer), V(notebook) or a newer type. The pool is asked whether it
+            takes it. The scope C(infer) of a pool takes V(x-infer), too.
+          - Not checked when left out.
+        type: str
+      priority:
+        description:
+          - Priority that the job will have. A higher one goes first. Without it, every job that waits counts as ahead.
+        type: int
+      replaces:
+        description:
+          - A job that the deployment ends first.
+        type: dict
+        suboptions:
+          job_uuid:
+            description:
+              - The C(job_uuid) of the job.
+            type: str
+            required: true
+          replicas:
+            description:
+              - How many of the replicas asked for are given back. Without it, all of the job is.
+            type: int
   policy:
     description:
       - How strictly to decide.
-      - C(headroom) is what stays free, a percentage of the usable capacity like V(10%), or quantities and percentages
-        by resource. Of cards it is whole ones. A resource that none of the pools is asked for is an error.
-      - C(queue_strategy) is V(auto) (what the pool names, else V(fifo)), V(fifo) (any job ahead means wait) or
-        V(backfill) (a job may pass others that do not fit).
-      - C(queue_scope) is V(pool) (all jobs stand in one queue) or V(type) (only jobs of the same type do). Which one
-        holds is not in the API.
-      - C(max_oldest_queued_seconds) makes the gate wait while a job is queued for longer.
-      - C(placement) is V(required) (the replicas must fit on the nodes, one by one) or V(aggregate) (the sums count).
-      - C(stable_seconds) is for how long the request must have fitted at every attempt.
     type: dict
+    suboptions:
+      headroom:
+        description:
+          - What stays free, a percentage of the usable capacity like V(10%), or quantities and percentages by resource.
+            Of cards it is whole ones. A resource that none of the pools is asked for is an error.
+        type: raw
+      queue_strategy:
+        description:
+          - What a job that is ahead in the queue means.
+        type: str
+        choices:
+          auto: What the pool names, else V(fifo).
+          fifo: Any job ahead means wait.
+          backfill: A job may pass others that do not fit.
+        default: auto
+      queue_scope:
+        description:
+          - Which jobs stand in one queue. Which one holds is not in the API.
+        type: str
+        choices:
+          pool: All jobs of the pool.
+          type: Only jobs of the same type.
+        default: pool
+      max_oldest_queued_seconds:
+        description:
+          - Wait while a job is queued for longer than this. Without it, the age of a queue does not count.
+        type: int
+      placement:
+        description:
+          - Whether the nodes count, or only their sums.
+        type: str
+        choices:
+          required: The replicas must fit on the nodes, one by one.
+          aggregate: The sums count, whether or not a replica fits on a node.
+        default: required
+      stable_seconds:
+        description:
+          - For how long the request must have fitted at every attempt.
+        type: int
+        default: 0
   declared_capacity:
     description:
       - >-
@@ -223,7 +311,7 @@ report:
 artifact:
   description:
     - The decision without any text of the API, fit to be handed on between jobs. The verdict on each pool is under
-      C(pools).
+      C(pools), and C(summary) is one line of pool, decision and what is short.
   returned: when the task does not fail
   type: dict
 summary:

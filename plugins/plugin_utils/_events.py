@@ -18,8 +18,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
     OVER,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import check_figures
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Steady
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +47,6 @@ JOB_FIELDS = (
 )
 """What an event tells about a job, in the words of the workloads module."""
 
-_FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
 _MOVES = "the list changed faster than it could be read."
 
 
@@ -123,7 +124,7 @@ class PoolWatch:
         self._policy = policy or Policy()
         self._declared = declared
         self._seen = Seen()
-        self._fits_since: float | None = None
+        self._steady = Steady(self._policy.stable_seconds)
 
     def look_at(self, entry: Facts, now: float, age: float = 0.0) -> list[Facts]:
         """The events since the look before.
@@ -165,16 +166,14 @@ class PoolWatch:
 
     def _room(self, verdict: Facts | None, now: float) -> bool | None:
         """Whether there is room; None when that is not known, and while it has not lasted for stable_seconds."""
-        if verdict is None or verdict["decision"] != "admit":
-            self._fits_since = None
-            return None if verdict is None or verdict["decision"] == "unknown" else False
-        if self._fits_since is None:
-            self._fits_since = now
-        return True if now - self._fits_since >= self._policy.stable_seconds else None
+        admits = verdict is not None and verdict["decision"] == "admit"
+        lasts = self._steady.look(admits, now)
+        if verdict is None or verdict["decision"] == "unknown":
+            return None
+        return (lasts or None) if admits else False
 
 
 def _room_facts(event: Facts, verdict: Facts | None) -> Facts:
     if verdict is None or "job" in event:
         return {}
-    checks = [{name: check[name] for name in _FIGURES if name in check} for check in verdict["checks"]]
-    return {"decision": verdict["decision"], "reason": verdict["brief"], "checks": checks}
+    return {"decision": verdict["decision"], "reason": verdict["brief"], "checks": check_figures(verdict)}

@@ -27,7 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _GROUP_KEYS = ("replicas", "resources", "flavor")
 _REQUEST_KEYS = (*_GROUP_KEYS, "groups", "type", "priority", "replaces")
@@ -201,8 +201,8 @@ def read_declared_capacity(declared: object) -> Amounts | None:
     return _read_amounts("declared_capacity", declared, down=True) or None
 
 
-def read_seconds(name: str, value: object, default: float = 0.0) -> float:
-    """The seconds that the value stands for. Raises InputError when it is no length of time."""
+def read_seconds(name: str, value: object, default: float = 0.0, show: Callable[[object], str] = shown) -> float:
+    """The seconds that the value stands for. Raises InputError, which shows the value, when it is no length of time."""
     if is_blank(value):
         return default
     try:
@@ -210,7 +210,7 @@ def read_seconds(name: str, value: object, default: float = 0.0) -> float:
     except (TypeError, ValueError, OverflowError):
         seconds = -1.0
     if isinstance(value, bool) or not 0 <= seconds < 10**8:
-        raise InputError(f"{name} is {shown(value)}, and must be a number of seconds, 0 or more.")
+        raise InputError(f"{name} is {show(value)}, and must be a number of seconds, 0 or more.")
     return seconds
 
 

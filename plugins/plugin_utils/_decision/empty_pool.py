@@ -53,12 +53,10 @@ class EmptyPool:
 def shapes_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[Shape] | None:
     """Return the nodes that the pool is meant to have, counted by their shape; None when one of them is not known."""
     shapes: Counter[Shape] = Counter()
-    largest = _largest_by_flavor(nodes, order)
     for node in nodes:
-        if not node.leaving and not is_unread(node.unread_resources, order):
-            # A node that is short of cards has them again once it is mended.
-            has = {**node.resources, **largest[node.flavor]} if node.is_short else node.resources
-            shapes[(node.flavor, tuple(has.items()))] += 1
+        if not node.leaving and _is_whole(node, order):
+            shapes[(node.flavor, tuple(node.resources.items()))] += 1
+    largest = _largest_by_flavor(nodes, order)
     for flavor, count in _not_listed(nodes, flavors, order).items():
         shape = largest.get(flavor)
         if not shape:
@@ -71,11 +69,11 @@ def _total_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota]) -> tuple[Am
     """Return (what all nodes have together, the resources of which that is not known)."""
     total: Amounts = {}
     unread: set[str] = set()
-    largest = _largest_by_flavor(nodes, ())
     for node in nodes:
-        if not node.leaving:
-            add(total, {**node.resources, **largest.get(node.flavor, {})} if node.is_short else node.resources)
+        if not node.leaving and _is_whole(node, ()):
+            add(total, node.resources)
             unread |= node.unread_resources
+    largest = _largest_by_flavor(nodes, ())
     for flavor, count in _not_listed(nodes, flavors, ()).items():
         shape = largest.get(flavor)
         if not shape:
@@ -96,10 +94,15 @@ def _largest_by_flavor(nodes: Sequence[Node], order: Sequence[str]) -> dict[str 
 
 
 def _not_listed(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[str | None]:
-    """Count the nodes of each flavor that are promised and not listed, or listed without their size."""
+    """Count the nodes of each flavor that are promised and not listed, or not listed as what they are meant to be."""
     staying = [node for node in nodes if not node.leaving]
-    missing = Counter(node.flavor for node in staying if is_unread(node.unread_resources, order))
+    missing = Counter(node.flavor for node in staying if not _is_whole(node, order))
     listed = Counter(node.flavor for node in staying)
     for quota in flavors:
         missing[quota.flavor] += max(0, quota.most - listed[quota.flavor])
     return +missing  # only what is above zero
+
+
+def _is_whole(node: Node, order: Sequence[str]) -> bool:
+    """Return whether its entry has all that it is meant to have. Cards that it is short of come back one day."""
+    return not node.is_short and not is_unread(node.unread_resources, order)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import importlib
+import random
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +16,17 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Time, Wait
 
 from .plan import FAULTS, Fault, pool, pool_id
 
-GATE = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_capacity_gate")
 POOL = pool_id(0, "wait")
 REQUEST = read_request({"resources": {"nvidia.com/gpu": 8}})
 FOR_EVER = 0
+REAL_TIME = Time(time.monotonic, time.sleep, random.uniform, lambda: "2026-01-01T00:00:00Z")
 
 
 def wait(fault: Fault, times: int, timeout: float) -> tuple[dict[str, t.Any], float, int]:
@@ -32,7 +35,7 @@ def wait(fault: Fault, times: int, timeout: float) -> tuple[dict[str, t.Any], fl
         mine = emulator.credentials
         place = {"endpoint": emulator.endpoint, "auth_token": mine.auth_token, "project_id": mine.project_id}
 
-        def observe(candidates: list[t.Any], left: float | None) -> list[dict[str, t.Any]]:
+        def observe(left: float | None) -> list[dict[str, t.Any]]:
             connection = connect({**place, "timeout": 0.4, "max_retries": 1}, where="here")
             try:
                 with Client(connection, time_limit=left) as client:
@@ -41,7 +44,7 @@ def wait(fault: Fault, times: int, timeout: float) -> tuple[dict[str, t.Any], fl
             except ModelArtsError as error:
                 return t.cast("list[t.Any]", error.as_result()["pools"])
 
-        gate = GATE._Gate([GATE.Candidate(POOL, REQUEST)], read_policy(None), None, timeout, 0.05)
+        gate = Gate([Candidate(POOL, REQUEST)], read_policy(None), None, Wait(timeout, 0.05, REAL_TIME))
         began = time.monotonic()
         said: list[str] = []
         outcome = gate.wait(observe, said.extend)

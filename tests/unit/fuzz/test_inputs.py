@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import json
 import re
 import typing as t
@@ -21,11 +20,15 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools imp
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import FIELDS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, STATUSES
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import read_candidates
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     check_together,
     read_declared_capacity,
     read_policy,
     read_request,
+    read_seconds,
 )
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from hypothesis import given, settings
@@ -34,7 +37,6 @@ from hypothesis import strategies as st
 from . import documents as docs
 from .documents import GPU, NOW, POOL, job, world
 
-GATE = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_capacity_gate")
 RUNS = tries(3_400)
 """For each of three tests, so that there are more than 10,000 inputs."""
 
@@ -235,9 +237,9 @@ def decide(request: t.Any, policy: t.Any, declared: t.Any) -> str:
     asked, strictness = read_request(request), read_policy(policy)
     check_together(asked, strictness, 600.0)
     facts = copy.deepcopy(FULL)
-    verdict = GATE.capacity_verdict(facts, asked, strictness, read_declared_capacity(declared))
+    verdict = capacity_verdict(facts, asked, strictness, read_declared_capacity(declared))
     json.dumps(verdict)
-    assert all(line.isprintable() for line in GATE.page(verdict))
+    assert all(line.isprintable() for line in page(verdict))
     return t.cast(str, verdict["decision"])
 
 
@@ -278,11 +280,11 @@ def test_candidates_and_seconds() -> None:
     )
     def run(pools: list[t.Any], request: t.Any, seconds: t.Any) -> None:
         try:
-            assert 0 <= GATE.read_seconds("wait_timeout", seconds) < 10**8
+            assert 0 <= read_seconds("wait_timeout", seconds) < 10**8
         except InputError as error:
             check_sentence(error)
         try:
-            for candidate in GATE.read_candidates(pools, request):
+            for candidate in read_candidates(pools, request):
                 assert candidate.pool
         except InputError as error:
             check_sentence(error)

@@ -24,16 +24,20 @@ from ansible.errors import AnsibleError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
-from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.filter.capacity_verdict import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api import calls as _client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import POOL_NOT_FOUND
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import PREFERENCE
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, why_nothing
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import refusal
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import NAMES, ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import as_text
-from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, trust_as_template
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch, follow
+from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.faults import surfaces
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
@@ -46,11 +50,8 @@ from .documents import world as world_of
 Facts = dict[str, t.Any]
 World = t.Callable[[Seen], Reply]
 
-GATE = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_capacity_gate")
 COLLECTION = Path(_client.__file__).parents[3]
 SOURCE = COLLECTION / "extensions" / "eda" / "plugins" / "event_source" / "modelarts_workloads.py"
-ROLE = COLLECTION / "roles" / "capacity_gate"
-WATCH = ("vars/main.yml", "tasks/watch.yml")
 
 LONGEST = 2500
 """Characters of a line: a sentence, and the ID of its request or the wait."""
@@ -236,16 +237,22 @@ def of_gate(server: ScriptedServer, text: str) -> tuple[list[str], list[t.Any]]:
     result = surfaces.run_module("modelarts_workload_info", asked)
     lines, artifacts = said_by_module(result), []
     if "pools" not in result:
-        return [*lines, GATE.ObservationError({**result, "msg": GATE.why_nothing(result)}).result["msg"]], []
+        return [*lines, ObservationError({**result, "msg": why_nothing(result)}).result["msg"]], []
     (entry,) = result["pools"]
     for request in [*REQUESTS, {**REQUESTS[2], "replaces": {"job_uuid": f"{text}-0"}}]:
         for policy in ({}, {"queue_strategy": "backfill", "headroom": "10%"}):
-            candidates = [GATE.Candidate(POOL, read_request(request))] * 2
-            gate = GATE._Gate(candidates, read_policy(policy), None, 0.01, 0.01)
-            outcome = gate.wait(lambda candidates, left: [entry, entry], lines.extend)
+            candidates = [Candidate(POOL, read_request(request))] * 2
+            gate = Gate(candidates, read_policy(policy), None, Wait(60.0, 30.0, Clock().time))
+            outcome = gate.wait(lambda left: [entry, entry], lines.extend)
             verdict = capacity_verdict(entry, request, policy)
             assert verdict["decision"] == outcome["decision"]
-            lines += [*outcome["report"], outcome["summary"], *outcome["reasons"], *overview(outcome["pools"])]
+            lines += [
+                *outcome["report"],
+                outcome["summary"],
+                refusal(outcome)["msg"],
+                *outcome["reasons"],
+                *overview(outcome["pools"]),
+            ]
             lines += [verdict["brief"], *verdict["reasons"], *verdict["remedies"], *verdict["notes"]]
             lines += [check["message"] for check in verdict["checks"]]
             artifacts.append(outcome["artifact"])
@@ -283,36 +290,29 @@ def of_events(plugin: Facts, first: ScriptedServer, second: ScriptedServer) -> t
 
 
 def of_watch(server: ScriptedServer, text: str) -> list[str]:
-    """What tasks/watch.yml says of jobs, of one status after the other."""
+    """What a wait for a job says of jobs, of one status after the other, and of failures."""
     text = as_read(text)
-    known, tasks = (yaml.safe_load((ROLE / part).read_text(encoding="utf-8")) for part in WATCH)
-    several = next(task for task in tasks if task["name"].startswith("Say which"))["ansible.builtin.debug"]["msg"]
-    looks = [{"status": text}, {"status": "Queue"}, {"status": "Running"}, {"status": "Completed"}]
-    found = [{"job_uuid": f"{text}-2", "created_at": "2026-01-01T00:00:00Z"}] * 2
-    said = []
+    asked = options(server, pool_name=[POOL], include_capacity=True, fields=[])
+    queued = surfaces.run_module("modelarts_workload_info", asked)["pools"][0]["queued"]
+    told = {"create_time": 1, "created_at": "2026-01-01T00:00:00Z", "pending_duration": 1, "running_duration": 1}
+    said: list[str] = []
     for named in ("behind", text):
-        for look in looks:
-            one = {"complete": True, "job": {**look, "job_uuid": f"{text}-2", "pending_duration": 1}}
-            variables: Facts = {name: trusted(value) for name, value in known.items()}
-            variables |= {f"modelarts_{name}": value for name, value in options(server).items()}
-            variables |= {
-                "capacity_gate_watch_job": as_text(named),
-                "capacity_gate_watch_pool": POOL,
-                "capacity_gate_watch_timeout": 0,
-                "capacity_gate_watch_interval": 1,
-                "__capacity_gate_watch_found": as_text({"__capacity_gate_watch_jobs": found}),
-                "__capacity_gate_watch_seen": as_text({"__capacity_gate_watch_look": one}),
-                "__capacity_gate_watch_pool": POOL,
-                **VARIABLES,
-            }
-            templar = Templar(loader=DataLoader(), variables=variables)
-            said.append(templar.template(trust_as_template("{{ __capacity_gate_watch_summary }}"))["message"])
-            said.append(templar.template(trust_as_template(several)))
+        for status in (text, "Queue", "Running", "Completed", None):
+            listed = [{**told, "job_name": named, "job_uuid": f"{text}-2", "status": status}] * 2
+            first: Facts = {"workloads": listed, "complete": True}
+            for last in (first, {"workloads": [], "complete": True}, None):
+                looks = iter([first, last])
+                watch = JobWatch(POOL, named)
+
+                def look(left: float | None, looks: t.Iterator[Facts | None] = looks) -> Facts:
+                    seen = next(looks)
+                    if seen is None:
+                        raise ObservationError({"msg": text})
+                    return seen
+
+                follow(watch, Wait(30.0, 30.0, Clock().time), look, said.extend, said.append)
+                said.append(watch.result(0, queued).message)
     return said
-
-
-def trusted(value: t.Any) -> t.Any:
-    return trust_as_template(value) if isinstance(value, str) else value
 
 
 def texts_in(value: t.Any) -> t.Iterator[str]:

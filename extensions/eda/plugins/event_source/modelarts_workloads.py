@@ -173,6 +173,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
     read_policy,
     read_request,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import varied
 
 Facts = dict[str, t.Any]
 
@@ -185,7 +186,6 @@ SOURCE_OPTIONS: dict[str, dict[str, t.Any]] = {
     **{name: {"type": "raw"} for name in CONNECTION_OPTIONS},  # connect() reads them, from whatever level they come
 }
 
-_JITTER = 0.1
 _LONGEST_PAUSE = 600.0
 _SHORTEST_LIMIT = 60.0
 _REFUSED = 401
@@ -254,7 +254,7 @@ class Source:
     def pause(self) -> float:
         """Seconds until the next look: longer and longer while nothing can be read."""
         seconds = min(math.ldexp(self._interval, min(self._failures, 10)), max(self._interval, _LONGEST_PAUSE))
-        return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)
+        return varied(seconds, random.uniform)
 
     def __enter__(self) -> Source:
         return self

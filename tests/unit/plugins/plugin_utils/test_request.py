@@ -17,6 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
     read_declared_capacity,
     read_policy,
     read_request,
+    read_seconds,
     remarks,
 )
 from hypothesis import given
@@ -322,3 +323,13 @@ def test_bytes_that_were_hardly_meant_are_remarked() -> None:
     said = remarks(whole, strict, declared)
     assert [one.partition(" has ")[0] for one in said] == ["policy.headroom", "declared_capacity"]
     assert remarks(whole, read_policy({"headroom": "10%"}), None) == []
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", "\u200b\n"])
+def test_seconds_that_were_left_blank_are_the_default(nothing: t.Any) -> None:
+    assert read_seconds("poll_interval", nothing, 30.0) == 30.0
+
+
+def test_zero_seconds_are_given() -> None:
+    assert read_seconds("poll_interval", "0\u00a0", 30.0) == 0.0
+    assert read_seconds("poll_interval", 0, 30.0) == 0.0

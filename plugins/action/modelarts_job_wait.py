@@ -1,0 +1,91 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import REAL_TIME, ObservingAction
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JOB_FIELDS, JobWatch, follow
+
+Facts = dict[str, t.Any]
+
+_WAIT_TIMEOUT, _POLL_INTERVAL = 600.0, 15.0
+
+# Reading the queue begins when the time is up. Its answer is worth a few words of the sentence, and no longer wait.
+_QUEUE_SECONDS = 60.0
+
+# Who runs the role has not written the options of its task: a mistake is told in the names of the role's variables.
+_ROLE = "poolgate.modelarts.capacity_gate"
+_VARIABLES = {
+    "pool_name": "capacity_gate_watch_pool",
+    "job": "capacity_gate_watch_job",
+    "wait_timeout": "capacity_gate_watch_timeout",
+    "poll_interval": "capacity_gate_watch_interval",
+}
+
+
+class ActionModule(ObservingAction):
+    """Waits until a job runs, ends or fails."""
+
+    own_options: t.ClassVar = {
+        "pool_name": {"type": "raw", "required": True},
+        "job": {"type": "raw", "required": True},
+        "wait_timeout": {"type": "raw"},
+        "poll_interval": {"type": "raw"},
+    }
+
+    def act(self, options: Facts) -> Facts:
+        is_of_role = self._task._role is not None and self._task._role.get_name() == _ROLE
+        names = _VARIABLES if is_of_role else {name: name for name in _VARIABLES}
+        pool, job = (_read_name(names[name], options[name]) for name in ("pool_name", "job"))
+        if not pool:
+            run_the_gate = "Run the gate before, or set" if is_of_role else "Set"
+            raise InputError(f"There is no pool to look at. {run_the_gate} {names['pool_name']}.")
+        if not job:
+            raise InputError(f"There is no job to follow: set {names['job']}.")
+        timeout = read_seconds(names["wait_timeout"], options["wait_timeout"], _WAIT_TIMEOUT, _bare)
+        interval = read_seconds(names["poll_interval"], options["poll_interval"], _POLL_INTERVAL, _bare)
+        observer = self.observer(options)
+
+        def look(seconds_left: float | None) -> Facts:
+            return observer.look({"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": seconds_left})
+
+        watch = JobWatch(pool, job)
+        follow(watch, Wait(timeout, interval, REAL_TIME), look, self.say, self.remark)
+        watched = watch.result(timeout, _queued(observer, pool) if watch.is_queued else None)
+        if not watched.has_run:
+            return {"failed": True, "changed": False, "msg": watched.message, **watched.as_facts()}
+        self.say([watched.message])
+        return {"changed": False, **watched.as_facts()}
+
+
+def _queued(observer: Observer, pool: str) -> list[Facts] | None:
+    """Return the jobs that wait in the pool, in the order of the scheduler; None when they cannot be read."""
+    asked = {"pool_name": [pool], "fields": [], "include_capacity": True, "time_limit": _QUEUE_SECONDS}
+    try:
+        queued: list[Facts] | None = observer.look(asked)["pools"][0]["queued"]
+    except ObservationError:
+        return None
+    return queued
+
+
+def _read_name(option: str, value: object) -> str:
+    """Return the name that was given, which YAML may have read as a number. Raises InputError for what is no name."""
+    if value is None:
+        return ""
+    if isinstance(value, (bool, dict, list, tuple)):
+        raise InputError(
+            f"{option} is {shown(value)}, and must be one name, in quotes where YAML reads something else."
+        )
+    return trimmed(str(value))
+
+
+def _bare(value: object) -> str:
+    return plain(str(value), 80)

@@ -1,0 +1,112 @@
+#!/usr/bin/python
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: modelarts_job_wait
+short_description: Wait until a job in a ModelArts pool runs, ends or fails
+version_added: 1.1.0
+description:
+  - Follows a job in a dedicated resource pool, look after look, until it runs, completes or fails, or until the time is
+    up. Says in one sentence what became of it.
+  - The task fails unless the job runs or has completed.
+  - While it waits, it prints one line for each look. A look that the API fails is a warning, and a look without news.
+    Before the job was found, a failure that another look would not mend ends the task. Refused credentials always do.
+  - This is an action plugin. It runs M(poolgate.modelarts.modelarts_workload_info) on the host of the task, once for
+    each look, and follows the job on the controller.
+author:
+  - The poolgate.modelarts contributors (@poolgate)
+extends_documentation_fragment:
+  - poolgate.modelarts.connection
+  - poolgate.modelarts.connection.actiongroup
+  - poolgate.modelarts.connection.info_module
+attributes:
+  check_mode:
+    details:
+      - Looks, and waits, as it does without check mode. With O(wait_timeout=0) it looks once.
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
+      controller.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+    details:
+      - Use O(wait_timeout) to wait.
+options:
+  pool_name:
+    description:
+      - ID of the pool. The ID is the C(metadata.name) of a pool, not the name that the console shows.
+    type: str
+    required: true
+  job:
+    description:
+      - Name of the job, or its C(job_uuid). Of several jobs of the name the newest is followed, which is printed.
+    type: str
+    required: true
+  wait_timeout:
+    description:
+      - Seconds within which the job must run. V(0) looks once.
+    type: float
+    default: 600
+  poll_interval:
+    description:
+      - Seconds between two looks, give or take a tenth.
+    type: float
+    default: 15
+seealso:
+  - module: poolgate.modelarts.modelarts_capacity_gate
+  - module: poolgate.modelarts.modelarts_workload_info
+"""
+
+EXAMPLES = r"""
+- name: Does it start within ten minutes?
+  poolgate.modelarts.modelarts_job_wait:
+    pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
+    job: llm-pretrain-7b
+    wait_timeout: 600
+  register: watched
+
+- name: Say for how long it waited
+  ansible.builtin.debug:
+    msg: "{{ watched.state }}: {{ watched.message }}"
+"""
+
+RETURN = r"""
+state:
+  description:
+    - V(running) or V(completed) when the job runs, or has run.
+    - V(failed) when it failed, or was terminated.
+    - V(waiting) when it is still queued at the end of the time, or being created.
+    - V(gone) when it was in the pool and is no longer.
+    - V(missing) when no job of that name has come up.
+    - V(unread) when its state is not known, because the API did not answer at the end.
+  returned: when the pool could be read
+  type: str
+  sample: running
+status:
+  description: The status of the job at the last look, as the API has it; null when that look did not show it.
+  returned: when the pool could be read
+  type: str
+  sample: Running
+pool:
+  description: ID of the pool.
+  returned: when the pool could be read
+  type: str
+job_uuid:
+  description: ID of the job that was followed; null when none was found.
+  returned: when the pool could be read
+  type: str
+ahead:
+  description: How many jobs are ahead of it in the queue; null when it does not wait there, and when it is not known.
+  returned: when the pool could be read
+  type: int
+message:
+  description: What became of the job, as one sentence.
+  returned: when the pool could be read
+  type: str
+  sample: llm-pretrain-7b runs in pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03, after 5 s in the queue.
+"""

@@ -1,0 +1,99 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the actions have in common: their options, the connection of the task's host, and lines for people.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import typing as t
+from datetime import datetime, timezone
+
+from ansible import constants
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, merge_levels
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, sentence
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_of_hosts
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Time
+
+Facts = dict[str, t.Any]
+
+display = Display()
+
+
+def _utc() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+REAL_TIME = Time(time.monotonic, time.sleep, random.uniform, _utc)
+
+
+class ObservingAction(ActionBase):
+    """An action that looks at pools by running modelarts_workload_info on the task's host, and decides here.
+
+    ``own_options`` are its options beside those of the connection. They are raw, as a survey gives text for everything,
+    and nothing or an empty text for what was left out.
+    """
+
+    own_options: t.ClassVar[dict[str, dict[str, t.Any]]]
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def act(self, options: Facts) -> Facts:
+        """Return the task's result. Options that were left blank are None.
+
+        Raises InputError and ObservationError, which become failures.
+        """
+        raise NotImplementedError
+
+    def run(self, tmp: str | None = None, task_vars: Facts | None = None) -> Facts:
+        super().run(tmp, task_vars)
+        self._variables = task_vars or {}
+        _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **self.own_options})
+        try:
+            refuse_facts_of_hosts(self._variables)
+            return self.act({name: None if is_blank(value) else value for name, value in args.items()})
+        except InputError as error:
+            return {"failed": True, "changed": False, "msg": error.message}
+        except ObservationError as error:
+            return {"failed": True, "changed": False, **error.result}
+
+    def observer(self, options: Facts) -> Observer:
+        """Return what looks at pools from the host of the task, with the connection of the options and variables."""
+        given = {name: options[name] for name in CONNECTION_OPTIONS}
+        connection = merge_levels(given, templated_variables_level(self._variables, self._templar))
+
+        def run(asked: Facts) -> Facts:
+            result: Facts = self._execute_module(
+                module_name="poolgate.modelarts.modelarts_workload_info",
+                module_args={**connection, **asked},
+                task_vars=self._variables,
+            )
+            return result
+
+        # Environment and host fill in what the options leave out.
+        place = self._task.delegate_to, self._variables.get("inventory_hostname")
+        return Observer(run, repr((sorted(connection.items()), self._compute_environment_string(), place)))
+
+    def say(self, lines: list[str]) -> None:
+        """Display the lines in one piece, so that those of other hosts' tasks do not come between them.
+
+        A callback that writes JSON to stdout has stdout for itself: the lines go to stderr.
+        """
+        if not self._task.no_log:
+            callback = str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK")).rpartition(".")[2]
+            display.display("\n".join(lines), stderr=callback.startswith("json"))
+
+    @staticmethod
+    def remark(words: str) -> None:
+        """Warn of something that does not change the result."""
+        display.warning(sentence(words))

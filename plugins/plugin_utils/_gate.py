@@ -1,0 +1,82 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A gate: it decides over candidates, attempt after attempt. Pure: looks, lines and time are handed in.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import (
+    best,
+    capacity_verdict,
+    hold_until_stable,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import outcome
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.document import Observed, report_document
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import attempt_line
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Steady
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
+
+Facts = dict[str, t.Any]
+
+
+class Gate:
+    """Decides over the candidates, and waits for one that admits."""
+
+    def __init__(self, candidates: Sequence[Candidate], policy: Policy, declared: Amounts | None, wait: Wait) -> None:
+        self._candidates = candidates
+        self._policy = policy
+        self._declared = declared
+        self._wait = wait
+        self._steady = [Steady(policy.stable_seconds) for _candidate in candidates]
+        self._observed: Sequence[Facts] = []
+        self._waited: float | None = None
+
+    def wait(self, observe: Callable[[float | None], Sequence[Facts]], say: Callable[[list[str]], None]) -> Facts:
+        """Return the outcome: at once when it is admitted or rejected, else at the last attempt that ends in time.
+
+        ``observe`` returns facts about the pool of each candidate, in their order; it is given the seconds that are
+        left, or None. ``say`` is given the line of each attempt of a gate that can wait.
+        """
+        can_wait = self._wait.timeout > 0
+        for left in self._wait.looks():
+            # The facts are as old as the look that read them: by a steady clock, from before the first request.
+            began = self._wait.time.clock()
+            self._observed = observe(left)
+            now = self._wait.time.clock()
+            verdicts = self._decide(now, now - began)
+            verdict = best(verdicts)
+            if can_wait:
+                say([attempt_line(verdict, self._wait.time.utc(), self._wait.elapsed, self._wait.timeout)])
+            if verdict["decision"] in ("admit", "reject"):
+                break
+        self._waited = self._wait.elapsed if can_wait else None
+        return outcome(verdict, verdicts, self._wait.count, self._waited)
+
+    def report(self, outcome: Facts) -> Facts:
+        """Return the outcome with all that was seen for it, as the document of a report."""
+        candidates = [
+            Observed(candidate.request, facts, verdict)
+            for candidate, facts, verdict in zip(self._candidates, self._observed, outcome["pools"])
+        ]
+        return report_document(outcome, candidates, self._policy, self._wait.time.utc(), self._waited)
+
+    def _decide(self, now: float, age: float) -> list[Facts]:
+        """Return the verdict on each candidate."""
+        verdicts = []
+        for candidate, facts, steady in zip(self._candidates, self._observed, self._steady):
+            verdict = capacity_verdict(facts, candidate.request, self._policy, self._declared, age=age)
+            steady.look(verdict["decision"] == "admit", now)
+            verdicts.append(hold_until_stable(verdict, steady.lasted, self._policy))
+        return verdicts

@@ -1,0 +1,107 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking at pools from the host of a task, and what a look that failed says.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from http import HTTPStatus
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Facts = dict[str, t.Any]
+
+# How Pythons before 3.9 end: on names of types, which they cannot subscribe, and before 3.7 on the syntax.
+_OLD_PYTHON = re.compile(r"'type' object is not subscriptable|^SyntaxError: ")
+
+_DETAILS = ("status", "error_code", "error_msg", "request_id", "unreachable", "module_stderr")
+
+
+class ObservationError(Exception):
+    """The pools could not be asked. ``result`` is that of the failed task.
+
+    Its sentence comes from the host that asked. ``transient`` tells that the next look may succeed, and ``is_refusal``
+    that it must not be taken: the credentials were refused.
+    """
+
+    def __init__(self, result: Facts) -> None:
+        details = {name: result[name] for name in _DETAILS if name in result}
+        self.result: Facts = {**details, "msg": sentence(str(result["msg"]))}
+        self.transient = bool(result.get("transient"))
+        self.is_refusal = result.get("status") == HTTPStatus.UNAUTHORIZED
+        super().__init__(self.result["msg"])
+
+
+class Observer:
+    """Looks at pools with modelarts_workload_info.
+
+    ``run`` runs the module with the options that it is given, and ``login`` is what decides the credentials. Refused
+    ones are sent once: more than five refusals in a row lock a key.
+    """
+
+    # One a login and worker process: the items of a loop share it.
+    _refused: t.ClassVar[dict[str, Facts]] = {}
+
+    def __init__(self, run: Callable[[Facts], Facts], login: str) -> None:
+        self._run = run
+        self._login = login
+
+    def look(self, options: Facts) -> Facts:
+        """Return the facts of modelarts_workload_info. Raises ObservationError when it has none."""
+        if self._login in self._refused:
+            raise ObservationError(self._refused[self._login])
+        result = self._run(options)
+        failed = _failed(result)
+        if failed is None:
+            return result
+        if failed.get("status") == HTTPStatus.UNAUTHORIZED:
+            self._refused[self._login] = failed
+        raise ObservationError(failed)
+
+
+def _failed(result: Facts) -> Facts | None:
+    """Return the failure that leaves no facts, or none to go on with; None when there are facts."""
+    if "pools" not in result or result.get("status") == HTTPStatus.UNAUTHORIZED:
+        return {**result, "msg": why_nothing(result)}
+    for error in (error for entry in result["pools"] for error in entry.get("errors", ())):
+        # Of one document, too: the next look would send the credentials again.
+        if error.get("status") == HTTPStatus.UNAUTHORIZED:
+            return t.cast(Facts, error)
+    return None
+
+
+def why_nothing(result: Facts) -> str:
+    """Return what a result without pools says of it: the module's own words, or how Python ended when it crashed.
+
+    A crash has no ``msg`` of ours: it is missing from ansible-core 2.19 on, and "MODULE FAILURE" before.
+    """
+    said = str(result.get("msg") or "")
+    if said and "module_stderr" not in result:
+        return said
+    end = next((line for line in map(_last_line, _crash_texts(result)) if line), plain(said) or "it returned nothing")
+    old = " It needs Python 3.9 or later there: set ansible_python_interpreter." if _OLD_PYTHON.search(end) else ""
+    return f"modelarts_workload_info crashed on its host: {end.rstrip('.')}.{old}"
+
+
+def _crash_texts(result: Facts) -> Iterator[object]:
+    """Yield the places where ansible-core keeps how a module ended, the most telling first."""
+    exception = result.get("exception")
+    event = getattr(exception, "event", None)  # from ansible-core 2.19 on, an object that is not for plugins
+    yield getattr(event, "formatted_traceback", None)
+    yield exception if isinstance(exception, str) and not exception.startswith("(") else None
+    yield result.get("module_stderr")
+    yield getattr(event, "msg", None)
+    yield result.get("module_stdout")
+
+
+def _last_line(text: object) -> str:
+    lines = text.strip().splitlines() if isinstance(text, str) else []
+    return plain(lines[-1]) if lines else ""

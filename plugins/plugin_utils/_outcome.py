@@ -1,0 +1,98 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verdicts -> the result of a gate's task: its artifact, its page and its summary.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.common.text.formatters import bytes_to_human
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, plural
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview, page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Facts = dict[str, t.Any]
+
+# A page takes about ten lines: more of them than a screen or two are not read.
+_MOST_PAGES = 5
+_REFUSAL = ("decision", "pool", "source", "observed_at", "reasons", "attempts")
+_HEAD = ("decision", "pool", "source", "observed_at")
+_FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
+# A pool lacks a few resources at most; the rest is on the page.
+_MOST_NAMED = 5
+
+
+def outcome(verdict: Facts, verdicts: Sequence[Facts], attempts: int, waited: float | None) -> Facts:
+    """Return the result of the task.
+
+    ``verdict`` is the one of the ``verdicts`` that counts, ``waited`` the seconds of a gate that could wait.
+    """
+    wait = "" if waited is None else f"waited {duration(waited)}, {plural(attempts, 'attempt')}"
+    artifact = {**_bare(verdict), "attempts": attempts, "pools": [_bare(each) for each in verdicts]}
+    return {
+        "changed": False,
+        **{name: verdict[name] for name in _HEAD},
+        "checks": verdict["checks"],
+        "reasons": verdict["reasons"],
+        "attempts": attempts,
+        "pools": verdicts,
+        "artifact": inert({**artifact, "summary": in_figures(verdict)}),
+        "report": _pages(verdict, verdicts) + ([f"  {wait}"] if wait else []),
+        "summary": _summary(verdict) + (f" ({wait})" if wait else ""),
+    }
+
+
+def refusal(outcome: Facts) -> Facts:
+    """Return the result of a task that fails for it: what is on the page would be printed once more, as JSON."""
+    return {"failed": True, "changed": False, "msg": outcome["summary"], **{name: outcome[name] for name in _REFUSAL}}
+
+
+def check_figures(verdict: Facts) -> list[Facts]:
+    """Return the checks without their sentences."""
+    return [{name: check[name] for name in _FIGURES if name in check} for check in verdict["checks"]]
+
+
+def in_figures(verdict: Facts) -> str:
+    """Return the pool, the decision and what is short, as ``pool-a: wait (cpu short 7 of 32, placement)``.
+
+    Names are its only texts of the API. A job of AWX that is told of a refusal has the artifact alone to speak of it.
+    """
+    named = [_short(check) for check in verdict["checks"] if check["passed"] is not True]
+    more = len(named) - _MOST_NAMED
+    listed = ", ".join(named[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return plain(f"{verdict['pool']}: {verdict['decision']}" + (f" ({listed})" if listed else ""))
+
+
+def _short(check: Facts) -> str:
+    if "missing" not in check:
+        return plain(str(check["name"]), 60)
+    amounts = [check["missing"], check["need"]]
+    if check["name"] == "memory":
+        amounts = [bytes_to_human(amount) for amount in amounts]
+    return f"{plain(str(check['name']), 60)} short {amounts[0]} of {amounts[1]}"
+
+
+def _summary(verdict: Facts) -> str:
+    reasons = "; ".join(verdict["reasons"]) or "it fits now"
+    return sentence(f"{verdict['decision']}: {plain(str(verdict['pool']))}: {reasons}")
+
+
+def _bare(verdict: Facts) -> Facts:
+    """Return the verdict without sentences."""
+    return {**{name: verdict[name] for name in _HEAD}, "checks": check_figures(verdict)}
+
+
+def _pages(verdict: Facts, verdicts: Sequence[Facts]) -> list[str]:
+    """Return the page of the pool that admits, or those of all; of many that of the best, and a line for each."""
+    if len(verdicts) > _MOST_PAGES:
+        return page(verdict) + overview(verdicts)
+    shown = [verdict] if verdict["decision"] == "admit" else verdicts
+    return [line for each in shown for line in page(each)]

@@ -1,0 +1,236 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Following one job from look to look: what became of it, in one sentence. Pure: looks are handed in.
+
+A look that failed, and one that was not complete and does not show the job, is a look without news.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, WAITING
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import job_name
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
+
+Facts = dict[str, t.Any]
+
+JOB_FIELDS = (
+    "job_name",
+    "job_uuid",
+    "status",
+    "create_time",
+    "created_at",
+    "pending_duration",
+    "running_duration",
+)
+"""What a look has to read of each job."""
+
+# So that a sentence with all of them is shorter than the 300 characters that an artifact or an event takes of a text.
+_LONGEST_NAME = 100
+_LONGEST_POOL = 150
+_LONGEST_STATUS = 60
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What became of a job, with the sentence that says it. ``ahead`` is None where it is not known."""
+
+    state: str
+    status: str | None
+    pool: str
+    job_uuid: str | None
+    ahead: int | None
+    message: str
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the play may go on."""
+        return self.state in ("running", "completed")
+
+    def as_facts(self) -> Facts:
+        return asdict(self)
+
+
+class JobWatch:
+    """Follows the job of a pool that has this name or ``job_uuid``; of several, the newest when it is found."""
+
+    def __init__(self, pool: str, wanted: str) -> None:
+        self._pool = pool
+        self._wanted = wanted
+        self._followed: str | None = None
+        self._job: Facts | None = None
+        self._status: str | None = None
+        self._complete = False
+        self.has_found = False
+        self.has_read = False
+
+    def look_at(self, jobs: Sequence[Facts], complete: bool) -> str:
+        """Take the jobs of a look, and return what a person should know of it, which is nothing mostly.
+
+        ``complete`` tells whether these are all jobs of the pool.
+        """
+        self.has_read = True
+        self._complete = complete
+        said = ""
+        found = [job for job in jobs if self._is_meant(job)]
+        if len(found) > 1 and not self.has_found:
+            said = self._several(found)
+        self._job = _newest(found) if found else None
+        if self._job is not None:
+            self.has_found = True
+            self._followed = self._job["job_uuid"]
+            # A status that is not told is the one that was told before.
+            self._status = self._job["status"] or self._status
+        return said
+
+    def _is_meant(self, job: Facts) -> bool:
+        if self._followed is not None:
+            return bool(job["job_uuid"] == self._followed)
+        return self._wanted in (job["job_uuid"], job["job_name"])
+
+    def look_failed(self) -> None:
+        """Take a look without an answer: whether the job is still there is not known."""
+        self._job = None
+        self._complete = False
+
+    @property
+    def status(self) -> str | None:
+        """The status at the last look; None when it did not show the job."""
+        return None if self._job is None else self._status
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a later look could tell nothing else: the job runs or has ended, or it is gone."""
+        if self._job is None:
+            return self.has_found and self._complete
+        return self._status == "Running" or self._status in OVER
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether the job has a place in the queue."""
+        return self.status in WAITING
+
+    def line(self, progress: str) -> str:
+        """Return the line of a look: the progress of the wait, what the job is doing, and its name."""
+        seen = plain(self.status or "", _LONGEST_STATUS) or ("not there" if self._complete else "not known")
+        return sentence(f"{progress} {seen} {self._name}")
+
+    def result(self, seconds: float, queued: Sequence[Facts] | None = None) -> Watched:
+        """Return what became of the job within so many seconds.
+
+        ``queued`` are the jobs that wait, in the order of the scheduler; None when they are not known.
+        """
+        within = f" within {round(seconds)} s"
+        if self._job is None:
+            return self._unseen(within)
+        if self._status == "Running":
+            waited = self._job["pending_duration"] or 0
+            return self._seen("running", f"{self._name} runs in {self._in}, after {waited} s in the queue.")
+        if self._status in _ENDS:
+            state, ending = _ENDS[self._status]
+            return self._seen(state, self._name + ending.format(ran=self._job["running_duration"] or 0))
+        if self._status in WAITING:
+            return self._queued(within, queued)
+        if self._status is None:
+            return self._seen("unread", f"Whether {self._name} runs is not known: {self._in} does not tell its status.")
+        status = plain(self._status, _LONGEST_STATUS)
+        return self._seen("waiting", f"{self._name} does not run{within}: its status is {status}.")
+
+    def _unseen(self, within: str) -> Watched:
+        if not self._complete:
+            return self._seen(
+                "unread",
+                f"Whether {self._name} runs is not known: the jobs of {self._in} could not be read{within}.",
+            )
+        if not self.has_found:
+            return self._seen("missing", f"No job {self._name} has come up in {self._in}{within}.")
+        return self._seen("gone", f"{self._name} has disappeared from {self._in} without having been seen to run.")
+
+    def _queued(self, within: str, queued: Sequence[Facts] | None) -> Watched:
+        uuids = [job["job_uuid"] for job in queued or ()]
+        ahead = uuids.index(self._followed) if self._followed and self._followed in uuids else None
+        if ahead is None or not queued:
+            place = "its place in the queue is not known"
+        elif ahead == 0:
+            place = "nothing is ahead of it"
+        else:
+            place = f"{ahead} ahead of it, first {plain(job_name(queued[0]), _LONGEST_NAME)}"
+        start = f"{self._name} has not started{within}: it still waits in {self._in}"
+        return self._seen("waiting", f"{start} ({self._status}), {place}.", ahead)
+
+    def _seen(self, state: str, message: str, ahead: int | None = None) -> Watched:
+        return Watched(state, self.status, self._pool, self._followed, ahead, sentence(message))
+
+    def _several(self, jobs: Sequence[Facts]) -> str:
+        newest = _newest(jobs)
+        of = f" of {newest['created_at']}" if newest["created_at"] else ""
+        which = f"{plain(str(newest['job_uuid']), _LONGEST_NAME)}{of}"
+        return sentence(f"{len(jobs)} jobs are named {self._name}; the newest is followed, {which}.")
+
+    @property
+    def _name(self) -> str:
+        return plain(self._wanted, _LONGEST_NAME)
+
+    @property
+    def _in(self) -> str:
+        return plain(self._pool, _LONGEST_POOL)
+
+
+def follow(
+    watch: JobWatch,
+    wait: Wait,
+    look: Callable[[float | None], Facts],
+    say: Callable[[list[str]], None],
+    remark: Callable[[str], None],
+) -> None:
+    """Look until the job runs or has ended, until it is gone, or until the time is up.
+
+    ``look`` is given the seconds that are left, or None, and returns the facts of modelarts_workload_info on the pool.
+    Raises ObservationError when the credentials are refused; before the job was found, also when another look would
+    fail as well, since what is wrong with the connection shows then; and when no look at all could be read.
+    """
+    failure: ObservationError | None = None
+    for left in wait.looks():
+        lines = []
+        try:
+            facts = look(left)
+        except ObservationError as error:
+            if error.is_refusal or not (watch.has_found or error.transient):
+                raise
+            failure = error
+            watch.look_failed()
+            remark(str(error))
+        else:
+            lines.append(watch.look_at(facts["workloads"], facts["complete"]))
+        if wait.timeout:
+            lines.append(watch.line(wait.progress))
+        if any(lines):
+            say([line for line in lines if line])
+        if watch.is_over:
+            return
+    if failure is not None and not watch.has_read:
+        raise failure
+
+
+# The sentence of each status in which a job has ended.
+_ENDS = {
+    "Completed": ("completed", " has completed, after it ran for {ran} s."),
+    "Failed": ("failed", " has failed, after it ran for {ran} s: its log says why."),
+    "Terminated": ("failed", " was terminated, after it ran for {ran} s."),
+}
+
+
+def _newest(jobs: Sequence[Facts]) -> Facts:
+    """Return the job that was created last. One that does not tell when is taken for older."""
+    return max(jobs, key=lambda job: job["create_time"] or 0)

@@ -1,0 +1,57 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the gate's task is told to do, read before anything is asked; and what each of its looks asks."""
+
+from __future__ import annotations
+
+import importlib
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import Observer
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_request
+
+GATE = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_capacity_gate")
+
+
+def refusal(call: t.Callable[..., object], *arguments: object) -> str:
+    with pytest.raises(InputError) as refused:
+        call(*arguments)
+    assert refused.value.message.isprintable()
+    return refused.value.message
+
+
+def test_what_to_do_when_it_is_refused() -> None:
+    assert GATE.read_on_refusal(" continue\n")
+    assert not GATE.read_on_refusal("fail")
+    for other in ("warn", False, 0, ["fail"]):
+        assert "must be one of: fail, continue, got: " in refusal(GATE.read_on_refusal, other)
+
+
+def test_the_directory_of_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("REPORTS", str(tmp_path))
+    assert GATE.read_directory(None) is None
+    assert GATE.read_directory("$REPORTS/a") == str(tmp_path / "a")
+    for other in (["report"], {"path": "report"}, 5, True):
+        assert "report_dir is " in refusal(GATE.read_directory, other)
+
+
+def test_a_display_name_is_looked_up_once() -> None:
+    """The first look tells the ID of the pool, and the next ones ask for that."""
+    asked: list[dict[str, t.Any]] = []
+
+    def run(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        asked.append(options)
+        return {"pools": [{"pool_name": f"pool-of-{name}" if name == "a" else name} for name in options["pool_name"]]}
+
+    request = read_request({"resources": {"cpu": 1}, "replaces": {"job_uuid": "u"}})
+    look = GATE.Look(Observer(run, "a login"), [Candidate("a", request), Candidate("b", request)])
+    look(None)
+    look(7.0)
+    assert [options["pool_name"] for options in asked] == [["a", "b"], ["pool-of-a", "b"]]
+    assert [options["time_limit"] for options in asked] == [None, 7.0]
+    assert asked[0]["placement_of"] == ["u", "u"]

@@ -1,0 +1,112 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The task that waits for a job: what it is given, what it asks, and what it returns."""
+
+from __future__ import annotations
+
+import importlib
+import typing as t
+from unittest import mock
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JOB_FIELDS
+
+Facts = dict[str, t.Any]
+
+WAIT = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_job_wait")
+JOB = {**dict.fromkeys(JOB_FIELDS), "job_name": "llm", "job_uuid": "u-1", "status": "Running", "pending_duration": 5}
+
+
+def run(options: Facts, *results: Facts, role: str = "") -> tuple[Facts, list[Facts], list[str]]:
+    """(the task's result, what it asked, what it displayed): its looks have these results, one after the other."""
+    asked: list[Facts] = []
+    said: list[str] = []
+    answers = iter(results)
+
+    def look(given: Facts) -> Facts:
+        asked.append(given)
+        return next(answers)
+
+    action = mock.Mock(say=said.extend, observer=lambda options: Observer(look, "a login of its own"))
+    action._task._role = mock.Mock(get_name=lambda: role) if role else None
+    given = {"pool_name": "pool-a", "job": "llm", "wait_timeout": 0, "poll_interval": None, **options}
+    return WAIT.ActionModule.act(action, given), asked, said
+
+
+def refusal(options: Facts, role: str = "") -> str:
+    with pytest.raises(InputError) as refused:
+        run(options, role=role)
+    return refused.value.message
+
+
+def looked(*jobs: Facts, **of_pool: t.Any) -> Facts:
+    return {"workloads": list(jobs), "complete": True, "pools": [{"pool_name": "pool-a", "errors": [], **of_pool}]}
+
+
+def test_a_job_that_runs() -> None:
+    message = "llm runs in pool-a, after 5 s in the queue."
+    result, asked, said = run({}, looked(JOB))
+    assert result == {
+        **{"changed": False, "state": "running", "status": "Running", "pool": "pool-a", "job_uuid": "u-1"},
+        **{"ahead": None, "message": message},
+    }
+    assert asked == [{"pool_name": ["pool-a"], "fields": list(JOB_FIELDS), "time_limit": None}]
+    assert said == [message]
+
+
+def test_a_job_that_waits_fails_the_task_and_its_place_is_read_once() -> None:
+    queued = [{"type": "train", "job_name": "first", "name": None, "job_uuid": "u-0"}, {"job_uuid": "u-1"}]
+    result, asked, said = run({}, looked({**JOB, "status": "Queue"}), looked(queued=queued))
+    assert result["failed"] is True
+    assert (result["state"], result["ahead"]) == ("waiting", 1)
+    assert result["msg"] == result["message"]
+    assert result["message"].endswith("it still waits in pool-a (Queue), 1 ahead of it, first train first.")
+    assert [options.get("include_capacity", False) for options in asked] == [False, True]
+    assert said == []
+
+
+def test_a_place_that_cannot_be_read_is_not_known() -> None:
+    for failed in ({"failed": True, "msg": "GET /pools was answered 503."}, looked(queued=None)):
+        result, _asked, _said = run({}, looked({**JOB, "status": "Queue"}), failed)
+        assert result["state"] == "waiting"
+        assert result["message"].endswith("its place in the queue is not known.")
+
+
+def test_what_is_wrong_with_the_connection_is_no_state() -> None:
+    with pytest.raises(ObservationError, match="answered 403"):
+        run({}, {"failed": True, "msg": "GET /pools was answered 403.", "status": 403})
+
+
+@pytest.mark.parametrize(
+    ("options", "alone", "in_the_role"),
+    [
+        ({"pool_name": None},
+         "There is no pool to look at. Set pool_name.",
+         "There is no pool to look at. Run the gate before, or set capacity_gate_watch_pool."),
+        ({"job": None},
+         "There is no job to follow: set job.",
+         "There is no job to follow: set capacity_gate_watch_job."),
+        ({"wait_timeout": "soon"},
+         "wait_timeout is soon, and must be a number of seconds, 0 or more.",
+         "capacity_gate_watch_timeout is soon, and must be a number of seconds, 0 or more."),
+        ({"poll_interval": -1},
+         "poll_interval is -1, and must be a number of seconds, 0 or more.",
+         "capacity_gate_watch_interval is -1, and must be a number of seconds, 0 or more."),
+        ({"job": True},
+         "job is True, and must be one name, in quotes where YAML reads something else.",
+         "capacity_gate_watch_job is True, and must be one name, in quotes where YAML reads something else."),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_in_the_names_that_were_used(options: Facts, alone: str, in_the_role: str) -> None:
+    assert refusal(options) == alone
+    assert refusal(options, role="somebody.elses.role") == alone
+    assert refusal(options, role="poolgate.modelarts.capacity_gate") == in_the_role
+
+
+@pytest.mark.parametrize("name", ["\u200b4711\u00a0", 4711])
+def test_a_name_in_every_form(name: t.Any) -> None:
+    result, asked, _said = run({"pool_name": name, "job": name}, looked({**JOB, "job_name": "4711"}))
+    assert (result["state"], asked[0]["pool_name"]) == ("running", ["4711"])

@@ -1,0 +1,67 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the documentation says of request and policy is what is read: keys, choices and defaults."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+import yaml
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.modules.modelarts_capacity_gate import DOCUMENTATION
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, read_policy, read_request
+
+Facts = dict[str, t.Any]
+
+OPTIONS: Facts = yaml.safe_load(DOCUMENTATION)["options"]
+REQUEST: Facts = OPTIONS["request"]["suboptions"]
+POLICY: Facts = OPTIONS["policy"]["suboptions"]
+NODES = {"resources": {"cpu": 1}}
+
+
+def refusal(read: t.Callable[[t.Any], object], given: object) -> str:
+    with pytest.raises(InputError) as refused:
+        read(given)
+    return refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("documented", "read", "holding"),
+    [
+        (REQUEST, read_request, lambda key: {**NODES, **key}),
+        (REQUEST["groups"]["suboptions"], read_request, lambda key: {"groups": [{**NODES, **key}]}),
+        (REQUEST["replaces"]["suboptions"], read_request, lambda key: {**NODES, "replaces": key}),
+        (POLICY, read_policy, lambda key: key),
+    ],
+    ids=["request", "groups", "replaces", "policy"],
+)
+def test_the_documented_keys_are_those_that_are_known(
+    documented: Facts, read: t.Callable[[t.Any], object], holding: t.Callable[[Facts], Facts]
+) -> None:
+    message = refusal(read, holding({"0": 1}))
+    known = message.removesuffix(".").partition(": it knows ")[2].split(", ")
+    assert sorted(known) == sorted(documented)
+
+
+@pytest.mark.parametrize("key", sorted(key for key, option in POLICY.items() if "choices" in option))
+def test_the_documented_choices_are_those_that_are_taken(key: str) -> None:
+    message = refusal(read_policy, {key: "another"})
+    assert message.endswith(f", and must be one of {', '.join(POLICY[key]['choices'])}.")
+
+
+def test_the_documented_defaults_are_those_that_are_read() -> None:
+    documented = {key: option.get("default") for key, option in POLICY.items()}
+    read = Policy()
+    assert documented.pop("headroom") is None
+    assert (read.headroom, read.headroom_of_all) == ({}, None)
+    assert documented == {key: getattr(read, key) for key in documented}
+    assert REQUEST["replicas"]["default"] == read_request(NODES).groups[0].replicas
+    assert REQUEST["groups"]["suboptions"]["replicas"]["default"] == read_request({"groups": [NODES]}).replicas
+
+
+def test_what_is_required_is_asked_for() -> None:
+    required = [key for key, option in REQUEST["replaces"]["suboptions"].items() if option.get("required")]
+    assert required == ["job_uuid"]
+    assert "must have job_uuid" in refusal(read_request, {**NODES, "replaces": {"replicas": 1}})

@@ -1,0 +1,86 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the actions have in common: where their lines go, and what decides the credentials of a look."""
+
+from __future__ import annotations
+
+import importlib
+import typing as t
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils import _action
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import ObservingAction
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
+
+PLUGINS = Path(_action.__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in (PLUGINS / "action").glob("*.py")))
+def test_no_option_of_an_action_has_the_name_of_one_of_the_connection(name: str) -> None:
+    """One would be taken for the other, like the seconds of a wait for those of an answer."""
+    action = importlib.import_module(f"ansible_collections.poolgate.modelarts.plugins.action.{name}").ActionModule
+    assert not action.own_options.keys() & CONNECTION_OPTIONS.keys()
+
+
+@pytest.mark.parametrize(
+    ("callback", "stderr"),
+    [
+        ("default", False),
+        ("ansible.builtin.default", False),
+        ("ansible.posix.json", True),
+        ("ansible.posix.jsonl", True),
+    ],
+)
+def test_lines_are_displayed_in_one_piece_and_leave_json_alone(
+    monkeypatch: pytest.MonkeyPatch, callback: str, stderr: bool
+) -> None:
+    """One call is one message of a fork to the process that prints: no line of another host comes between."""
+    display = mock.Mock()
+    monkeypatch.setattr(_action, "display", display)
+    monkeypatch.setattr(_action.constants, "config", mock.Mock(get_config_value=lambda name: callback))
+    action = mock.Mock(_task=mock.Mock(no_log=False))
+    ObservingAction.say(action, ["ADMIT pool-a: it fits now", "  placement       1 of 1 replica"])
+    display.display.assert_called_once_with(
+        "ADMIT pool-a: it fits now\n  placement       1 of 1 replica", stderr=stderr
+    )
+
+
+def test_a_task_without_log_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    display = mock.Mock()
+    monkeypatch.setattr(_action, "display", display)
+    ObservingAction.say(mock.Mock(_task=mock.Mock(no_log=True)), ["ADMIT pool-a: it fits now"])
+    display.display.assert_not_called()
+
+
+def test_the_environment_and_the_host_are_part_of_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that one host refuses may be another on the next, whose environment fills in the rest."""
+    monkeypatch.setattr(Observer, "_refused", {})
+    sent: list[str] = []
+
+    def item(name: str, token: str = "one", environment: str = "", host: str | None = None) -> None:
+        def run(**given: t.Any) -> dict[str, t.Any]:
+            assert given["module_args"]["auth_token"] == token
+            sent.append(name)
+            return {"failed": True, "msg": "GET /pools was answered 401.", "status": 401}
+
+        action = mock.Mock(
+            _variables={},
+            _task=mock.Mock(delegate_to=host),
+            _templar=mock.Mock(template=dict, available_variables={}),
+            _compute_environment_string=lambda: environment,
+            _execute_module=run,
+        )
+        options = {**dict.fromkeys(CONNECTION_OPTIONS), "auth_token": token}
+        with pytest.raises(ObservationError):
+            ObservingAction.observer(action, options).look({})
+
+    item("first")
+    item("the same")
+    item("another token", token="two")
+    item("another environment", environment="OS_REGION_NAME=eu-nl ")
+    item("another host", host="bastion")
+    assert sent == ["first", "another token", "another environment", "another host"]

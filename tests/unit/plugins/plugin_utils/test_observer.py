@@ -1,0 +1,107 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A look at pools: what a module that failed says, and that refused credentials are sent once."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import (
+    ObservationError,
+    Observer,
+    why_nothing,
+)
+
+
+class Event(t.NamedTuple):
+    msg: str
+    formatted_traceback: str | None
+
+
+class Captured(t.NamedTuple):
+    event: Event
+
+
+OLD = "It needs Python 3.9 or later there: set ansible_python_interpreter."
+TRACEBACK = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\n{}\n'
+SUBSCRIPT = "TypeError: 'type' object is not subscriptable"
+FUTURE = "SyntaxError: future feature annotations is not defined"
+CRASHED = "modelarts_workload_info crashed on its host:"
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        # what the module itself says stays as it is
+        ({"failed": True, "msg": "No credentials: give auth_token."}, "No credentials: give auth_token."),
+        ({"msg": "It needs requests.", "exception": TRACEBACK.format("ImportError: x")}, "It needs requests."),
+        # ansible-core 2.18 and older
+        (
+            {"msg": "MODULE FAILURE\nSee stdout", "module_stderr": TRACEBACK.format(SUBSCRIPT), "module_stdout": ""},
+            f"{CRASHED} {SUBSCRIPT}. {OLD}",
+        ),
+        (
+            {"msg": "MODULE FAILURE", "module_stderr": "sh: python9: not found\n", "module_stdout": "", "rc": 127},
+            f"{CRASHED} sh: python9: not found.",
+        ),
+        # ansible-core 2.19 and newer
+        (
+            {"exception": Captured(Event("'type' object is not subscriptable", TRACEBACK.format(SUBSCRIPT)))},
+            f"{CRASHED} {SUBSCRIPT}. {OLD}",
+        ),
+        (
+            {"failed": True, "exception": Captured(Event("no room left", None))},
+            f"{CRASHED} no room left.",
+        ),
+        (
+            {
+                "msg": "Module result deserialization failed: No start of json char found",
+                "exception": "(traceback unavailable)",
+                "module_stderr": f"    from __future__ import annotations\n{FUTURE}\n",
+            },
+            f"{CRASHED} {FUTURE}. {OLD}",
+        ),
+        ({"failed": True}, f"{CRASHED} it returned nothing."),
+        ({"msg": None, "exception": "\x1b[31mKilled"}, f"{CRASHED} [31mKilled."),
+    ],
+)  # fmt: skip
+def test_a_module_that_crashed_says_why(result: t.Any, said: str) -> None:
+    assert why_nothing(result) == said
+
+
+REFUSED = {"msg": "GET /pools was answered 401.", "status": 401}
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [{"failed": True, **REFUSED}, {"pools": [{"pool_name": "p", "errors": [{"document": "nodes", **REFUSED}]}]}],
+    ids=["of the call", "of one document"],
+)
+def test_refused_credentials_are_sent_once(monkeypatch: pytest.MonkeyPatch, refused: dict[str, t.Any]) -> None:
+    """Ansible goes on with a loop of which an item has failed, and more than five refusals in a row lock a key."""
+    monkeypatch.setattr(Observer, "_refused", {})
+    sent: list[str] = []
+
+    def item(pool: str, login: str) -> None:
+        observer = Observer(lambda options: sent.append(options["pool_name"]) or refused, login)  # type: ignore[func-returns-value]
+        with pytest.raises(ObservationError, match=r"GET /pools was answered 401\.") as raised:
+            observer.look({"pool_name": pool})
+        assert raised.value.result["status"] == 401
+        assert raised.value.is_refusal
+
+    for number in range(7):
+        item(f"pool-{number}", "one")
+    item("pool-7", "another")
+    assert sent == ["pool-0", "pool-7"]
+
+
+def test_a_failure_that_passes_is_told_from_one_that_lasts() -> None:
+    for transient in (True, False):
+        result = {"failed": True, "msg": "GET /pools was answered 503.", "status": 503, "transient": transient}
+        with pytest.raises(ObservationError) as raised:
+            Observer(lambda options, result=result: result, "a").look({})  # type: ignore[misc]
+        assert raised.value.transient is transient
+        assert not raised.value.is_refusal
+        assert raised.value.result == {"msg": "GET /pools was answered 503.", "status": 503}
