@@ -115,7 +115,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     environment_level,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
     config_level,

@@ -105,9 +105,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     environment_level,
     merge_levels,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import by_pool
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
     config_level,

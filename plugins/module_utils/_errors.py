@@ -1,27 +1,22 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The few exceptions that a user can meet, made from any error shape that the API has.
+"""The few exceptions that a user can meet.
 
 This module util is private to the collection.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
 
-if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
+# What a gateway says while the service behind it is away, or when it is asked too often.
 TRANSIENT_STATUSES = frozenset((429, 500, 502, 503, 504))
 
-_MAX_ERROR = 2**16  # bytes; an error has a code and a few sentences
-_UTF_16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
-_CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,30})")
+
+Error = t.TypeVar("Error", bound="ModelArtsError")
 
 
 class ModelArtsError(Exception):
@@ -29,7 +24,7 @@ class ModelArtsError(Exception):
 
     ``status`` is the HTTP status; ``error_code`` and ``error_msg`` come from the body and ``request_id`` from the
     body or the header X-Request-Id. Each is None when the API did not give it. ``transient`` tells that the same call
-    may succeed later, and ``from_iam`` that the login failed, so that nothing could be asked.
+    may succeed later, ``retry_after`` in how many seconds the server wants it, and ``from_iam`` that the login failed.
 
     All of them are one printable line without any secret that this process knows, whatever a server says and wherever.
     """
@@ -44,6 +39,7 @@ class ModelArtsError(Exception):
         error_code: str | None = None,
         error_msg: str | None = None,
         request_id: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         self.message = sentence(message)
         super().__init__(self.message)
@@ -51,12 +47,27 @@ class ModelArtsError(Exception):
         self.error_code = error_code and plain(error_code)
         self.error_msg = error_msg and plain(error_msg)
         self.request_id = request_id and plain(request_id)
+        self.retry_after = retry_after
 
-    def add(self, more: str) -> None:
-        """Say one thing more, at the end; nothing when it is empty."""
-        if more:
-            self.message = sentence(f"{self.message} {more}")
-            self.args = (self.message,)
+    def with_message(self: Error, message: str) -> Error:
+        """Return the same error with another sentence."""
+        return self._changed(message=sentence(message))
+
+    def with_advice(self: Error, more: str) -> Error:
+        """Return the same error with one thing more said at its end; nothing is added when it is empty."""
+        return self.with_message(f"{self.message} {more}") if more else self
+
+    def as_login_error(self: Error) -> Error:
+        """Return the same error as one of the login, so that nothing could be asked."""
+        return self._changed(from_iam=True)
+
+    def _changed(self: Error, **fields: t.Any) -> Error:
+        # Not by the constructor, which subclasses have with other arguments.
+        made = self.__class__.__new__(self.__class__)
+        made.__dict__.update({**self.__dict__, **fields})
+        made.args = (made.message,)
+        made.__cause__ = self.__cause__
+        return made
 
     @property
     def transient(self) -> bool:
@@ -85,7 +96,9 @@ class MissingLibraryError(ModelArtsError):
 class TransportError(ModelArtsError):
     """No answer: unreachable, refused, broken off or timed out. ``lasts`` tells that it would be so again."""
 
-    lasts = False
+    def __init__(self, message: str, *, status: int | None = None, lasts: bool = False) -> None:
+        super().__init__(message, status=status)
+        self.lasts = lasts
 
     @property
     def transient(self) -> bool:
@@ -94,75 +107,3 @@ class TransportError(ModelArtsError):
 
 class ApiError(ModelArtsError):
     """The API answered, with an error or with something that is no answer of its kind."""
-
-
-def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes, hint: str = "") -> ApiError:
-    """The exception for an answer that is an error.
-
-    ``request`` names the call in the sentence ("GET /v2/..."), ``hint`` is a closing sentence on what to do.
-    Understands the shapes of the API reference: error_code/error_msg, error.code/error.message,
-    errorCode/errorMsg, code/message, and plain text. HTML is named, never repeated.
-    """
-    lower = {name.lower(): value for name, value in headers.items()}
-    code, text, request_id = _details(body[:_MAX_ERROR], lower)
-    request_id = request_id or plain(lower.get("x-request-id", "")) or None
-    said = f"{code}: {text}" if code and text else code or text or "no explanation"
-    return ApiError(
-        f"{request} was answered {status} ({said}). {hint}",
-        status=status,
-        error_code=code,
-        error_msg=text,
-        request_id=request_id,
-    )
-
-
-def not_text(body: bytes, headers: Mapping[str, str]) -> str | None:
-    """Why the bytes are not text in UTF-8, as JSON has to be; None when they are. For words, not for the screen."""
-    lower = {name.lower(): value for name, value in headers.items()}
-    if body.startswith(b"\x1f\x8b"):
-        return "it is packed by gzip, and its header does not say so"
-    if body.startswith(_UTF_16_OR_32) or b"\0" in body[:4]:
-        return "it is text in UTF-16 or UTF-32, not in UTF-8"
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.end == len(body) and error.reason == "unexpected end of data":
-            return None  # broken off within a character
-    else:
-        return None
-    packed = lower.get("content-encoding", "").strip()
-    if packed and packed.lower() != "identity":
-        return f"it is packed by {plain(packed, 30)}, which was not asked for"
-    charset = _CHARSET.search(lower.get("content-type", ""))
-    if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):
-        return f"it is text in {plain(charset[1], 30)}, not in UTF-8"
-    return "it is not text in UTF-8"
-
-
-def _details(body: bytes, headers: Mapping[str, str]) -> tuple[str | None, str | None, str | None]:
-    is_html = "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<"
-    reason = None if is_html else not_text(body, headers)
-    if reason is not None:
-        return None, f"an answer that cannot be read: {reason}", None
-    text = body.decode("utf-8", "replace")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        if is_html:
-            return None, "an HTML page, not JSON: another server than ModelArts answered", None
-        return None, plain(text) or None, None
-    if not isinstance(document, dict):
-        return None, None, None
-    nested = document.get("error")
-    inner = nested if isinstance(nested, dict) else document
-    code = _first(inner, "error_code", "errorCode", "code")
-    message = _first(inner, "error_msg", "errorMsg", "message", "error_message")
-    return code, message, _first(document, "request_id", "requestId")
-
-
-def _first(document: Mapping[str, t.Any], *names: str) -> str | None:
-    for name in names:
-        value = document.get(name)
-        if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value):
-            return plain(str(value)) or None
-    return None

@@ -15,13 +15,13 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import unusable_urls
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
     SECRETS,
     environment_level,
     merge_levels,
-    repeated_urls,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import HIDDEN, is_common
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
@@ -42,7 +42,7 @@ def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.
     gc.disable()  # documents hold no cycles, and looking for some in all of them takes a tenth of the time
     options = {name: module.params[name] for name in CONNECTION_OPTIONS}
     # ansible-core prints the options of a task at -vvv, and in a URL there may be a password.
-    _hide(repeated_urls(options), module)
+    _hide(unusable_urls(options), module)
     for name in SECRETS:
         if options[name] and is_common(options[name]):
             # It is refused if it is used. Masked by ansible-core, the sentence of that would show where it occurs.

@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The words of the API that the collection knows, each in this one place.
+"""The words of the API that the collection knows, and how far its clock is trusted, each in this one place.
 
 This module util is private to the collection. Source: the API reference, and where a constant says so, the SDK.
 """
@@ -100,6 +100,14 @@ PLACE_LABELS = {
 """Labels that tell where a node stands, by the names of the facts."""
 
 BATCH_LABELS = {name: f"os.modelarts.node/batch.{name}" for name in ("uid", "name", "type", "count")}
+
+# Times
+
+CLOCK_TOLERANCE = 30
+"""Seconds by which a time may be ahead of the API's clock, whose servers need not agree to the second.
+
+They are half of the shortest window of metrics that the reference shows, and no longer than a job is about to start.
+"""
 
 # Error codes
 

@@ -280,7 +280,7 @@ resolved:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
 
 
 def main() -> None:

@@ -373,8 +373,8 @@ transient:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WORKLOAD_OPTIONS, WorkloadQuery
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ from pathlib import Path
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     read_declared_capacity,

@@ -18,7 +18,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import LARGEST_ANSWER
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import LARGEST_ANSWER
 from ansible_collections.poolgate.modelarts.tests.attacks.server import MEBIBYTE, Answer, Asked, Attacker
 
 POOL = "pool-a-3c7e52d1f0984b6a8e5d2b7c41a96f03"

@@ -13,7 +13,9 @@ import math
 import re
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, TransportError, api_error
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, TransportError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import LARGEST_ANSWER
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 
 if t.TYPE_CHECKING:
@@ -21,19 +23,11 @@ if t.TYPE_CHECKING:
 
 Document = dict[str, t.Any]
 
-LARGEST_ANSWER = 128 * 2**20
-"""Bytes that an answer may unpack to: 600 pages of nodes as the reference shows them."""
-
 MOST_MEMORY = 3 * LARGEST_ANSWER
 """Bytes of memory that its text and its values may take beside it."""
 
 WHOLE = re.compile(r"[0-9]{1,18}")
 """A whole number that is written as text."""
-CLOCK_TOLERANCE = 30
-"""Seconds by which a time may be ahead of the API's clock, whose servers need not agree to the second.
-
-They are half of the shortest window of metrics that the reference shows, and no longer than a job is about to start.
-"""
 
 _DEEPEST = 50
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))

@@ -67,12 +67,12 @@ class PageReader:
     def __init__(
         self,
         read: Callable[[int, int], Document],
-        side_by_side: Callable[[Sequence[Callable[[], Document]]], Iterator[Document]],
+        in_parallel: Callable[[Sequence[Callable[[], Document]]], Iterator[Document]],
         offset: int,
         limit: int,
     ) -> None:
         self._read_page = read
-        self._side_by_side = side_by_side
+        self._in_parallel = in_parallel
         self._offset = offset
         self._limit = max(limit, _SMALLEST_PAGE)
         self._items: dict[str, Document] = {}
@@ -113,7 +113,7 @@ class PageReader:
         last = (self._totals[-1] or 0) - self._largest_page + self._step()  # what starts later is in the page before
         starts = range(self._next, max(last, self._next) + 1, self._step())
         calls = [partial(self._read, start) for start in starts[:_PAGES_AHEAD]]
-        yield from zip(starts, self._side_by_side(calls))
+        yield from zip(starts, self._in_parallel(calls))
 
     def _read(self, start: int) -> Document:
         told = self._totals[0] if self._totals else None  # a later one may grow for ever

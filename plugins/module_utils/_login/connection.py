@@ -1,69 +1,50 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The connection that options describe, with one class of credentials for each way to log in.
+"""The connection that options describe.
 
-This module util is private to the collection. Nothing is sent before the first request asks for credentials, the
-base URL or the project.
+This module util is private to the collection.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import typing as t
-from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import (
-    Iam,
-    Login,
-    catalog_endpoint,
-    iam_base,
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import (
+    REQUESTS_IMPORT_ERROR,
     missing_library,
-    password_plugin,
-    read_cloud,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.access_key import SignatureAuth
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.auth_token import TokenAuth
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.catalog import catalog_endpoint
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.clouds import read_cloud
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import Iam, versioned_url
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.keystone import KeystoneAuth, password_plugin
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     DEFAULT_CONNECTIONS,
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT,
-    PROJECT_ID,
-    all_checked,
-    given_in,
     merge_levels,
     method_of,
-    require_whole,
-    sources,
-    without_version,
+    options_given,
+    require_complete,
+    where_to_set,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.regions import iam_url, modelarts_url
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import (
-    DATE_FORMAT,
-    DATE_HEADER,
-    canonical_query,
-    host_header,
-    sign,
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.values import (
+    PROJECT_ID,
+    check_options,
+    without_version,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide_secrets_of, without_secrets
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import shown
 
-try:
-    import requests
-    from requests.auth import AuthBase
-except ImportError as error:
-    REQUESTS_IMPORT_ERROR: ImportError | None = error
-    AuthBase = object  # type: ignore[misc,assignment]
-else:
-    REQUESTS_IMPORT_ERROR = None
-
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from keystoneauth1.identity.base import BaseIdentityPlugin
+    from collections.abc import Callable, Iterable, Mapping
 
 
 def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
@@ -73,20 +54,20 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
     """
     if REQUESTS_IMPORT_ERROR is not None:
         raise missing_library("requests", "every connection to ModelArts") from REQUESTS_IMPORT_ERROR
-    given = all_checked(merge_levels(options), where)
+    given = check_options(merge_levels(options), where)
     method = method_of(given)
     if method is None:
         raise InputError(
             "No credentials: give auth_token, access_key with secret_key, username with password, or cloud, "
-            f"{sources(where, 'auth_token', 'access_key', 'username', 'cloud')}."
+            f"{where_to_set(where, 'auth_token', 'access_key', 'username', 'cloud')}."
         )
-    require_whole(method, given, where)
+    require_complete(method, given, where)
     if method == "cloud":
         cloud = read_cloud(given["cloud"], given, where)
-        given = all_checked({**given_in(cloud.settings), **given}, where)
+        given = check_options({**options_given(cloud.settings), **given}, where)
     region = given.get("region")
     auth_url = given.get("auth_url") or (region and iam_url(region))
-    auth_url = auth_url and iam_base(auth_url)
+    auth_url = auth_url and versioned_url(auth_url)
     endpoint = given.get("endpoint")
     iam = Iam(
         verify=given.get("validate_certs", True) and given.get("ca_path", True),
@@ -154,6 +135,11 @@ class Connection:
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False, compare=False)
 
     @property
+    def refusal(self) -> ModelArtsError | None:
+        """Why nothing is sent any more with these credentials, by whichever client."""
+        return self.auth.refusal
+
+    @property
     def verify(self) -> bool | str:
         """What requests takes as ``verify``; pass it with each request, or REQUESTS_CA_BUNDLE replaces it."""
         return self.validate_certs and (self.ca_path or True)
@@ -182,9 +168,10 @@ class Connection:
             )
         return found
 
-    def ask_within(self, left: Callable[[], float]) -> None:
-        """Stop asking IAM when no second is ``left``."""
+    def ask_within(self, left: Callable[[], float], longest_pause: Callable[[], float] = lambda: math.inf) -> None:
+        """Stop asking IAM when no second is ``left``, and when it wants a longer pause."""
         self._iam.left = left
+        self._iam.longest_pause = longest_pause
 
     def base_url(self) -> str:
         """``https://host`` of ModelArts: the endpoint, else the service catalog's, else the region's."""
@@ -211,7 +198,7 @@ class Connection:
         if url is None:
             raise InputError(
                 "The service catalog lists no endpoint of ModelArts: set endpoint or region, "
-                f"{sources(self.where, 'endpoint', 'region')}."
+                f"{where_to_set(self.where, 'endpoint', 'region')}."
             )
         return url
 
@@ -223,7 +210,7 @@ class Connection:
             if scope is None and self.project_id is None:
                 raise InputError(
                     "The login belongs to no project: set project_id, or name a project in the entry of clouds.yaml, "
-                    f"{sources(self.where, 'project_id')}."
+                    f"{where_to_set(self.where, 'project_id')}."
                 )
             if scope and self.project_id and scope != self.project_id:
                 raise InputError(
@@ -238,10 +225,9 @@ class Connection:
         try:
             found = self._iam.find_project(str(self.auth_url), str(self.project_name or self.region), self.auth)
         except ModelArtsError as failure:
-            failure.from_iam = True
-            if failure.status == 401:
-                self.auth.refusal = failure  # the next client would look it up with the same key
-            raise
+            error = failure.as_login_error()
+            self.auth.note_login_failure(error)
+            raise error from failure.__cause__
         if isinstance(self.auth, SignatureAuth):
             self.auth.project_id = found
         return found
@@ -251,136 +237,10 @@ class Connection:
             return
         if self.endpoint is None and self.region is None:
             raise InputError(
-                f"No address of ModelArts: set endpoint or region, {sources(self.where, 'endpoint', 'region')}."
+                f"No address of ModelArts: set endpoint or region, {where_to_set(self.where, 'endpoint', 'region')}."
             )
         if self.project_id is None and not (self.auth_url and (self.project_name or self.region)):
             raise InputError(
                 "No project: set project_id; or region, or auth_url with project_name, to have it looked up in IAM, "
-                f"{sources(self.where, 'project_id', 'region', 'auth_url', 'project_name')}."
+                f"{where_to_set(self.where, 'project_id', 'region', 'auth_url', 'project_name')}."
             )
-
-
-class TokenAuth(AuthBase):
-    """A token that the caller has: it cannot be renewed."""
-
-    refusal: ModelArtsError | None = None
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["X-Auth-Token"] = self._token
-        return request
-
-    def secrets(self) -> Iterable[str]:
-        return (self._token,)
-
-    def passing_secrets(self) -> Iterable[str]:
-        return ()
-
-    def invalidate(self) -> bool:
-        """Whether a new login can follow a 401."""
-        return False
-
-
-class SignatureAuth(AuthBase):
-    """Signs each request with a key pair. A refusal must not be repeated: five in a row lock the key."""
-
-    refusal: ModelArtsError | None = None
-
-    def __init__(
-        self, access_key: str, secret_key: str, security_token: str | None = None, project_id: str | None = None
-    ) -> None:
-        self.project_id = project_id
-        self._access_key = access_key
-        self._secret_key = secret_key
-        self._security_token = security_token
-        self._issued: deque[str] = deque(maxlen=100)
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        parts = urlsplit(str(request.url))
-        query = canonical_query(parse_qsl(parts.query, keep_blank_values=True))
-        request.url = urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
-        headers = request.headers
-        headers["Host"] = host_header(request.url)
-        headers[DATE_HEADER] = datetime.now(timezone.utc).strftime(DATE_FORMAT)
-        if self.project_id:
-            headers["X-Project-Id"] = self.project_id
-        if self._security_token:
-            headers["X-Security-Token"] = self._security_token
-        body = request.body or b""
-        content = body.encode() if isinstance(body, str) else bytes(body)
-        value = sign(str(request.method), request.url, headers, content, self._access_key, self._secret_key)
-        headers["Authorization"] = value
-        self._issued.append(value.rpartition("=")[2])
-        return request
-
-    def secrets(self) -> Iterable[str]:
-        return filter(None, (self._secret_key, self._security_token))
-
-    def passing_secrets(self) -> Iterable[str]:
-        """The signatures of the last requests."""
-        return self._issued.copy()
-
-    def invalidate(self) -> bool:
-        """Whether a new login can follow a 401."""
-        return False
-
-
-class KeystoneAuth(AuthBase):
-    """Logs in to IAM when a token is needed and before it expires: for a password, and for clouds.yaml."""
-
-    refusal: ModelArtsError | None = None
-
-    def __init__(self, plugin: BaseIdentityPlugin, iam: Iam, given: Iterable[str], passing: Iterable[str] = ()) -> None:
-        self._plugin = plugin
-        self._iam = iam
-        self._lock = threading.Lock()
-        self._sent = threading.local()
-        self._token: str | None = None
-        self._secrets = deque(given, maxlen=100)
-        self._passing = tuple(passing)
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        self._sent.token = None
-        # Whoever sends the request repeats it, so the login is tried once.
-        self._sent.token = self._login(retries=0).token
-        request.headers["X-Auth-Token"] = self._sent.token
-        return request
-
-    def login(self) -> Login:
-        """The login that holds now; a new one is made when there is none or when it is about to expire."""
-        return self._login(self._iam.retries)
-
-    def secrets(self) -> Iterable[str]:
-        return self._secrets.copy()
-
-    def passing_secrets(self) -> Iterable[str]:
-        return self._passing
-
-    def invalidate(self) -> bool:
-        """Whether a new login can follow a 401; not when the login itself was refused.
-
-        Threads that were refused with one and the same token make one new login.
-        """
-        with self._lock:
-            refused = getattr(self._sent, "token", self._token)
-            if refused is not None and refused == self._token:
-                self._plugin.invalidate()
-            return refused is not None
-
-    def _login(self, retries: int) -> Login:
-        with self._lock:
-            if self.refusal is not None:
-                raise self.refusal
-            try:
-                login = self._iam.log_in(self._plugin, retries)
-            except ModelArtsError as failure:
-                failure.from_iam = True
-                if failure.status == 401:
-                    self.refusal = failure  # a login that is repeated can lock the account
-                raise
-            if login.token != self._token:
-                self._token = login.token
-                self._secrets.append(login.token)
-            return login

@@ -11,41 +11,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import typing as t
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import (
+    canonical_path,
+    canonical_query,
+    host_header,
+)
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 ALGORITHM = "SDK-HMAC-SHA256"
 DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 DATE_HEADER = "X-Sdk-Date"
 
 _SIGNED = frozenset({"host", "x-project-id", "x-security-token", "content-type"})
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-def canonical_query(pairs: Iterable[tuple[str, str | bool | int]]) -> str:
-    """The query as it is signed and as it must be sent: sorted, always ``k=v``, repeated keys kept.
-
-    True and False become ``true`` and ``false``, as the API spells them.
-    """
-    texts = sorted((key, _text(value)) for key, value in pairs)
-    return "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in texts)
-
-
-def canonical_path(path: str) -> str:
-    """The path as it is signed: each segment quoted once, with a closing slash that the path sent need not have."""
-    quoted = "/".join(_quoted(segment) for segment in unquote(path).split("/"))
-    return quoted if quoted.endswith("/") else f"{quoted}/"
-
-
-def host_header(url: str) -> str:
-    """The Host header of a request to ``url``: without user info, and without the port that its scheme implies."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if ":" in host:
-        host = f"[{host}]"
-    return host if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
 def sign(method: str, url: str, headers: Mapping[str, str], body: bytes, access_key: str, secret_key: str) -> str:
@@ -76,11 +57,3 @@ def sign(method: str, url: str, headers: Mapping[str, str], body: bytes, access_
 
 def _is_signed(name: str) -> bool:
     return name in _SIGNED or name.startswith("x-sdk-")
-
-
-def _quoted(text: str) -> str:
-    return quote(text, safe="~")
-
-
-def _text(value: str | bool | int) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

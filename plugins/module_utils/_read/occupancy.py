@@ -22,16 +22,18 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     merge_spellings,
     numbers,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import (
     FIELDS,
     Facts,
-    Requirements,
-    created_at,
     hosts_of,
-    integer_of,
     job_nodes,
-    label_of,
     pending_seconds,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
+    created_at,
+    integer_of,
+    label_of,
     text_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ACTIVE, OVER, WAITING

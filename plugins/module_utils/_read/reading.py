@@ -13,8 +13,9 @@ from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_name
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import Facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Answer, combined
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import Facts, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import trimmed
 
 if t.TYPE_CHECKING:
@@ -43,7 +44,7 @@ def read_workloads(
     if not names:
         raise InputError("pool_name names no pool: give the ID of at least one.")
     if query.include_capacity:
-        from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import read_capacity
+        from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_capacity
 
         return combined(read_capacity(client, names, query, clock, placement_of), query.fields)
     for name in names:
@@ -53,9 +54,8 @@ def read_workloads(
         try:
             return Answer(name, query.read(client, name), clock())
         except ApiError as error:
-            from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import say_its_id
+            from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_names import with_its_id
 
-            say_its_id(error, client, name)
-            raise
+            raise with_its_id(error, client, name) from None
 
-    return combined(list(client.side_by_side([partial(read, name) for name in names])), query.fields)
+    return combined(list(client.in_parallel([partial(read, name) for name in names])), query.fields)

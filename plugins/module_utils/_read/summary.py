@@ -14,13 +14,13 @@ from itertools import islice
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, numbers
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import (
     Facts,
-    Requirements,
-    label_of,
     pending_seconds,
     workload_facts,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import label_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import WAITING
 
 if t.TYPE_CHECKING:

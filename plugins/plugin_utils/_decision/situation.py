@@ -13,7 +13,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import CLOCK_TOLERANCE
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
@@ -23,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     parse,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
+    CLOCK_TOLERANCE,
     DRIVER_RUNNING,
     LOGICAL_POOL,
     NODE_CREATING,

@@ -11,8 +11,8 @@ import time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import environment_level
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
 
 with (
     Client(connect(environment_level(os.environ), where="here")) as client,

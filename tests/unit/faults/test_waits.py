@@ -14,8 +14,8 @@ from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emu
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request

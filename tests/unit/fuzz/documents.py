@@ -12,13 +12,15 @@ from __future__ import annotations
 import copy
 import json
 import re
+import time
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sending import Call, Sender
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     read_declared_capacity,
@@ -198,12 +200,20 @@ class DocumentClient(Client):
 
     def __init__(self, documents: t.Mapping[str, Document]) -> None:
         super().__init__(_CONNECTION)
+        self._sender = DocumentSender(documents)
+
+
+class DocumentSender(Sender):
+    """Answers without a wire, one call after the other."""
+
+    def __init__(self, documents: t.Mapping[str, Document]) -> None:
+        super().__init__(_CONNECTION, time_limit=None, clock=time.monotonic, sleep=time.sleep)
         self._documents = documents
 
-    def side_by_side(self, calls: t.Sequence[t.Callable[[], t.Any]]) -> t.Iterator[t.Any]:
+    def in_parallel(self, calls: t.Sequence[t.Callable[[], t.Any]]) -> t.Iterator[t.Any]:
         return iter([call() for call in calls])
 
-    def _exchange(self, url: str, request: str) -> tuple[int, t.Mapping[str, str], bytes]:
+    def _exchange(self, call: Call[t.Any], url: str) -> tuple[int, t.Mapping[str, str], bytes]:
         path = url.partition("?")[0]
         name = {"workloads": "workloads", "nodes": "nodes"}.get(path.rpartition("/")[2], "pool")
         if "/metrics/" in path:

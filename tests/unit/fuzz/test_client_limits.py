@@ -13,7 +13,8 @@ import pytest
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError, TransportError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http import transport as _transport
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http import bodies, sending
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login import iam
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 
 from .documents import DOCUMENTS, POOL, DocumentClient, changed, facts_of, world
@@ -46,8 +47,8 @@ def test_an_answer_that_drips_ends_with_the_time_out(login: str) -> None:
 @pytest.mark.parametrize("login", LOGINS)
 @pytest.mark.parametrize("compressed", [False, True])
 def test_an_answer_of_any_size_is_broken_off(login: str, compressed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_transport, "_SMALL_ANSWER", 2**20)
-    monkeypatch.setattr("ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls.LARGEST_ANSWER", 2**20)
+    for module, name in ((bodies, "SMALL_ANSWER"), (iam, "SMALL_ANSWER"), (sending, "LARGEST_ANSWER")):
+        monkeypatch.setattr(module, name, 2**20)
     with Emulator("demo", faults=[{"do": "huge", "bytes": 2**26, "compressed": compressed}]) as emulator:
         given = {**options_of(emulator, login), "timeout": 20}
         with pytest.raises(ModelArtsError, match="larger than 1 MiB"):

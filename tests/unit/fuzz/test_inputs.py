@@ -16,9 +16,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls impo
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import merge_levels
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import FIELDS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import FIELDS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, STATUSES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import read_candidates
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
@@ -169,8 +170,8 @@ def test_options_and_names_of_pools() -> None:
         try:
             connection = connect(merge_levels({**good, **login, **dict(zip(strange, values))}), where="here")
             with Client(connection, time_limit=5, sleep=lambda seconds: None) as client:
-                client._session.mount("https://", wire)
-                client._session.mount("http://", wire)
+                client._sender.session.mount("https://", wire)
+                client._sender.session.mount("http://", wire)
                 asked = WorkloadQuery(**query)
                 asked.check()
                 if by_name:

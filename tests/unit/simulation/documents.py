@@ -15,10 +15,11 @@ import typing as t
 from datetime import datetime, timezone
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError, api_error
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     read_declared_capacity,
@@ -211,7 +212,7 @@ class _Answers:
     def __init__(self, pool: t.Any, nodes: t.Any, jobs: t.Any, metrics: t.Any, complete: bool) -> None:
         self._pool, self._nodes, self._jobs, self._metrics, self._complete = pool, nodes, jobs, metrics, complete
 
-    def side_by_side(self, calls: t.Sequence[t.Callable[[], t.Any]]) -> t.Iterator[t.Any]:
+    def in_parallel(self, calls: t.Sequence[t.Callable[[], t.Any]]) -> t.Iterator[t.Any]:
         return (call() for call in calls)
 
     def show_pool(self, name: str) -> Document:

@@ -159,10 +159,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     environment_level,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import iso_time
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import iso_time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import JOB_FIELDS, PoolWatch
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
@@ -188,7 +188,6 @@ SOURCE_OPTIONS: dict[str, dict[str, t.Any]] = {
 
 _LONGEST_PAUSE = 600.0
 _SHORTEST_LIMIT = 60.0
-_REFUSED = 401
 _OVER = {
     "jobs": "its jobs are known again.",
     "room": "whether there is room is known again.",
@@ -231,7 +230,7 @@ class Source:
     def look(self) -> list[Facts]:
         """The events since the look before. Blocks while the pools are read."""
         began = time.monotonic()
-        # A refusal is remembered by a client, and one of an earlier look must not stand for this one.
+        # A client remembers that IAM could not be asked, and that of an earlier look must not stand for this one.
         with Client(
             self._connection,
             time_limit=max(self._interval, _SHORTEST_LIMIT),
@@ -239,7 +238,7 @@ class Source:
             sleep=self._sleep,
         ) as client:
             calls = [partial(self._read, client, watch.pool_name) for watch in self._watches]
-            entries = list(client.side_by_side(calls))
+            entries = list(client.in_parallel(calls))
         self._raise_what_lasts(entries)
         now = time.monotonic()
         events = [
@@ -288,9 +287,10 @@ class Source:
 
         As long as no jobs were seen, also for those that will never be: the wrong pool, address or permission.
         """
+        if self._connection.refusal is not None:
+            raise ModelArtsError(self._connection.refusal.message)
         for error in (error for entry in entries for error in entry["errors"]):
-            lasts = not self._has_seen_jobs and error["document"] == "workloads" and not error.get("transient")
-            if lasts or error.get("status") == _REFUSED:
+            if not self._has_seen_jobs and error["document"] == "workloads" and not error.get("transient"):
                 raise ModelArtsError(error["msg"])
 
     def _log_remarks(self) -> None:

@@ -36,6 +36,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login import iam as _iam
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection, connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
@@ -44,7 +45,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     merge_levels,
     variables_level,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import canonical_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide
 from ansible_collections.poolgate.modelarts.tests.unit.faults.servers import certificate as certified
 from hypothesis import given, settings
@@ -691,7 +691,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_token_is_sent_as_it_is_and_cannot_be_renewed() -> None:
     connection = connect({**PLACE, "auth_token": SECRETS["auth_token"]}, where=HOST)
     assert prepared(connection).headers["X-Auth-Token"] == SECRETS["auth_token"]
-    assert connection.auth.invalidate() is False
+    assert connection.auth.drop_token() is False
     assert connection.method == "auth_token"
 
 
@@ -703,7 +703,7 @@ def test_a_key_pair_signs_and_cannot_be_renewed() -> None:
     assert "host;x-project-id;x-sdk-date;x-security-token" in headers["Authorization"]
     sent = datetime.datetime.strptime(headers["X-Sdk-Date"], "%Y%m%dT%H%M%SZ")
     assert abs(sent.replace(tzinfo=datetime.timezone.utc).timestamp() - time.time()) < 5
-    assert connection.auth.invalidate() is False
+    assert connection.auth.drop_token() is False
     assert connection.method == "access_key"
 
 
@@ -857,7 +857,7 @@ def test_threads_that_are_refused_make_one_new_login() -> None:
         def refused() -> tuple[str, bool, str]:
             first = prepared(connection).headers["X-Auth-Token"]
             together.wait()
-            renewed = connection.auth.invalidate()
+            renewed = connection.auth.drop_token()
             return first, renewed, prepared(connection).headers["X-Auth-Token"]
 
         with ThreadPoolExecutor(4) as threads:
@@ -881,7 +881,7 @@ def test_a_wrong_password_is_sent_once() -> None:
         connection = connect({**PASSWORD, **PLACE, "auth_url": iam.url}, where=HOST)
         with pytest.raises(ApiError, match=f"Check the credentials on {HOST}") as failure:
             prepared(connection)
-        assert connection.auth.invalidate() is False
+        assert connection.auth.drop_token() is False
     assert len(iam.seen) == 1
     result = failure.value.as_result()
     assert (result["status"], result["error_code"], result["request_id"]) == (401, "IAM.0001", "r-2")
@@ -893,10 +893,10 @@ def test_a_password_that_is_refused_later_is_sent_once_more() -> None:
     with ScriptedIam(login(), (401, {}, {})) as iam:
         connection = connect({**PASSWORD, **PLACE, "auth_url": iam.url}, where=HOST)
         prepared(connection)
-        assert connection.auth.invalidate() is True
+        assert connection.auth.drop_token() is True
         with pytest.raises(ApiError, match="answered 401"):
             prepared(connection)
-        assert connection.auth.invalidate() is False
+        assert connection.auth.drop_token() is False
     assert len(iam.seen) == 2
 
 

@@ -26,8 +26,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     CONNECTION_OPTIONS,
     DEFAULT_CONNECTIONS,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
 
 POOL = "pool-train-0123456789abcdef0123456789abcdef"

@@ -21,9 +21,9 @@ from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emu
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _quantity
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read import workloads as _workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read import requirements
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
 from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args
 
@@ -183,8 +183,8 @@ def test_every_document_is_parsed_once(serve: Serve, monkeypatch: pytest.MonkeyP
 def test_a_quantity_is_parsed_once_however_many_jobs_ask_for_it(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, fields: t.Any
 ) -> None:
-    parse, parsed = _workloads.parse, []
-    monkeypatch.setattr(_workloads, "parse", lambda *what: parsed.append(what) or parse(*what))
+    parse, parsed = requirements.parse, []
+    monkeypatch.setattr(requirements, "parse", lambda *what: parsed.append(what) or parse(*what))
     calls = []
     for jobs in (20, 989):
         parsed.clear()
@@ -207,9 +207,12 @@ NEVER = (
     "openstack", "xml", "yaml",
 )  # fmt: skip
 UTILS = (
-    "_api.calls", "_api.documents", "_api.pages", "_errors", "_http.transport", "_login.connection", "_login.iam",
-    "_login.options", "_login.regions", "_login.signature", "_module", "_quantity", "_read.reading", "_read.summary",
-    "_read.workloads", "_secrets", "_text", "_vocabulary",
+    "_api.calls", "_api.documents", "_api.pages", "_errors", "_http.answers", "_http.authorities", "_http.bodies",
+    "_http.deadlines", "_http.faults", "_http.libraries", "_http.proxies", "_http.retries", "_http.sending",
+    "_http.transport", "_http.urls", "_login.access_key", "_login.auth_token", "_login.catalog", "_login.clouds",
+    "_login.connection", "_login.credentials", "_login.iam", "_login.keystone", "_login.options", "_login.regions",
+    "_login.signature", "_login.values", "_module", "_quantity", "_read.job_query", "_read.jobs", "_read.reading",
+    "_read.requirements", "_read.summary", "_read.values", "_secrets", "_text", "_vocabulary",
 )  # fmt: skip
 FOLDERS = ("_api", "_http", "_login", "_read")
 

@@ -14,8 +14,8 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import document_of, size_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import Requirements
 
 BYTES = 300_000
 PRIME = 2**61 - 1  # numbers that differ by it have one hash

@@ -15,8 +15,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     InputError,
     ModelArtsError,
     TransportError,
-    api_error,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 from hypothesis import given
 from hypothesis import strategies as st

@@ -95,7 +95,7 @@ class Server:
         }[self.manners.total]
         return {"items": page} if total is None else {"items": page, "total": total}
 
-    def side_by_side(self, calls: Sequence[Callable[[], Document]]) -> Iterator[Document]:
+    def in_parallel(self, calls: Sequence[Callable[[], Document]]) -> Iterator[Document]:
         """Requests that overtake each other, and answers in the order asked for."""
         order = list(range(len(calls)))
         self.chance.shuffle(order)
@@ -108,7 +108,7 @@ class Server:
 
 
 def read_all(server: Server, limit: int, offset: int = 0) -> Pages:
-    return PageReader(server.read, server.side_by_side, offset, limit).read_all()
+    return PageReader(server.read, server.in_parallel, offset, limit).read_all()
 
 
 def uids(pages: Pages) -> list[str]:

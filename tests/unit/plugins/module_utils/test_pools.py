@@ -15,18 +15,13 @@ from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emu
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import (
-    capacity_facts,
-    metrics_facts,
-    node_facts,
-)
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import (
-    NoPoolReadableError,
-    pool_facts,
-    read_pools,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.metrics import metrics_facts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import capacity_facts, node_facts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import pool_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkmodelarts import v1 as sdk
 from hypothesis import given

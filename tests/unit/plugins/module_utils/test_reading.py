@@ -17,16 +17,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import epoch_seconds
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import pending_seconds, workload_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import (
-    Requirements,
-    WorkloadQuery,
-    created_at,
-    pending_seconds,
-    workload_facts,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import created_at, epoch_seconds
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
 
 Document = dict[str, t.Any]

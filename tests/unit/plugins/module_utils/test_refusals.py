@@ -15,14 +15,16 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection, connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import WorkloadQuery
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
 
 POOLS = [f"pool-{number:02}-0123456789abcdef0123456789abcdef" for number in range(12)]
 KEYS = {"access_key": "AK1", "secret_key": "sk-SECRET-2"}
 REFUSED = Reply(401, {"error_code": "APIG.0301", "error_msg": "Incorrect IAM authentication information"})
+# What IAM answers about credentials: a user or domain that cannot be one, a wrong password, a locked account.
+OF_CREDENTIALS = (400, 401, 403, 423)
 Start = t.Callable[..., ScriptedServer]
 
 
@@ -97,22 +99,25 @@ def test_a_refusal_is_remembered_by_the_login_for_the_next_client(script: Start)
     assert len(server.seen) == 1
 
 
+@pytest.mark.parametrize("status", OF_CREDENTIALS)
 @pytest.mark.parametrize("given", [KEYS, {"auth_token": "token-SECRET-4"}])
 def test_what_the_look_up_of_the_project_refuses_is_sent_once_by_all_clients(
-    given: dict[str, str], script: Start
+    given: dict[str, str], status: int, script: Start
 ) -> None:
-    iam = script(Reply(401, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"}))
+    iam = script(Reply(status, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"}))
     options = {"endpoint": "https://127.0.0.1:9", "auth_url": iam.url, "project_name": "x", "max_retries": 0, **given}
     connection = connect(options, where="host-7")
     for _item in range(6):
-        with Client(connection) as client, pytest.raises(ApiError, match=r"answered 401 \(APIGW.0301") as raised:
+        with Client(connection) as client, pytest.raises(ApiError, match=rf"answered {status} \(APIGW.0301") as raised:
             client.list_pools()
         assert raised.value.from_iam
     assert len(iam.seen) == 1
 
 
-def test_a_password_that_is_refused_is_sent_once_by_all_clients(script: Start) -> None:
-    server = script(Reply(401, {"error": {"code": 401, "message": "The username or password is wrong."}}))
+@pytest.mark.parametrize("status", OF_CREDENTIALS)
+def test_a_password_that_is_refused_is_sent_once_by_all_clients(status: int, script: Start) -> None:
+    """Each further try could lock the account for longer."""
+    server = script(Reply(status, {"error": {"code": status, "message": "The username or password is wrong."}}))
     given = {
         "auth_url": server.url,
         "username": "mara",
@@ -122,9 +127,22 @@ def test_a_password_that_is_refused_is_sent_once_by_all_clients(script: Start) -
     }
     connection = connect({**given, "max_retries": 0}, where="host-7")
     for _item in range(3):
-        with Client(connection) as client, pytest.raises(ApiError, match="answered 401"):
+        with Client(connection) as client, pytest.raises(ApiError, match=f"answered {status}") as raised:
             client.list_pools()
+        assert raised.value.from_iam
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [404, 429, 503])
+def test_an_iam_that_is_away_is_asked_again_by_the_next_client(status: int, script: Start) -> None:
+    """It says nothing about the credentials, and may be back."""
+    server = script(Reply(status))
+    given = {"username": "mara", "password": "pw-SECRET-3", "domain_name": "acme", "project_name": "x"}
+    connection = connect({**given, "auth_url": server.url, "max_retries": 0}, where="host-7")
+    for _item in range(3):
+        with Client(connection) as client, pytest.raises(ApiError, match=f"answered {status}"):
+            client.list_pools()
+    assert len(server.seen) == 3
 
 
 def test_a_refusal_of_another_kind_stops_nothing(script: Start) -> None:

@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
 import requests
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import SignatureAuth
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import (
     canonical_path,
     canonical_query,
     host_header,
-    sign,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.access_key import SignatureAuth
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import sign
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 from hypothesis import example, given, settings

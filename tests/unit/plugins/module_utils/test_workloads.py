@@ -18,18 +18,18 @@ from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emu
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally, by_pool, merged
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.workloads import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import (
     ADDED_FIELDS,
     FIELDS,
-    Requirements,
-    WorkloadQuery,
-    created_at,
     hosts_of,
     workload_facts,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally, by_pool, merged
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import created_at
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, STATUSES, WAITING
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 from huaweicloudsdkcore.auth.credentials import BasicCredentials

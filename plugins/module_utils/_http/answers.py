@@ -1,0 +1,120 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers that are errors, in any shape that the API has, and what headers say.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import re
+import time
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAX_ERROR = 2**16  # bytes; an error has a code and a few sentences
+_UTF_16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
+_CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,30})")
+_THROTTLE_TIME = re.compile(r"time:\s*([0-9]{1,6})\s*(second|minute)")
+
+
+def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes, hint: str = "") -> ApiError:
+    """The exception for an answer that is an error.
+
+    ``request`` names the call in the sentence ("GET /v2/..."), ``hint`` is a closing sentence on what to do.
+    Understands the shapes of the API reference: error_code/error_msg, error.code/error.message,
+    errorCode/errorMsg, code/message, and plain text. HTML is named, never repeated.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    code, text, request_id = _details(body[:_MAX_ERROR], lower)
+    request_id = request_id or plain(lower.get("x-request-id", "")) or None
+    said = f"{code}: {text}" if code and text else code or text or "no explanation"
+    return ApiError(
+        f"{request} was answered {status} ({said}). {hint}",
+        status=status,
+        error_code=code,
+        error_msg=text,
+        request_id=request_id,
+        retry_after=_retry_after(lower, body),
+    )
+
+
+def not_text(body: bytes, headers: Mapping[str, str]) -> str | None:
+    """Why the bytes are not text in UTF-8, as JSON has to be; None when they are. For words, not for the screen."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    if body.startswith(b"\x1f\x8b"):
+        return "it is packed by gzip, and its header does not say so"
+    if body.startswith(_UTF_16_OR_32) or b"\0" in body[:4]:
+        return "it is text in UTF-16 or UTF-32, not in UTF-8"
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.end == len(body) and error.reason == "unexpected end of data":
+            return None  # broken off within a character
+    else:
+        return None
+    packed = lower.get("content-encoding", "").strip()
+    if packed and packed.lower() != "identity":
+        return f"it is packed by {plain(packed, 30)}, which was not asked for"
+    charset = _CHARSET.search(lower.get("content-type", ""))
+    if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):
+        return f"it is text in {plain(charset[1], 30)}, not in UTF-8"
+    return "it is not text in UTF-8"
+
+
+def _details(body: bytes, headers: Mapping[str, str]) -> tuple[str | None, str | None, str | None]:
+    is_html = "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<"
+    reason = None if is_html else not_text(body, headers)
+    if reason is not None:
+        return None, f"an answer that cannot be read: {reason}", None
+    text = body.decode("utf-8", "replace")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        if is_html:
+            return None, "an HTML page, not JSON: another server than ModelArts answered", None
+        return None, plain(text) or None, None
+    if not isinstance(document, dict):
+        return None, None, None
+    nested = document.get("error")
+    inner = nested if isinstance(nested, dict) else document
+    code = _first(inner, "error_code", "errorCode", "code")
+    message = _first(inner, "error_msg", "errorMsg", "message", "error_message")
+    return code, message, _first(document, "request_id", "requestId")
+
+
+def _first(document: Mapping[str, t.Any], *names: str) -> str | None:
+    for name in names:
+        value = document.get(name)
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value):
+            return plain(str(value)) or None
+    return None
+
+
+def _retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
+    """Seconds that a throttling answer asks for: Retry-After (seconds or a date), else the time that its text names."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    at = http_date(text)
+    if at is not None:
+        now = http_date(headers.get("date", ""))
+        return max(0.0, at - (time.time() if now is None else now))
+    match = _THROTTLE_TIME.search(body[:2000].decode("utf-8", "replace"))
+    return float(match.group(1)) * (60 if match.group(2) == "minute" else 1) if match else None
+
+
+def http_date(text: str) -> float | None:
+    """Seconds since the epoch; None for what is no date, the 31st of February included."""
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError, IndexError, OSError):
+        return None

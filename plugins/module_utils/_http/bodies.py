@@ -1,0 +1,94 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bodies of answers: unpacked as they come in, each of them bounded, and all that are under way together.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+import zlib
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults import NoAnswerError
+
+if t.TYPE_CHECKING:
+    import requests
+
+LARGEST_ANSWER = 128 * 2**20
+"""Bytes that an answer may unpack to: 600 pages of nodes as the reference shows them."""
+
+SMALL_ANSWER = 16 * 2**20
+"""Bytes: more than IAM ever sends, and what any answer may unpack to, however little came."""
+
+# Threads read eight answers at a time, so without this bound eight of the largest would be a gigabyte before the first
+# of them is looked at. Two of them are more than all pages of any real pool together.
+MOST_UNDER_WAY = 2 * LARGEST_ANSWER
+"""Bytes of all bodies of one read that have come in and are not parsed yet."""
+
+_HIGHEST_RATIO = 100
+"""How many bytes a byte may unpack to beyond that. Lists of jobs and nodes that are much alike pack to a fiftieth."""
+
+_CHUNK = 2**18  # what is read at once, so that a bound is passed by no more than that
+_GZIP = 31  # zlib's number for the format with header and checksum
+
+
+class Bodies:
+    """The bodies that the threads of one read have under way."""
+
+    def __init__(self, largest: int) -> None:
+        self._largest = largest
+        self._lock = threading.Lock()
+        self._under_way = 0
+
+    def read(self, response: requests.Response) -> bytes:
+        """Return the whole body, which counts as under way until release().
+
+        Raises NoAnswerError for one above the largest size, for one that unpacks to more than _HIGHEST_RATIO times what
+        came, and while all bodies together would be too large: that one passes, and the request can be sent again.
+
+        urllib3 does not unpack it: before 2.6 it unpacks whatever a read brings at once, without a bound.
+        """
+        is_packed = response.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip")
+        unpacker = zlib.decompressobj(_GZIP)
+        body = bytearray()
+        received = 0
+        # urllib3 1.26 has no read1 and waits for whole chunks, which hides slow bytes from the clock.
+        read = getattr(response.raw, "read1", response.raw.read)
+        try:
+            while chunk := read(_CHUNK, decode_content=False):
+                received += len(chunk)
+                allowed = min(self._largest, max(SMALL_ANSWER, received * _HIGHEST_RATIO))
+                piece = unpacker.decompress(chunk, allowed + 1 - len(body)) if is_packed else chunk
+                self._reserve(len(piece))
+                body += piece
+                if len(body) > allowed:
+                    raise _too_large(allowed, self._largest)
+                if unpacker.unused_data:
+                    raise zlib.error("more than one packed answer")
+            if is_packed and received and not unpacker.eof:
+                raise NoAnswerError("the answer broke off", unreached=True)
+        except BaseException:
+            response.close()  # what is left of the answer must not become the next one on this connection
+            self.release(len(body))
+            raise
+        return bytes(body)
+
+    def release(self, size: int) -> None:
+        """Say that so many bytes are no longer needed."""
+        with self._lock:
+            self._under_way -= size
+
+    def _reserve(self, size: int) -> None:
+        with self._lock:
+            if self._under_way + size > MOST_UNDER_WAY:
+                raise NoAnswerError(f"the answers under way are larger than {MOST_UNDER_WAY // 2**20} MiB together")
+            self._under_way += size
+
+
+def _too_large(allowed: int, largest: int) -> NoAnswerError:
+    if allowed == largest:
+        return NoAnswerError(f"the answer is larger than {largest // 2**20} MiB", lasts=True)
+    return NoAnswerError(f"the answer unpacks to more than {_HIGHEST_RATIO} times what came", lasts=True)

@@ -1,0 +1,127 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Time-outs of whole requests, in the libraries below requests.
+
+In requests and urllib3 a time-out is that of one wait, so a server that sends a byte now and then, in its header or in
+its body, holds a client for as long as it likes. Here it is that of a whole request, from the connection to the last
+byte.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import time
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import (
+    HTTPConnection,
+    HTTPConnectionPool,
+    HTTPSConnection,
+    HTTPSConnectionPool,
+    Timeout,
+)
+
+_SHORTEST_WAIT = 0.001  # a time-out of 0 means to a socket that it must not wait at all
+
+
+class Deadline(Timeout):
+    """The time-out of a whole request for urllib3, which asks for what is left of it before each step."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self._until = time.monotonic() + seconds
+
+    def clone(self) -> Deadline:
+        return self
+
+    def start_connect(self) -> float:
+        return time.monotonic()
+
+    @property
+    def connect_timeout(self) -> float:
+        return max(_SHORTEST_WAIT, self._until - time.monotonic())
+
+    @property
+    def read_timeout(self) -> float:
+        return max(0.0, self._until - time.monotonic())
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads from a socket until its time-out, counted from now, is over."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._stream = connection.makefile("rb", buffering=0)
+        timeout = connection.gettimeout()
+        self._until = None if timeout is None else time.monotonic() + timeout
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: t.Any) -> int | None:
+        if self._until is not None:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                raise socket.timeout("timed out")
+            self._connection.settimeout(left)
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_TimedReader(sock))
+
+
+class _Timed(HTTPConnection):
+    """Leaves to the tunnel of a proxy and to TLS what the connection has left of its time-out."""
+
+    response_class = _TimedResponse
+    _until: float | None = None
+
+    def _new_conn(self) -> socket.socket:
+        if isinstance(self.timeout, (int, float)):
+            self._until = time.monotonic() + self.timeout
+        connection = super()._new_conn()
+        self._leave_the_rest_to(connection)
+        return connection
+
+    def _tunnel(self) -> None:
+        # TLS with the proxy has taken its time before, and so has the proxy with its answer behind.
+        self._leave_the_rest_to(self.sock)
+        super()._tunnel()
+        self._leave_the_rest_to(self.sock)
+
+    def _leave_the_rest_to(self, connection: t.Any) -> None:
+        if self._until is not None:
+            connection.settimeout(max(_SHORTEST_WAIT, self._until - time.monotonic()))
+
+
+class _Connection(_Timed):
+    pass
+
+
+class _TlsConnection(_Timed, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+POOLS: dict[str, t.Any] = {"http": _Pool, "https": _TlsPool}
+"""The pools of connections for urllib3, by the scheme of the address."""

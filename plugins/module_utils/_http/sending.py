@@ -1,0 +1,270 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests of one read, sent until they are answered: in time, in turn, and never what was refused.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+import typing as t
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, ModelArtsError, TransportError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error, http_date
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import LARGEST_ANSWER, Bodies
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults import NoAnswerError, explained
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import requests
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.retries import pause_after
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import BoundedAdapter
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection
+
+T = t.TypeVar("T")
+
+_LONGEST_READ = 600.0
+"""Seconds that a read without a limit of its own may take; one of 20,000 jobs takes seconds."""
+
+_LONGEST_WAIT = 60.0  # without a limit of its own, a read is one that a person waits for
+_LATEST = 2.0**37  # the year 6325: a Date behind it is none, and would overflow what is reckoned with it
+
+
+@dataclass(frozen=True)
+class Call(t.Generic[T]):
+    """One request: its name in sentences, its path and query below the project, and what becomes of its answer.
+
+    ``read`` makes a document of the address that was asked, the headers and the body, or raises ModelArtsError.
+    ``explain`` takes an error, the headers and the address, and returns the error with what to do about it.
+    """
+
+    name: str
+    path: str
+    query: str
+    read: Callable[[str, Mapping[str, str], bytes], T]
+    explain: Callable[[ApiError, Mapping[str, str], str], ApiError]
+
+
+class Sender:
+    """The session of one read, which all its threads share.
+
+    ``time_limit`` is the number of seconds that all requests together may take, logins, retries and waits included, ten
+    minutes if none is given. A caller that gives one can wait: without it, no pause is longer than a minute.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        time_limit: float | None,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._sleep = sleep
+        self._deadline = clock() + (_LONGEST_READ if time_limit is None else time_limit)
+        self._longest_wait = _LONGEST_WAIT if time_limit is None else math.inf
+        connection.ask_within(self.left, self._longest_pause)
+        self._lock = threading.Lock()
+        self._not_before = 0.0
+        self._spent = 0.0
+        self._ahead: float | None = None
+        self._first_call = threading.Lock()
+        self._accepted = False
+        self._login_error: ModelArtsError | None = None
+        # A request that waits for a connection within urllib3 could not be stopped any more.
+        self._turns = threading.BoundedSemaphore(connection.connections)
+        self._bodies = Bodies(LARGEST_ANSWER)
+        self.session = requests.Session()
+        adapter = BoundedAdapter(
+            connection.where, self.left, self._bodies, pool_maxsize=connection.connections, pool_block=True
+        )
+        self.session.mount("https://", adapter)
+        self.session.mount("http://", adapter)
+        self.session.auth = connection.auth
+
+    def close(self) -> None:
+        self.session.close()
+
+    def left(self) -> float:
+        """Return the seconds that there are for requests. What was read must still become facts."""
+        return self._deadline - self._spent - self._clock()
+
+    def spend(self, seconds: float) -> None:
+        """Keep so many seconds for what is done with answers that have come."""
+        with self._lock:
+            self._spent += seconds
+
+    def now(self) -> float:
+        """Return the seconds since the epoch by the clock of the API, by this host's before it answers.
+
+        An answer has been on its way since its Date, so the latest of all dates is the nearest.
+        """
+        with self._lock:
+            return time.time() if self._ahead is None else self._ahead + time.monotonic()
+
+    def in_parallel(self, calls: Sequence[Callable[[], T]]) -> Iterator[T]:
+        """Run the calls, at most ``connections`` at once, and yield their results in call order."""
+        if len(calls) < 2:
+            yield from (call() for call in calls)
+            return
+        from concurrent.futures import ThreadPoolExecutor  # half of the calls need no threads, and it takes 10 ms
+
+        with ThreadPoolExecutor(min(len(calls), self._connection.connections)) as workers:
+            futures = [workers.submit(call) for call in calls]
+            try:
+                for future in futures:
+                    yield future.result()
+            finally:
+                for future in futures:
+                    future.cancel()
+
+    def get(self, call: Call[T]) -> T:
+        """Return what the call makes of its answer.
+
+        The first call goes alone: an error that keeps it from being answered holds for all others, too.
+        """
+        if self._accepted:
+            return self._until_answered(call)
+        with self._first_call:
+            self._raise_refusal()
+            if not self._accepted:
+                try:
+                    answer = self._until_answered(call)
+                except ModelArtsError as error:
+                    if error.from_iam or error.status is None:
+                        self._login_error = error
+                    self._accepted = self._login_error is None
+                    raise
+                self._accepted = True
+                return answer
+        return self._until_answered(call)
+
+    def _until_answered(self, call: Call[T]) -> T:
+        """Retry what is transient, and log in anew once on a 401."""
+        url = f"{self._connection.base_url()}/v2/{self._connection.project()}{call.path}"
+        url = f"{url}?{call.query}" if call.query else url
+        login_is_fresh = False
+        failures = 0
+        while True:
+            try:
+                return self._ask_once(call, url, login_is_fresh)
+            except ModelArtsError as raised:
+                error = raised
+            if error.status == 401 and not login_is_fresh and self._connection.refusal is None:
+                login_is_fresh = True
+                continue
+            failures += 1
+            wait = pause_after(error, failures, self._connection.max_retries)
+            if wait is None or wait >= self._longest_pause():
+                raise error
+            with self._lock:
+                self._not_before = max(self._not_before, self._clock() + wait)
+
+    def _ask_once(self, call: Call[T], url: str, login_is_fresh: bool) -> T:
+        body = b""
+        try:
+            with self._turn(call.name):
+                try:
+                    status, headers, body = self._exchange(call, url)
+                    if status != 200:
+                        error = call.explain(api_error(call.name, status, headers, body), headers, url)
+                        raise error.with_advice(self._about_pause(error))
+                except ModelArtsError as refused:
+                    # Before the next thread has its turn: it must not send what will be refused as well.
+                    self._note_refusal(refused, login_is_fresh)
+                    raise
+            answer = call.read(url, headers, body)
+            self._note_time(headers)
+            return answer
+        finally:
+            self._bodies.release(len(body))
+
+    def _exchange(self, call: Call[T], url: str) -> tuple[int, Mapping[str, str], bytes]:
+        timeout = min(self._connection.timeout, self.left())
+        try:
+            with explained(url, timeout, self._connection.where):
+                response = self.session.get(
+                    url,
+                    headers={"Content-Type": "application/json", "Accept": "application/json"},
+                    timeout=timeout,
+                    verify=self._connection.verify,
+                    allow_redirects=False,
+                )
+        except NoAnswerError as failure:
+            host = self._connection.base_url()
+            what = f": cannot reach {host} ({{cause}})." if failure.unreached else f" on {host}: {{cause}}."
+            raise failure.for_user(call.name + what, "", "endpoint") from None
+        if 300 <= response.status_code < 400:
+            self._bodies.release(len(response.content))
+            raise ApiError(
+                f"{call.name} was redirected ({response.status_code}); redirects are not followed, because credentials "
+                f"would go along. Check the endpoint. The address asked was {url.partition('?')[0]}.",
+                status=response.status_code,
+            )
+        return response.status_code, response.headers, response.content
+
+    def _note_refusal(self, error: ModelArtsError, login_is_fresh: bool) -> None:
+        """Remember that the credentials are refused for good: more than five refusals in a row lock a key."""
+        if error.status == 401 and (login_is_fresh or not self._connection.auth.drop_token()):
+            self._connection.auth.refusal = error
+        elif error.from_iam and not error.transient:
+            self._login_error = error
+
+    def _raise_refusal(self) -> None:
+        refusal = self._login_error or self._connection.refusal
+        if refusal is not None:
+            raise refusal
+
+    @contextmanager
+    def _turn(self, name: str) -> Iterator[None]:
+        """Take one of the connections, once throttling lets the next request go and as long as none was refused."""
+        wait = min(max(self.left(), 0.0), threading.TIMEOUT_MAX)
+        if not self._turns.acquire(timeout=wait):
+            raise _too_late(name)
+        try:
+            self._wait_for_turn(name)
+            self._raise_refusal()
+            yield
+        finally:
+            self._turns.release()
+
+    def _wait_for_turn(self, name: str) -> None:
+        """Sleep until throttling lets the next request go, for all threads alike. Raises at the deadline."""
+        while True:
+            with self._lock:
+                wait = self._not_before - self._clock()
+            if max(wait, 0.0) >= self.left():
+                raise _too_late(name)
+            if wait <= 0:
+                return
+            self._sleep(wait)
+
+    def _longest_pause(self) -> float:
+        return min(self._longest_wait, self.left())
+
+    def _about_pause(self, error: ApiError) -> str:
+        asked = error.retry_after if error.status in (429, 503) else None
+        if asked is None or asked < self._longest_pause():
+            return ""
+        return f"It asks for a pause of {min(asked, 1e9):.0f} s, which is more than this call can wait."
+
+    def _note_time(self, headers: Mapping[str, str]) -> None:
+        at = http_date(headers.get("Date", ""))
+        if at is None or not 0 < at < _LATEST:
+            return
+        ahead = at - time.monotonic()
+        with self._lock:
+            self._ahead = ahead if self._ahead is None else max(self._ahead, ahead)
+
+
+def _too_late(name: str) -> TransportError:
+    return TransportError(f"{name}: the time limit was reached before it could be sent.")

@@ -1,0 +1,93 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""URLs: what they must look like, and which of them secrets can be sent to.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+from urllib.parse import quote, unquote, urlsplit
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_URL = re.compile(rf"(https?)://((?:{_LABEL}\.)*{_LABEL}|\[[0-9A-Fa-f:.]+\])(:[0-9]{{1,5}})?(/[A-Za-z0-9._~/-]*)?")
+
+
+def check_url(text: str, subject: str) -> str:
+    """The URL without a closing slash. The sentence of an error never repeats it: it may hold a password."""
+    parts = _URL.fullmatch(text)
+    if not parts or (parts[3] and int(parts[3][1:]) > 65535):
+        raise InputError(f"{subject} must be a URL like https://host[:port], without user, query, fragment or blanks.")
+    if parts[1] == "http" and not _is_loopback(parts[2].strip("[]")):
+        raise InputError(f"{subject} must start with https: over http, credentials would be readable on the network.")
+    return text.rstrip("/")
+
+
+def unusable_urls(options: Mapping[str, t.Any]) -> set[str]:
+    """The addresses among the options that cannot be used, as they may hold a password, and must not be repeated."""
+    texts = [str(options[name]) for name in ("endpoint", "auth_url") if options.get(name)]
+    return {text for text in texts if not _URL.fullmatch(text)}
+
+
+def is_private(url: str) -> bool:
+    """Return whether credentials can be sent to the URL: by https, or within this host."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def canonical_query(pairs: Iterable[tuple[str, str | bool | int]]) -> str:
+    """The query as it is signed and as it must be sent: sorted, always ``k=v``, repeated keys kept.
+
+    True and False become ``true`` and ``false``, as the API spells them.
+    """
+    texts = sorted((key, _text(value)) for key, value in pairs)
+    return "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in texts)
+
+
+def canonical_path(path: str) -> str:
+    """The path as it is signed: each segment quoted once, with a closing slash that the path sent need not have."""
+    quoted = "/".join(_quoted(segment) for segment in unquote(path).split("/"))
+    return quoted if quoted.endswith("/") else f"{quoted}/"
+
+
+def host_header(url: str) -> str:
+    """The Host header of a request to ``url``: without user info, and without the port that its scheme implies."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    return host if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="~")
+
+
+def _text(value: str | bool | int) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def origin(url: str) -> str:
+    """``https://host:port`` of a URL, without user and path."""
+    return f"{url.partition(':')[0]}://{host_header(url)}"

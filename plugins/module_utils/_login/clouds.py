@@ -1,0 +1,140 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entries of clouds.yaml, from the places where openstacksdk looks for the file.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.authorities import unusable_authorities
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import missing_library
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import check_url, is_private
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import versioned_url
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import where_to_set
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.values import check_secret
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import shown
+
+if t.TYPE_CHECKING:
+    from keystoneauth1.identity.base import BaseIdentityPlugin
+
+# Keys of an auth section, in the names that the plugins of keystoneauth1 have for them.
+_SECRET = re.compile(".*(password|token|secret)")
+_PASSING = re.compile(".*code")  # good for one login; a passcode has six digits, as amounts and times can have
+_ADDRESS = re.compile(".*(url|uri|endpoint)")
+
+
+class Cloud(t.NamedTuple):
+    plugin: BaseIdentityPlugin
+    settings: dict[str, t.Any]
+    secrets: tuple[str, ...]
+    passing_secrets: tuple[str, ...]
+
+
+def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
+    """An entry of clouds.yaml, from the places where openstacksdk looks for the file.
+
+    ``given`` are the options that stand above what the entry says.
+    """
+    region = given.get("region")
+    try:
+        from keystoneauth1.identity.base import BaseIdentityPlugin as Identity
+        from openstack.config import OpenStackConfig
+        from openstack.exceptions import ConfigException
+    except ImportError as failure:
+        raise missing_library("openstacksdk", "the option cloud") from failure
+    entry = f"The entry {name} of clouds.yaml on {where}"
+    try:
+        clouds = OpenStackConfig()
+        if name not in clouds.get_cloud_names():
+            # Without any entry, openstacksdk makes up one of this name.
+            known = ", ".join(sorted({*clouds.get_cloud_names()} - {"defaults"})) or "none"
+            raise InputError(
+                f"{entry} does not exist, or the file cannot be read: known are {known}. Set cloud, "
+                f"{where_to_set(where, 'cloud')}."
+            )
+        written = clouds.cloud_config["clouds"][name]
+        if not isinstance(written, Mapping) or not isinstance(written.get("auth", {}), Mapping):
+            raise InputError(f"{entry} has an auth that is no mapping: write auth_url, username and so on below it.")
+        try:
+            config = clouds.get_one(cloud=name, region_name=region, validate=False).config
+        except ConfigException:
+            own = clouds.get_one(cloud=name, validate=False).region_name
+            raise InputError(
+                f"{entry} is for region {own}, not {region}: set another cloud or region, "
+                f"{where_to_set(where, 'cloud', 'region')}."
+            ) from None
+        _check_auth(entry, config)
+        # These two would ask IAM for its versions, and send credentials to the address in the answer.
+        kind = {"password": "v3password", "token": "v3token"}.get(str(config.get("auth_type")), config.get("auth_type"))
+        cloud = clouds.get_one(cloud=name, region_name=region, auth_type=kind)
+        plugin = cloud.get_auth()
+    except ModelArtsError:
+        raise
+    except Exception as failure:
+        raise InputError(f"{entry} cannot be used: {_reason(failure)}.") from None
+    if not isinstance(plugin, Identity) or not plugin.auth_url:
+        raise InputError(f"{entry} does not log in to an IAM: it needs an auth_url and an auth_type that has one.")
+    plugin.auth_url = versioned_url(check_url(plugin.auth_url, f"{entry} has an auth_url that"))
+    verify, _cert = cloud.get_requests_verify_args()
+    own_authorities = verify if isinstance(verify, str) and given.get("validate_certs", True) else None
+    if own_authorities is not None and "ca_path" not in given:
+        unusable = unusable_authorities(own_authorities)
+        if unusable is not None:
+            raise InputError(f"{entry} has a cacert that names {unusable}. Write a file with the authorities there.")
+    settings = {
+        "region": cloud.region_name,
+        "validate_certs": verify is not False,
+        "ca_path": own_authorities,
+    }
+    auth = {str(key): str(value) for key, value in cloud.config["auth"].items()}
+    lasting = {key: value for key, value in auth.items() if _SECRET.fullmatch(key)}
+    for key, value in lasting.items():
+        check_secret(value, f"{entry} has a {key} that", "in clouds.yaml or secure.yaml")
+    passing = tuple(value for key, value in auth.items() if _PASSING.fullmatch(key))
+    return Cloud(plugin, settings, tuple(lasting.values()), passing)
+
+
+def _check_auth(entry: str, config: Mapping[str, t.Any]) -> None:
+    """Raises InputError for keys that keystoneauth1 does not explain, or would follow blindly."""
+    auth = config["auth"]
+    if {"ak", "sk", "access_key", "secret_key"} & auth.keys():
+        raise InputError(
+            f"{entry} has an access key in auth, which no auth_type takes: give the options access_key and secret_key "
+            "in place of cloud."
+        )
+    methods = auth.get("auth_methods", config.get("auth_methods"))
+    if isinstance(methods, str) or (methods is None and config.get("auth_type") == "v3multifactor"):
+        raise InputError(f"{entry} needs a list as auth_methods in auth, like [v3password, v3totp].")
+    by_name = config.get("auth_type") in (None, "password", "v3password", "v3totp") and "username" in auth
+    if by_name and not {"user_domain_id", "user_domain_name", "user_id"} & auth.keys():
+        raise InputError(f"{entry} has a username in auth, but no user_domain_name.")
+    for key, url in auth.items():
+        if _ADDRESS.fullmatch(str(key)) and key != "auth_url" and isinstance(url, str) and not is_private(url):
+            raise InputError(
+                f"{entry} has a {key} that must start with https: over http, credentials would be readable on the "
+                "network."
+            )
+
+
+def _reason(failure: Exception) -> str:
+    """What openstacksdk or keystoneauth1 misses. Never the text of the failure, which can quote a line of the file."""
+    from keystoneauth1 import exceptions
+
+    if isinstance(failure, exceptions.MissingRequiredOptions):
+        return f"its auth lacks {' and '.join(option.dest for option in failure.options)}"
+    if isinstance(failure, exceptions.NoMatchingPlugin):
+        return f"there is no auth_type {shown(failure.name)} among those that are installed"
+    unknown = re.search(r"unexpected keyword argument '(\w+)'", str(failure))
+    if unknown is not None:
+        return f"its auth_type takes no {unknown[1]} in auth"
+    line = getattr(getattr(failure, "problem_mark", None), "line", None)
+    if line is not None:
+        return f"the file is no YAML in line {line + 1}"
+    return "openstacksdk does not take it; check that its auth section has the keys that its auth_type needs"

@@ -1,0 +1,97 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way to log in to IAM, with a password or as an entry of clouds.yaml says.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from collections import deque
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import missing_library
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.credentials import Credentials
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import requests
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import Iam, Login
+    from keystoneauth1.identity.base import BaseIdentityPlugin
+
+
+class KeystoneAuth(Credentials):
+    """Logs in to IAM when a token is needed and before it expires: for a password, and for clouds.yaml."""
+
+    def __init__(self, plugin: BaseIdentityPlugin, iam: Iam, given: Iterable[str], passing: Iterable[str] = ()) -> None:
+        self._plugin = plugin
+        self._iam = iam
+        self._lock = threading.Lock()
+        self._sent = threading.local()
+        self._token: str | None = None
+        self._secrets = deque(given, maxlen=100)
+        self._passing = tuple(passing)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        self._sent.token = None
+        # Whoever sends the request repeats it, so the login is tried once.
+        self._sent.token = self._login(retries=0).token
+        request.headers["X-Auth-Token"] = self._sent.token
+        return request
+
+    def login(self) -> Login:
+        """The login that holds now; a new one is made when there is none or when it is about to expire."""
+        return self._login(self._iam.retries)
+
+    def secrets(self) -> Iterable[str]:
+        return self._secrets.copy()
+
+    def passing_secrets(self) -> Iterable[str]:
+        return self._passing
+
+    def drop_token(self) -> bool:
+        """Forget the token that was refused. Return whether a new login can follow; not when that was refused itself.
+
+        Threads that were refused with one and the same token make one new login.
+        """
+        with self._lock:
+            refused = getattr(self._sent, "token", self._token)
+            if refused is not None and refused == self._token:
+                self._plugin.invalidate()
+            return refused is not None
+
+    def _login(self, retries: int) -> Login:
+        with self._lock:
+            if self.refusal is not None:
+                raise self.refusal
+            try:
+                login = self._iam.log_in(self._plugin, retries)
+            except ModelArtsError as failure:
+                error = failure.as_login_error()
+                self.note_login_failure(error)
+                raise error from failure.__cause__
+            if login.token != self._token:
+                self._token = login.token
+                self._secrets.append(login.token)
+            return login
+
+
+def password_plugin(given: Mapping[str, t.Any], auth_url: str) -> BaseIdentityPlugin:
+    try:
+        from keystoneauth1.identity.v3 import Password
+    except ImportError as failure:
+        raise missing_library("keystoneauth1", "the options username and password") from failure
+    project = {"project_id": given["project_id"]} if "project_id" in given else {"project_name": given["project_name"]}
+    if "project_name" in project:
+        project["project_domain_name"] = given["domain_name"]
+    return Password(
+        auth_url=auth_url,
+        username=given["username"],
+        password=given["password"],
+        user_domain_name=given["domain_name"],
+        **project,
+    )

@@ -1,0 +1,152 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jobs: the documents of ListWorkloads -> facts.
+
+This module util is private to the collection. Source: ListWorkloads, tables 3 to 7.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
+    boolean_of,
+    created_at,
+    integer_of,
+    label_of,
+    seconds_since,
+    text_of,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
+
+Facts = dict[str, t.Any]
+
+FIELDS = {
+    "api_version": "apiVersion",
+    "kind": "kind",
+    "type": "type",
+    "namespace": "namespace",
+    "name": "name",
+    "job_name": "jobName",
+    "uid": "uid",
+    "job_uuid": "jobUUID",
+    "flavor": "flavor",
+    "status": "status",
+    "user_name": "userName",
+    "resource_requirement": "resourceRequirement",
+    "priority": "priority",
+    "running_duration": "runningDuration",
+    "pending_duration": "pendingDuration",
+    "pending_position": "pendingPosition",
+    "create_time": "createTime",
+    "gvk": "gvk",
+    "host_ips": "hostIps",
+    "nodes": "nodes",
+    "is_deleted": "isDeleted",
+}
+"""The documented fields, as facts spell them and as the API does."""
+
+ADDED_FIELDS = ("pool_name", "resources", "created_at", "extra")
+
+_DOCUMENTED = frozenset(FIELDS.values())
+_NODE_DOCUMENTED = frozenset(("hostIp", "npuTopologyPlacement", "resourceRequirement"))
+_INTEGERS = ("running_duration", "pending_duration", "pending_position", "create_time")
+
+
+def job_type_of(item: Facts) -> str:
+    """The type of a job as JOB_TYPES spell it: pools spell theirs in upper case."""
+    return label_of(item.get("type")).lower()
+
+
+def pending_seconds(item: Facts, now: float) -> int | None:
+    """For how long a job has waited; None when it does not tell, or when it was created in the future.
+
+    No job has waited for longer than there is one.
+    """
+    seconds = integer_of(item.get("pendingDuration"))
+    created = integer_of(item.get("createTime"))
+    exists = None if created is None else seconds_since(created / 1000, now)
+    if seconds is not None and seconds >= 0:
+        return seconds if exists is None else min(seconds, exists)
+    return exists
+
+
+def _split_hosts(value: object) -> list[str]:
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
+    return [part.strip() for part in parts if isinstance(part, str) and part.strip()]
+
+
+def hosts_of(item: Facts) -> list[str]:
+    """The addresses of the nodes that a job shows, from hostIps and from nodes, each once."""
+    nodes = item.get("nodes")
+    shown = [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []
+    placed = [node.get("hostIp") for node in shown if isinstance(node, dict)]
+    return list(dict.fromkeys(_split_hosts(item.get("hostIps")) + _split_hosts(placed)))
+
+
+def job_nodes(nodes: object, requirements: Requirements) -> tuple[list[Facts], list[t.Any]]:
+    """(nodes of a job as facts, what was no object). The table of the reference gives one object, the SDK a list."""
+    facts: list[Facts] = []
+    unreadable: list[t.Any] = []
+    for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
+        if not isinstance(node, dict):
+            unreadable.append(node)
+            continue
+        amounts, _unread = requirements.read(node.get("resourceRequirement"))
+        fact = {
+            "host_ip": text_of(node.get("hostIp")),
+            "npu_topology_placement": text_of(node.get("npuTopologyPlacement")),
+            "resource_requirement": node.get("resourceRequirement"),
+            "resources": numbers(amounts),
+        }
+        unknown = {key: value for key, value in node.items() if key not in _NODE_DOCUMENTED}
+        facts.append({**fact, "extra": unknown} if unknown else fact)
+    return facts, unreadable
+
+
+def workload_facts(
+    item: Facts, pool_name: str, requirements: Requirements, fields: Sequence[str] | None = None
+) -> Facts:
+    """A job as facts: every documented field, null where the API gave none, and what is added to them.
+
+    Added are ``pool_name``, ``resources`` (cores, bytes, cards), ``created_at`` (ISO 8601, UTC) and ``extra`` (what
+    the reference does not document, and documented fields of a type that cannot be theirs, as the API sent them).
+    ``fields`` keeps only those keys.
+    """
+    extra = {key: value for key, value in item.items() if key not in _DOCUMENTED}
+    facts: Facts = {}
+    for name, key in FIELDS.items():
+        value = item.get(key)
+        if name in _READERS:
+            facts[name] = _READERS[name](value)
+        else:
+            facts[name] = value if isinstance(value, str) else text_of(value)
+        if facts[name] is None and value is not None:
+            extra[key] = value
+    facts["nodes"], unreadable = job_nodes(item.get("nodes"), requirements)
+    if unreadable:
+        extra["nodes"] = unreadable
+    facts["pool_name"] = pool_name
+    facts["resources"] = numbers(requirements.read(item.get("resourceRequirement"))[0])
+    facts["created_at"] = created_at(facts["create_time"])
+    facts["extra"] = extra
+    return facts if fields is None else {name: facts[name] for name in fields}
+
+
+def _as_sent(value: object) -> object:
+    return value
+
+
+_READERS: dict[str, Callable[[object], t.Any]] = {
+    "resource_requirement": _as_sent,
+    "host_ips": _split_hosts,
+    "nodes": _as_sent,
+    "is_deleted": boolean_of,
+    **dict.fromkeys(_INTEGERS, integer_of),
+}

@@ -1,0 +1,137 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runtime metrics of pools: API documents -> facts.
+
+This module util is private to the collection. Source: ShowPoolRuntimeMetrics.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import typing as t
+from collections import Counter
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
+    amounts_in,
+    count_or_none,
+    epoch_seconds,
+    iso_time,
+    object_in,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import Facts
+
+_WINDOW = re.compile(r"([0-9]{1,5})(s|m|h)")
+_LONGEST_WINDOW = 3600  # sixty of those that the reference shows; a longer one would make metrics of any age count
+_TABLES = ("allocated", "capacity", "available")
+_WINDOW_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def metrics_facts(item: Facts, now: float) -> Facts:
+    """The runtime metrics of one pool.
+
+    ``{allocated, capacity, max_capacity, all_capacity, all_max_capacity, available, max_available, workload,
+    observed_at, age_seconds, window_seconds, unreadable}``: amounts are in cores, bytes and cards, ``workload`` counts
+    jobs by type under ``allocated`` and ``queue``, and a table that the API does not have is null. ``age_seconds`` is
+    that of the oldest table that counts, null when a timestamp cannot be read, and below zero when one is in the
+    future. Keys of accelerators are masked by the API (``tnt004``).
+    """
+    table = object_in(item, "table")
+    allocated, capacity, available = (object_in(table, name) for name in _TABLES)
+    unreadable = [_no_table(part) for part in map(table.get, _TABLES) if not isinstance(part, (dict, type(None)))]
+
+    def amounts(part: Facts, name: str) -> Facts | None:
+        value = part.get(name)
+        read, unread = amounts_in(value, down=part is not allocated)
+        unreadable.extend(unread)
+        if read is None and value is not None:
+            unreadable.append(_no_table(value))
+        return None if read is None else numbers(read)
+
+    # The newest reference shows no timestamp of ``available``: it counts as one document with the others.
+    times = [epoch_seconds(part.get("timestamp")) for part in (allocated, capacity)]
+    times += [epoch_seconds(available["timestamp"])] if available.get("timestamp") is not None else []
+    known = [at for at in times if at is not None]
+    oldest, newest = (min(known), max(known)) if len(known) == len(times) else (None, None)
+    windows = [_window_seconds(part.get("window")) for part in (allocated, capacity)]
+    # Of two times the worse counts: one in the future is worse than any in the past.
+    at = newest if newest is not None and newest > now + CLOCK_TOLERANCE else oldest
+    return {
+        "allocated": amounts(allocated, "value"),
+        "capacity": amounts(capacity, "value"),
+        "max_capacity": amounts(capacity, "maxValue"),
+        "all_capacity": amounts(capacity, "allValue"),
+        "all_max_capacity": amounts(capacity, "allMaxValue"),
+        "available": amounts(available, "value"),
+        "max_available": amounts(available, "maxValue"),
+        "workload": _workload_counts(table.get("workload")),
+        "observed_at": None if at is None else iso_time(at),
+        "age_seconds": None if at is None else math.floor(now - at),
+        "window_seconds": min((seconds for seconds in windows if seconds), default=None),
+        "unreadable": unreadable,
+    }
+
+
+def metrics_of_pool(items: Sequence[Facts], pool_name: str, now: float) -> Facts | None:
+    """The runtime metrics of a pool; None when ``items`` has none. Of several entries for it the worse counts."""
+    found = [metrics_facts(item, now) for item in items if object_in(item, "metadata").get("name") == pool_name]
+    if len(found) < 2:
+        return found[0] if found else None
+    ages = [one["age_seconds"] for one in found]
+    worst = found[ages.index(None if None in ages else min(ages) if min(ages) < -CLOCK_TOLERANCE else max(ages))]
+    merged = dict(worst)
+    merged["unreadable"] = [what for one in found for what in one["unreadable"]]
+    for name, choose in (("capacity", min), ("available", min), ("allocated", max)):
+        tables = [one[name] for one in found]
+        merged[name] = _each(choose, tables)
+        merged["unreadable"] += () if name == "available" else _not_in_all(tables)
+    merged["window_seconds"] = min((one["window_seconds"] for one in found if one["window_seconds"]), default=None)
+    return merged
+
+
+def _each(choose: Callable[..., t.Any], tables: Sequence[Facts | None]) -> Facts | None:
+    """The chosen amount of each resource, of those tables that have it. Looks once at each amount."""
+    known = [table for table in tables if table is not None]
+    chosen: Facts = {}
+    for table in known:
+        for name, amount in table.items():
+            chosen[name] = choose(amount, chosen.get(name, amount))
+    return chosen if known else None
+
+
+def _not_in_all(tables: Sequence[Facts | None]) -> list[Facts]:
+    """What one entry tells and another does not: what there is of it is not known, only that it is no more."""
+    known = [table for table in tables if table is not None]
+    if known and len(known) < len(tables):
+        return [{"resource": "*", "value": "told by one of two entries"}]
+    times = Counter(name for table in known for name in table)
+    return [{"resource": name, "value": "told by one of two entries"} for name, of in times.items() if of < len(known)]
+
+
+def _workload_counts(value: object) -> Facts | None:
+    """Jobs by type, ``{allocated, queue}``; what is no count is left out."""
+    if not isinstance(value, dict):
+        return None
+    parts = {part: object_in(value, part) for part in ("allocated", "queue")}
+    return {
+        part: {str(job_type): count for job_type, of in counts.items() if (count := count_or_none(of)) is not None}
+        for part, counts in parts.items()
+    }
+
+
+def _window_seconds(window: object) -> int | None:
+    match = _WINDOW.fullmatch(window) if isinstance(window, str) else None
+    seconds = int(match.group(1)) * _WINDOW_SECONDS[match.group(2)] if match else 0
+    return seconds if 0 < seconds <= _LONGEST_WINDOW else None
+
+
+def _no_table(value: object) -> Facts:
+    return {"resource": "*", "value": plain(repr(value), 60)}

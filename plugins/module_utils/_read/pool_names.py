@@ -1,0 +1,130 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pools by their ID or by the name that the console shows.
+
+This module util is private to the collection. Source: ShowPool, ListPools.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from functools import partial
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import check_pool_name
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import try_read
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import display_name, pool_facts, pool_id
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import listed, shown_name
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import POOL_NOT_FOUND
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import Facts
+
+_POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
+
+
+def ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, Facts]]:
+    """(the ID of each pool, the error of each whose display name could not be looked up).
+
+    Pools are listed only when a name does not look like an ID. A name that no pool has stays as it is: the API says so.
+    Raises InputError for a name that several pools have, and for two names of one pool.
+    """
+    if all(map(_POOL_ID.fullmatch, names)):
+        return list(names), {}
+    documents, error = try_read("pools", client.list_pools)
+    if error is not None:
+        return list(names), {name: error for name in names if not _POOL_ID.fullmatch(name)}
+    ids: list[str] = []
+    for name in names:
+        named = _named(name, documents)
+        if len(named) > 1:
+            raise _several(name, named)
+        ids.append(check_pool_name(named[0] if named else name))
+        if ids[-1] in ids[:-1]:
+            raise InputError(f"{ids[-1]} is asked for twice, by ID and by display name.")
+    return ids, {}
+
+
+def pools_asked_for(client: Client, names: Sequence[str]) -> dict[str, Facts]:
+    """The pool of each name. Raises InputError for a name that no pool has, or several.
+
+    ShowPool answers for what looks like an ID: a caller may have the permission for one pool and none to list them,
+    and the list is that of one workspace. The pools are listed when that leaves a name open.
+    """
+    likely = [name for name in dict.fromkeys(names) if _POOL_ID.fullmatch(name)]
+    shown = list(client.in_parallel([partial(_shown, client, name) for name in likely]))
+    known = {name: pool for name, pool in zip(likely, shown) if pool is not None}
+    if not known.keys() >= set(names):
+        documents = client.list_pools()
+        pools = pools_listed(documents)
+        for name in names:
+            if name not in known:
+                known[name] = pools[_resolve(client, name, documents)]
+    return {name: known[name] for name in names}
+
+
+def _shown(client: Client, name: str) -> Facts | None:
+    try:
+        return pool_facts(client.show_pool(name))
+    except ApiError as error:
+        if error.error_code != POOL_NOT_FOUND:
+            raise
+        return None
+
+
+def pools_listed(documents: Iterable[Facts]) -> dict[str, Facts]:
+    """The pools of a list by their ID. One that it has twice, and differently, is not readable."""
+    pools: dict[str, Facts] = {}
+    for document in documents:
+        facts = pool_facts(document)
+        if facts["pool_name"] in pools:
+            pools[facts["pool_name"]]["unreadable"].append("the pool, which is listed twice,")
+        elif facts["pool_name"] is not None:
+            pools[facts["pool_name"]] = facts
+    return pools
+
+
+def _named(name: str, documents: Sequence[Facts]) -> list[str]:
+    """The IDs of the pools that have the ID or, if none has, the display name."""
+    ids = dict.fromkeys(own for own in map(pool_id, documents) if own == name)
+    return list(ids or dict.fromkeys(own for own in (pool_id(d) for d in documents if display_name(d) == name) if own))
+
+
+def _several(name: str, ids: Sequence[str]) -> InputError:
+    return InputError(f"{shown_name(name)} is the display name of {len(ids)} pools: give one of the IDs {listed(ids)}.")
+
+
+def _resolve(client: Client, name: str, documents: Sequence[Facts]) -> str:
+    named = _named(name, documents)
+    if len(named) == 1:
+        return check_pool_name(named[0])
+    if named:
+        raise _several(name, named)
+    known = listed(sorted(str(display_name(d) or pool_id(d)) for d in documents))
+    raise InputError(
+        f"No pool has the ID or the display name {shown_name(name)}; the project has {known}. {_only_listed(client)}"
+    )
+
+
+def _only_listed(client: Client) -> str:
+    """ListPools lists one workspace, while ShowPool answers for a pool of any."""
+    return f"Only workspace {client.workspace} was listed: for a pool of another, give its ID or set workspace_id."
+
+
+def with_its_id(error: ApiError, client: Client, name: str) -> ApiError:
+    """Return the error. Where a pool is not found, it says which one has that display name, when that can be told."""
+    if error.error_code != POOL_NOT_FOUND:
+        return error
+    documents, unlisted = try_read("pools", client.list_pools)
+    ids = [] if unlisted else _named(name, documents)
+    if len(ids) == 1:
+        return error.with_advice(f"{name} is the display name of {shown_name(ids[0])}: give that ID.")
+    error = error.with_advice(
+        "Give the ID of the pool, which is its metadata.name and not the name that the console shows."
+    )
+    return error.with_advice(_only_listed(client)) if not unlisted and not _POOL_ID.fullmatch(name) else error

@@ -1,0 +1,72 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What jobs ask for: their resource requirements as amounts.
+
+This module util is private to the collection. Source: ListWorkloads, table 5.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import UnreadableQuantityError, add, parse
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+
+if t.TYPE_CHECKING:
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import Facts
+
+_UNPARSED = 50
+
+
+class Requirements:
+    """Reads resource requirements, each different one once, and counts what could not be read."""
+
+    def __init__(self) -> None:
+        self.unparsed: Counter[tuple[str, str]] = Counter()
+        self._read: dict[str, tuple[Amounts, list[tuple[str, str]]]] = {}
+
+    def read(self, requirement: object, jobs: int = 1) -> tuple[Amounts, list[str]]:
+        """(amounts, the resources that could not be read; ``"*"`` when there is no requirement to read).
+
+        ``jobs`` is how many have this requirement.
+
+        The reference gives an array of objects and shows one object: the parts of an array are added up.
+        """
+        if isinstance(requirement, list) and requirement:
+            total: Amounts = {}
+            unread: list[str] = []
+            for part in requirement:
+                amounts, missing = self.read(part, jobs)
+                add(total, amounts)
+                unread += missing
+            return total, unread
+        # As text: the numbers of an attacker could all have one hash, and 1 is true in a dictionary.
+        key = repr(requirement)
+        if key not in self._read:
+            self._read[key] = _read_amounts(requirement)
+        amounts, unparsed = self._read[key]
+        for resource, value in unparsed:
+            what = plain(resource, 60), value
+            if what in self.unparsed or len(self.unparsed) < _UNPARSED:
+                self.unparsed[what] += jobs
+        return amounts, [name for name, _value in unparsed] if amounts or unparsed else ["*"]
+
+    def as_facts(self) -> list[Facts]:
+        """What could not be read: ``[{resource, value, jobs}]``."""
+        return [{"resource": r, "value": v, "jobs": n} for (r, v), n in self.unparsed.items()]
+
+
+def _read_amounts(requirement: object) -> tuple[Amounts, list[tuple[str, str]]]:
+    amounts: Amounts = {}
+    unread = []
+    if not isinstance(requirement, dict):
+        return amounts, [] if requirement is None else [("*", plain(repr(requirement), 60))]
+    for resource, value in requirement.items():
+        try:
+            amounts[resource] = parse(resource, value)
+        except UnreadableQuantityError:
+            unread.append((resource, plain(repr(value), 60)))
+    return amounts, unread

@@ -1,0 +1,144 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Single values of documents, read whatever their type; None for what is not there or cannot be read.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from datetime import datetime, timedelta, timezone
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import UnreadableQuantityError, parse
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE, UNKNOWN
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_LARGEST = 10**18  # as many digits as _INTEGER reads; no time and no priority is above
+
+
+def created_at(create_time: object) -> str | None:
+    """Milliseconds since the epoch as ISO 8601 in UTC; None when it cannot be read."""
+    milliseconds = integer_of(create_time)
+    if milliseconds is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(milliseconds / 1000, tz=timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def text_of(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, (int, float)) else None
+
+
+def label_of(value: object) -> str:
+    return value if isinstance(value, str) and value else UNKNOWN
+
+
+def integer_of(value: object) -> int | None:
+    """The whole number that a field holds, however it is written; None for one that is larger than any of them."""
+    if isinstance(value, int) and not isinstance(value, bool):  # nearly all are
+        return value if -_LARGEST < value < _LARGEST else None
+    if isinstance(value, str):
+        return int(value) if _INTEGER.fullmatch(value.strip()) else None
+    if not isinstance(value, float) or not -_LARGEST < value < _LARGEST:
+        return None
+    return int(value) if value.is_integer() else None
+
+
+def boolean_of(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+def seconds_since(at: float, now: float) -> int | None:
+    """None for a moment that lies ahead: how long ago it was is not known."""
+    return max(0, int(now - at)) if at <= now + CLOCK_TOLERANCE else None
+
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import Facts
+
+_TIME = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,](?P<fraction>[0-9]{1,30}))?"
+    r"(?:[Zz]|(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3]):?(?P<minutes>[0-5][0-9])?)?"
+)
+
+
+def misshapen(document: Facts, shapes: Mapping[tuple[str, ...], type]) -> list[str]:
+    """The parts of a document that are there and not of their documented type."""
+    wrong = []
+    for path, shape in shapes.items():
+        value: object = document
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is not None and not isinstance(value, shape):
+            wrong.append(".".join(path))
+    return wrong
+
+
+def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None, list[Facts]]:
+    if not isinstance(resources, dict):
+        return None, []
+    amounts: Amounts = {}
+    unreadable = []
+    for resource, value in resources.items():
+        try:
+            amounts[resource] = parse(resource, value, down=down)
+        except UnreadableQuantityError:
+            unreadable.append({"resource": resource, "value": plain(repr(value), 60)})
+    return amounts, unreadable
+
+
+def iso_time(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, whole seconds."""
+    return datetime.fromtimestamp(int(seconds), tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def epoch_seconds(text: object) -> float | None:
+    """An ISO 8601 time of the API as seconds since the epoch; None when it cannot be read. Without a zone it is UTC.
+
+    Kubernetes writes up to nine digits behind the point; fromisoformat() reads those from Python 3.11 on.
+    """
+    match = _TIME.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    fraction = (match["fraction"] or "")[:6].ljust(6, "0")
+    hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
+    behind = timedelta(hours=hours, minutes=minutes) * (1 if match["sign"] == "-" else -1)
+    try:
+        moment = datetime(year, month, day, hour, minute, second, int(fraction), tzinfo=timezone.utc)
+        return (moment + behind).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def object_in(document: Mapping[str, t.Any], name: str) -> Facts:
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def list_of(value: object) -> list[t.Any]:
+    return value if isinstance(value, list) else []
+
+
+def text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def count_or_none(value: object) -> int | None:
+    if isinstance(value, str):
+        return int(value) if len(value) < 10 and value.isascii() and value.isdigit() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
