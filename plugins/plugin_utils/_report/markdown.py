@@ -17,7 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview, page
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.words import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
     AMOUNT_WORDS,
     HEADLINES,
     AmountName,

@@ -20,7 +20,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns
     width_of,
     wrap,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.words import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
     HEADLINES,
     AmountName,
     exact_amounts,

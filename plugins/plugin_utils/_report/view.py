@@ -28,7 +28,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_no
     view_nodes,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_room import Room, view_room
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.words import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
     HEADLINES,
     amount_words,
     failed_first,

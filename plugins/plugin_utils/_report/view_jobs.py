@@ -15,7 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_name, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_nodes import LEAST_PART
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_room import percent
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.words import amount_words
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import amount_words
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence

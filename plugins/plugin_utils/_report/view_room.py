@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import text
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.words import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
     AMOUNT_WORDS,
     AmountName,
     exact_amounts,
