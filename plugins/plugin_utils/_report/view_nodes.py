@@ -36,6 +36,7 @@ DRAWN_NODES = 2000
 # States and reasons that a reader still looks through; texts of the API could make each node one of its own.
 _LISTED_STATES = 60
 _LISTED_REASONS = 25
+_LISTED_UNITS = 12
 # Below three quarters of a percent, a line is narrower than a pixel of a small screen.
 LEAST_PART = 0.0075
 
@@ -115,12 +116,16 @@ class Reason:
 
 @dataclass(frozen=True)
 class CellLegend:
-    """What the pictures of a pool show, so that the legend names no more; ``units`` are what a square stands for."""
+    """What the pictures of a pool show, so that the legend names no more.
+
+    ``units`` are what a square stands for, the first of them; ``other_units`` counts the others.
+    """
 
     asked: bool
     unknown: bool
     left_out: bool
     units: Sequence[str]
+    other_units: int
 
 
 @dataclass(frozen=True)
@@ -201,11 +206,13 @@ def _summary(pool: ReportPool, nodes: Sequence[ReportNode]) -> str:
 
 def _legend(cells: Sequence[Cell]) -> CellLegend:
     kinds = set(cells)  # of ten thousand nodes, most are alike
+    units = sorted({cell.unit for cell in kinds if cell.resource})
     return CellLegend(
         asked=any(cell.asked for cell in kinds),
         unknown=any(cell.taken is None for cell in kinds),
         left_out=any(cell.unusable is not None for cell in kinds),
-        units=sorted({cell.unit for cell in kinds if cell.resource}),
+        units=units[:_LISTED_UNITS],
+        other_units=max(0, len(units) - _LISTED_UNITS),
     )
 
 

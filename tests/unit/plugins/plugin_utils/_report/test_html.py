@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import re
 import typing as t
+from unittest import mock
 
+import jinja2
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.html import html_page
 from ansible_collections.poolgate.modelarts.tests.unit import reports
 from ansible_collections.poolgate.modelarts.tests.unit.pages import HARMLESS, parsed, tag_of, text_of
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, observed
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import pool as pool_of
 
 LARGEST_PAGE = 300_000
 
@@ -62,3 +66,36 @@ def test_text_of_the_api_stays_text_on_the_page(made: t.Any) -> None:
     for element in tree.iter():
         if line in (element.text or "") and tag_of(element) not in ("bdi", "title"):
             raise AssertionError(f"{tag_of(element)} has text of the API that can turn its direction")
+
+
+def labelled(label: str) -> t.Any:
+    """The document on a pool with this display name."""
+    asked = [({"resources": {GPU: 1}}, observed(reports.nodes_of(8), pool_document=pool_of(label=label)))]
+    return reports.report_of(asked)[0]
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *("{{ 7*7 }}", "{% set x = 1 %}{{ x }}", "{# gone #}", "{% raw %}", "{{ page.symbols }}", "{%- endmacro -%}"),
+        *("</title><script>alert(1)</script>", "</style>", "<!--", "&lt;b&gt;", "\"'><b onload=x>"),
+    ],
+)
+def test_what_looks_like_a_template_or_markup_stays_text(label: str) -> None:
+    tree = parsed(html_page(labelled(label)))
+    assert text_of(next(tree.iter("title"))) == f"ADMIT {label}: capacity gate"
+    assert text_of(next(tree.iter("h1"))) == f"ADMIT {label}: it fits now"
+
+
+def test_nothing_is_compiled_but_the_template_of_the_page(made: t.Any) -> None:
+    """Once it is, Jinja sees values alone."""
+    html_page(made["room"][0])
+    with mock.patch.object(jinja2.Environment, "compile", side_effect=AssertionError("compiled")):
+        assert reports.HOSTILE[:8] not in html_page(made["hostile"][0])
+
+
+def test_the_title_of_the_page_hides_what_its_text_hides() -> None:
+    """The password of a URL was hidden in the heading, and not in the name of the window."""
+    page = html_page(labelled("https://mara:hunter2@example.com/"))
+    assert "hunter2" not in page
+    assert page.count("https://********@example.com/") >= 2
