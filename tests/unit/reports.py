@@ -9,8 +9,8 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import best, capacity_verdict
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_document import Observed, report_document
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import ReportDirectory
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.document import Observed, report_document
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,

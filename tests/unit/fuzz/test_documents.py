@@ -11,10 +11,11 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import WIDTH, attempt_line, page
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_document import Observed, report_document
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_html import html_page
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_markdown import markdown
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns import WIDTH
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.document import Observed, report_document
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.html import html_page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.markdown import markdown
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import attempt_line, page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from hypothesis import given, settings

@@ -23,7 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading i
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, STATUSES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import read_candidates
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     check_together,
     read_declared_capacity,

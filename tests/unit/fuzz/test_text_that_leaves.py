@@ -32,8 +32,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdi
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, why_nothing
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import refusal
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import overview
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_files import NAMES, ReportDirectory
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import NAMES, ReportDirectory
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch, follow

@@ -9,7 +9,7 @@ import copy
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import page
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,
     GPU,

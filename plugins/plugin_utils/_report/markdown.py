@@ -13,38 +13,40 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, from_number
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, plural
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import HEADLINES, overview, page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview, page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
+    AMOUNT_WORDS,
+    HEADLINES,
+    AmountName,
+    exact_amounts,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-Facts = dict[str, t.Any]
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
+        ResourceFigures,
+        VerdictFacts,
+    )
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import ReportDocument
 
+# As many as the gate prints. Of more pools, the one that decides has a page, and all of them a line.
 _MOST_PAGES = 5
-"""Of more pools, the one that decides has a page, and all of them a line."""
 
-_COLUMNS = {
-    "used": "taken",
-    "unplaced": "starting",
-    "need": "asked",
-    "kept": "kept free",
-    "left": "left",
-    "missing": "short",
-    "total": "of",
-}
+_COLUMNS: dict[AmountName, str] = {**AMOUNT_WORDS, "total": "of"}
 
 
-def markdown(document: Facts, verdicts: Sequence[Facts]) -> str:
-    """The document of report_document() as Markdown; ``verdicts`` are those on its pools, in their order."""
+def markdown(document: ReportDocument, verdicts: Sequence[VerdictFacts]) -> str:
+    """Return the document as Markdown; ``verdicts`` are those on its pools, in their order."""
     waited = document["waited_seconds"]
     wait = "" if waited is None else f", waited {duration(waited)}"
     lines = [
         f"## {document['decision'].upper()}: {HEADLINES[document['decision']]}",
         "",
-        f"Pool {_code(document['pool'])}, {plural(document['attempts'], 'attempt')}{wait}, "
+        f"Pool {_code_span(document['pool'])}, {plural(document['attempts'], 'attempt')}{wait}, "
         f"written {document['written_at']}.",
     ]
     many = len(verdicts) > _MOST_PAGES
@@ -55,28 +57,28 @@ def markdown(document: Facts, verdicts: Sequence[Facts]) -> str:
         fence = "`" * max(3, 1 + _longest_run("\n".join(said)))
         lines += ["", f"{fence}text", *said, fence]
         if pool["resources"]:
-            lines += ["", *_table(pool["resources"])]
+            lines += ["", *_resource_table(pool["resources"])]
     return "\n".join(lines) + "\n"
 
 
-def _table(resources: Sequence[Facts]) -> list[str]:
+def _resource_table(resources: Sequence[ResourceFigures]) -> list[str]:
     lines = [f"| | {' | '.join(_COLUMNS.values())} |", "|---|" + "---:|" * len(_COLUMNS)]
     for figures in resources:
-        name = figures["resource"]
-        amounts = [format_amount(name, from_number(name, figures[column])) for column in _COLUMNS]
-        lines.append(f"| {_cell(name)} | {' | '.join(amounts)} |")
+        amounts = exact_amounts(figures)
+        cells = [format_amount(figures["resource"], amounts[column]) for column in _COLUMNS]
+        lines.append(f"| {_code_cell(figures['resource'])} | {' | '.join(cells)} |")
     return lines
 
 
-def _code(value: str) -> str:
-    """Text as a code span, whose fence is longer than any run of backticks in it."""
+def _code_span(value: str) -> str:
+    """Return text as a code span, whose fence is longer than any run of backticks in it."""
     line = one_line(value) or " "
     fence = "`" * (1 + _longest_run(line))
     return f"{fence} {line} {fence}" if line[0] == "`" or line[-1] == "`" else f"{fence}{line}{fence}"
 
 
-def _cell(value: str) -> str:
-    """The same in a table, whose cells end at a bar even in a code span."""
+def _code_cell(value: str) -> str:
+    """Return text as code in a table, whose cells end at a bar even in a code span."""
     return "<code>" + "".join(c if c.isalnum() else f"&#{ord(c)};" for c in one_line(value)) + "</code>"
 
 

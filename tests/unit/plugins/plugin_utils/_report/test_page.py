@@ -12,7 +12,7 @@ import unicodedata
 from collections import Counter
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import attempt_line, overview, page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import attempt_line, overview, page
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,
@@ -315,3 +315,13 @@ def test_every_page_is_readable_and_agrees_with_its_verdict() -> None:
             for part in re.findall(r"(?:need|free|short|kept) [0-9.]+", check["message"]):
                 assert part in text
     assert min(met[decision] for decision in ("admit", "wait", "reject")) > tries(50), met
+
+
+def test_the_sum_of_a_pool_may_be_larger_than_a_quantity() -> None:
+    """Three nodes of 700Pi have more bytes than any quantity of the API that is read."""
+    nodes = [node({"cpu": "64", "memory": "700Pi"}) for _i in range(3)]
+    verdict = decide(nodes, request={"resources": {"memory": "1Gi"}})
+    assert verdict["decision"] == "admit"
+    lines = lines_of(verdict)
+    assert "left 2Ei of 2Ei" in lines[1]
+    assert overview([verdict])[1] == "  ADMIT   pool-a: left memory 2Ei/2Ei"

@@ -16,26 +16,28 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_html import html_page
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report_markdown import markdown
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.html import html_page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.markdown import markdown
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-Facts = dict[str, t.Any]
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import VerdictFacts
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import ReportDocument
 
 NAMES = ("report.json", "report.md", "report.html")
 
-# The umask can take away from these, and nothing adds to them: whoever else is on the machine may read at most.
+# The umask can take away from these, and nothing adds to them: other users of the machine may read at most.
 _DIRECTORY_MODE = 0o755
 _FILE_MODE = 0o644
 
 
 class ReportDirectory:
-    """Where a gate leaves its report. Made before anything is asked: raises InputError when nothing can be written.
+    """The directory that a gate leaves its report in.
 
-    Directories that are missing are made. The files of an earlier report are removed, so that they cannot pass for
-    those of a gate that comes to no decision.
+    It is made before anything is asked, so that a gate does not wait for hours and then has no place for its report:
+    raises InputError when nothing can be written. Directories that are missing are made. The files of an earlier report
+    are removed, so that they cannot pass for those of a gate that comes to no decision.
     """
 
     def __init__(self, path: str) -> None:
@@ -44,7 +46,7 @@ class ReportDirectory:
             for directory in (*reversed(self.path.parents), self.path):
                 if not directory.exists():
                     directory.mkdir(_DIRECTORY_MODE, exist_ok=True)
-            self._refuse_what_belongs_to_another_user()
+            self._refuse_other_owner()
             self._replace(NAMES[0], "")
             for name in NAMES:
                 (self.path / name).unlink(missing_ok=True)
@@ -53,20 +55,23 @@ class ReportDirectory:
             what_to_do = "give a directory of the controller that you may write to."
             raise InputError(f"report_dir: no report can be written to {where}: {what_to_do}") from None
 
-    def write(self, document: Facts, verdicts: Sequence[Facts]) -> None:
-        """Write the document of report_document(), each file at once. Raises OSError."""
+    def write(self, document: ReportDocument, verdicts: Sequence[VerdictFacts]) -> None:
+        """Write the three files, each of them whole or not at all. Raises OSError."""
         texts = (json.dumps(document, separators=(",", ":")) + "\n", markdown(document, verdicts), html_page(document))
         for name, text in zip(NAMES, texts):
             self._replace(name, text)
 
-    def _refuse_what_belongs_to_another_user(self) -> None:
-        """Its owner could replace the files. Root may write anywhere, as in a container with a mounted path."""
-        owner, own = self.path.stat().st_uid, os.geteuid()
-        if own not in (0, owner) and owner != 0:
+    def _refuse_other_owner(self) -> None:
+        """Refuse a directory of another user, who could replace the files.
+
+        Root may write anywhere, as in a container with a mounted path.
+        """
+        owner, user = self.path.stat().st_uid, os.geteuid()
+        if user not in (0, owner) and owner != 0:
             raise PermissionError(errno.EPERM, "belongs to another user")
 
     def _replace(self, name: str, text: str) -> None:
-        """Another file takes the name when it is complete; a link of that name is replaced, not followed."""
+        """Write another file and rename it when it is complete: a link of that name is replaced, not followed."""
         temporary = self.path / f".{name}.{secrets.token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:

@@ -1,0 +1,199 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A verdict as a person reads it: 80 columns, without colour. Pure.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, from_number
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_name, label
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns import (
+    WIDTH,
+    cut,
+    page_line,
+    width_of,
+    wrap,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
+    HEADLINES,
+    AmountName,
+    exact_amounts,
+    failed_first,
+)
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
+        ResourceFigures,
+        VerdictFacts,
+    )
+
+# A cell is a sixteenth: nodes have up to sixteen cards, and the figures still fit behind the bar.
+_GAUGE_CELLS = 16
+# Of a name that has no room on its line, so much is left to know it by.
+_SHORTEST_NAME = 8
+# Half a line, so that the message beside a label has the other half.
+_LONGEST_LABEL = WIDTH // 2
+_LONGEST_NAME_IN_OVERVIEW = 32
+# Who to talk to first: more jobs than that are in the report's files.
+_NAMED_JOBS = 5
+_MARKS = {True: "ok  ", False: "FAIL", None: "?   "}
+_GAUGE_WORDS: dict[AmountName, str] = {
+    "used": "used",
+    "unplaced": "starting",
+    "need": "asked",
+    "kept": "kept",
+    "left": "left",
+}
+
+
+def attempt_line(verdict: VerdictFacts, now: str, elapsed: float, timeout: float) -> str:
+    """Return one line an attempt: ``03:14:07Z 0:02:00/1:00:00 WAIT pool-a: gpu need 32, free 24, kept 2, short 10``.
+
+    ``now`` is ISO 8601 in UTC, ``elapsed`` and ``timeout`` are seconds since the start of the wait. What does not fit
+    into a line is on the page at the end.
+    """
+    reason = verdict["brief"]
+    start = f"{now[11:]} {_clock(elapsed)}/{_clock(timeout)} {verdict['decision'].upper()} "
+    room = max(_SHORTEST_NAME, WIDTH - width_of(start) - width_of(reason) - 2)
+    return cut(f"{start}{cut(_pool_title(verdict), room)}: {page_line(reason)}", WIDTH)
+
+
+def overview(verdicts: Sequence[VerdictFacts]) -> list[str]:
+    """Return a line for each of many pools, those with room first: what would be left there, or what is missing."""
+    admitted = [verdict for verdict in verdicts if verdict["decision"] == "admit"]
+    others = [verdict for verdict in verdicts if verdict["decision"] != "admit"]
+    lines = [f"{len(admitted)} of {len(verdicts)} pools have room:"]
+    for verdict in admitted + others:
+        left = ", ".join(_left_of_total(figures) for figures in verdict["resources"])
+        said = f"left {left}" if verdict["decision"] == "admit" else verdict["brief"]
+        name = cut(_pool_title(verdict), _LONGEST_NAME_IN_OVERVIEW)
+        lines.append(cut(f"  {verdict['decision'].upper():<8}{name}: {page_line(said)}", WIDTH))
+    return lines
+
+
+def page(verdict: VerdictFacts) -> list[str]:
+    """Return the verdict on one pool, as lines of at most WIDTH columns."""
+    lines = _headline(verdict)
+    lines += _room_lines(verdict) if verdict["decision"] == "admit" else _refusal_lines(verdict)
+    for note in verdict["notes"]:
+        lines += wrap("  note: ", note)
+    return lines
+
+
+def _headline(verdict: VerdictFacts) -> list[str]:
+    left = f"{verdict['decision'].upper()} {_pool_title(verdict)}: {HEADLINES[verdict['decision']]}"
+    if verdict["source"] is None or verdict["observed_at"] is None:
+        return wrap("", left)
+    source = "jobs" if verdict["source"] == "declared" else verdict["source"]
+    right = f"({source} read {verdict['observed_at'][11:]}, {duration(verdict['age_seconds'] or 0)} ago)"
+    if width_of(left) + len(right) + 2 <= WIDTH:
+        return [left + " " * (WIDTH - width_of(left) - len(right)) + right]
+    return [*wrap("", left), f"  {right}"]
+
+
+def _room_lines(verdict: VerdictFacts) -> list[str]:
+    """Return what an admission rests on: the resources, the places and the queue."""
+    lines = [line for figures in verdict["resources"] for line in _resource_lines(figures)]
+    for check in verdict["checks"]:
+        if check["name"] in ("placement", "queue"):
+            lines += wrap(f"  {check['name']:<15} ", check["message"])
+    return lines
+
+
+def _refusal_lines(verdict: VerdictFacts) -> list[str]:
+    """Return the checks with what to do, who holds what is missing, and who is ahead."""
+    lines = []
+    for check in failed_first(verdict["checks"]):
+        name = cut(label(check["name"]), _LONGEST_LABEL)
+        lines += wrap(f"  {_MARKS[check['passed']]} {name:<10} ", check["message"])
+    for remedy in verdict["remedies"]:
+        lines += wrap("  Do: ", remedy)
+    missing = [figures["resource"] for figures in verdict["resources"] if figures["missing"]]
+    wanted = missing or verdict["asked"]
+    holders = [job for job in verdict["holders"] if any(job["resources"].get(resource) for resource in wanted)]
+    # A rejection names no holders: their end would not help.
+    if verdict["decision"] != "reject" and holders:
+        lines += wrap("  held by  ", "; ".join(_job_words(job, missing) for job in holders[:_NAMED_JOBS]))
+    if verdict["ahead"]:
+        lines += wrap("  ahead    ", "; ".join(_job_words(job, missing) for job in verdict["ahead"][:_NAMED_JOBS]))
+    return lines
+
+
+def _pool_title(verdict: VerdictFacts) -> str:
+    return page_line(str(verdict["display_name"] or verdict["pool"]))
+
+
+def _left_of_total(figures: ResourceFigures) -> str:
+    resource, amounts = figures["resource"], exact_amounts(figures)
+    return f"{label(resource)} {format_amount(resource, amounts['left'])}/{format_amount(resource, amounts['total'])}"
+
+
+def _resource_lines(figures: ResourceFigures) -> list[str]:
+    resource, amounts = figures["resource"], exact_amounts(figures)
+    said = ", ".join(
+        f"{word} {format_amount(resource, amounts[name])}"
+        for name, word in _GAUGE_WORDS.items()
+        if amounts[name] or name not in ("unplaced", "kept")
+    )
+    said += f" of {format_amount(resource, amounts['total'])}"
+    for name in (page_line(resource), label(resource)):
+        line = f"  {name:<15} [{_gauge(amounts)}] {said}"
+        if width_of(line) <= WIDTH:
+            return [line]
+    return [f"  {cut(label(resource), _LONGEST_LABEL):<15} [{_gauge(amounts)}]", *wrap(" " * 18, said)]
+
+
+def _gauge(amounts: Mapping[AmountName, int]) -> str:
+    """Return the amounts as a bar: taken, asked, kept free, and left. What takes a part of a cell takes all of it."""
+    if not amounts["total"]:
+        return "." * _GAUGE_CELLS
+    upto = 0
+    edges = []
+    for size in (amounts["used"] + amounts["unplaced"], amounts["need"], amounts["kept"]):
+        upto += size
+        edges.append(min(_GAUGE_CELLS, -(-upto * _GAUGE_CELLS // amounts["total"])))
+    taken, asked, kept = edges
+    return "#" * taken + "+" * (asked - taken) + "k" * (kept - asked) + "." * (_GAUGE_CELLS - kept)
+
+
+def _job_words(job: JobFacts, missing: Sequence[str]) -> str:
+    """Return a job with its owner, what it holds, and for how long: ``train llm (kim) 16 cards 2 h``."""
+    owner = f" ({page_line(job['user_name'])})" if job["user_name"] else ""
+    held = [
+        (resource, from_number(resource, job["resources"][resource])) for resource in _shown_resources(job, missing)
+    ]
+    amounts = ", ".join(f"{format_amount(resource, size)} {_unit(resource, size)}" for resource, size in held)
+    age = f" {duration(job['seconds'])}" if job["seconds"] is not None else ""
+    return f"{page_line(job_name(job))}{owner} {amounts}{age}"
+
+
+def _shown_resources(job: JobFacts, missing: Sequence[str]) -> list[str]:
+    """Return the resources of a job that a person reads: what is missing, then its cards, else cpu and memory.
+
+    The cards always stand there: they are why the pool exists, and cpu and memory are sized to them.
+    """
+    has = [resource for resource, size in job["resources"].items() if size]
+    cards = [resource for resource in has if is_card(resource)]
+    decisive = [resource for resource in missing if resource in has]
+    return list(dict.fromkeys([*decisive, *cards])) or [name for name in ("cpu", "memory") if name in has] or has[:2]
+
+
+def _unit(resource: str, size: int) -> str:
+    if not is_card(resource):
+        return label(resource)
+    return "card" if size == 1000 else "cards"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

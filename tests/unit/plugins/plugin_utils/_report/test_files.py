@@ -1,0 +1,110 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of a report: who may read and write them, and that a reader meets whole ones alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import NAMES, ReportDirectory
+from ansible_collections.poolgate.modelarts.tests.unit import reports
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, observed
+
+
+def test_more_than_any_pool_can_have_is_still_written(tmp_path: Path) -> None:
+    asked = {"replicas": 100_000, "resources": {"memory": "800Pi", GPU: 8}}
+    document, verdicts = reports.report_of([(asked, observed(reports.nodes_of(8)))])
+    ReportDirectory(str(tmp_path)).write(document, verdicts)
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["decision"] == "reject"
+
+
+def test_the_files_are_readable_for_all_and_writable_for_nobody_else(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        place = tmp_path / "a" / "b"
+        reports.write(place, "room")
+    finally:
+        os.umask(before)
+    assert sorted(path.name for path in place.iterdir()) == sorted(NAMES)
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (place, place.parent, *place.iterdir())}
+    assert {oct(mode) for path, mode in modes.items() if path.is_dir()} == {"0o755"}
+    assert {oct(mode) for path, mode in modes.items() if path.is_file()} == {"0o644"}
+
+
+def test_a_stricter_umask_counts(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        reports.write(tmp_path / "a", "room")
+    finally:
+        os.umask(before)
+    assert oct(stat.S_IMODE((tmp_path / "a" / "report.json").stat().st_mode)) == "0o600"
+
+
+@pytest.mark.parametrize(
+    ("owner", "own", "taken"), [(1000, 1000, True), (1001, 1000, False), (0, 1000, True), (1001, 0, True)]
+)
+def test_a_directory_of_another_user_is_refused(tmp_path: Path, owner: int, own: int, taken: bool) -> None:
+    """Its owner could replace the files; root may write to a path that a container mounts."""
+    place = tmp_path / "reports"
+    place.mkdir()
+    status = os.stat_result((*place.stat()[:4], owner, *place.stat()[5:10]))
+    with (
+        mock.patch.object(os, "geteuid", return_value=own),
+        mock.patch.object(Path, "stat", return_value=status),
+    ):
+        if taken:
+            ReportDirectory(str(place))
+        else:
+            with pytest.raises(
+                InputError, match=r"^report_dir: no report can be written to .* \(belongs to another user\)"
+            ):
+                ReportDirectory(str(place))
+
+
+def test_an_earlier_report_is_gone_before_anything_is_asked(tmp_path: Path) -> None:
+    reports.write(tmp_path, "room")
+    (tmp_path / "mine.txt").write_text("kept", encoding="utf-8")
+    ReportDirectory(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("untouched", encoding="utf-8")
+    place = tmp_path / "reports"
+    directory = ReportDirectory(str(place))
+    for name in NAMES:
+        (place / name).symlink_to(other)
+    directory.write(*reports.report_of(reports.room()))
+    assert other.read_text(encoding="utf-8") == "untouched"
+    assert not any((place / name).is_symlink() for name in NAMES)
+
+
+def test_a_reader_never_meets_half_a_file(tmp_path: Path) -> None:
+    directory = ReportDirectory(str(tmp_path))
+    document, verdicts = reports.report_of(reports.room())
+    directory.write(document, verdicts)
+    whole = (tmp_path / "report.html").read_text(encoding="utf-8")
+    full = OSError(28, "No space left on device")
+    with mock.patch.object(Path, "replace", side_effect=full), pytest.raises(OSError, match="No space left"):
+        directory.write({**document, "attempts": 4}, verdicts)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == whole
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", ["", "report.json"])
+def test_a_file_in_the_way_is_one_clear_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    (tmp_path / "place" / "report.json").mkdir(parents=True)
+    path = tmp_path / "place" if name else tmp_path / "taken" / "reports"
+    with pytest.raises(
+        InputError, match=r"^report_dir: no report can be written to /.* \(.+\): give a directory of the"
+    ):
+        ReportDirectory(str(path))
