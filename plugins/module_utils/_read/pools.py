@@ -130,7 +130,8 @@ def _job_types(scopes: object, meant: object) -> dict[str, str] | None:
     for scope in scopes:
         if _is_scope(scope):
             states.setdefault(scope["scopeType"].strip().lower(), {})[str(scope.get("state"))] = None
-    for name in list_of(meant):
+    # One that cannot be read may be any type, and its state any state.
+    for name in list_of(meant) if all(map(_is_scope, scopes)) else ():
         if isinstance(name, str):
             states.setdefault(name.strip().lower(), {"Enabling": None})
     return {job_type: " and ".join(of) for job_type, of in states.items()}
