@@ -8,7 +8,7 @@ import typing as t
 
 from ansible.module_utils.common.validation import check_type_path
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import REAL_TIME, ObservingAction
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import (
     Candidate,
@@ -100,7 +100,7 @@ def read_on_refusal(value: object) -> bool:
     """Return whether the play goes on when it is refused. Raises InputError."""
     word = trimmed(value) if isinstance(value, str) else value
     if word not in (None, "fail", "continue"):
-        raise InputError(f"value of on_refusal must be one of: fail, continue, got: {plain(str(word), 60)}.")
+        raise InputError(f"value of on_refusal must be one of: fail, continue, got: {one_line(str(word), 60)}.")
     return word == "continue"
 
 

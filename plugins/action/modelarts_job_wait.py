@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import REAL_TIME, ObservingAction
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
@@ -18,8 +18,8 @@ Facts = dict[str, t.Any]
 
 _WAIT_TIMEOUT, _POLL_INTERVAL = 600.0, 15.0
 
-# Reading the queue begins when the time is up. Its answer is worth a few words of the sentence, and no longer wait.
-_QUEUE_SECONDS = 60.0
+# A look may end after the deadline, for its answer is the result. A healthy API takes much less than a minute.
+_SHORTEST_LIMIT = 60.0
 
 # Who runs the role has not written the options of its task: a mistake is told in the names of the role's variables.
 _ROLE = "poolgate.modelarts.capacity_gate"
@@ -55,7 +55,8 @@ class ActionModule(ObservingAction):
         observer = self.observer(options)
 
         def look(seconds_left: float | None) -> Facts:
-            return observer.look({"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": seconds_left})
+            limit = None if seconds_left is None else max(seconds_left, _SHORTEST_LIMIT)
+            return observer.look({"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": limit})
 
         watch = JobWatch(pool, job)
         follow(watch, Wait(timeout, interval, REAL_TIME), look, self.say, self.remark)
@@ -68,7 +69,7 @@ class ActionModule(ObservingAction):
 
 def _queued(observer: Observer, pool: str) -> list[Facts] | None:
     """Return the jobs that wait in the pool, in the order of the scheduler; None when they cannot be read."""
-    asked = {"pool_name": [pool], "fields": [], "include_capacity": True, "time_limit": _QUEUE_SECONDS}
+    asked = {"pool_name": [pool], "fields": [], "include_capacity": True, "time_limit": _SHORTEST_LIMIT}
     try:
         queued: list[Facts] | None = observer.look(asked)["pools"][0]["queued"]
     except ObservationError:
@@ -88,4 +89,4 @@ def _read_name(option: str, value: object) -> str:
 
 
 def _bare(value: object) -> str:
-    return plain(str(value), 80)
+    return one_line(str(value), 80)

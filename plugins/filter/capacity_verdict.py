@@ -76,7 +76,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence, shown
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence, shown
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import best_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict as decide
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
@@ -121,7 +121,7 @@ def capacity_verdict(
     try:
         verdicts = [decide(pool, asked, strictness, declared, age=age) for pool in pools]
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
-        what = plain(f"{type(error).__name__} {error}")
+        what = one_line(f"{type(error).__name__} {error}")
         raise AnsibleFilterError(
             sentence(f"capacity_verdict: the facts are not whole ({what}): pass an entry of pools whole.")
         ) from None

@@ -116,7 +116,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     merge_levels,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
     config_level,
     templated,
@@ -178,7 +178,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         unknown = [str(name) for name in config if name not in self.option_definitions]
         if unknown:
             known = ", ".join(sorted(self.option_definitions))
-            raise InputError(f"There is no option {plain(unknown[0], 60)}. Known options are: {known}.")
+            raise InputError(f"There is no option {one_line(unknown[0], 60)}. Known options are: {known}.")
 
     def _connection_options(self, config: Facts) -> Facts:
         given = {name: config[name] for name in CONNECTION_OPTIONS if name in config}
@@ -254,8 +254,7 @@ def _read(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
     connection = connect(options, where=platform.node())
     with Client(connection) as client:
         facts = read_pools(client, names, include_capacity=capacity, clock=client.now)
-    pools: list[Facts] = connection.without_secrets(facts)["pools"]
-    return pools
+    return t.cast("list[Facts]", connection.without_secrets(facts)["pools"])
 
 
 def _digest(options: Facts, names: list[str], capacity: bool) -> str:

@@ -107,7 +107,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import by_pool
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import entries_with_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
     config_level,
@@ -152,8 +152,8 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(sentence(error.message + request)) from None
         for warning in facts["warnings"]:
             display.warning(sentence(warning))
-        found: list[dict[str, t.Any]] = by_pool(facts) if options["wantpools"] else facts["workloads"]
-        return found
+        found = entries_with_jobs(facts) if options["wantpools"] else facts["workloads"]
+        return t.cast("list[dict[str, t.Any]]", found)
 
 
 def _validated(options: dict[str, t.Any], terms: list[t.Any]) -> dict[str, t.Any]:

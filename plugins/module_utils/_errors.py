@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
+
+if t.TYPE_CHECKING:
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FailureFacts
 
 # What a gateway says while the service behind it is away, or when it is asked too often.
 TRANSIENT_STATUSES = frozenset((429, 500, 502, 503, 504))
@@ -44,9 +47,9 @@ class ModelArtsError(Exception):
         self.message = sentence(message)
         super().__init__(self.message)
         self.status = status
-        self.error_code = error_code and plain(error_code)
-        self.error_msg = error_msg and plain(error_msg)
-        self.request_id = request_id and plain(request_id)
+        self.error_code = error_code and one_line(error_code)
+        self.error_msg = error_msg and one_line(error_msg)
+        self.request_id = request_id and one_line(request_id)
         self.retry_after = retry_after
 
     def with_message(self: Error, message: str) -> Error:
@@ -73,16 +76,20 @@ class ModelArtsError(Exception):
     def transient(self) -> bool:
         return self.status in TRANSIENT_STATUSES
 
-    def as_result(self) -> dict[str, t.Any]:
-        """The fields of a failed module: ``msg``, and of the others those that are known."""
-        known: dict[str, t.Any] = {
-            "transient": self.transient or None,
-            "status": self.status,
-            "error_code": self.error_code,
-            "error_msg": self.error_msg,
-            "request_id": self.request_id,
-        }
-        return {"msg": self.message, **{name: value for name, value in known.items() if value is not None}}
+    def as_result(self) -> FailureFacts:
+        """Return the fields of a failed module: ``msg``, and of the others those that are known."""
+        facts: FailureFacts = {"msg": self.message}
+        if self.transient:
+            facts["transient"] = True
+        if self.status is not None:
+            facts["status"] = self.status
+        if self.error_code is not None:
+            facts["error_code"] = self.error_code
+        if self.error_msg is not None:
+            facts["error_msg"] = self.error_msg
+        if self.request_id is not None:
+            facts["request_id"] = self.request_id
+        return facts
 
 
 class InputError(ModelArtsError):

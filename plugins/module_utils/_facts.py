@@ -47,6 +47,12 @@ class DocumentError(FailureFacts):
     document: str
 
 
+class NothingReadFacts(FailureFacts):
+    """A failure with the entry of each pool, of which nothing could be read."""
+
+    pools: list[PoolEntry]
+
+
 # Nodes
 
 
@@ -153,6 +159,10 @@ class CapacityReading(t.TypedDict):
 
 
 # Pools
+
+
+NodeState = t.Literal["available", "creating", "abnormal", "deleting"]
+"""Under which a pool counts its nodes."""
 
 
 class FlavorCount(t.TypedDict):

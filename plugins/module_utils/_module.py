@@ -27,7 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ansible.module_utils.basic import AnsibleModule
 
@@ -37,7 +37,7 @@ except ImportError:  # ansible-core before 2.22
     register_secrets = None
 
 
-def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.NoReturn:
+def run(module: AnsibleModule, read: Callable[[Client], Mapping[str, object]]) -> t.NoReturn:
     """Exits the module with the facts that ``read`` returns; their ``warnings`` become the task's."""
     gc.disable()  # documents hold no cycles, and looking for some in all of them takes a tenth of the time
     options = {name: module.params[name] for name in CONNECTION_OPTIONS}
@@ -51,15 +51,16 @@ def run(module: AnsibleModule, read: Callable[[Client], dict[str, t.Any]]) -> t.
     facts, failure = _outcome(module, options, read)
     if failure is not None:
         # Not where it was caught: ansible-core prints, when it is told to, what an exception was raised for.
-        module.fail_json(**failure)
-    for warning in facts.pop("warnings", ()):
+        module.fail_json(**t.cast("dict[str, t.Any]", failure))
+    result: dict[str, t.Any] = dict(facts)
+    for warning in result.pop("warnings", ()):
         module.warn(sentence(warning))
-    module.exit_json(changed=False, **facts)
+    module.exit_json(changed=False, **result)
 
 
 def _outcome(
-    module: AnsibleModule, options: dict[str, t.Any], read: Callable[[Client], dict[str, t.Any]]
-) -> tuple[dict[str, t.Any], dict[str, t.Any] | None]:
+    module: AnsibleModule, options: Mapping[str, object], read: Callable[[Client], Mapping[str, object]]
+) -> tuple[Mapping[str, object], Mapping[str, object] | None]:
     """(the facts, None), or ({}, the result of a failure): without secrets, so that ansible-core finds none to mask.
 
     It masks by substring in every text and number of a result, and the action decides on what it leaves.

@@ -65,7 +65,7 @@ def counts_bytes(resource: str) -> bool:
     return resource.startswith(_BYTE_RESOURCES)
 
 
-def parse(resource: str, value: object, *, down: bool = False) -> int:
+def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
     """An amount in the smallest unit of ``resource``, rounded up as Kubernetes does.
 
     ``down`` is for what there is: 7.9999 free cards are no room for eight, while 7.9999 that are held are eight.
@@ -109,24 +109,29 @@ def _quoted(value: object) -> str:
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 3] + "..."
 
 
-def number(resource: str, amount: int) -> int | float:
+def to_number(resource: str, amount: int) -> int | float:
     """An amount as facts carry it: cores, bytes or cards; an int wherever it is whole."""
     if counts_bytes(resource) or amount % 1000 == 0:
         return amount if counts_bytes(resource) else amount // 1000
     return amount / 1000
 
 
-def amount(resource: str, value: int | float) -> int:
-    """The amount that number() made ``value`` of, however large."""
+def from_number(resource: str, value: int | float) -> int:
+    """The amount that to_number() made ``value`` of, however large."""
     return int(value) if counts_bytes(resource) else round(value * 1000)
 
 
-def numbers(amounts: t.Mapping[str, int]) -> dict[str, int | float]:
-    """Amounts as facts carry them, see number()."""
-    return {resource: number(resource, amount) for resource, amount in amounts.items()}
+def from_numbers(facts: t.Mapping[str, int | float]) -> Amounts:
+    """Return the amounts that to_numbers() made ``facts`` of."""
+    return {resource: from_number(resource, value) for resource, value in facts.items()}
 
 
-def text(resource: str, amount: int) -> str:
+def to_numbers(amounts: t.Mapping[str, int]) -> dict[str, int | float]:
+    """Amounts as facts carry them, see to_number()."""
+    return {resource: to_number(resource, amount) for resource, amount in amounts.items()}
+
+
+def format_amount(resource: str, amount: int) -> str:
     """An amount as a person reads it: ``24``, ``63.2``, ``400Gi``. Of bytes one decimal is shown, rounded down."""
     if not counts_bytes(resource):
         return f"{Decimal(amount) / 1000:f}".rstrip("0").rstrip(".") if amount % 1000 else str(amount // 1000)
@@ -140,7 +145,7 @@ def text(resource: str, amount: int) -> str:
     return f"{sign}{size}"
 
 
-def add(total: Amounts, more: t.Mapping[str, int]) -> None:
+def add_amounts(total: Amounts, more: t.Mapping[str, int]) -> None:
     """Adds the amounts to ``total``, in place."""
     for resource, amount in more.items():
         total[resource] = total.get(resource, 0) + amount

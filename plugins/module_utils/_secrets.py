@@ -24,7 +24,9 @@ from urllib.parse import quote
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ERROR_CODES, JOB_TYPES, STATUSES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+AnyFacts = t.TypeVar("AnyFacts", bound="Mapping[str, object]")
 
 HIDDEN = "********"
 
@@ -123,12 +125,12 @@ def is_common(secret: str) -> bool:
     return len(secret) < _SHORTEST or is_number or secret.lower() in _WORDS
 
 
-def without_secrets(facts: dict[str, t.Any], secrets: Iterable[str]) -> dict[str, t.Any] | None:
+def without_secrets(facts: AnyFacts, secrets: Iterable[str]) -> AnyFacts | None:
     """The facts, with secrets hidden in free texts; None when one occurs anywhere else, in a key or in a number too."""
     known = [secret for secret in secrets if secret]
     if not _occur(facts, known):
         return facts
-    cleaned: dict[str, t.Any] = _cleaned(facts, known, False)
+    cleaned: AnyFacts = _cleaned(facts, known, False)
     return None if _occur(cleaned, known) else cleaned
 
 

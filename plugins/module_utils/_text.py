@@ -25,7 +25,7 @@ _LONGEST_SENTENCE = 2000  # twice as long as the longest of our own, which lists
 _MOST_NAMES = 20  # so that a sentence can be read, and has the room to say what to do
 
 
-def plain(text: str, limit: int = _MAX_TEXT) -> str:
+def one_line(text: str, limit: int = _MAX_TEXT) -> str:
     """Text of the API, fit for one line of output: control and format characters become blanks, long text is cut.
 
     Secrets are hidden first: of one that the cut goes through, all but the end would be left.
@@ -40,7 +40,7 @@ def sentence(words: str) -> str:
 
     What is displayed, warned of, logged or raised goes through here, which a test watches.
     """
-    return plain(words, _LONGEST_SENTENCE)
+    return one_line(words, _LONGEST_SENTENCE)
 
 
 def trimmed(text: str) -> str:
@@ -60,7 +60,7 @@ def is_blank(value: object) -> bool:
 
 def shown(value: object) -> str:
     """The value as one printable line: quoted when it is text, with the code points of what cannot be seen."""
-    return plain(repr(hidden(str(value))) if isinstance(value, str) else repr(value), _LONGEST)
+    return one_line(repr(hidden(str(value))) if isinstance(value, str) else repr(value), _LONGEST)
 
 
 def shown_name(name: str) -> str:

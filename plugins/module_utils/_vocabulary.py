@@ -67,9 +67,6 @@ SCOPE = "status.scope"
 
 # Nodes
 
-NODE_STATES = ("available", "creating", "abnormal", "deleting")
-"""Under which a pool counts its nodes."""
-
 NODE_AVAILABLE = "Available"
 NODE_CREATING = "Creating"
 NODE_DELETING = "Deleting"
@@ -89,15 +86,12 @@ BILLING_LABEL = "os.modelarts/billing.status"
 BILLING_STATUSES = {"0": "normal", "1": "frozen", "2": "ended"}
 """Values of the billing label, in the words of the facts."""
 
-# None of these decides.
-PLACE_LABELS = {
-    "node_pool": "os.modelarts.node/nodepoolname",
-    "node_pool_id": "os.modelarts.node/nodepool",
-    "supernode": "os.modelarts.node/spod.id",
-    "cabinet": "cce.kubectl.kubernetes.io/cabinet",
-    "server": "os.modelarts.node/underlying.instance.id",
-}
-"""Labels that tell where a node stands, by the names of the facts."""
+# Where a node stands. None of these decides.
+NODE_POOL_LABEL = "os.modelarts.node/nodepoolname"
+NODE_POOL_ID_LABEL = "os.modelarts.node/nodepool"
+SUPERNODE_LABEL = "os.modelarts.node/spod.id"
+CABINET_LABEL = "cce.kubectl.kubernetes.io/cabinet"
+SERVER_LABEL = "os.modelarts.node/underlying.instance.id"
 
 BATCH_LABELS = {name: f"os.modelarts.node/batch.{name}" for name in ("uid", "name", "type", "count")}
 

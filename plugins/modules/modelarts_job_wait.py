@@ -50,6 +50,7 @@ options:
   wait_timeout:
     description:
       - Seconds within which the job must run. V(0) looks once.
+      - No look begins that would end later. One of a slow API may still take up to a minute more.
     type: float
     default: 600
   poll_interval:

@@ -343,9 +343,15 @@ pools:
         error_code:
           description: Error code of the API.
           type: str
+        error_msg:
+          description: Error message of the API.
+          type: str
         request_id:
           description: ID of the request, for the support of the cloud.
           type: str
+        transient:
+          description: V(true) when the same document may be read later.
+          type: bool
 status:
   description: HTTP status of the answer that made the module fail.
   returned: failure, when the API answered

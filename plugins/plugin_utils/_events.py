@@ -108,6 +108,11 @@ def _with_status(job: Facts, before: Facts | None) -> Facts:
     return job if before is None or job["status"] is not None else {**job, "status": before["status"]}
 
 
+def _name_of(job: Facts) -> str | None:
+    """Return what else than its ID tells a job from others."""
+    return job["job_uuid"] or job["name"]
+
+
 class PoolWatch:
     """Follows one pool from look to look. It keeps the jobs of the last complete one, and nothing else that grows."""
 
@@ -156,13 +161,23 @@ class PoolWatch:
             self.remarks["never"] = f"waiting for room cannot help: {reasons}"
         return verdict
 
-    @staticmethod
-    def _jobs(entry: Facts) -> dict[str, Facts] | None:
-        """The jobs by what tells one from another; those without any ID cannot be followed."""
+    def _jobs(self, entry: Facts) -> dict[str, Facts] | None:
+        """Return the jobs by their ID; None when they are not known, also where one ID stands for two jobs.
+
+        A job that is given without its ID this time is the one that had it. Jobs without any name cannot be followed.
+        """
         if not entry["complete"]:
             return None
-        known = ((job["uid"] or job["job_uuid"] or job["name"], job) for job in entry["workloads"])
-        return {own: job for own, job in known if own}
+        by_name = {_name_of(job): job_id for job_id, job in (self._seen.jobs or {}).items()}
+        jobs: dict[str, Facts] = {}
+        for job in entry["workloads"]:
+            job_id = job["uid"] or by_name.get(_name_of(job)) or _name_of(job)
+            if job_id in jobs:
+                self.remarks["jobs"] = "its jobs are not known: one ID stands for two of them."
+                return None
+            if job_id:
+                jobs[job_id] = job
+        return jobs
 
     def _room(self, verdict: Facts | None, now: float) -> bool | None:
         """Whether there is room; None when that is not known, and while it has not lasted for stable_seconds."""

@@ -12,7 +12,7 @@ import re
 import typing as t
 from http import HTTPStatus
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,7 +86,9 @@ def why_nothing(result: Facts) -> str:
     said = str(result.get("msg") or "")
     if said and "module_stderr" not in result:
         return said
-    end = next((line for line in map(_last_line, _crash_texts(result)) if line), plain(said) or "it returned nothing")
+    end = next(
+        (line for line in map(_last_line, _crash_texts(result)) if line), one_line(said) or "it returned nothing"
+    )
     old = " It needs Python 3.9 or later there: set ansible_python_interpreter." if _OLD_PYTHON.search(end) else ""
     return f"modelarts_workload_info crashed on its host: {end.rstrip('.')}.{old}"
 
@@ -104,4 +106,4 @@ def _crash_texts(result: Facts) -> Iterator[object]:
 
 def _last_line(text: object) -> str:
     lines = text.strip().splitlines() if isinstance(text, str) else []
-    return plain(lines[-1]) if lines else ""
+    return one_line(lines[-1]) if lines else ""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.module_utils.common.text.formatters import bytes_to_human
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview, page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
@@ -68,21 +68,21 @@ def in_figures(verdict: Facts) -> str:
     named = [_short(check) for check in verdict["checks"] if check["passed"] is not True]
     more = len(named) - _MOST_NAMED
     listed = ", ".join(named[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-    return plain(f"{verdict['pool']}: {verdict['decision']}" + (f" ({listed})" if listed else ""))
+    return one_line(f"{verdict['pool']}: {verdict['decision']}" + (f" ({listed})" if listed else ""))
 
 
 def _short(check: Facts) -> str:
     if "missing" not in check:
-        return plain(str(check["name"]), 60)
+        return one_line(str(check["name"]), 60)
     amounts = [check["missing"], check["need"]]
     if check["name"] == "memory":
         amounts = [bytes_to_human(amount) for amount in amounts]
-    return f"{plain(str(check['name']), 60)} short {amounts[0]} of {amounts[1]}"
+    return f"{one_line(str(check['name']), 60)} short {amounts[0]} of {amounts[1]}"
 
 
 def _summary(verdict: Facts) -> str:
     reasons = "; ".join(verdict["reasons"]) or "it fits now"
-    return sentence(f"{verdict['decision']}: {plain(str(verdict['pool']))}: {reasons}")
+    return sentence(f"{verdict['decision']}: {one_line(str(verdict['pool']))}: {reasons}")
 
 
 def _bare(verdict: Facts) -> Facts:

@@ -18,10 +18,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
-    add,
+    add_amounts,
     canonical,
     counts_bytes,
-    parse,
+    parse_quantity,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, odd_character, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
@@ -89,7 +89,9 @@ class Request:
         """The sum over the groups that ask for resources."""
         total: Amounts = {}
         for group in self.groups:
-            add(total, {resource: amount * group.replicas for resource, amount in (group.resources or {}).items()})
+            add_amounts(
+                total, {resource: amount * group.replicas for resource, amount in (group.resources or {}).items()}
+            )
         return total
 
 
@@ -321,7 +323,7 @@ def _read_amounts(where: str, given: object, *, down: bool = False) -> Amounts:
         if isinstance(value, str) and not counts_bytes(name) and _SIZE.fullmatch(trimmed(value)):
             raise InputError(f"{where} has {name} {shown(value)}, which is a size: write how many, like 8.")
         try:
-            amounts[name] = parse(name, trimmed(value) if isinstance(value, str) else value, down=down)
+            amounts[name] = parse_quantity(name, trimmed(value) if isinstance(value, str) else value, down=down)
         except UnreadableQuantityError as error:
             raise InputError(f"{where} cannot be read: {error}. Write 8, '60', '500m', '400Gi'.") from None
     return amounts

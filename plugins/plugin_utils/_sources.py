@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +34,9 @@ def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
         return
     for name in sorted(str(name) for name in facts):
         if name.startswith(_PREFIXES) and name in variables:
-            host = plain(str(variables.get("inventory_hostname", "a host")), 60)
+            host = one_line(str(variables.get("inventory_hostname", "a host")), 60)
             raise InputError(
-                f"{plain(name, 60)} comes from the facts of {host}, and a host must not choose what the gate does or "
-                "where credentials go. Set it in the play, the inventory or the environment; set_fact needs "
+                f"{one_line(name, 60)} comes from the facts of {host}, and a host must not choose what the gate does "
+                "or where credentials go. Set it in the play, the inventory or the environment; set_fact needs "
                 "cacheable=false."
             )

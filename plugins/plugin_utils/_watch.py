@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict, dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, WAITING
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import job_name
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError
@@ -36,7 +36,7 @@ JOB_FIELDS = (
 )
 """What a look has to read of each job."""
 
-# So that a sentence with all of them is shorter than the 300 characters that an artifact or an event takes of a text.
+# Real names have 64 characters. What is longer is cut, so that the words around it are still read.
 _LONGEST_NAME = 100
 _LONGEST_POOL = 150
 _LONGEST_STATUS = 60
@@ -123,7 +123,7 @@ class JobWatch:
 
     def line(self, progress: str) -> str:
         """Return the line of a look: the progress of the wait, what the job is doing, and its name."""
-        seen = plain(self.status or "", _LONGEST_STATUS) or ("not there" if self._complete else "not known")
+        seen = one_line(self.status or "", _LONGEST_STATUS) or ("not there" if self._complete else "not known")
         return sentence(f"{progress} {seen} {self._name}")
 
     def result(self, seconds: float, queued: Sequence[Facts] | None = None) -> Watched:
@@ -144,7 +144,7 @@ class JobWatch:
             return self._queued(within, queued)
         if self._status is None:
             return self._seen("unread", f"Whether {self._name} runs is not known: {self._in} does not tell its status.")
-        status = plain(self._status, _LONGEST_STATUS)
+        status = one_line(self._status, _LONGEST_STATUS)
         return self._seen("waiting", f"{self._name} does not run{within}: its status is {status}.")
 
     def _unseen(self, within: str) -> Watched:
@@ -165,7 +165,7 @@ class JobWatch:
         elif ahead == 0:
             place = "nothing is ahead of it"
         else:
-            place = f"{ahead} ahead of it, first {plain(job_name(queued[0]), _LONGEST_NAME)}"
+            place = f"{ahead} ahead of it, first {one_line(job_name(queued[0]), _LONGEST_NAME)}"
         start = f"{self._name} has not started{within}: it still waits in {self._in}"
         return self._seen("waiting", f"{start} ({self._status}), {place}.", ahead)
 
@@ -175,16 +175,16 @@ class JobWatch:
     def _several(self, jobs: Sequence[Facts]) -> str:
         newest = _newest(jobs)
         of = f" of {newest['created_at']}" if newest["created_at"] else ""
-        which = f"{plain(str(newest['job_uuid']), _LONGEST_NAME)}{of}"
+        which = f"{one_line(str(newest['job_uuid']), _LONGEST_NAME)}{of}"
         return sentence(f"{len(jobs)} jobs are named {self._name}; the newest is followed, {which}.")
 
     @property
     def _name(self) -> str:
-        return plain(self._wanted, _LONGEST_NAME)
+        return one_line(self._wanted, _LONGEST_NAME)
 
     @property
     def _in(self) -> str:
-        return plain(self._pool, _LONGEST_POOL)
+        return one_line(self._pool, _LONGEST_POOL)
 
 
 def follow(

@@ -28,7 +28,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.scripted import Answer, S
 SLOW = (
     *("fuzz/", "faults/", "simulation/", "emulator/test_process.py", "plugins/event_source/"),
     *("plugins/module_utils/test_counts.py", "plugins/module_utils/test_pages.py"),
-    *("plugins/plugin_utils/test_placement.py", "plugins/plugin_utils/_report/test_html.py"),
+    *("plugins/plugin_utils/_decision/test_placement.py", "plugins/plugin_utils/_report/test_html.py"),
 )
 
 settings.register_profile(

@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, TransportError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import LARGEST_ANSWER
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -119,7 +119,7 @@ def _object(pairs: list[tuple[str, t.Any]]) -> Document:
     if len(made) != len(pairs):
         for key, value in pairs:
             if value is not made[key] and repr(value) != repr(made[key]):  # 1 == true
-                raise _ContradictionError(repr(plain(key, 60)))
+                raise _ContradictionError(repr(one_line(key, 60)))
     return made
 
 
@@ -164,7 +164,7 @@ def _is_deep(document: Document) -> bool:
 def require_kind(request: str, document: Document, kind: str) -> None:
     """Raises ApiError for a document of another kind: the reference gives one to each call, and none is optional."""
     if document.get("kind") != kind:
-        found = plain(repr(document.get("kind")), 60) if "kind" in document else "none"
+        found = one_line(repr(document.get("kind")), 60) if "kind" in document else "none"
         raise ApiError(f"{request}: the answer is no {kind}, its kind is {found}.", status=200)
 
 
@@ -175,7 +175,7 @@ def items_of(document: Document) -> list[Document]:
         return []
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ApiError(
-            f"The {plain(str(document.get('kind', 'list')), 40)} that the API sent has no list of objects in items."
+            f"The {one_line(str(document.get('kind', 'list')), 40)} that the API sent has no list of objects in items."
         )
     return items
 
@@ -207,7 +207,7 @@ def continue_token(request: str, document: Document) -> str | None:
         return str(token)
     if remaining:
         raise ApiError(
-            f"{request}: the list has {plain(repr(remaining), 40)} items more, and no token to ask for them with."
+            f"{request}: the list has {one_line(repr(remaining), 40)} items more, and no token to ask for them with."
         )
     return None
 

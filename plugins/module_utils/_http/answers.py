@@ -15,7 +15,7 @@ import time
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes
     """
     lower = {name.lower(): value for name, value in headers.items()}
     code, text, request_id = _details(body[:_MAX_ERROR], lower)
-    request_id = request_id or plain(lower.get("x-request-id", "")) or None
+    request_id = request_id or one_line(lower.get("x-request-id", "")) or None
     said = f"{code}: {text}" if code and text else code or text or "no explanation"
     return ApiError(
         f"{request} was answered {status} ({said}). {hint}",
@@ -63,10 +63,10 @@ def not_text(body: bytes, headers: Mapping[str, str]) -> str | None:
         return None
     packed = lower.get("content-encoding", "").strip()
     if packed and packed.lower() != "identity":
-        return f"it is packed by {plain(packed, 30)}, which was not asked for"
+        return f"it is packed by {one_line(packed, 30)}, which was not asked for"
     charset = _CHARSET.search(lower.get("content-type", ""))
     if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):
-        return f"it is text in {plain(charset[1], 30)}, not in UTF-8"
+        return f"it is text in {one_line(charset[1], 30)}, not in UTF-8"
     return "it is not text in UTF-8"
 
 
@@ -81,7 +81,7 @@ def _details(body: bytes, headers: Mapping[str, str]) -> tuple[str | None, str |
     except (ValueError, RecursionError):
         if is_html:
             return None, "an HTML page, not JSON: another server than ModelArts answered", None
-        return None, plain(text) or None, None
+        return None, one_line(text) or None, None
     if not isinstance(document, dict):
         return None, None, None
     nested = document.get("error")
@@ -95,7 +95,7 @@ def _first(document: Mapping[str, t.Any], *names: str) -> str | None:
     for name in names:
         value = document.get(name)
         if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value):
-            return plain(str(value)) or None
+            return one_line(str(value)) or None
     return None
 
 

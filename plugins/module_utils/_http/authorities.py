@@ -12,14 +12,14 @@ import os
 import re
 import ssl
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 
 
 def unusable_authorities(path: str) -> str | None:
     """What is wrong with a file or a folder of certificate authorities, as the end of "ca_path names ..."."""
-    file = plain(repr(path), 300)  # as long as a path can be and still tell which it is
+    file = one_line(repr(path), 300)  # as long as a path can be and still tell which it is
     if not os.path.exists(path):
         return f"a file that does not exist, {file}"
     try:

@@ -25,7 +25,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import requests, urllib3
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.proxies import proxy_variable
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import origin
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,11 +111,11 @@ def _fault(chain: list[BaseException], url: str, timeout: float | None, where: s
     if file is not None:
         reason = getattr(refused, "strerror", None) or "it is not there, or it is no such file"
         name = next((name for name in AUTHORITIES if os.environ.get(name) == file), "The libraries' settings")
-        return InputError(f"{name} on {where} names {plain(file, 300)!r}, which cannot be used: {reason}.")
+        return InputError(f"{name} on {where} names {one_line(file, 300)!r}, which cannot be used: {reason}.")
     if isinstance(innermost, OSError) and innermost.strerror:
-        return NoAnswerError(plain(innermost.strerror), unreached=True)
+        return NoAnswerError(one_line(innermost.strerror), unreached=True)
     if isinstance(innermost, http.client.RemoteDisconnected):
-        return NoAnswerError(plain(str(innermost)), unreached=True)
+        return NoAnswerError(one_line(str(innermost)), unreached=True)
     if isinstance(innermost, (UnicodeError, requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError)):
         return NoAnswerError("this is no address that can be asked", "Check {address}, and proxies.", lasts=True)
     if _any(chain, urllib3.exceptions.ProtocolError):
@@ -175,13 +175,13 @@ def _fault_of_proxy(chain: list[BaseException], url: str) -> NoAnswerError:
         return NoAnswerError(f"{proxy} has a certificate or a TLS that is not accepted", lasts=True)
     if isinstance(innermost, http.client.HTTPException) and not isinstance(innermost, OSError):
         return NoAnswerError(f"{proxy} does not speak HTTP", f"Check {name}.", lasts=True)
-    reason = plain(getattr(innermost, "strerror", None) or "it closed the connection")
+    reason = one_line(getattr(innermost, "strerror", None) or "it closed the connection")
     return NoAnswerError(f"{proxy} cannot be reached ({reason})", f"Check {name}.")
 
 
 def _fault_of_tls(error: ssl.SSLError) -> NoAnswerError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        reason = plain(error.verify_message).rstrip(".")
+        reason = one_line(error.verify_message).rstrip(".")
         cause = f"the server's certificate was not accepted (certificate verify failed: {reason})"
         if error.verify_code in _OTHER_NAME:
             return NoAnswerError(cause, "Set {address} to a name that the certificate has.", lasts=True)
@@ -195,7 +195,7 @@ def _fault_of_tls(error: ssl.SSLError) -> NoAnswerError:
         )
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "EOF" in name:
         return NoAnswerError("it closed the connection before TLS was agreed on", unreached=True)
-    words = plain(name.replace("_", " ").lower()) or "no reason was given"
+    words = one_line(name.replace("_", " ").lower()) or "no reason was given"
     return NoAnswerError(f"the two sides do not agree on TLS ({words})", "Check {address}, and proxies.", lasts=True)
 
 

@@ -40,7 +40,11 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.values i
     check_options,
     without_version,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide_secrets_of, without_secrets
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import (
+    AnyFacts,
+    hide_secrets_of,
+    without_secrets,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
@@ -154,7 +158,7 @@ class Connection:
         """Every secret known so far that is good for more than one request."""
         return frozenset((*self.auth.secrets(), *self._iam.secrets()))
 
-    def without_secrets(self, facts: dict[str, t.Any], others: Iterable[str] = ()) -> dict[str, t.Any]:
+    def without_secrets(self, facts: AnyFacts, others: Iterable[str] = ()) -> AnyFacts:
         """The facts, fit to be returned: a secret in a name that a person chose is hidden.
 
         Raises InputError when a secret occurs anywhere else, as a pool, a type or an amount: to hide it there would

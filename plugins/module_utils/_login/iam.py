@@ -31,7 +31,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls impo
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import where_to_set
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import ALGORITHM
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.values import PROJECT_ID
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, shown
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -99,7 +99,7 @@ class Iam:
         except exceptions.InvalidResponse as failure:
             raise self._answered(failure.response) from None
         except exceptions.ClientException as failure:
-            raise InputError(f"The login at {url} on {self.where} failed: {plain(str(failure))}.") from None
+            raise InputError(f"The login at {url} on {self.where} failed: {one_line(str(failure))}.") from None
         # RecursionError: JSON that is nested some thousand times.
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
             raise ApiError(f"POST {url} was answered with something that is not a login.") from None

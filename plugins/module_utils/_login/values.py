@@ -23,7 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     where_to_set,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_common
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, shown
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ def _checked(option: str, value: object, where: str) -> object:
     if option == "ca_path":
         path = os.path.expanduser(os.path.expandvars(text))
         if not os.path.exists(path):
-            raise _unusable(option, f"names a file that does not exist, {plain(repr(path), 300)}", where)
+            raise _unusable(option, f"names a file that does not exist, {one_line(repr(path), 300)}", where)
         return path
     expected, accepted = _TEXTS.get(option, ("must be printable text on one line", str.isprintable))
     if not accepted(text):

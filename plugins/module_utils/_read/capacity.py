@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import time
 import typing as t
+from dataclasses import replace
 from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import NoPoolReadableError, try_read
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import (
+    NoPoolReadableError,
+    Read,
+    failed,
+    try_read,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.metrics import metrics_of_pool
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import (
     capacity_facts,
@@ -30,7 +36,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_name
     with_its_id,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import pool_facts
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Answer
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import PoolReading, read_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import iso_time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import trimmed
 
@@ -38,9 +44,39 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
+        CapacityReading,
+        DocumentError,
+        JobsEntry,
+        NodeFacts,
+        OccupancyFacts,
+        PoolEntry,
+        PoolFacts,
+        PoolsAnswer,
+        PoolWithCapacity,
+    )
     from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import Read
     from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import Facts
+
+
+_NO_OCCUPANCY: OccupancyFacts = {
+    "held": None,
+    "holders": None,
+    "queued": None,
+    "queue_counts": None,
+    "unplaced": None,
+    "placements": None,
+}
+
+
+class _Documents(t.NamedTuple):
+    """The documents of one pool, and when the first of them was asked for, by time.monotonic()."""
+
+    started: float
+    jobs: Read[Pages]
+    pool: Read[Document]
+    nodes: Read[list[Document]]
 
 
 def read_capacity(
@@ -49,52 +85,80 @@ def read_capacity(
     query: WorkloadQuery,
     clock: Callable[[], float],
     placement_of: Iterable[str],
-) -> list[Answer]:
-    """What a decision needs of each pool, see read_workloads(). Raises InputError and NoPoolReadableError."""
+) -> list[PoolReading]:
+    """Return what a decision needs of each pool, see read_workloads(). Raises InputError and NoPoolReadableError."""
     ids, unnamed = ids_of(client, names)
 
-    def read_pool(name: str) -> list[t.Any]:
+    def read_pool(name: str) -> _Documents:
         started = time.monotonic()
         if name in unnamed:
-            refused = [(None, {**unnamed[name], "document": document}) for document in ("workloads", "pool", "nodes")]
-            return [started, *refused]
-        documents: list[Callable[[], Read]] = [
-            partial(try_read, "workloads", partial(_read_jobs, client, name, query)),
-            partial(try_read, "pool", partial(client.show_pool, name)),
-            partial(try_read, "nodes", partial(client.list_nodes, name)),
-        ]
-        return [started, *client.in_parallel(documents)]
-
-    def answer(name: str, started: float, jobs: Read, pool: Read, nodes: Read) -> Answer:
-        now = clock()
-        occupancy = None if jobs[0] is None else Occupancy(now, jobs[0].items, placement_of)
-        listed = None if nodes[0] is None else {address for address in map(node_address, nodes[0]) if address}
-        made = Answer(name, query.selected(jobs[0] or Pages([], None, False)), now)
-        made.entry["pool"] = None if pool[0] is None else pool_facts(pool[0])
-        made.entry.update(dict.fromkeys(Occupancy.FACTS) if occupancy is None else occupancy.as_facts(listed))
-        made.entry.update(_capacity_of(name, nodes, metrics, occupancy, now, started))
-        made.entry["errors"] = [error for _a, error in (jobs, pool) if error is not None] + made.entry["errors"]
-        return made
+            error = unnamed[name]
+            jobs, pool, nodes = (_not_asked(error, document) for document in ("workloads", "pool", "nodes"))
+        else:
+            documents: list[Callable[[], Read[t.Any]]] = [
+                partial(try_read, "workloads", partial(_read_jobs, client, name, query)),
+                partial(try_read, "pool", partial(client.show_pool, name)),
+                partial(try_read, "nodes", partial(client.list_nodes, name)),
+            ]
+            jobs, pool, nodes = client.in_parallel(documents)
+        return _Documents(started, jobs, pool, nodes)
 
     calls: list[Callable[[], t.Any]] = [
         partial(try_read, "metrics", client.runtime_metrics),  # one document tells about every pool
-        *(partial(read_pool, own) for own in ids),
+        *(partial(read_pool, pool_id) for pool_id in ids),
     ]
     metrics, *read = client.in_parallel(calls)
-    answers = [answer(own, *documents) for own, documents in zip(ids, read)]
-    if not any(made.readable for made in answers):
-        raise NoPoolReadableError([made.entry for made in answers])
-    return answers
+    entries: list[PoolEntry] = []
+    readings: list[PoolReading] = []
+    for pool_id, documents in zip(ids, read):
+        now = clock()
+        pages = query.selected(documents.jobs.value or Pages([], None, False))
+        reading = read_jobs(pool_id, pages, now)
+        entries.append(_entry(reading.entry, documents, metrics, now, placement_of))
+        readings.append(replace(reading, entry=entries[-1]))
+    if not any(map(_is_readable, entries)):
+        raise NoPoolReadableError(entries)
+    return readings
 
 
-def read_pools(client: Client, names: Sequence[str], *, include_capacity: bool, clock: Callable[[], float]) -> Facts:
-    """The answer of modelarts_pool_info: ``{pools, resolved}``.
+def _not_asked(error: DocumentError, document: str) -> Read[t.Any]:
+    """Return the error of the look-up of a name as that of a document of the pool."""
+    return Read(None, {**error, "document": document})
 
-    ``names`` are IDs or display names; none means all pools. With ``include_capacity`` each pool also has ``nodes``,
-    ``capacity``, ``metrics``, ``observed_at``, ``age_seconds`` and ``errors``. Raises InputError for a name that no
-    pool has, or several.
+
+def _entry(
+    counted: JobsEntry,
+    documents: _Documents,
+    metrics: Read[list[Document]],
+    now: float,
+    placement_of: Iterable[str],
+) -> PoolEntry:
+    jobs, pool, nodes = documents.jobs, documents.pool, documents.nodes
+    occupancy = None if jobs.value is None else Occupancy(now, jobs.value.items, placement_of)
+    addresses = None if nodes.value is None else {at for at in map(node_address, nodes.value) if at}
+    capacity = _capacity_of(counted["pool_name"], nodes, metrics, occupancy, now, documents.started)
+    return {
+        **counted,
+        "pool": None if pool.value is None else pool_facts(pool.value),
+        **(_NO_OCCUPANCY if occupancy is None else occupancy.as_facts(addresses)),
+        **capacity,
+        "errors": [error for error in (jobs.error, pool.error) if error is not None] + capacity["errors"],
+    }
+
+
+def _is_readable(entry: PoolEntry) -> bool:
+    return not (entry["pool"] is None and entry["nodes"] is None and entry["held"] is None)
+
+
+def read_pools(
+    client: Client, names: Sequence[str], *, include_capacity: bool, clock: Callable[[], float]
+) -> PoolsAnswer:
+    """Return what modelarts_pool_info returns.
+
+    ``names`` are IDs or display names; none means all pools. Raises InputError for a name that no pool has, or several.
     """
     started = time.monotonic()
+    pools: Sequence[PoolFacts]
     if names:
         asked = pools_asked_for(client, [trimmed(name) for name in names])
         ids = {name: str(pool["pool_name"]) for name, pool in asked.items()}
@@ -105,50 +169,56 @@ def read_pools(client: Client, names: Sequence[str], *, include_capacity: bool, 
         metrics, *listed = client.in_parallel(
             [
                 partial(try_read, "metrics", client.runtime_metrics),
-                *(partial(_nodes_of, client, pool["pool_name"]) for pool in pools),
+                *(partial(_nodes_of, client, str(pool["pool_name"])) for pool in pools),
             ]
         )
-        for pool, nodes in zip(pools, listed):
-            pool.update(_capacity_of(pool["pool_name"], nodes, metrics, None, clock(), started))
-    return {"pools": pools, "resolved": {name: own for name, own in ids.items() if name != own}}
+        pools = [
+            _with_capacity(pool, _capacity_of(str(pool["pool_name"]), nodes, metrics, None, clock(), started))
+            for pool, nodes in zip(pools, listed)
+        ]
+    return {"pools": pools, "resolved": {name: pool_id for name, pool_id in ids.items() if name != pool_id}}
 
 
-def _nodes_of(client: Client, pool_name: str) -> Read:
-    """The nodes of a pool that the API listed; an ID that cannot stand in a path hides no other pool."""
+def _with_capacity(pool: PoolFacts, capacity: CapacityReading) -> PoolWithCapacity:
+    return {**pool, **capacity}
+
+
+def _nodes_of(client: Client, pool_name: str) -> Read[list[Document]]:
+    """Read the nodes of a pool that the API listed; an ID that cannot stand in a path hides no other pool."""
     try:
         return try_read("nodes", partial(client.list_nodes, pool_name))
     except InputError as error:
-        return None, {"document": "nodes", **error.as_result()}
+        return failed("nodes", error)
 
 
 def _capacity_of(
     name: str,
-    nodes: Read,
-    metrics: Read,
+    nodes: Read[list[Document]],
+    metrics: Read[list[Document]],
     occupancy: Occupancy | None,
     now: float,
     started: float,
-) -> Facts:
-    """Nodes and metrics as facts, how old they are, and the errors of what could not be read.
+) -> CapacityReading:
+    """Return nodes and metrics as facts, how old they are, and the errors of what could not be read.
 
     ``started`` is when the reading began, by time.monotonic(): that is the age of its oldest document.
     """
-    listed = None if nodes[0] is None else one_entry_each([_node_with_jobs(node, occupancy) for node in nodes[0]])
+    listed = None if nodes.value is None else one_entry_each([_node(node, occupancy) for node in nodes.value])
     age = int(time.monotonic() - started)
     return {
         "nodes": listed,
         "capacity": None if listed is None else capacity_facts(listed),
-        "metrics": metrics_of_pool(metrics[0] or (), name, now),
+        "metrics": metrics_of_pool(metrics.value or (), name, now),
         "observed_at": iso_time(now - age),
         "age_seconds": age,
-        "errors": [error for _answer, error in (nodes, metrics) if error is not None],
+        "errors": [error for error in (nodes.error, metrics.error) if error is not None],
     }
 
 
-def _node_with_jobs(document: Facts, occupancy: Occupancy | None) -> Facts:
-    """A node as facts, with what jobs hold on it as ``held``; null when the jobs are not known, or its address."""
+def _node(document: Document, occupancy: Occupancy | None) -> NodeFacts:
+    """Return a node as facts, with what jobs hold on it where the jobs are known, and its address."""
     if occupancy is None:
-        return {**node_facts(document), "held": None}
+        return node_facts(document)
     facts = node_facts(document, occupancy.jobs_by_host)
     facts["held"] = None if facts["private_ip"] is None else occupancy.held_on(facts["private_ip"])
     return facts

@@ -9,33 +9,57 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import Facts
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-Read = tuple[t.Any, t.Optional[Facts]]
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
+        DocumentError,
+        NothingReadFacts,
+        PoolEntry,
+    )
+
+T = t.TypeVar("T")
 
 
-def try_read(document: str, call: Callable[[], t.Any]) -> Read:
-    """(what the call returned, None), or (None, the error as facts)."""
+@dataclass(frozen=True)
+class Read(t.Generic[T]):
+    """What a call returned, or the error in its place."""
+
+    value: T | None
+    error: DocumentError | None
+
+
+def try_read(document: str, call: Callable[[], T]) -> Read[T]:
+    """Return what the call returns, or its error as one of that document. Raises InputError."""
     try:
-        return call(), None
+        return Read(call(), None)
     except InputError:
         raise
     except ModelArtsError as error:
-        return None, {"document": document, **error.as_result()}
+        return failed(document, error)
+
+
+def failed(document: str, error: ModelArtsError) -> Read[t.Any]:
+    """Return the error as one of that document."""
+    return Read(None, {"document": document, **error.as_result()})
 
 
 class NoPoolReadableError(ModelArtsError):
     """Nothing could be read of any pool: the first error of the first pool, and all of them in ``pools``."""
 
-    def __init__(self, pools: list[Facts]) -> None:
+    def __init__(self, pools: list[PoolEntry]) -> None:
         first = pools[0]["errors"][0]
-        details = ("status", "error_code", "error_msg", "request_id")
-        super().__init__(first["msg"], **{name: first.get(name) for name in details})
+        super().__init__(
+            first["msg"],
+            status=first.get("status"),
+            error_code=first.get("error_code"),
+            error_msg=first.get("error_msg"),
+            request_id=first.get("request_id"),
+        )
         self.pools = pools
         self._transient = bool(first.get("transient"))
 
@@ -43,5 +67,5 @@ class NoPoolReadableError(ModelArtsError):
     def transient(self) -> bool:
         return self._transient
 
-    def as_result(self) -> Facts:
+    def as_result(self) -> NothingReadFacts:
         return {**super().as_result(), "pools": self.pools}

@@ -16,7 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls impo
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages, joined
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import ADDED_FIELDS, FIELDS, job_type_of
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, STATUSES
 
 if t.TYPE_CHECKING:
@@ -84,7 +84,7 @@ class WorkloadQuery:
 
                 near = get_close_matches(name, known, 1)
                 raise InputError(
-                    f"fields names {plain(name, 60)!r}, which a job does not have"
+                    f"fields names {one_line(name, 60)!r}, which a job does not have"
                     + (f": did you mean {near[0]}?" if near else f". It has {', '.join(known)}.")
                 )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
     boolean_of,
     created_at,
@@ -23,9 +23,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values im
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobNode, WorkloadFacts
     from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
-
-Facts = dict[str, t.Any]
 
 FIELDS = {
     "api_version": "apiVersion",
@@ -59,12 +59,12 @@ _NODE_DOCUMENTED = frozenset(("hostIp", "npuTopologyPlacement", "resourceRequire
 _INTEGERS = ("running_duration", "pending_duration", "pending_position", "create_time")
 
 
-def job_type_of(item: Facts) -> str:
+def job_type_of(item: Document) -> str:
     """The type of a job as JOB_TYPES spell it: pools spell theirs in upper case."""
     return label_of(item.get("type")).lower()
 
 
-def pending_seconds(item: Facts, now: float) -> int | None:
+def pending_seconds(item: Document, now: float) -> int | None:
     """For how long a job has waited; None when it does not tell, or when it was created in the future.
 
     No job has waited for longer than there is one.
@@ -82,7 +82,7 @@ def _split_hosts(value: object) -> list[str]:
     return [part.strip() for part in parts if isinstance(part, str) and part.strip()]
 
 
-def hosts_of(item: Facts) -> list[str]:
+def hosts_of(item: Document) -> list[str]:
     """The addresses of the nodes that a job shows, from hostIps and from nodes, each once."""
     nodes = item.get("nodes")
     shown = [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []
@@ -90,29 +90,31 @@ def hosts_of(item: Facts) -> list[str]:
     return list(dict.fromkeys(_split_hosts(item.get("hostIps")) + _split_hosts(placed)))
 
 
-def job_nodes(nodes: object, requirements: Requirements) -> tuple[list[Facts], list[t.Any]]:
+def job_nodes(nodes: object, requirements: Requirements) -> tuple[list[JobNode], list[t.Any]]:
     """(nodes of a job as facts, what was no object). The table of the reference gives one object, the SDK a list."""
-    facts: list[Facts] = []
+    facts: list[JobNode] = []
     unreadable: list[t.Any] = []
     for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
         if not isinstance(node, dict):
             unreadable.append(node)
             continue
         amounts, _unread = requirements.read(node.get("resourceRequirement"))
-        fact = {
+        fact: JobNode = {
             "host_ip": text_of(node.get("hostIp")),
             "npu_topology_placement": text_of(node.get("npuTopologyPlacement")),
             "resource_requirement": node.get("resourceRequirement"),
-            "resources": numbers(amounts),
+            "resources": to_numbers(amounts),
         }
         unknown = {key: value for key, value in node.items() if key not in _NODE_DOCUMENTED}
-        facts.append({**fact, "extra": unknown} if unknown else fact)
+        if unknown:
+            fact["extra"] = unknown
+        facts.append(fact)
     return facts, unreadable
 
 
 def workload_facts(
-    item: Facts, pool_name: str, requirements: Requirements, fields: Sequence[str] | None = None
-) -> Facts:
+    item: Document, pool_name: str, requirements: Requirements, fields: Sequence[str] | None = None
+) -> WorkloadFacts:
     """A job as facts: every documented field, null where the API gave none, and what is added to them.
 
     Added are ``pool_name``, ``resources`` (cores, bytes, cards), ``created_at`` (ISO 8601, UTC) and ``extra`` (what
@@ -120,7 +122,7 @@ def workload_facts(
     ``fields`` keeps only those keys.
     """
     extra = {key: value for key, value in item.items() if key not in _DOCUMENTED}
-    facts: Facts = {}
+    facts: dict[str, t.Any] = {}
     for name, key in FIELDS.items():
         value = item.get(key)
         if name in _READERS:
@@ -133,10 +135,11 @@ def workload_facts(
     if unreadable:
         extra["nodes"] = unreadable
     facts["pool_name"] = pool_name
-    facts["resources"] = numbers(requirements.read(item.get("resourceRequirement"))[0])
+    facts["resources"] = to_numbers(requirements.read(item.get("resourceRequirement"))[0])
     facts["created_at"] = created_at(facts["create_time"])
     facts["extra"] = extra
-    return facts if fields is None else {name: facts[name] for name in fields}
+    # FIELDS and _READERS are the types of WorkloadFacts, key by key, which a test compares.
+    return t.cast("WorkloadFacts", facts if fields is None else {name: facts[name] for name in fields})
 
 
 def _as_sent(value: object) -> object:

@@ -13,7 +13,7 @@ import re
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
     amounts_in,
     count_or_none,
@@ -21,13 +21,21 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values im
     iso_time,
     object_in,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import Facts
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
+        MetricsFacts,
+        Number,
+        Numbers,
+        UnreadableAmount,
+        WorkloadCounts,
+    )
+
 
 _WINDOW = re.compile(r"([0-9]{1,5})(s|m|h)")
 _LONGEST_WINDOW = 3600  # sixty of those that the reference shows; a longer one would make metrics of any age count
@@ -35,7 +43,7 @@ _TABLES = ("allocated", "capacity", "available")
 _WINDOW_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
-def metrics_facts(item: Facts, now: float) -> Facts:
+def metrics_facts(item: Document, now: float) -> MetricsFacts:
     """The runtime metrics of one pool.
 
     ``{allocated, capacity, max_capacity, all_capacity, all_max_capacity, available, max_available, workload,
@@ -48,13 +56,13 @@ def metrics_facts(item: Facts, now: float) -> Facts:
     allocated, capacity, available = (object_in(table, name) for name in _TABLES)
     unreadable = [_no_table(part) for part in map(table.get, _TABLES) if not isinstance(part, (dict, type(None)))]
 
-    def amounts(part: Facts, name: str) -> Facts | None:
+    def amounts(part: Document, name: str) -> Numbers | None:
         value = part.get(name)
         read, unread = amounts_in(value, down=part is not allocated)
         unreadable.extend(unread)
         if read is None and value is not None:
             unreadable.append(_no_table(value))
-        return None if read is None else numbers(read)
+        return None if read is None else to_numbers(read)
 
     # The newest reference shows no timestamp of ``available``: it counts as one document with the others.
     times = [epoch_seconds(part.get("timestamp")) for part in (allocated, capacity)]
@@ -80,34 +88,42 @@ def metrics_facts(item: Facts, now: float) -> Facts:
     }
 
 
-def metrics_of_pool(items: Sequence[Facts], pool_name: str, now: float) -> Facts | None:
+def metrics_of_pool(items: Sequence[Document], pool_name: str, now: float) -> MetricsFacts | None:
     """The runtime metrics of a pool; None when ``items`` has none. Of several entries for it the worse counts."""
     found = [metrics_facts(item, now) for item in items if object_in(item, "metadata").get("name") == pool_name]
     if len(found) < 2:
         return found[0] if found else None
-    ages = [one["age_seconds"] for one in found]
-    worst = found[ages.index(None if None in ages else min(ages) if min(ages) < -CLOCK_TOLERANCE else max(ages))]
-    merged = dict(worst)
+    worst = max(found, key=_doubt)
+    capacity, allocated = [one["capacity"] for one in found], [one["allocated"] for one in found]
+    merged = worst.copy()
+    merged["capacity"] = _each(min, capacity)
+    merged["available"] = _each(min, [one["available"] for one in found])
+    merged["allocated"] = _each(max, allocated)
     merged["unreadable"] = [what for one in found for what in one["unreadable"]]
-    for name, choose in (("capacity", min), ("available", min), ("allocated", max)):
-        tables = [one[name] for one in found]
-        merged[name] = _each(choose, tables)
-        merged["unreadable"] += () if name == "available" else _not_in_all(tables)
+    merged["unreadable"] += _not_in_all(capacity) + _not_in_all(allocated)
     merged["window_seconds"] = min((one["window_seconds"] for one in found if one["window_seconds"]), default=None)
     return merged
 
 
-def _each(choose: Callable[..., t.Any], tables: Sequence[Facts | None]) -> Facts | None:
+def _doubt(metrics: MetricsFacts) -> tuple[int, int]:
+    """Order metrics by their age, the worst last: one that is not known, one in the future, the oldest."""
+    age = metrics["age_seconds"]
+    if age is None:
+        return 2, 0
+    return (1, -age) if age < -CLOCK_TOLERANCE else (0, age)
+
+
+def _each(choose: Callable[[Number, Number], Number], tables: Sequence[Numbers | None]) -> Numbers | None:
     """The chosen amount of each resource, of those tables that have it. Looks once at each amount."""
     known = [table for table in tables if table is not None]
-    chosen: Facts = {}
+    chosen: Numbers = {}
     for table in known:
         for name, amount in table.items():
             chosen[name] = choose(amount, chosen.get(name, amount))
     return chosen if known else None
 
 
-def _not_in_all(tables: Sequence[Facts | None]) -> list[Facts]:
+def _not_in_all(tables: Sequence[Numbers | None]) -> list[UnreadableAmount]:
     """What one entry tells and another does not: what there is of it is not known, only that it is no more."""
     known = [table for table in tables if table is not None]
     if known and len(known) < len(tables):
@@ -116,15 +132,16 @@ def _not_in_all(tables: Sequence[Facts | None]) -> list[Facts]:
     return [{"resource": name, "value": "told by one of two entries"} for name, of in times.items() if of < len(known)]
 
 
-def _workload_counts(value: object) -> Facts | None:
+def _workload_counts(value: object) -> WorkloadCounts | None:
     """Jobs by type, ``{allocated, queue}``; what is no count is left out."""
     if not isinstance(value, dict):
         return None
-    parts = {part: object_in(value, part) for part in ("allocated", "queue")}
-    return {
-        part: {str(job_type): count for job_type, of in counts.items() if (count := count_or_none(of)) is not None}
-        for part, counts in parts.items()
-    }
+    return {"allocated": _counts(value.get("allocated")), "queue": _counts(value.get("queue"))}
+
+
+def _counts(value: object) -> dict[str, int]:
+    counts = value if isinstance(value, dict) else {}
+    return {str(job_type): count for job_type, of in counts.items() if (count := count_or_none(of)) is not None}
 
 
 def _window_seconds(window: object) -> int | None:
@@ -133,5 +150,5 @@ def _window_seconds(window: object) -> int | None:
     return seconds if 0 < seconds <= _LONGEST_WINDOW else None
 
 
-def _no_table(value: object) -> Facts:
-    return {"resource": "*", "value": plain(repr(value), 60)}
+def _no_table(value: object) -> UnreadableAmount:
+    return {"resource": "*", "value": one_line(repr(value), 60)}

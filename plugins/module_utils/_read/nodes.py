@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import add, numbers, parse
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    add_amounts,
+    parse_quantity,
+    to_numbers,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
     amounts_in,
     count_or_none,
@@ -19,30 +23,40 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values im
     object_in,
     text_or_none,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     BATCH_LABELS,
     BILLING_LABEL,
     BILLING_STATUSES,
     BLOCKING_EFFECTS,
+    CABINET_LABEL,
     DRAIN_ANNOTATION,
     DRIVER_RUNNING,
     EXCLUSIVE_LABEL,
     LOCK_ANNOTATION,
     NODE_AVAILABLE,
-    PLACE_LABELS,
+    NODE_POOL_ID_LABEL,
+    NODE_POOL_LABEL,
     PLACEMENT_ANNOTATION,
     QUOTA_LABEL,
+    SERVER_LABEL,
     STANDBY_LABEL,
+    SUPERNODE_LABEL,
     TAINT_EFFECTS,
 )
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
+        BatchFacts,
+        CapacityFacts,
+        ComponentFacts,
+        NodeFacts,
+        Numbers,
+    )
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
-
-Facts = dict[str, t.Any]
 
 _NODE_SHAPES: dict[tuple[str, ...], type] = {
     ("metadata",): dict,
@@ -57,7 +71,7 @@ _NODE_SHAPES: dict[tuple[str, ...], type] = {
 }
 
 
-def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -> Facts:
+def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None) -> NodeFacts:
     """A node as facts: ``resources`` it has and ``free`` ones in cores, bytes and cards, null where not readable.
 
     ``usable`` tells whether it can take new work, ``unusable`` says why not. ``jobs`` is how many jobs show its
@@ -93,37 +107,44 @@ def node_facts(document: Facts, jobs_by_host: Mapping[str, int] | None = None) -
         "driver": driver,
         "plugins": plugins,
         "locked": LOCK_ANNOTATION in annotations,
-        **{name: _label(labels, label) for name, label in PLACE_LABELS.items()},
+        "node_pool": _label(labels, NODE_POOL_LABEL),
+        "node_pool_id": _label(labels, NODE_POOL_ID_LABEL),
+        "supernode": _label(labels, SUPERNODE_LABEL),
+        "cabinet": _label(labels, CABINET_LABEL),
+        "server": _label(labels, SERVER_LABEL),
         "batch": _batch(labels),
         "usable": unusable is None,
         "unusable": unusable,
-        "resources": None if resources is None else numbers(resources),
-        "free": None if free is None else numbers(free),
+        "resources": None if resources is None else to_numbers(resources),
+        "free": None if free is None else to_numbers(free),
         "unreadable": unreadable + unreadable_free,
         "cards_occupied": bits.count("1") if isinstance(bits, str) and set(bits) <= {"0", "1"} else None,
         "jobs": None if jobs_by_host is None or address is None else jobs_by_host.get(address, 0),
+        "held": None,
     }
 
 
-def node_address(document: Facts) -> str | None:
+def node_address(document: Document) -> str | None:
     """The address by which jobs name a node."""
     return text_or_none(object_in(document, "status").get("privateIp"))
 
 
-def _why_unusable(phase: str | None, taints: Sequence[object], annotations: Facts, labels: Facts) -> str | None:
+def _why_unusable(phase: str | None, taints: Sequence[object], annotations: Document, labels: Document) -> str | None:
     if phase != NODE_AVAILABLE:
-        return f"phase {plain(phase or 'unknown', 60)}"
+        return f"phase {one_line(phase or 'unknown', 60)}"
     for taint in taints:
         if isinstance(taint, dict) and taint.get("effect") in BLOCKING_EFFECTS:
-            return f"taint {plain(str(taint.get('key')), 60)}:{taint['effect']}"
+            return f"taint {one_line(str(taint.get('key')), 60)}:{taint['effect']}"
     if DRAIN_ANNOTATION in annotations:
         return "draining"
     if EXCLUSIVE_LABEL in labels:
-        return f"reserved for {plain(str(labels[EXCLUSIVE_LABEL]), 60) or 'a job that is not named'}"
+        return f"reserved for {one_line(str(labels[EXCLUSIVE_LABEL]), 60) or 'a job that is not named'}"
     return None
 
 
-def _why_idle_in_vain(labels: Facts, driver: Facts | None, plugins: Sequence[Facts | None]) -> str | None:
+def _why_idle_in_vain(
+    labels: Document, driver: ComponentFacts | None, plugins: Sequence[ComponentFacts | None]
+) -> str | None:
     """Return why a node that is Available and idle runs nothing all the same.
 
     Source: the SDK's NodeLabels; status.driver and status.plugins are in no reference, the Terraform provider reads
@@ -135,31 +156,31 @@ def _why_idle_in_vain(labels: Facts, driver: Facts | None, plugins: Sequence[Fac
     billing = _billing_status(labels)
     if billing not in (None, "normal"):
         return {"frozen": "frozen", "ended": "billing ended"}.get(
-            str(billing), f"billing status {plain(str(billing), 60)}"
+            str(billing), f"billing status {one_line(str(billing), 60)}"
         )
     if driver is not None and driver["phase"] not in (None, DRIVER_RUNNING):
-        return f"driver {plain(driver['phase'], 60)}"
+        return f"driver {one_line(driver['phase'], 60)}"
     for plugin in plugins:
         if plugin is not None and plugin["phase"] not in (None, DRIVER_RUNNING):
-            return f"plugin {plain(plugin['name'] or 'without a name', 60)} {plain(plugin['phase'], 60)}"
+            return f"plugin {one_line(plugin['name'] or 'without a name', 60)} {one_line(plugin['phase'], 60)}"
     return None
 
 
-def _is_standby(labels: Facts) -> bool | None:
+def _is_standby(labels: Document) -> bool | None:
     """Return whether the node stands by for a broken one; None when its label is neither true nor false."""
     if STANDBY_LABEL not in labels:
         return False
     return {"true": True, "false": False}.get(str(labels[STANDBY_LABEL]).strip().lower())
 
 
-def _billing_status(labels: Facts) -> str | None:
+def _billing_status(labels: Document) -> str | None:
     if BILLING_LABEL not in labels:
         return None
     value = str(labels[BILLING_LABEL]).strip()
     return BILLING_STATUSES.get(value, value or "empty")
 
 
-def _component(value: object) -> Facts | None:
+def _component(value: object) -> ComponentFacts | None:
     """A driver or plugin of a node: ``{name, version, phase}``; a phase that is no text is one that is not known."""
     if not isinstance(value, dict):
         return None
@@ -171,15 +192,19 @@ def _component(value: object) -> Facts | None:
     }
 
 
-def _batch(labels: Facts) -> Facts | None:
+def _batch(labels: Document) -> BatchFacts | None:
     """The batch that the node was bought in: ``{uid, name, type, count}``; of type hyperinstance, it is a supernode."""
     if not any(label in labels for label in BATCH_LABELS.values()):
         return None
-    batch = {name: _label(labels, label) for name, label in BATCH_LABELS.items()}
-    return {**batch, "count": count_or_none(batch["count"])}
+    return {
+        "uid": _label(labels, BATCH_LABELS["uid"]),
+        "name": _label(labels, BATCH_LABELS["name"]),
+        "type": _label(labels, BATCH_LABELS["type"]),
+        "count": count_or_none(_label(labels, BATCH_LABELS["count"])),
+    }
 
 
-def _why_doubtful(document: Facts, taints: Sequence[object]) -> str | None:
+def _why_doubtful(document: Document, taints: Sequence[object]) -> str | None:
     """Why it cannot be told whether the node takes work: what would say so is not as documented."""
     wrong = misshapen(document, _NODE_SHAPES)
     plugins = list_of(object_in(document, "status").get("plugins"))
@@ -189,31 +214,35 @@ def _why_doubtful(document: Facts, taints: Sequence[object]) -> str | None:
     return f"{wrong[0]} cannot be read" if wrong else None
 
 
-def _label(labels: Facts, name: str) -> str | None:
+def _label(labels: Document, name: str) -> str | None:
     """A label whose being there matters, as text whatever its type; None when there is none."""
     if name not in labels or labels[name] == "":
         return None
     return str(labels[name])
 
 
-def capacity_facts(nodes: Sequence[Facts]) -> Facts:
+def capacity_facts(nodes: Sequence[NodeFacts]) -> CapacityFacts:
     """Sums over nodes: ``{nodes, usable_nodes, total, usable, free}``.
 
     ``total`` is what all nodes have, ``usable`` what those have that can take work, ``free`` what is idle on these. A
     node whose quantities cannot be read adds nothing.
     """
-    sums: dict[str, Facts] = {"total": {}, "usable": {}, "free": {}}
+    total: Amounts = {}
+    usable: Amounts = {}
+    free: Amounts = {}
     for node in nodes:
-        _add_numbers(sums["total"], node["resources"])
+        _add_numbers(total, node["resources"])
         if node["usable"]:
-            _add_numbers(sums["usable"], node["resources"])
-            _add_numbers(sums["free"], node["free"])
+            _add_numbers(usable, node["resources"])
+            _add_numbers(free, node["free"])
     return {
         "nodes": len(nodes),
         "usable_nodes": sum(node["usable"] for node in nodes),
-        **{name: numbers(amounts) for name, amounts in sums.items()},
+        "total": to_numbers(total),
+        "usable": to_numbers(usable),
+        "free": to_numbers(free),
     }
 
 
-def _add_numbers(total: Amounts, facts: Mapping[str, t.Any] | None) -> None:
-    add(total, {resource: parse(resource, value) for resource, value in (facts or {}).items()})
+def _add_numbers(total: Amounts, facts: Numbers | None) -> None:
+    add_amounts(total, {resource: parse_quantity(resource, value) for resource, value in (facts or {}).items()})

@@ -16,19 +16,13 @@ from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
-    add,
+    add_amounts,
     canonical,
     counts_bytes,
     merge_spellings,
-    numbers,
+    to_numbers,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import (
-    FIELDS,
-    Facts,
-    hosts_of,
-    job_nodes,
-    pending_seconds,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of, job_nodes, pending_seconds
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
     created_at,
@@ -41,7 +35,17 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-_JOB_FIELDS = ("job_uuid", "job_name", "name", "user_name", "type", "status", "priority")
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
+        HeldOnNode,
+        JobFacts,
+        NodeShare,
+        OccupancyFacts,
+        PlacementFacts,
+        QueueCount,
+        UnplacedGroup,
+    )
+
 _HOLDERS = 10
 _QUEUED = 100
 # Resources of one job that are told apart node by node. No real job has as many, and a document made up to have
@@ -65,9 +69,7 @@ class Occupancy:
     ``placement_of`` are the job_uuids whose split over nodes is kept. ``now`` is in seconds since the epoch.
     """
 
-    FACTS = ("held", "holders", "queued", "queue_counts", "unplaced", "placements")
-
-    def __init__(self, now: float, items: Iterable[Facts], placement_of: Iterable[str] = ()) -> None:
+    def __init__(self, now: float, items: Iterable[Document], placement_of: Iterable[str] = ()) -> None:
         self.jobs_by_host: Counter[str] = Counter()
         self._now = now
         self._placement_of = frozenset(placement_of)
@@ -75,47 +77,47 @@ class Occupancy:
         self._held: Amounts = {}
         self._held_unread: Counter[str] = Counter()
         self._active: Amounts = {}
-        self._holders: list[tuple[tuple[int, int], int, Facts]] = []
-        self._queue: list[tuple[tuple[float, int], int, Facts]] = []
+        self._holders: list[tuple[tuple[int, int], int, Document]] = []
+        self._queue: list[tuple[tuple[float, int], int, Document]] = []
         self._queue_ages: dict[tuple[str, int | None], list[int | None]] = {}
-        self._unplaced: dict[str, Facts] = {}
+        self._unplaced: dict[str, UnplacedGroup] = {}
         self._on_hosts: dict[str, _OnHost] = {}
-        self._held_on: dict[str, Facts] = {}
+        self._held_on: dict[str, HeldOnNode] = {}
         self._unsplit: list[tuple[Sequence[str], Amounts]] = []
-        self._placements: list[Facts] = []
+        self._placements: list[PlacementFacts] = []
         self._count = 0
         for item in items:
             self._add(item)
 
-    def _add(self, item: Facts) -> None:
+    def _add(self, item: Document) -> None:
         self._count += 1
         status = label_of(item.get("status"))
         if text_of(item.get("jobUUID")) in self._placement_of:
             nodes = job_nodes(item.get("nodes"), self._requirements)[0]
-            split = [{"host_ip": node["host_ip"], "resources": node["resources"]} for node in nodes]
+            split: list[NodeShare] = [{"host_ip": node["host_ip"], "resources": node["resources"]} for node in nodes]
             self._placements.append({**self._job(item), "host_ips": hosts_of(item), "nodes": split})
         if status in WAITING:
             self._add_queued(item)
         if _holds(item):
             self._add_holder(item)
 
-    def _add_holder(self, item: Facts) -> None:
+    def _add_holder(self, item: Document) -> None:
         amounts, unread = self._read(item.get("resourceRequirement"))
-        add(self._held, amounts)
+        add_amounts(self._held, amounts)
         self._held_unread.update(unread)
         if label_of(item.get("status")) in ACTIVE:
-            add(self._active, amounts)
+            add_amounts(self._active, amounts)
         hosts = hosts_of(item)
         self.jobs_by_host.update(hosts)
         if hosts:
             self._add_on_hosts(hosts, amounts, unread, item)
         else:
-            group = {"count": 0, "resources": numbers(amounts), "unread": unread}
+            group: UnplacedGroup = {"count": 0, "resources": to_numbers(amounts), "unread": unread}
             self._unplaced.setdefault(repr((sorted(amounts.items()), unread)), group)["count"] += 1
         cards = sum(amount for resource, amount in amounts.items() if resource != "cpu" and not counts_bytes(resource))
         _keep_largest(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
 
-    def _add_on_hosts(self, hosts: Sequence[str], total: Amounts, unread: Sequence[str], item: Facts) -> None:
+    def _add_on_hosts(self, hosts: Sequence[str], total: Amounts, unread: Sequence[str], item: Document) -> None:
         """Adds what a job holds to each address that it shows, by its split over them and by its requirement.
 
         What the requirement has beyond the readable shares is on the nodes without one. Is that a single node, it is
@@ -123,7 +125,7 @@ class Occupancy:
         """
         on = [self._on_hosts.setdefault(host, _OnHost()) for host in hosts]
         if len(hosts) == 1 and not unread and _tells_no_other_share(item):
-            add(on[0].held, total)
+            add_amounts(on[0].held, total)
             return
         shares = self._shares_of(item.get("nodes"))
         names = {*total, *unread, *(name for amounts, _unread in shares.values() for name in amounts)}
@@ -140,7 +142,7 @@ class Occupancy:
                 if "*" in unread_there or name in unread_there:
                     without.append(host)
                 elif name in amounts:
-                    add(there.held, {name: amounts[name]})
+                    add_amounts(there.held, {name: amounts[name]})
                     rest -= amounts[name]
             if name in unread or "*" in unread:
                 for host in without:
@@ -149,11 +151,11 @@ class Occupancy:
                 unsplit.setdefault(tuple(without or hosts), {})[name] = rest
         for over, together in unsplit.items():
             if len(over) == 1:
-                add(self._on_hosts[over[0]].held, together)
+                add_amounts(self._on_hosts[over[0]].held, together)
             else:
                 self._unsplit.append((over, together))
                 for host in over:
-                    add(self._on_hosts[host].unsplit, together)
+                    add_amounts(self._on_hosts[host].unsplit, together)
 
     def _shares_of(self, nodes: object) -> dict[str, tuple[Amounts, set[str]]]:
         """(amounts, what of them cannot be read) by the address of each node that a job tells its share of."""
@@ -163,7 +165,7 @@ class Occupancy:
             if isinstance(host, str):
                 share, unread = self._read(node.get("resourceRequirement"))
                 so_far = shares.setdefault(host.strip(), ({}, set()))
-                add(so_far[0], share)
+                add_amounts(so_far[0], share)
                 so_far[1].update(unread)
         return shares
 
@@ -176,32 +178,38 @@ class Occupancy:
         missing: list[str] = []
         for part in requirement:
             amounts, unread = self._requirements.read(part)
-            add(total, merge_spellings(amounts))
+            add_amounts(total, merge_spellings(amounts))
             missing += [canonical(name) for name in unread]
         return total, missing
 
-    def _add_queued(self, item: Facts) -> None:
+    def _add_queued(self, item: Document) -> None:
         priority = integer_of(item.get("priority"))
         ages = self._queue_ages.setdefault((label_of(item.get("type")), priority), [])
         ages.append(pending_seconds(item, self._now))
         order = (math.inf if priority is None else priority, -(integer_of(item.get("createTime")) or 0))
         _keep_largest(self._queue, (order, -self._count, item), _QUEUED)
 
-    def _job(self, item: Facts) -> Facts:
+    def _job(self, item: Document) -> JobFacts:
         amounts, unread = self._requirements.read(item.get("resourceRequirement"))
         status = label_of(item.get("status"))
         waits = status in WAITING
         return {
-            **{name: text_of(item.get(FIELDS[name])) for name in _JOB_FIELDS},
+            "job_uuid": text_of(item.get("jobUUID")),
+            "job_name": text_of(item.get("jobName")),
+            "name": text_of(item.get("name")),
+            "user_name": text_of(item.get("userName")),
+            "type": text_of(item.get("type")),
+            "status": text_of(item.get("status")),
+            "priority": text_of(item.get("priority")),
             "created_at": created_at(item.get("createTime")),
             "seconds": pending_seconds(item, self._now) if waits else integer_of(item.get("runningDuration")),
-            "resources": numbers(merge_spellings(amounts)),
+            "resources": to_numbers(merge_spellings(amounts)),
             "unread": unread,
             "waits": waits,
             "holds": _holds(item),
         }
 
-    def held_on(self, address: str) -> Facts:
+    def held_on(self, address: str) -> HeldOnNode:
         """What jobs hold on a node: ``{resources, unsplit, unread}``, whatever the status of those jobs.
 
         ``resources`` is surely there. ``unsplit`` may be there beside it, of jobs that show several nodes and not what
@@ -210,24 +218,28 @@ class Occupancy:
         # Made once: a list may give one address any number of times.
         if address not in self._held_on:
             on = self._on_hosts.get(address, _OnHost())
-            held = {"resources": numbers(on.held), "unsplit": numbers(on.unsplit), "unread": sorted(on.unread)}
+            held: HeldOnNode = {
+                "resources": to_numbers(on.held),
+                "unsplit": to_numbers(on.unsplit),
+                "unread": sorted(on.unread),
+            }
             self._held_on[address] = held
         return self._held_on[address]
 
-    def _not_listed(self, listed: Collection[str]) -> list[Facts]:
+    def _not_listed(self, listed: Collection[str]) -> list[UnplacedGroup]:
         """What jobs hold on addresses that no listed node has, and so on nodes which nobody knows."""
-        groups = [
-            {"count": 1, "resources": numbers(on.held), "unread": sorted(on.unread)}
+        groups: list[UnplacedGroup] = [
+            {"count": 1, "resources": to_numbers(on.held), "unread": sorted(on.unread)}
             for host, on in self._on_hosts.items()
             if host not in listed and (on.held or on.unread)
         ]
         return groups + [
-            {"count": 1, "resources": numbers(amounts), "unread": []}
+            {"count": 1, "resources": to_numbers(amounts), "unread": []}
             for hosts, amounts in self._unsplit
             if any(host not in listed for host in hosts)
         ]
 
-    def as_facts(self, listed: Collection[str] | None = None) -> Facts:
+    def as_facts(self, listed: Collection[str] | None = None) -> OccupancyFacts:
         """``{held, holders, queued, queue_counts, unplaced, placements}``.
 
         ``listed`` are the addresses of the nodes, where these are known.
@@ -244,28 +256,27 @@ class Occupancy:
         """
         return {
             "held": {
-                "resources": numbers(self._held),
-                "active": numbers(self._active),
+                "resources": to_numbers(self._held),
+                "active": to_numbers(self._active),
                 "unread": dict(self._held_unread),
             },
             "holders": [self._job(item) for *_order, item in sorted(self._holders, key=_order_of, reverse=True)],
             "queued": [self._job(item) for *_order, item in sorted(self._queue, key=_order_of, reverse=True)],
             "queue_counts": [
-                {"type": kind, "priority": priority, "count": len(ages), **_extremes(ages)}
-                for (kind, priority), ages in self._queue_ages.items()
+                _queue_count(job_type, priority, ages) for (job_type, priority), ages in self._queue_ages.items()
             ],
             "unplaced": [*self._unplaced.values(), *(() if listed is None else self._not_listed(listed))],
             "placements": self._placements,
         }
 
 
-def _holds(item: Facts) -> bool:
+def _holds(item: Document) -> bool:
     """Whether it holds resources. One that waits and shows a node is on it already, while its images are pulled."""
     status = label_of(item.get("status"))
     return bool(hosts_of(item)) if status in WAITING else status not in OVER
 
 
-def _tells_no_other_share(item: Facts) -> bool:
+def _tells_no_other_share(item: Document) -> bool:
     """Whether a job on one node tells nothing else of it than its requirement, as nearly all do."""
     nodes = item.get("nodes")
     if not nodes:
@@ -274,18 +285,24 @@ def _tells_no_other_share(item: Facts) -> bool:
     return isinstance(share, dict) and share.get("resourceRequirement") == item.get("resourceRequirement")
 
 
-def _extremes(ages: Sequence[int | None]) -> Facts:
+def _queue_count(job_type: str, priority: int | None, ages: Sequence[int | None]) -> QueueCount:
     known = [age for age in ages if age is not None]
     whole = len(known) == len(ages)
-    return {"oldest_seconds": max(known) if whole else None, "youngest_seconds": min(known) if whole else None}
+    return {
+        "type": job_type,
+        "priority": priority,
+        "count": len(ages),
+        "oldest_seconds": max(known) if whole else None,
+        "youngest_seconds": min(known) if whole else None,
+    }
 
 
-def _keep_largest(heap: list[t.Any], entry: tuple[t.Any, int, Facts], most: int) -> None:
+def _keep_largest(heap: list[t.Any], entry: tuple[t.Any, int, Document], most: int) -> None:
     if len(heap) < most:
         heapq.heappush(heap, entry)
     elif entry[:2] > heap[0][:2]:
         heapq.heapreplace(heap, entry)
 
 
-def _order_of(entry: tuple[t.Any, int, Facts]) -> tuple[t.Any, int]:
+def _order_of(entry: tuple[t.Any, int, Document]) -> tuple[t.Any, int]:
     return entry[:2]

@@ -12,15 +12,20 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, amount, numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add_amounts,
+    from_numbers,
+    to_numbers,
+)
 
 if t.TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
-Facts = dict[str, t.Any]
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import HeldOnNode, NodeFacts, Numbers
 
 
-def one_entry_each(nodes: Sequence[Facts]) -> list[Facts]:
+def one_entry_each(nodes: Sequence[NodeFacts]) -> list[NodeFacts]:
     """The nodes, those with one name or one address as one entry, in the order of their first.
 
     A node with neither a name nor an address may be any of the others, and takes no work.
@@ -33,14 +38,13 @@ def one_entry_each(nodes: Sequence[Facts]) -> list[Facts]:
     return [group[0] if len(group) == 1 else _worst_of(group) for group in _same(entries)]
 
 
-def _same(nodes: Sequence[Facts]) -> list[list[Facts]]:
+def _same(nodes: Sequence[NodeFacts]) -> list[list[NodeFacts]]:
     """Groups of entries, each joined by a name or an address. Each entry is looked at once, whatever repeats."""
-    by_key: dict[Hashable, list[int]] = {}
+    by_key: dict[tuple[str, str], list[int]] = {}
     for index, node in enumerate(nodes):
-        for key in ("name", "private_ip"):
-            if node[key]:
-                by_key.setdefault((key, node[key]), []).append(index)
-    groups: list[list[Facts]] = []
+        for key in _keys(node):
+            by_key.setdefault(key, []).append(index)
+    groups: list[list[NodeFacts]] = []
     seen: set[int] = set()
     for first in range(len(nodes)):
         if first in seen:
@@ -49,9 +53,9 @@ def _same(nodes: Sequence[Facts]) -> list[list[Facts]]:
         group, left = [first], [first]
         while left:
             node = nodes[left.pop()]
-            for key in ("name", "private_ip"):
+            for key in _keys(node):
                 # A key is taken when it is followed, so that no key is followed twice.
-                found = [index for index in by_key.pop((key, node[key]), ()) if index not in seen]
+                found = [index for index in by_key.pop(key, ()) if index not in seen]
                 seen.update(found)
                 group += found
                 left += found
@@ -59,69 +63,77 @@ def _same(nodes: Sequence[Facts]) -> list[list[Facts]]:
     return groups
 
 
-def _worst_of(entries: Sequence[Facts]) -> Facts:
+def _keys(node: NodeFacts) -> list[tuple[str, str]]:
+    """Return what tells the node from others."""
+    keys = (("name", node["name"]), ("private_ip", node["private_ip"]))
+    return [(key, value) for key, value in keys if value]
+
+
+def _worst_of(entries: Sequence[NodeFacts]) -> NodeFacts:
     """One entry of several for one node: it takes work when each of them says so, and has what each of them has.
 
     A size in which they differ is not known: taking the smaller for sure could refuse for good what fits.
     """
-    merged = dict(next((entry for entry in entries if not entry["usable"]), entries[0]))
+    merged = next((entry for entry in entries if not entry["usable"]), entries[0]).copy()
     # A node that is leaving makes the pool smaller for good, so all entries have to say it.
     phases = [merged["phase"], *(entry["phase"] for entry in entries)]
     merged["phase"] = next((phase for phase in phases if phase != "Deleting"), "Deleting")
     merged["drain"] = any(entry["drain"] for entry in entries)
-    for name in ("exclusive_to", "elastic_quota"):
-        merged[name] = next((entry[name] for entry in entries if entry[name]), None)
+    merged["exclusive_to"] = next((entry["exclusive_to"] for entry in entries if entry["exclusive_to"]), None)
+    merged["elastic_quota"] = next((entry["elastic_quota"] for entry in entries if entry["elastic_quota"]), None)
     flavors = {entry["flavor"] for entry in entries}
     merged["flavor"] = flavors.pop() if len(flavors) == 1 else None
-    occupied = [entry["cards_occupied"] for entry in entries]
-    merged["cards_occupied"] = None if None in occupied else max(occupied)
+    occupied = [entry["cards_occupied"] for entry in entries if entry["cards_occupied"] is not None]
+    merged["cards_occupied"] = max(occupied) if len(occupied) == len(entries) else None
     unreadable = [what for entry in entries for what in entry["unreadable"]]
-    merged["resources"], differ = _in_all(entries, "resources")
-    merged["free"], _differ = _in_all(entries, "free")
+    merged["resources"], differ = _in_all([entry["resources"] for entry in entries])
+    merged["free"], _differ = _in_all([entry["free"] for entry in entries])
     for resource in differ:
         unreadable.append({"resource": resource, "value": "told differently by two entries"})
-        for table in ("resources", "free"):
-            (merged[table] or {}).pop(resource, None)
+        for table in (merged["resources"], merged["free"]):
+            (table or {}).pop(resource, None)
     merged["unreadable"] = list({(what["resource"], what["value"]): what for what in unreadable}.values())
     # The same jobs for the same address; with another address other jobs, on what is one node all the same.
     by_address = {entry["private_ip"]: entry for entry in entries if entry["private_ip"]}
-    jobs = [entry["jobs"] for entry in by_address.values()]
-    merged["jobs"] = None if not jobs or None in jobs else sum(jobs)
+    jobs = [entry["jobs"] for entry in by_address.values() if entry["jobs"] is not None]
+    merged["jobs"] = sum(jobs) if jobs and len(jobs) == len(by_address) else None
     merged["private_ip"] = next(iter(by_address), None)
-    held = [entry["held"] for entry in by_address.values()]
-    merged["held"] = None if not held or None in held else _sum_of(held)
+    held = [entry["held"] for entry in by_address.values() if entry["held"] is not None]
+    merged["held"] = _sum_of(held) if held and len(held) == len(by_address) else None
     return merged
 
 
-def _nameless(node: Facts) -> Facts:
+def _nameless(node: NodeFacts) -> NodeFacts:
     unusable = node["unusable"] or "it has neither a name nor an address"
     return {**node, "usable": False, "unusable": unusable}
 
 
-def _in_all(entries: Sequence[Facts], table: str) -> tuple[Facts | None, list[str]]:
+def _in_all(tables: Sequence[Numbers | None]) -> tuple[Numbers | None, list[str]]:
     """(the least of what every entry has in that table; the resources in which they differ). Looks once at each."""
-    tables = [entry[table] for entry in entries]
-    if None in tables:
+    known = [table for table in tables if table is not None]
+    if len(known) < len(tables):
         return None, []
-    least: Facts = {}
+    least: Numbers = {}
     times: Counter[str] = Counter()
     differ: dict[str, None] = {}
-    for of in tables:
+    for of in known:
         times.update(of.keys())
         for name, value in of.items():
             if least.setdefault(name, value) != value:
                 differ[name] = None
                 least[name] = min(least[name], value)
-    chosen = {name: least[name] for name in tables[0] if times[name] == len(tables)}
-    return chosen, [name for name in times if name in differ or times[name] < len(tables)]
+    chosen = {name: least[name] for name in known[0] if times[name] == len(known)}
+    return chosen, [name for name in times if name in differ or times[name] < len(known)]
 
 
-def _sum_of(held: Sequence[Facts]) -> Facts:
-    sums: dict[str, Amounts] = {"resources": {}, "unsplit": {}}
-    for table, total in sums.items():
-        for one in held:
-            add(total, {name: amount(name, value) for name, value in one[table].items()})
+def _sum_of(held: Sequence[HeldOnNode]) -> HeldOnNode:
+    resources: Amounts = {}
+    unsplit: Amounts = {}
+    for one in held:
+        add_amounts(resources, from_numbers(one["resources"]))
+        add_amounts(unsplit, from_numbers(one["unsplit"]))
     return {
-        **{table: numbers(total) for table, total in sums.items()},
+        "resources": to_numbers(resources),
+        "unsplit": to_numbers(unsplit),
         "unread": sorted({name for one in held for name in one["unread"]}),
     }

@@ -23,12 +23,13 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import Facts
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import DocumentError, PoolFacts
 
 _POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
 
 
-def ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, Facts]]:
+def ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, DocumentError]]:
     """(the ID of each pool, the error of each whose display name could not be looked up).
 
     Pools are listed only when a name does not look like an ID. A name that no pool has stays as it is: the API says so.
@@ -36,12 +37,12 @@ def ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, F
     """
     if all(map(_POOL_ID.fullmatch, names)):
         return list(names), {}
-    documents, error = try_read("pools", client.list_pools)
-    if error is not None:
-        return list(names), {name: error for name in names if not _POOL_ID.fullmatch(name)}
+    pools = try_read("pools", client.list_pools)
+    if pools.error is not None:
+        return list(names), {name: pools.error for name in names if not _POOL_ID.fullmatch(name)}
     ids: list[str] = []
     for name in names:
-        named = _named(name, documents)
+        named = _named(name, pools.value or ())
         if len(named) > 1:
             raise _several(name, named)
         ids.append(check_pool_name(named[0] if named else name))
@@ -50,7 +51,7 @@ def ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, F
     return ids, {}
 
 
-def pools_asked_for(client: Client, names: Sequence[str]) -> dict[str, Facts]:
+def pools_asked_for(client: Client, names: Sequence[str]) -> dict[str, PoolFacts]:
     """The pool of each name. Raises InputError for a name that no pool has, or several.
 
     ShowPool answers for what looks like an ID: a caller may have the permission for one pool and none to list them,
@@ -68,7 +69,7 @@ def pools_asked_for(client: Client, names: Sequence[str]) -> dict[str, Facts]:
     return {name: known[name] for name in names}
 
 
-def _shown(client: Client, name: str) -> Facts | None:
+def _shown(client: Client, name: str) -> PoolFacts | None:
     try:
         return pool_facts(client.show_pool(name))
     except ApiError as error:
@@ -77,9 +78,9 @@ def _shown(client: Client, name: str) -> Facts | None:
         return None
 
 
-def pools_listed(documents: Iterable[Facts]) -> dict[str, Facts]:
+def pools_listed(documents: Iterable[Document]) -> dict[str, PoolFacts]:
     """The pools of a list by their ID. One that it has twice, and differently, is not readable."""
-    pools: dict[str, Facts] = {}
+    pools: dict[str, PoolFacts] = {}
     for document in documents:
         facts = pool_facts(document)
         if facts["pool_name"] in pools:
@@ -89,7 +90,7 @@ def pools_listed(documents: Iterable[Facts]) -> dict[str, Facts]:
     return pools
 
 
-def _named(name: str, documents: Sequence[Facts]) -> list[str]:
+def _named(name: str, documents: Sequence[Document]) -> list[str]:
     """The IDs of the pools that have the ID or, if none has, the display name."""
     ids = dict.fromkeys(own for own in map(pool_id, documents) if own == name)
     return list(ids or dict.fromkeys(own for own in (pool_id(d) for d in documents if display_name(d) == name) if own))
@@ -99,7 +100,7 @@ def _several(name: str, ids: Sequence[str]) -> InputError:
     return InputError(f"{shown_name(name)} is the display name of {len(ids)} pools: give one of the IDs {listed(ids)}.")
 
 
-def _resolve(client: Client, name: str, documents: Sequence[Facts]) -> str:
+def _resolve(client: Client, name: str, documents: Sequence[Document]) -> str:
     named = _named(name, documents)
     if len(named) == 1:
         return check_pool_name(named[0])
@@ -120,11 +121,11 @@ def with_its_id(error: ApiError, client: Client, name: str) -> ApiError:
     """Return the error. Where a pool is not found, it says which one has that display name, when that can be told."""
     if error.error_code != POOL_NOT_FOUND:
         return error
-    documents, unlisted = try_read("pools", client.list_pools)
-    ids = [] if unlisted else _named(name, documents)
+    pools = try_read("pools", client.list_pools)
+    ids = _named(name, pools.value or ())
     if len(ids) == 1:
         return error.with_advice(f"{name} is the display name of {shown_name(ids[0])}: give that ID.")
     error = error.with_advice(
         "Give the ID of the pool, which is its metadata.name and not the name that the console shows."
     )
-    return error.with_advice(_only_listed(client)) if not unlisted and not _POOL_ID.fullmatch(name) else error
+    return error.with_advice(_only_listed(client)) if pools.error is None and not _POOL_ID.fullmatch(name) else error

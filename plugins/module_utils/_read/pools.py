@@ -22,7 +22,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
     BILLING_MODES,
     CONTROL_MODES,
     NAME_LABEL,
-    NODE_STATES,
     SCOPE,
     STRATEGY_ANNOTATION,
     SUBPOOLS_ANNOTATION,
@@ -32,7 +31,14 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import Facts
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
+        FlavorCount,
+        NodePoolFacts,
+        NodeState,
+        PoolFacts,
+    )
+
 
 _POOL_SHAPES: dict[tuple[str, ...], type] = {
     ("metadata",): dict,
@@ -45,17 +51,17 @@ _POOL_SHAPES: dict[tuple[str, ...], type] = {
 }
 
 
-def display_name(document: Facts) -> str | None:
+def display_name(document: Document) -> str | None:
     """The name that the console shows: the label os.modelarts/name."""
     return text_or_none(object_in(object_in(document, "metadata"), "labels").get(NAME_LABEL))
 
 
-def pool_id(document: Facts) -> str | None:
+def pool_id(document: Document) -> str | None:
     """The pool's ID: metadata.name."""
     return text_or_none(object_in(document, "metadata").get("name"))
 
 
-def pool_facts(document: Facts) -> Facts:
+def pool_facts(document: Document) -> PoolFacts:
     """A pool of ShowPool or ListPools as facts. Counts are numbers of nodes; null is what the API did not give.
 
     ``job_types`` maps train, infer, notebook (as the API spells them, in lower case) to their state; ``flavors`` is a
@@ -83,7 +89,7 @@ def pool_facts(document: Facts) -> Facts:
         "type": text_or_none(spec.get("type")),
         "phase": text_or_none(status.get("phase")),
         "message": text_or_none(status.get("message")),
-        "job_types": _job_types(status.get("scope")),
+        "job_types": _job_types(status.get("scope"), spec.get("scope")),
         "flavors": _flavors(spec.get("resources"), object_in(status, "resources")),
         "driver": {
             kind: {"version": text_or_none(state.get("version")), "state": text_or_none(state.get("state"))}
@@ -112,14 +118,21 @@ def _is_scope(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("scopeType"), str)
 
 
-def _job_types(scopes: object) -> dict[str, str] | None:
-    """Return the state of each job type; a type that stands there twice with different states has both."""
+def _job_types(scopes: object, meant: object) -> dict[str, str] | None:
+    """Return the state of each job type; a type that stands there twice with different states has both.
+
+    A type that the pool is ``meant`` to take and that has no state yet is being enabled. That is assumed: no document
+    says when ``status.scope`` follows ``spec.scope``.
+    """
     if not isinstance(scopes, list):
         return None
     states: dict[str, dict[str, None]] = {}
     for scope in scopes:
         if _is_scope(scope):
             states.setdefault(scope["scopeType"].strip().lower(), {})[str(scope.get("state"))] = None
+    for name in list_of(meant):
+        if isinstance(name, str):
+            states.setdefault(name.strip().lower(), {"Enabling": None})
     return {job_type: " and ".join(of) for job_type, of in states.items()}
 
 
@@ -131,7 +144,7 @@ def _control_mode(value: object) -> list[str] | None:
     return [CONTROL_MODES.get(1 << bit, f"bit_{1 << bit}") for bit in range(bits.bit_length()) if bits >> bit & 1]
 
 
-def _node_pools(specified: object) -> list[Facts]:
+def _node_pools(specified: object) -> list[NodePoolFacts]:
     """Return ``[{name, flavor, count, max_count}]``. A node pool without a name is the default of its flavor."""
     return [
         {
@@ -144,13 +157,20 @@ def _node_pools(specified: object) -> list[Facts]:
     ]
 
 
-def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[Facts]:
-    flavors: dict[str, Facts] = {}
+def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[FlavorCount]:
+    flavors: dict[str, FlavorCount] = {}
 
-    def row(name: str) -> Facts:
-        return flavors.setdefault(
-            name, {"flavor": name, "count": None, "max_count": None, **dict.fromkeys(NODE_STATES, 0)}
-        )
+    def row(name: str) -> FlavorCount:
+        none: FlavorCount = {
+            "flavor": name,
+            "count": None,
+            "max_count": None,
+            "available": 0,
+            "creating": 0,
+            "abnormal": 0,
+            "deleting": 0,
+        }
+        return flavors.setdefault(name, none)
 
     told = _are_counts(specified)
     for entry in _counts(specified):
@@ -159,7 +179,8 @@ def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[Facts]:
         most = count_or_none(entry.get("maxCount"))
         if most is not None:
             row(entry["flavor"])["max_count"] = (row(entry["flavor"])["max_count"] or 0) + most
-    for state in NODE_STATES:
+    states: tuple[NodeState, ...] = ("available", "creating", "abnormal", "deleting")
+    for state in states:
         for entry in _counts(by_state.get(state)):
             row(entry["flavor"])[state] += count_or_none(entry.get("count")) or 0
     return list(flavors.values())
@@ -177,7 +198,7 @@ def _are_counts(entries: object) -> bool:
     )
 
 
-def _counts(entries: object) -> list[Facts]:
+def _counts(entries: object) -> list[Document]:
     """Counts by flavor: the reference shows an array, the SDK models one object."""
     several = [entries] if isinstance(entries, dict) else entries if isinstance(entries, list) else []
     return [entry for entry in several if isinstance(entry, dict) and isinstance(entry.get("flavor"), str)]

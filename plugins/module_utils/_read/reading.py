@@ -14,12 +14,14 @@ from functools import partial
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_name
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import Facts
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Answer, combined
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import combine, read_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import trimmed
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import WorkloadsAnswer
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import PoolReading
 
 
 def read_workloads(
@@ -29,7 +31,7 @@ def read_workloads(
     *,
     clock: Callable[[], float],
     placement_of: Iterable[str] = (),
-) -> Facts:
+) -> WorkloadsAnswer:
     """Jobs of pools: ``{workloads, total, complete, summary, pools, warnings}``. Raises the first error.
 
     With the query's ``include_capacity``, display names are taken, too, and each entry of ``pools``, in the order of
@@ -46,16 +48,16 @@ def read_workloads(
     if query.include_capacity:
         from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_capacity
 
-        return combined(read_capacity(client, names, query, clock, placement_of), query.fields)
+        return combine(read_capacity(client, names, query, clock, placement_of), query.fields)
     for name in names:
         check_pool_name(name)
 
-    def read(name: str) -> Answer:
+    def read(name: str) -> PoolReading:
         try:
-            return Answer(name, query.read(client, name), clock())
+            return read_jobs(name, query.read(client, name), clock())
         except ApiError as error:
             from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_names import with_its_id
 
             raise with_its_id(error, client, name) from None
 
-    return combined(list(client.in_parallel([partial(read, name) for name in names])), query.fields)
+    return combine(list(client.in_parallel([partial(read, name) for name in names])), query.fields)

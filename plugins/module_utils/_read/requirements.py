@@ -11,12 +11,16 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import UnreadableQuantityError, add, parse
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    UnreadableQuantityError,
+    add_amounts,
+    parse_quantity,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 if t.TYPE_CHECKING:
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import UnparsedQuantity
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import Facts
 
 _UNPARSED = 50
 
@@ -40,7 +44,7 @@ class Requirements:
             unread: list[str] = []
             for part in requirement:
                 amounts, missing = self.read(part, jobs)
-                add(total, amounts)
+                add_amounts(total, amounts)
                 unread += missing
             return total, unread
         # As text: the numbers of an attacker could all have one hash, and 1 is true in a dictionary.
@@ -49,12 +53,12 @@ class Requirements:
             self._read[key] = _read_amounts(requirement)
         amounts, unparsed = self._read[key]
         for resource, value in unparsed:
-            what = plain(resource, 60), value
+            what = one_line(resource, 60), value
             if what in self.unparsed or len(self.unparsed) < _UNPARSED:
                 self.unparsed[what] += jobs
         return amounts, [name for name, _value in unparsed] if amounts or unparsed else ["*"]
 
-    def as_facts(self) -> list[Facts]:
+    def as_facts(self) -> list[UnparsedQuantity]:
         """What could not be read: ``[{resource, value, jobs}]``."""
         return [{"resource": r, "value": v, "jobs": n} for (r, v), n in self.unparsed.items()]
 
@@ -63,10 +67,10 @@ def _read_amounts(requirement: object) -> tuple[Amounts, list[tuple[str, str]]]:
     amounts: Amounts = {}
     unread = []
     if not isinstance(requirement, dict):
-        return amounts, [] if requirement is None else [("*", plain(repr(requirement), 60))]
+        return amounts, [] if requirement is None else [("*", one_line(repr(requirement), 60))]
     for resource, value in requirement.items():
         try:
-            amounts[resource] = parse(resource, value)
+            amounts[resource] = parse_quantity(resource, value)
         except UnreadableQuantityError:
-            unread.append((resource, plain(repr(value), 60)))
+            unread.append((resource, one_line(repr(value), 60)))
     return amounts, unread

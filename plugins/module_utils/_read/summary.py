@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
+from dataclasses import dataclass
 from itertools import islice
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add, numbers
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import (
-    Facts,
-    pending_seconds,
-    workload_facts,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, to_numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import pending_seconds, workload_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import label_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import WAITING
@@ -26,13 +23,22 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
+        JobsEntry,
+        JobsEntryWithJobs,
+        SummaryFacts,
+        WorkloadFacts,
+        WorkloadsAnswer,
+    )
+
 _WAITING = tuple(WAITING)  # a status of any type can be looked for in it
 
 
 class Tally:
     """One pass over jobs: the summary. ``now`` is in seconds since the epoch."""
 
-    def __init__(self, now: float, items: Iterable[Facts] = ()) -> None:
+    def __init__(self, now: float, items: Iterable[Document] = ()) -> None:
         self._requirements = Requirements()
         self._now = now
         self._by_status: Counter[str] = Counter()
@@ -55,9 +61,9 @@ class Tally:
         self._by_type[label_of(kind)] += jobs
         amounts, _unread = self._requirements.read(requirement, jobs)
         total = self._resources_by_status.setdefault(label_of(status), {})
-        add(total, {resource: amount * jobs for resource, amount in amounts.items()})
+        add_amounts(total, {resource: amount * jobs for resource, amount in amounts.items()})
 
-    def _note_wait(self, item: Facts) -> None:
+    def _note_wait(self, item: Document) -> None:
         seconds = pending_seconds(item, self._now)
         if seconds is not None and (self._oldest_pending is None or seconds > self._oldest_pending):
             self._oldest_pending = seconds
@@ -67,12 +73,12 @@ class Tally:
         self._by_status += other._by_status
         self._by_type += other._by_type
         for status, amounts in other._resources_by_status.items():
-            add(self._resources_by_status.setdefault(status, {}), amounts)
+            add_amounts(self._resources_by_status.setdefault(status, {}), amounts)
         ages = [age for age in (self._oldest_pending, other._oldest_pending) if age is not None]
         self._oldest_pending = max(ages, default=None)
         self._requirements.unparsed += other._requirements.unparsed
 
-    def as_facts(self) -> Facts:
+    def as_facts(self) -> SummaryFacts:
         """``{total, by_status, by_type, resources_by_status, oldest_pending_seconds, unparsed}``.
 
         Resources are in cores, bytes and cards.
@@ -81,13 +87,13 @@ class Tally:
             "total": sum(self._by_status.values()),
             "by_status": dict(self._by_status),
             "by_type": dict(self._by_type),
-            "resources_by_status": {status: numbers(total) for status, total in self._resources_by_status.items()},
+            "resources_by_status": {status: to_numbers(total) for status, total in self._resources_by_status.items()},
             "oldest_pending_seconds": self._oldest_pending,
             "unparsed": self._requirements.as_facts(),
         }
 
 
-def merged(tallies: Sequence[Tally]) -> Tally:
+def merge(tallies: Sequence[Tally]) -> Tally:
     """One tally of several pools; that of a single pool is itself."""
     if len(tallies) == 1:
         return tallies[0]
@@ -97,44 +103,53 @@ def merged(tallies: Sequence[Tally]) -> Tally:
     return together
 
 
-class Answer:
+@dataclass(frozen=True)
+class PoolReading:
     """What was read of one pool: its entry in ``pools``, and the documents of its jobs."""
 
-    def __init__(self, name: str, pages: Pages, now: float) -> None:
-        self.items = pages.items
-        self.tally = Tally(now, pages.items)
-        self.entry: Facts = {
-            "pool_name": name,
-            "total": pages.total,
-            "complete": pages.complete,
-            "summary": self.tally.as_facts(),
-        }
-        self.warnings = [f"{name}: {warning}" for warning in pages.warnings]
-
-    @property
-    def readable(self) -> bool:
-        return any(self.entry[document] is not None for document in ("pool", "nodes", "held"))
+    entry: JobsEntry
+    items: list[Document]
+    tally: Tally
+    warnings: list[str]
 
 
-def combined(answers: Sequence[Answer], fields: Sequence[str] | None) -> Facts:
-    totals = [answer.entry["total"] for answer in answers]
+def read_jobs(pool_name: str, pages: Pages, now: float) -> PoolReading:
+    """Count the jobs of a pool. ``now`` is in seconds since the epoch."""
+    tally = Tally(now, pages.items)
+    entry: JobsEntry = {
+        "pool_name": pool_name,
+        "total": pages.total,
+        "complete": pages.complete,
+        "summary": tally.as_facts(),
+    }
+    return PoolReading(entry, pages.items, tally, [f"{pool_name}: {warning}" for warning in pages.warnings])
+
+
+def combine(readings: Sequence[PoolReading], fields: Sequence[str] | None) -> WorkloadsAnswer:
+    """Return one answer about all pools, the jobs pool after pool, with the keys that ``fields`` names."""
+    totals = [reading.entry["total"] for reading in readings]
     requirements = Requirements()
-    workloads: list[Facts] = []
+    workloads: list[WorkloadFacts] = []
     if fields is None or fields:
-        for answer in answers:
-            name = answer.entry["pool_name"]
-            workloads += [workload_facts(item, name, requirements, fields) for item in answer.items]
+        for reading in readings:
+            name = reading.entry["pool_name"]
+            workloads += [workload_facts(item, name, requirements, fields) for item in reading.items]
+    known = [total for total in totals if total is not None]
     return {
         "workloads": workloads,
-        "total": None if None in totals else sum(totals),
-        "complete": all(answer.entry["complete"] for answer in answers),
-        "summary": merged([answer.tally for answer in answers]).as_facts(),
-        "pools": [answer.entry for answer in answers],
-        "warnings": [warning for answer in answers for warning in answer.warnings],
+        "total": sum(known) if len(known) == len(totals) else None,
+        "complete": all(reading.entry["complete"] for reading in readings),
+        "summary": merge([reading.tally for reading in readings]).as_facts(),
+        "pools": [reading.entry for reading in readings],
+        "warnings": [warning for reading in readings for warning in reading.warnings],
     }
 
 
-def by_pool(facts: Facts) -> list[Facts]:
-    """The entries of ``pools`` that read_workloads() returned, each with its ``workloads``."""
-    workloads = iter(facts["workloads"])
-    return [{**pool, "workloads": list(islice(workloads, pool["summary"]["total"]))} for pool in facts["pools"]]
+def entries_with_jobs(answer: WorkloadsAnswer) -> list[JobsEntryWithJobs]:
+    """Return the entries of ``pools``, each with its ``workloads``, which follow each other pool after pool."""
+    workloads = iter(answer["workloads"])
+    return [_with_jobs(entry, list(islice(workloads, entry["summary"]["total"]))) for entry in answer["pools"]]
+
+
+def _with_jobs(entry: JobsEntry, workloads: list[WorkloadFacts]) -> JobsEntryWithJobs:
+    return {**entry, "workloads": workloads}

@@ -12,8 +12,11 @@ import re
 import typing as t
 from datetime import datetime, timedelta, timezone
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import UnreadableQuantityError, parse
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    UnreadableQuantityError,
+    parse_quantity,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE, UNKNOWN
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -67,8 +70,9 @@ def seconds_since(at: float, now: float) -> int | None:
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import UnreadableAmount
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import Facts
 
 _TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.,](?P<fraction>[0-9]{1,30}))?"
@@ -76,7 +80,7 @@ _TIME = re.compile(
 )
 
 
-def misshapen(document: Facts, shapes: Mapping[tuple[str, ...], type]) -> list[str]:
+def misshapen(document: Mapping[str, object], shapes: Mapping[tuple[str, ...], type]) -> list[str]:
     """The parts of a document that are there and not of their documented type."""
     wrong = []
     for path, shape in shapes.items():
@@ -88,16 +92,16 @@ def misshapen(document: Facts, shapes: Mapping[tuple[str, ...], type]) -> list[s
     return wrong
 
 
-def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None, list[Facts]]:
+def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None, list[UnreadableAmount]]:
     if not isinstance(resources, dict):
         return None, []
     amounts: Amounts = {}
-    unreadable = []
+    unreadable: list[UnreadableAmount] = []
     for resource, value in resources.items():
         try:
-            amounts[resource] = parse(resource, value, down=down)
+            amounts[resource] = parse_quantity(resource, value, down=down)
         except UnreadableQuantityError:
-            unreadable.append({"resource": resource, "value": plain(repr(value), 60)})
+            unreadable.append({"resource": resource, "value": one_line(repr(value), 60)})
     return amounts, unreadable
 
 
@@ -125,7 +129,7 @@ def epoch_seconds(text: object) -> float | None:
         return None
 
 
-def object_in(document: Mapping[str, t.Any], name: str) -> Facts:
+def object_in(document: Mapping[str, t.Any], name: str) -> Document:
     value = document.get(name)
     return value if isinstance(value, dict) else {}
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import needs_of, order_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
     Placement,
@@ -45,6 +45,6 @@ def assign_replicas(nodes: Sequence[Node], request: Request) -> tuple[list[Amoun
         amounts: Amounts = {}
         for group, count in zip(request.groups, replicas or ()):
             of_each = node.free if group.resources is None else group.resources
-            add(amounts, {name: amount * count for name, amount in of_each.items() if amount * count})
+            add_amounts(amounts, {name: amount * count for name, amount in of_each.items() if amount * count})
         taken.append(amounts)
     return taken, request.replicas - sum(placement.missing)

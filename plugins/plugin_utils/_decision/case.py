@@ -11,14 +11,16 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import counts_bytes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import ON_EVERY_NODE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.replaced_job import ReplacedJob
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import JobGroup
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import error_words
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import error_words, plural
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +89,17 @@ class Case:
             room=room,
             findings=replaced.findings + found_starting + found_room,
         )
+
+    @property
+    def untold(self) -> list[str]:
+        """The sizes asked for that no node tells: the API's nodes have cores, memory and cards, and no storage."""
+        return [
+            name
+            for name in self.order
+            if counts_bytes(name)
+            and name not in ON_EVERY_NODE
+            and not any(name in node.resources for node in self.nodes or ())
+        ]
 
     @property
     def asks_whole_nodes(self) -> bool:
@@ -163,15 +176,25 @@ def _choose_room(
     if nodes is not None:
         return _room_on_nodes(situation.nodes or (), nodes, measured, replaced, age)
     error = error_words(situation.errors.get("nodes"))
+    checks = [_check_node_counts(situation)]
     if measured is not None:
-        return measured, Findings.of(notes=[f"nodes: {error}"])
+        return measured, Findings.of(checks, [f"nodes: {error}"])
     if declared is not None:
         room = Room.declared(declared, situation.jobs_hold, unplaced, age)
-        return room, Findings.of(notes=[f"nodes: {error}", f"metrics: {unused}"])
+        return room, Findings.of(checks, [f"nodes: {error}", f"metrics: {unused}"])
     remedy = "allow listing nodes, or set capacity_gate_declared_capacity."
     return None, Findings.of(
         [Check("nodes", Outcome.UNKNOWN, error, remedy), Check("metrics", Outcome.UNKNOWN, unused)]
     )
+
+
+def _check_node_counts(situation: Situation) -> Check | None:
+    """Return a check where the pool counts nodes that are not available: how much they have is not known."""
+    count = sum(quota.not_available for quota in situation.pool.flavors) if situation.pool else 0
+    if not count:
+        return None
+    message = f"the pool counts {plural(count, 'node')} as not available, and what these have is not known"
+    return Check("nodes", Outcome.UNKNOWN, message, "allow listing nodes, or wait until all nodes are available.")
 
 
 def _why_no_metrics(situation: Situation, age: float) -> str:

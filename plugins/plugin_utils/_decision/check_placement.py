@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import shapes_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
@@ -100,6 +100,8 @@ def _why_not_known(
         rest = case.unplaced.without_hit_nodes(offers, case.order)
         is_certain = bool(rest) and isinstance(place(rest or Counter(), case.needs), Placement)
         return "" if is_certain else f"{case.starting} may take their places"
+    if case.untold:
+        return f"the nodes do not tell about {joined(map(label, case.untold))}"
     if case.replaced.possible or (not is_one_shape and case.replaced.is_partial):
         return "which places are given back is not known"
     best = _best_offers(case, usable)
@@ -143,7 +145,7 @@ def _check_unseen(case: Case, room: Room) -> Findings:
 def _check_empty_pool(case: Case) -> Check | None:
     """Return a failed check if the replicas would not fit even into the empty pool."""
     pool, nodes = case.situation.pool, case.nodes or ()
-    if pool is None or not pool.tells_its_size:
+    if pool is None or not pool.tells_its_size or case.untold:
         return None
     if case.asks_whole_nodes and any(node.flavor is None for node in nodes):
         return None
@@ -187,8 +189,8 @@ def _check_size(case: Case, pool: Pool, resources: Mapping[str, int]) -> Check |
             continue
         largest = max((dict(amounts).get(resource, 0) for _flavor, amounts in shapes), default=0)
         if asked > largest:
-            name, most = label(resource), text(resource, largest)
-            message = f"a replica asks {name} {text(resource, asked)}; the largest node offers "
+            name, most = label(resource), format_amount(resource, largest)
+            message = f"a replica asks {name} {format_amount(resource, asked)}; the largest node offers "
             message += f"{most} ({sum(shapes.values())} looked at)"
             remedy = f"ask for {name} {most} or less, or give a flavor instead of resources."
             return Check("placement", Outcome.NEVER, message, remedy)

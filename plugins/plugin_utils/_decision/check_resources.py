@@ -14,13 +14,17 @@ from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
-    add,
+    add_amounts,
     canonical,
-    counts_bytes,
-    number,
-    text,
+    format_amount,
+    to_number,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import ON_EVERY_NODE, is_card, is_unread
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
+    ON_EVERY_NODE,
+    is_card,
+    is_unread,
+    same_vendor,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
     Check,
     Findings,
@@ -66,14 +70,14 @@ class _Balance:
     def figures(self) -> ResourceFigures:
         return {
             "resource": self.resource,
-            "need": number(self.resource, self.need),
-            "free": number(self.resource, self.free),
-            "total": number(self.resource, self.total),
-            "kept": number(self.resource, self.kept),
-            "unplaced": number(self.resource, self.unplaced),
-            "missing": number(self.resource, max(0, self.short)),
-            "used": number(self.resource, max(0, self.total - self.free)),
-            "left": number(self.resource, max(0, -self.short)),
+            "need": to_number(self.resource, self.need),
+            "free": to_number(self.resource, self.free),
+            "total": to_number(self.resource, self.total),
+            "kept": to_number(self.resource, self.kept),
+            "unplaced": to_number(self.resource, self.unplaced),
+            "missing": to_number(self.resource, max(0, self.short)),
+            "used": to_number(self.resource, max(0, self.total - self.free)),
+            "left": to_number(self.resource, max(0, -self.short)),
         }
 
     def message(self, starting: str) -> str:
@@ -102,7 +106,7 @@ class _Balance:
         return f"{self._text(amount)} {word}" if after else f"{word} {self._text(amount)}"
 
     def _text(self, amount: int) -> str:
-        return text(self.resource, amount)
+        return format_amount(self.resource, amount)
 
 
 def check_resources(case: Case, room: Room) -> Findings:
@@ -133,7 +137,7 @@ def _needs(case: Case) -> tuple[Amounts, Check | None]:
             message = f"only the list of nodes tells what a node of {group.flavor} has"
             return needs, Check("flavor", Outcome.UNKNOWN, message)
         smallest = _smallest_whole([node for node in case.nodes if node.flavor == group.flavor])
-        add(needs, {name: smallest[name] * group.replicas for name in sorted(smallest) if smallest[name]})
+        add_amounts(needs, {name: smallest[name] * group.replicas for name in sorted(smallest) if smallest[name]})
     return needs, None
 
 
@@ -156,9 +160,7 @@ def _smallest_whole(nodes: Sequence[Node]) -> Amounts:
 
 
 def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
-    # The API's nodes have cores, memory and cards. Other sizes, as of storage, they do not tell.
-    is_of_nodes = resource in ON_EVERY_NODE or not counts_bytes(resource)
-    if resource not in room.free and not (room.lists_all and is_of_nodes):
+    if resource not in room.free and not (room.lists_all and resource not in case.untold):
         return Check(resource, Outcome.UNKNOWN, _why_not_told(case, room, resource), figures={"resource": resource})
     total = room.usable.get(resource, 0)
     balance = _Balance(
@@ -208,7 +210,7 @@ def _check_shortage(case: Case, room: Room, balance: _Balance) -> Check:
     if never:
         remedy = f"ask for less {name}, or use a larger pool." if most else f"use a pool that has {name}."
         return Check(resource, Outcome.NEVER, f"{message}: {never}", remedy, figures, brief)
-    remedy = f"wait until {text(resource, balance.short)} {name} are given back, or use another pool."
+    remedy = f"wait until {format_amount(resource, balance.short)} {name} are given back, or use another pool."
     return Check(resource, Outcome.FAILED, message, remedy, figures, brief)
 
 
@@ -225,10 +227,16 @@ def _why_never_enough(case: Case, room: Room, resource: str, need: int) -> tuple
     kept = case.policy.kept(resource, most)
     if need + kept <= most:
         return "", most
-    return f"{whole} {text(resource, most)}" + (f", and {text(resource, kept)} are kept" if kept else ""), most
+    return f"{whole} {format_amount(resource, most)}" + (
+        f", and {format_amount(resource, kept)} are kept" if kept else ""
+    ), most
 
 
 def _why_not_told(case: Case, room: Room, resource: str) -> str:
+    held = case.situation.jobs_hold.amounts
+    alias = next((name for name in held if held[name] and resource in same_vendor(name, room.usable)), None)
+    if alias is not None:
+        return f"jobs hold {alias}, which may be another name of it"
     if room.source != "declared":
         known = joined(map(label, room.free), "nothing")
         return f"the {room.source} do not tell about it, only about {known}"

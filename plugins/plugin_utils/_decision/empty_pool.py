@@ -12,7 +12,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node, is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer
 
@@ -71,14 +71,14 @@ def _total_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota]) -> tuple[Am
     unread: set[str] = set()
     for node in nodes:
         if not node.leaving and _is_whole(node, ()):
-            add(total, node.resources)
+            add_amounts(total, node.resources)
             unread |= node.unread_resources
     largest = _largest_by_flavor(nodes, ())
     for flavor, count in _not_listed(nodes, flavors, ()).items():
         shape = largest.get(flavor)
         if not shape:
             unread.add("*")
-        add(total, {name: amount * count for name, amount in (shape or {}).items()})
+        add_amounts(total, {name: amount * count for name, amount in (shape or {}).items()})
     return total, frozenset(unread)
 
 

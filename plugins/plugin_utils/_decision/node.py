@@ -12,11 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
-    Amounts,
-    add,
-    counts_bytes,
-)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, counts_bytes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer
 
 if t.TYPE_CHECKING:
@@ -36,6 +32,22 @@ def is_card(resource: str) -> bool:
 def has_vendor(resource: str) -> bool:
     """Return whether it is a card, and not one of the things that Kubernetes itself counts on a node, like pods."""
     return "/" in resource and is_card(resource)
+
+
+def same_vendor(resource: str, known: Iterable[str]) -> list[str]:
+    """Return the known cards that a card of another name may be: all of its vendor, as a card has several names.
+
+    Names are compared without case and blanks. Nothing is returned for a card that is known.
+    """
+    known = list(known)
+    if not has_vendor(resource) or resource in known:
+        return []
+    vendor = _vendor_of(resource)
+    return [name for name in known if has_vendor(name) and _vendor_of(name) == vendor]
+
+
+def _vendor_of(resource: str) -> str:
+    return resource.partition("/")[0].strip().lower()
 
 
 def is_unread(unread: Collection[str], resources: Iterable[str]) -> bool:
@@ -69,7 +81,7 @@ class Held(t.NamedTuple):
             return self
         cards = sum(amount for amounts in strange for amount in amounts.values())
         possible = dict(self.possible)
-        add(possible, {name: cards for name in resources if has_vendor(name)})
+        add_amounts(possible, {name: cards for name in resources if has_vendor(name)})
         return self._replace(possible=possible)
 
 
@@ -149,7 +161,7 @@ class Node(t.NamedTuple):
     def beside(self, services: Amounts) -> Node:
         """Return the node where its own services may take so much beside the jobs."""
         possible = dict(services)
-        add(possible, self.held.possible)
+        add_amounts(possible, self.held.possible)
         return self._replace(held=self.held._replace(possible=possible)).weighed()
 
     def without(self, amounts: Mapping[str, int]) -> Node:
@@ -199,7 +211,10 @@ class Node(t.NamedTuple):
         is_known = self.jobs is not None and not self.unread_free
         for resource, amount in self.resources.items():
             free = self.free.get(resource)
-            if free is not None and (free < amount if is_card(resource) else 2 * free < amount):
+            # What Kubernetes itself counts on a node, like pods, its own services take some of, too.
+            if free is None or not (has_vendor(resource) or resource in ON_EVERY_NODE):
+                continue
+            if free < amount if has_vendor(resource) else 2 * free < amount:
                 return False
         if self.jobs:
             return False

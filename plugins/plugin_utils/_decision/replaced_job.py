@@ -12,7 +12,7 @@ import functools
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node, is_card, is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import is_replaced
@@ -79,7 +79,7 @@ class ReplacedJob:
         if unknown:
             possible: Amounts = {}
             for job in jobs:
-                add(possible, job.amounts)
+                add_amounts(possible, job.amounts)
             return cls(possible=possible, findings=_found(Check("replaces", Outcome.UNKNOWN, unknown)))
         shares = [(by_address[address], amounts) for address, amounts in split]
         replicas = request.replaces.replicas if request.replaces else None
@@ -139,7 +139,7 @@ class ReplacedJob:
         back: Amounts = {}
         for node, amounts in self.shares:
             if node.unusable is None:
-                add(back, amounts)
+                add_amounts(back, amounts)
         return back
 
 

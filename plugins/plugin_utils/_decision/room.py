@@ -11,12 +11,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
-    Amounts,
-    add,
-    text,
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, format_amount
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
+    Names,
+    Node,
+    is_unread,
+    same_vendor,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node, is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
 if t.TYPE_CHECKING:
@@ -52,13 +53,15 @@ class Room:
         for node in nodes:
             if node.unusable is not None:
                 continue
-            add(free, node.free)
-            add(usable, node.resources if not node.unread_resources else {**node.at_most, **node.resources})
+            add_amounts(free, node.free)
+            add_amounts(usable, node.resources if not node.unread_resources else {**node.at_most, **node.resources})
             if node.at_most is not node.free:
-                add(may_be_free, {name: amount - node.free.get(name, 0) for name, amount in node.at_most.items()})
+                add_amounts(
+                    may_be_free, {name: amount - node.free.get(name, 0) for name, amount in node.at_most.items()}
+                )
             if node.unread_free:
                 unbounded |= node.unbounded
-        add(may_be_free, free)
+        add_amounts(may_be_free, free)
         return cls("nodes", age, usable, free, may_be_free, lists_all=True, unbounded=frozenset(unbounded))
 
     @classmethod
@@ -71,7 +74,10 @@ class Room:
         placed = _less(jobs.amounts, unplaced)
         used = {name: max(amount, placed.get(name, 0)) for name, amount in metrics.allocated.items()}
         free = {name: max(0, amount - used[name]) for name, amount in metrics.capacity.items() if name in used}
-        unread = metrics.unreadable | (jobs.unread if jobs.are_read else frozenset()) if alone else frozenset()
+        unread: Names = frozenset()
+        if alone:
+            unread = metrics.unreadable | (jobs.unread if jobs.are_read else frozenset())
+            unread |= _hidden_by_names(jobs.amounts, metrics.capacity)
         # What the newer table ``available`` leaves out (standbys, broken nodes) is not documented: the smaller counts.
         free = {
             name: min(amount, metrics.available.get(name, amount))
@@ -84,18 +90,19 @@ class Room:
     def declared(cls, declared: Amounts, jobs: JobsHold, unplaced: Amounts, age: float) -> Room:
         """Return a capacity that the caller declares, less what the jobs hold; ``unplaced`` jobs are left on."""
         placed = _less(jobs.amounts, unplaced)
+        unread = jobs.unread | _hidden_by_names(jobs.amounts, declared)
         free = {
             name: max(0, amount - placed.get(name, 0))
             for name, amount in declared.items()
-            if not is_unread(jobs.unread, (name,))
+            if not is_unread(unread, (name,))
         }
         return cls("declared", age, declared, free, free)
 
     def plus(self, amounts: Mapping[str, int]) -> Room:
         """Return the room with amounts that are given back in it."""
         free, at_most = dict(self.free), dict(self.at_most)
-        add(free, amounts)
-        add(at_most, amounts)
+        add_amounts(free, amounts)
+        add_amounts(at_most, amounts)
         return _changed(self, free, at_most, self.notes)
 
     def bounded_by(self, other: Room) -> Room:
@@ -104,8 +111,8 @@ class Room:
         for name, amount in other.free.items():
             mine = self.free.get(name)
             if mine is not None and amount < mine:
-                seen = f"{other.source} show {label(name)} {text(name, amount)} free, "
-                notes.append(f"{seen}{self.source} {label(name)} {text(name, mine)}: the smaller counts")
+                seen = f"{other.source} show {label(name)} {format_amount(name, amount)} free, "
+                notes.append(f"{seen}{self.source} {label(name)} {format_amount(name, mine)}: the smaller counts")
                 free[name] = amount
                 at_most[name] = min(amount, at_most.get(name, amount))
         return _changed(self, free, at_most, tuple(notes))
@@ -113,6 +120,11 @@ class Room:
 
 def _changed(room: Room, free: Amounts, at_most: Amounts, notes: tuple[str, ...]) -> Room:
     return Room(room.source, room.age, room.usable, free, at_most, room.lists_all, room.unbounded, notes)
+
+
+def _hidden_by_names(held: Amounts, known: Amounts) -> Names:
+    """Return the known cards that jobs may hold under another name."""
+    return frozenset(one for name, amount in held.items() if amount for one in same_vendor(name, known))
 
 
 def _less(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     UnreadableQuantityError,
-    add,
+    add_amounts,
     canonical,
     merge_spellings,
-    parse,
+    parse_quantity,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     CLOCK_TOLERANCE,
@@ -66,11 +66,15 @@ _DEFAULT_WINDOW = 60  # seconds; the reference's examples have it
 
 @dataclass(frozen=True)
 class FlavorQuota:
-    """How many nodes of a flavor the pool is meant to have: ``count``, and up to ``max_count``. None is not told."""
+    """How many nodes of a flavor the pool is meant to have: ``count``, and up to ``max_count``. None is not told.
+
+    ``not_available`` of them are being created or deleted, or are abnormal.
+    """
 
     flavor: str
     count: int | None
     max_count: int | None
+    not_available: int = 0
 
     @property
     def most(self) -> int:
@@ -111,7 +115,15 @@ class Pool:
             control_modes=facts["control_mode"],
             drivers={kind: state for kind, state in drivers.items() if state is not None},
             job_types=facts["job_types"],
-            flavors=[FlavorQuota(one["flavor"], one["count"], one["max_count"]) for one in facts["flavors"]],
+            flavors=[
+                FlavorQuota(
+                    one["flavor"],
+                    one["count"],
+                    one["max_count"],
+                    one["creating"] + one["abnormal"] + one["deleting"],
+                )
+                for one in facts["flavors"]
+            ],
             is_logical=(facts["type"] or "").strip().lower() == LOGICAL_POOL,
             parent=facts["parent"],
             logical_pools=facts["subpools"] or 0,
@@ -177,7 +189,7 @@ class PlacedJob(Job):
                 amounts, unread = amounts_of(share["resources"])
                 if unread or not amounts or not share["host_ip"]:
                     return None
-                add(split.setdefault(share["host_ip"], {}), merge_spellings(amounts))
+                add_amounts(split.setdefault(share["host_ip"], {}), merge_spellings(amounts))
             return split if set(split) >= set(self.addresses) else None
         if len(self.addresses) == 1 and not self.unread:
             return {self.addresses[0]: merge_spellings(self.amounts)}
@@ -332,7 +344,7 @@ def amounts_of(numbers: Mapping[str, t.Any] | None, *, down: bool = False) -> tu
     unread = set()
     for resource, value in (numbers or {}).items():
         try:
-            amounts[resource] = parse(resource, value, down=down)
+            amounts[resource] = parse_quantity(resource, value, down=down)
         except UnreadableQuantityError:
             unread.add(canonical(resource))
     return amounts, frozenset(unread)

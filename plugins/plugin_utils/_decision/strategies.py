@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, label
@@ -113,5 +113,6 @@ def _too_much(job: Job, empty: EmptyPool) -> str:
         # A resource that no node names may be one of another spelling, or one that nodes do not tell.
         has = empty.total.get(resource)
         if has is not None and not is_unread(empty.unread, (resource,)) and amount > has:
-            return f"it asks {label(resource)} {text(resource, amount)}, the pool has {text(resource, has)}"
+            asks, offered = format_amount(resource, amount), format_amount(resource, has)
+            return f"it asks {label(resource)} {asks}, the pool has {offered}"
     return ""

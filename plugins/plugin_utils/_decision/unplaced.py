@@ -12,7 +12,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, is_card
 
 if t.TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Unplaced:
                 amount and is_card(name) and name not in known for name, amount in group.amounts.items()
             ):
                 unread.add("*")
-            add(total, {name: amount * group.count for name, amount in group.amounts.items()})
+            add_amounts(total, {name: amount * group.count for name, amount in group.amounts.items()})
             cards = sum(amount for name, amount in group.amounts.items() if is_card(name))
             is_whole = cards > 0 and cards % _CARD == 0
             pods = None if pods is None or not is_whole else pods + cards // _CARD * group.count

@@ -12,7 +12,7 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
 if t.TYPE_CHECKING:
@@ -130,8 +130,8 @@ class Check:
     brief: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "message", plain(self.message, _LONGEST_SENTENCE))
-        object.__setattr__(self, "remedy", plain(self.remedy, _LONGEST_SENTENCE))
+        object.__setattr__(self, "message", one_line(self.message, _LONGEST_SENTENCE))
+        object.__setattr__(self, "remedy", one_line(self.remedy, _LONGEST_SENTENCE))
 
     @property
     def is_about_resource(self) -> bool:
@@ -215,7 +215,7 @@ class Verdict:
             "reasons": [check.reason for check in decisive],
             "brief": decisive[0].brief_reason if decisive else "it fits now",
             "remedies": list(dict.fromkeys(check.remedy for check in decisive if check.remedy)),
-            "notes": [plain(note, _LONGEST_SENTENCE) for note in self.findings.notes],
+            "notes": [one_line(note, _LONGEST_SENTENCE) for note in self.findings.notes],
             "resources": t.cast("list[ResourceFigures]", figures),
             "asked": list(self.asked),
             "ahead": list(self.ahead),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from difflib import get_close_matches
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ _FORBIDDEN = 403
 
 def label(resource: str) -> str:
     """Return a resource as sentences name it: the part after its vendor, like ``gpu``."""
-    return plain(resource.rpartition("/")[2], _LONGEST_LABEL)
+    return one_line(resource.rpartition("/")[2], _LONGEST_LABEL)
 
 
 def duration(seconds: float) -> str:
@@ -51,7 +51,7 @@ def plural(count: int, word: str) -> str:
 def job_name(job: JobFacts) -> str:
     """Return a job as sentences name it: its type and its name."""
     name = job["job_name"] or job["name"] or job["job_uuid"] or "without a name"
-    return plain(f"{job['type'] or 'job'} {name}", _LONGEST_NAME)
+    return one_line(f"{job['type'] or 'job'} {name}", _LONGEST_NAME)
 
 
 def spaced(*names: str) -> str:

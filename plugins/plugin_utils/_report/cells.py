@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import from_number
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
@@ -79,14 +79,14 @@ def cell_of(node: ReportNode, wanted: Iterable[str]) -> Cell:
     if not candidates:
         return Cell(flavor, "", 1, False, None, 0, node["unusable"])
     resource = candidates[0]
-    total = amount(resource, has[resource])
+    total = from_number(resource, has[resource])
     in_cards = is_card(resource) and total % 1000 == 0 and total <= _MOST_CARDS * 1000
     size = total // 1000 if in_cards else _PARTS
     free = (node["free"] or {}).get(resource)
     if free is None or resource in node["unread"]:
         return Cell(flavor, resource, size, in_cards, None, 0, node["unusable"])
-    taken = min(size, -(-max(0, total - amount(resource, free)) * size // total))
-    asked = min(size - taken, -(-amount(resource, node["asked"].get(resource, 0)) * size // total))
+    taken = min(size, -(-max(0, total - from_number(resource, free)) * size // total))
+    asked = min(size - taken, -(-from_number(resource, node["asked"].get(resource, 0)) * size // total))
     return Cell(flavor, resource, size, in_cards, taken, asked, node["unusable"])
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 WIDTH = 80
 
@@ -18,9 +18,9 @@ WIDTH = 80
 _LONGEST_LINE = 400
 
 
-def one_line(text: str) -> str:
+def page_line(text: str) -> str:
     """Return the text as one printable line, which has to be of bounded length before it is wrapped."""
-    return plain(text, _LONGEST_LINE)
+    return one_line(text, _LONGEST_LINE)
 
 
 def width_of(line: str) -> int:
@@ -41,7 +41,7 @@ def wrap(start: str, message: str) -> list[str]:
     """Return the message after ``start``, its further lines under the first, none wider than WIDTH."""
     lines = [start]
     indent = width_of(start)
-    for word in one_line(message).split(" "):
+    for word in page_line(message).split(" "):
         for piece in _pieces(word, WIDTH - indent):
             apart = "" if lines[-1].strip() == start.strip() or not lines[-1].strip() else " "
             if width_of(lines[-1] + apart + piece) > WIDTH and lines[-1].strip() not in ("", start.strip()):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, to_numbers
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.assignment import assign_replicas
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Situation, read_nodes
@@ -100,7 +100,7 @@ def _request(request: Request) -> ReportRequest:
         "groups": [
             {
                 "replicas": group.replicas,
-                "resources": None if group.resources is None else numbers(group.resources),
+                "resources": None if group.resources is None else to_numbers(group.resources),
                 "flavor": group.flavor,
             }
             for group in request.groups
@@ -127,10 +127,10 @@ def _node(fact: NodeFacts, node: Node, asked: Amounts) -> ReportNode:
         "az": fact["az"],
         "unusable": fact["unusable"],
         "jobs": fact["jobs"],
-        "resources": None if "*" in node.unread_resources else numbers(node.resources),
-        "free": None if "*" in node.unread_free else numbers(node.free),
+        "resources": None if "*" in node.unread_resources else to_numbers(node.resources),
+        "free": None if "*" in node.unread_free else to_numbers(node.free),
         "unread": sorted((node.unread_free | node.unread_resources) - {"*"}),
-        "asked": numbers(asked),
+        "asked": to_numbers(asked),
     }
 
 

@@ -17,7 +17,7 @@ import hashlib
 import typing as t
 from pathlib import Path
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view import view_page
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
@@ -58,4 +58,4 @@ def _text_beside(name: str) -> str:
 
 def _printable(value: object) -> object:
     """Return what the template writes out: any text as one printable line of bounded length, before it is escaped."""
-    return plain(value, _LONGEST_TEXT) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return one_line(value, _LONGEST_TEXT) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import text
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview, page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
@@ -65,21 +65,21 @@ def _resource_table(resources: Sequence[ResourceFigures]) -> list[str]:
     lines = [f"| | {' | '.join(_COLUMNS.values())} |", "|---|" + "---:|" * len(_COLUMNS)]
     for figures in resources:
         amounts = exact_amounts(figures)
-        cells = [text(figures["resource"], amounts[column]) for column in _COLUMNS]
+        cells = [format_amount(figures["resource"], amounts[column]) for column in _COLUMNS]
         lines.append(f"| {_code_cell(figures['resource'])} | {' | '.join(cells)} |")
     return lines
 
 
 def _code_span(value: str) -> str:
     """Return text as a code span, whose fence is longer than any run of backticks in it."""
-    line = plain(value) or " "
+    line = one_line(value) or " "
     fence = "`" * (1 + _longest_run(line))
     return f"{fence} {line} {fence}" if line[0] == "`" or line[-1] == "`" else f"{fence}{line}{fence}"
 
 
 def _code_cell(value: str) -> str:
     """Return text as code in a table, whose cells end at a bar even in a code span."""
-    return "<code>" + "".join(c if c.isalnum() else f"&#{ord(c)};" for c in plain(value)) + "</code>"
+    return "<code>" + "".join(c if c.isalnum() else f"&#{ord(c)};" for c in one_line(value)) + "</code>"
 
 
 def _longest_run(value: str) -> int:

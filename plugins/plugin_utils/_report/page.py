@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, from_number
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_name, label
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns import (
     WIDTH,
     cut,
-    one_line,
+    page_line,
     width_of,
     wrap,
 )
@@ -64,7 +64,7 @@ def attempt_line(verdict: VerdictFacts, now: str, elapsed: float, timeout: float
     reason = verdict["brief"]
     start = f"{now[11:]} {_clock(elapsed)}/{_clock(timeout)} {verdict['decision'].upper()} "
     room = max(_SHORTEST_NAME, WIDTH - width_of(start) - width_of(reason) - 2)
-    return cut(f"{start}{cut(_pool_title(verdict), room)}: {one_line(reason)}", WIDTH)
+    return cut(f"{start}{cut(_pool_title(verdict), room)}: {page_line(reason)}", WIDTH)
 
 
 def overview(verdicts: Sequence[VerdictFacts]) -> list[str]:
@@ -76,7 +76,7 @@ def overview(verdicts: Sequence[VerdictFacts]) -> list[str]:
         left = ", ".join(_left_of_total(figures) for figures in verdict["resources"])
         said = f"left {left}" if verdict["decision"] == "admit" else verdict["brief"]
         name = cut(_pool_title(verdict), _LONGEST_NAME_IN_OVERVIEW)
-        lines.append(cut(f"  {verdict['decision'].upper():<8}{name}: {one_line(said)}", WIDTH))
+        lines.append(cut(f"  {verdict['decision'].upper():<8}{name}: {page_line(said)}", WIDTH))
     return lines
 
 
@@ -129,23 +129,23 @@ def _refusal_lines(verdict: VerdictFacts) -> list[str]:
 
 
 def _pool_title(verdict: VerdictFacts) -> str:
-    return one_line(str(verdict["display_name"] or verdict["pool"]))
+    return page_line(str(verdict["display_name"] or verdict["pool"]))
 
 
 def _left_of_total(figures: ResourceFigures) -> str:
     resource, amounts = figures["resource"], exact_amounts(figures)
-    return f"{label(resource)} {text(resource, amounts['left'])}/{text(resource, amounts['total'])}"
+    return f"{label(resource)} {format_amount(resource, amounts['left'])}/{format_amount(resource, amounts['total'])}"
 
 
 def _resource_lines(figures: ResourceFigures) -> list[str]:
     resource, amounts = figures["resource"], exact_amounts(figures)
     said = ", ".join(
-        f"{word} {text(resource, amounts[name])}"
+        f"{word} {format_amount(resource, amounts[name])}"
         for name, word in _GAUGE_WORDS.items()
         if amounts[name] or name not in ("unplaced", "kept")
     )
-    said += f" of {text(resource, amounts['total'])}"
-    for name in (one_line(resource), label(resource)):
+    said += f" of {format_amount(resource, amounts['total'])}"
+    for name in (page_line(resource), label(resource)):
         line = f"  {name:<15} [{_gauge(amounts)}] {said}"
         if width_of(line) <= WIDTH:
             return [line]
@@ -167,11 +167,13 @@ def _gauge(amounts: Mapping[AmountName, int]) -> str:
 
 def _job_words(job: JobFacts, missing: Sequence[str]) -> str:
     """Return a job with its owner, what it holds, and for how long: ``train llm (kim) 16 cards 2 h``."""
-    owner = f" ({one_line(job['user_name'])})" if job["user_name"] else ""
-    held = [(resource, amount(resource, job["resources"][resource])) for resource in _shown_resources(job, missing)]
-    amounts = ", ".join(f"{text(resource, size)} {_unit(resource, size)}" for resource, size in held)
+    owner = f" ({page_line(job['user_name'])})" if job["user_name"] else ""
+    held = [
+        (resource, from_number(resource, job["resources"][resource])) for resource in _shown_resources(job, missing)
+    ]
+    amounts = ", ".join(f"{format_amount(resource, size)} {_unit(resource, size)}" for resource, size in held)
     age = f" {duration(job['seconds'])}" if job["seconds"] is not None else ""
-    return f"{one_line(job_name(job))}{owner} {amounts}{age}"
+    return f"{page_line(job_name(job))}{owner} {amounts}{age}"
 
 
 def _shown_resources(job: JobFacts, missing: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
     AMOUNT_WORDS,
     AmountName,
@@ -103,9 +103,9 @@ def _bar(figures: ResourceFigures) -> Bar:
         resource=resource,
         segments=segments,
         end=end,
-        total=Figure("total", "in all", text(resource, amounts["total"]), figures["total"]),
+        total=Figure("total", "in all", format_amount(resource, amounts["total"]), figures["total"]),
         figures=[
-            Figure(name, word, text(resource, amounts[name]), figures[name])
+            Figure(name, word, format_amount(resource, amounts[name]), figures[name])
             for name, word in AMOUNT_WORDS.items()
             if amounts[name]
         ],

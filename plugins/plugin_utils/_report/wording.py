@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount, text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, from_number
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
 if t.TYPE_CHECKING:
@@ -46,15 +46,15 @@ _AMOUNTS: tuple[AmountName, ...] = (*AMOUNT_WORDS, "total")
 def exact_amounts(figures: ResourceFigures) -> dict[AmountName, int]:
     """Return the figures of a resource in its smallest unit.
 
-    They are read back by amount() and not as quantities of the API, which end at what one node can have: the sum over
+    They are read back by from_number() and not as quantities of the API, which end at what one node can have: the sum over
     a pool may be larger.
     """
-    return {name: amount(figures["resource"], figures[name]) for name in _AMOUNTS}
+    return {name: from_number(figures["resource"], figures[name]) for name in _AMOUNTS}
 
 
 def amount_words(resource: str, value: float) -> str:
     """Return an amount with its resource: ``gpu 8``."""
-    return f"{label(resource)} {text(resource, amount(resource, value))}"
+    return f"{label(resource)} {format_amount(resource, from_number(resource, value))}"
 
 
 def failed_first(checks: Sequence[CheckFacts]) -> list[CheckFacts]:

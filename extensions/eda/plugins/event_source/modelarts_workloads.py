@@ -163,7 +163,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import iso_time
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import JOB_FIELDS, PoolWatch
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
@@ -274,7 +274,7 @@ class Source:
             facts = read_workloads(client, [pool_name], self._query, clock=client.now)
             entry: Facts = {**facts["pools"][0], "workloads": facts["workloads"]}
         except NoPoolReadableError as error:
-            entry = error.pools[0]
+            entry = dict(error.pools[0])
         except InputError:
             raise
         except ModelArtsError as error:
@@ -311,7 +311,7 @@ def _validated(args: Facts) -> Facts:
         SOURCE_OPTIONS, required_by={"policy": "request", "declared_capacity": "request"}
     ).validate(given)
     if result.unsupported_parameters:
-        unknown = plain(str(min(given.keys() - SOURCE_OPTIONS.keys(), key=str)), 60)
+        unknown = one_line(str(min(given.keys() - SOURCE_OPTIONS.keys(), key=str)), 60)
         near = get_close_matches(unknown, list(SOURCE_OPTIONS), 1)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(SOURCE_OPTIONS)}."
         raise InputError(f"The event source has no argument {unknown!r}: {hint}")

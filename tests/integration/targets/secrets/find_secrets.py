@@ -166,6 +166,14 @@ def tasks(given: str) -> list[Facts]:
                 **options,
             }
         },
+        {
+            "poolgate.modelarts.modelarts_job_wait": {
+                "pool_name": "{{ pool }}",
+                "job": "nobody",
+                "wait_timeout": 0,
+                **options,
+            }
+        },
     ]
     if given != "defaults":
         listed.append({"ansible.builtin.debug": {"msg": f"{{{{ {lookup} }}}}"}})

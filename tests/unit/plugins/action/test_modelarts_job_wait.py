@@ -57,6 +57,13 @@ def test_a_job_that_runs() -> None:
     assert said == [message]
 
 
+@pytest.mark.parametrize(("seconds", "limit"), [(0, None), (5, 60.0), (600, 600.0)])
+def test_a_look_may_end_after_the_deadline(seconds: float, limit: float | None) -> None:
+    """What it tells is the result: with what is left of a short wait, a slow API would tell nothing."""
+    _result, asked, _said = run({"wait_timeout": seconds}, looked(JOB))
+    assert asked[0]["time_limit"] == (None if limit is None else pytest.approx(limit, abs=1))
+
+
 def test_a_job_that_waits_fails_the_task_and_its_place_is_read_once() -> None:
     queued = [{"type": "train", "job_name": "first", "name": None, "job_uuid": "u-0"}, {"job_uuid": "u-1"}]
     result, asked, said = run({}, looked({**JOB, "status": "Queue"}), looked(queued=queued))

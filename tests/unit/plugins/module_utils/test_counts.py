@@ -183,8 +183,8 @@ def test_every_document_is_parsed_once(serve: Serve, monkeypatch: pytest.MonkeyP
 def test_a_quantity_is_parsed_once_however_many_jobs_ask_for_it(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, fields: t.Any
 ) -> None:
-    parse, parsed = requirements.parse, []
-    monkeypatch.setattr(requirements, "parse", lambda *what: parsed.append(what) or parse(*what))
+    parse, parsed = requirements.parse_quantity, []
+    monkeypatch.setattr(requirements, "parse_quantity", lambda *what: parsed.append(what) or parse(*what))
     calls = []
     for jobs in (20, 989):
         parsed.clear()

@@ -17,7 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     TransportError,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,14 +43,14 @@ def test_any_body_gives_one_sentence(body: bytes, request_id: str) -> None:
 
 @given(st.text(max_size=1000), st.integers(10, 300))
 def test_text_of_the_api_fits_one_line(text: str, limit: int) -> None:
-    line = plain(text, limit)
+    line = one_line(text, limit)
     assert line.isprintable()
     assert len(line) <= limit
 
 
 @pytest.mark.parametrize("text", ["a\x1b[31mb", "a\u202eb", "a\u2028b", "a\u0085b", "a\rb", "a\u200bb", "a\x00b"])
 def test_text_that_would_move_the_cursor(text: str) -> None:
-    assert not set(plain(text)) & set("\x1b\u202e\u2028\u0085\r\u200b\x00")
+    assert not set(one_line(text)) & set("\x1b\u202e\u2028\u0085\r\u200b\x00")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_long_text_of_beginnings_of_urls_takes_no_time(unit: str) -> None:
     text = unit * (4 * 2**20 // len(unit))
     began = time.process_time()
     for limit in (60, 300, 2000):
-        assert len(plain(text, limit)) <= limit
+        assert len(one_line(text, limit)) <= limit
     assert time.process_time() - began < 0.5
 
 
@@ -91,4 +91,4 @@ def test_a_long_text_of_beginnings_of_urls_takes_no_time(unit: str) -> None:
 )
 @pytest.mark.parametrize("limit", [60, 100, 300, 2000])
 def test_no_user_and_password_of_a_url_is_shown_wherever_the_text_is_cut(text: str, limit: int) -> None:
-    assert "SECRET" not in plain(text, limit)
+    assert "SECRET" not in one_line(text, limit)

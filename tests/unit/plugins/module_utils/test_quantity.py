@@ -13,13 +13,13 @@ import pytest
 from ansible_collections.poolgate.modelarts.playbooks.emulator import quantities as emulated
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     UnreadableQuantityError,
-    add,
+    add_amounts,
     canonical,
+    format_amount,
     merge_spellings,
-    number,
-    numbers,
-    parse,
-    text,
+    parse_quantity,
+    to_number,
+    to_numbers,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,7 +80,7 @@ RESOURCES = ("cpu", "memory", GPU, "huawei.com/ascend-1980", "ephemeral-storage"
     ],
 )
 def test_every_form(resource: str, value: t.Any, amount: int) -> None:
-    assert parse(resource, value) == amount
+    assert parse_quantity(resource, value) == amount
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
@@ -94,7 +94,7 @@ def test_every_form(resource: str, value: t.Any, amount: int) -> None:
 )  # fmt: skip
 def test_what_cannot_be_read_is_quoted(resource: str, value: t.Any) -> None:
     with pytest.raises(UnreadableQuantityError) as raised:
-        parse(resource, value)
+        parse_quantity(resource, value)
     said = str(raised.value)
     assert said.startswith(f"{resource} ")
     assert said in (f"{resource} {value!r}", f"{resource} {str(value)!r}") or said.endswith("...")
@@ -104,7 +104,7 @@ def test_what_cannot_be_read_is_quoted(resource: str, value: t.Any) -> None:
 @pytest.mark.parametrize(("resource", "value"), [("cpu", "1Gib"), ("cpu", "1 GiB"), (GPU, "1 Cores"), (GPU, "8 cards")])
 def test_a_unit_of_another_resource(resource: str, value: str) -> None:
     with pytest.raises(UnreadableQuantityError):
-        parse(resource, value)
+        parse_quantity(resource, value)
 
 
 @given(
@@ -112,7 +112,7 @@ def test_a_unit_of_another_resource(resource: str, value: str) -> None:
 )
 def test_anything_is_read_or_refused(resource: str, value: t.Any) -> None:
     try:
-        amount = parse(resource, value)
+        amount = parse_quantity(resource, value)
     except UnreadableQuantityError as error:
         assert str(error).startswith(resource)
     else:
@@ -122,12 +122,12 @@ def test_anything_is_read_or_refused(resource: str, value: t.Any) -> None:
 
 @given(st.sampled_from(RESOURCES), st.integers(0, 10**15))
 def test_a_number_in_facts_is_read_back_exactly(resource: str, amount: int) -> None:
-    assert parse(resource, number(resource, amount)) == amount
+    assert parse_quantity(resource, to_number(resource, amount)) == amount
 
 
 @given(st.sampled_from(RESOURCES), st.integers(0, 10**15))
 def test_text_for_people_never_says_more_than_there_is(resource: str, amount: int) -> None:
-    read_back = parse(resource, text(resource, amount))
+    read_back = parse_quantity(resource, format_amount(resource, amount))
     if resource in ("memory", "ephemeral-storage"):
         assert amount * 0.9 <= read_back <= amount + 1
     else:
@@ -149,9 +149,9 @@ def test_text_for_people_never_says_more_than_there_is(resource: str, amount: in
     ],
 )
 def test_text_and_number(resource: str, amount: int, shown: str, fact: float) -> None:
-    assert text(resource, amount) == shown
-    assert number(resource, amount) == fact
-    assert isinstance(number(resource, amount), int) == isinstance(fact, int)
+    assert format_amount(resource, amount) == shown
+    assert to_number(resource, amount) == fact
+    assert isinstance(to_number(resource, amount), int) == isinstance(fact, int)
 
 
 @given(
@@ -168,9 +168,9 @@ def test_exactly_as_fractions_say(digits: int, decimals: int, suffix: str, resou
     exact = Fraction(digits, 10**decimals) * factors[suffix] * (1 if resource == "memory" else 1000)
     if exact > 10**18:
         with pytest.raises(UnreadableQuantityError):
-            parse(resource, value + suffix)
+            parse_quantity(resource, value + suffix)
     else:
-        assert parse(resource, value + suffix) == math.ceil(exact)
+        assert parse_quantity(resource, value + suffix) == math.ceil(exact)
 
 
 @given(st.sampled_from(["cpu", "memory", GPU]), st.integers(0, 10**13))
@@ -178,16 +178,16 @@ def test_as_the_emulator_reads_its_own(resource: str, amount: int) -> None:
     """Another implementation, that shares no code with this one."""
     for form in (emulated.node_quantity, emulated.metric_quantity, emulated.job_quantity):
         written = form(resource, amount)
-        assert abs(parse(resource, written) - emulated.parse_quantity(resource, written)) <= 1
+        assert abs(parse_quantity(resource, written) - emulated.parse_quantity(resource, written)) <= 1
 
 
 @given(st.lists(st.tuples(st.sampled_from(RESOURCES), st.integers(0, 10**12)), max_size=8))
 def test_sums(parts: list[tuple[str, int]]) -> None:
     total: dict[str, int] = {}
     for resource, amount in parts:
-        add(total, {resource: amount})
+        add_amounts(total, {resource: amount})
     assert total == {name: sum(amount for other, amount in parts if other == name) for name, _amount in parts}
-    assert numbers(total) == {name: number(name, amount) for name, amount in total.items()}
+    assert to_numbers(total) == {name: to_number(name, amount) for name, amount in total.items()}
 
 
 def test_two_spellings_of_one_card_are_one_card() -> None:
@@ -215,4 +215,4 @@ def test_two_spellings_of_one_card_are_one_card() -> None:
     ],
 )
 def test_what_there_is_is_rounded_down_and_what_is_taken_up(resource: str, value: t.Any, down: int, up: int) -> None:
-    assert (parse(resource, value, down=True), parse(resource, value)) == (down, up)
+    assert (parse_quantity(resource, value, down=True), parse_quantity(resource, value)) == (down, up)

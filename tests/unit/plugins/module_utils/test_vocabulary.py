@@ -18,7 +18,6 @@ PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 UNMISTAKABLE = {
     *(value for name, value in vars(vocabulary).items() if name.endswith(("_LABEL", "_ANNOTATION"))),
     *vocabulary.ERROR_CODES,
-    *vocabulary.PLACE_LABELS.values(),
     *vocabulary.BATCH_LABELS.values(),
     "x-infer",
     vocabulary.SCOPE,

@@ -28,7 +28,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs impo
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally, by_pool, merged
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally, entries_with_jobs, merge
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import created_at
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, STATUSES, WAITING
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
@@ -297,7 +297,7 @@ def test_any_jobs_are_counted(items: list[dict[str, t.Any]]) -> None:
 @settings(max_examples=40)
 @given(st.lists(JOB, max_size=6), st.integers(0, 6))
 def test_a_summary_of_two_pools_is_that_of_all_their_jobs(items: list[dict[str, t.Any]], cut: int) -> None:
-    together = merged([Tally(NOW, items[:cut]), Tally(NOW, items[cut:])]).as_facts()
+    together = merge([Tally(NOW, items[:cut]), Tally(NOW, items[cut:])]).as_facts()
     whole = Tally(NOW, items).as_facts()
     for unordered in (together, whole):
         unordered["unparsed"] = sorted(unordered["unparsed"], key=repr)
@@ -498,9 +498,9 @@ def test_several_pools_and_their_own_parts() -> None:
     assert facts["workloads"] == apart[0]["workloads"] + apart[1]["workloads"]
     assert facts["total"] == apart[0]["total"] + apart[1]["total"]
     assert facts["pools"] == [one["pools"][0] for one in apart]
-    assert [pool["workloads"] for pool in by_pool(facts)] == [one["workloads"] for one in apart]
+    assert [pool["workloads"] for pool in entries_with_jobs(facts)] == [one["workloads"] for one in apart]
     assert nothing["workloads"] == []
-    assert [pool["workloads"] for pool in by_pool(nothing)] == [[], []]
+    assert [pool["workloads"] for pool in entries_with_jobs(nothing)] == [[], []]
     assert (nothing["summary"], nothing["total"]) == (facts["summary"], facts["total"])
 
 

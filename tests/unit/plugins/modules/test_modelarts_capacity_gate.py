@@ -1,10 +1,11 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the documentation says of request and policy is what is read: keys, choices and defaults."""
+"""What the documentation says of the gate's options is what is read, of request and policy each key."""
 
 from __future__ import annotations
 
+import importlib
 import typing as t
 
 import pytest
@@ -15,6 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 
 Facts = dict[str, t.Any]
 
+ACTION = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_capacity_gate")
 OPTIONS: Facts = yaml.safe_load(DOCUMENTATION)["options"]
 REQUEST: Facts = OPTIONS["request"]["suboptions"]
 POLICY: Facts = OPTIONS["policy"]["suboptions"]
@@ -25,6 +27,13 @@ def refusal(read: t.Callable[[t.Any], object], given: object) -> str:
     with pytest.raises(InputError) as refused:
         read(given)
     return refused.value.message
+
+
+def test_the_documented_options_are_those_that_are_taken() -> None:
+    taken = {name: option.get("required", False) for name, option in ACTION.ActionModule.own_options.items()}
+    assert {name: option.get("required", False) for name, option in OPTIONS.items()} == taken
+    defaults = (OPTIONS["wait_timeout"]["default"], OPTIONS["poll_interval"]["default"])
+    assert defaults == (ACTION._WAIT_TIMEOUT, ACTION._POLL_INTERVAL)
 
 
 @pytest.mark.parametrize(

@@ -79,15 +79,20 @@ REFUSED = {"msg": "GET /pools was answered 401.", "status": 401}
     [{"failed": True, **REFUSED}, {"pools": [{"pool_name": "p", "errors": [{"document": "nodes", **REFUSED}]}]}],
     ids=["of the call", "of one document"],
 )
-def test_refused_credentials_are_sent_once(monkeypatch: pytest.MonkeyPatch, refused: dict[str, t.Any]) -> None:
+def test_the_items_of_a_loop_send_refused_credentials_once(
+    monkeypatch: pytest.MonkeyPatch, refused: dict[str, t.Any]
+) -> None:
     """Ansible goes on with a loop of which an item has failed, and more than five refusals in a row lock a key."""
     monkeypatch.setattr(Observer, "_refused", {})
     sent: list[str] = []
 
     def item(pool: str, login: str) -> None:
-        observer = Observer(lambda options: sent.append(options["pool_name"]) or refused, login)  # type: ignore[func-returns-value]
+        def run(options: dict[str, t.Any]) -> dict[str, t.Any]:
+            sent.append(options["pool_name"])
+            return refused
+
         with pytest.raises(ObservationError, match=r"GET /pools was answered 401\.") as raised:
-            observer.look({"pool_name": pool})
+            Observer(run, login).look({"pool_name": pool})
         assert raised.value.result["status"] == 401
         assert raised.value.is_refusal
 
@@ -97,11 +102,11 @@ def test_refused_credentials_are_sent_once(monkeypatch: pytest.MonkeyPatch, refu
     assert sent == ["pool-0", "pool-7"]
 
 
-def test_a_failure_that_passes_is_told_from_one_that_lasts() -> None:
-    for transient in (True, False):
-        result = {"failed": True, "msg": "GET /pools was answered 503.", "status": 503, "transient": transient}
-        with pytest.raises(ObservationError) as raised:
-            Observer(lambda options, result=result: result, "a").look({})  # type: ignore[misc]
-        assert raised.value.transient is transient
-        assert not raised.value.is_refusal
-        assert raised.value.result == {"msg": "GET /pools was answered 503.", "status": 503}
+@pytest.mark.parametrize("transient", [True, False])
+def test_a_failure_that_passes_is_told_from_one_that_lasts(transient: bool) -> None:
+    told = {"msg": "GET /pools was answered 503.", "status": 503}
+    with pytest.raises(ObservationError) as raised:
+        Observer(lambda options: {"failed": True, "transient": transient, **told}, "a login").look({})
+    assert raised.value.transient is transient
+    assert not raised.value.is_refusal
+    assert raised.value.result == told

@@ -166,6 +166,7 @@ def test_a_failure_is_a_look_without_news() -> None:
 )
 def test_what_is_wrong_with_the_connection_ends_it(looks: tuple[Look, ...], count: int) -> None:
     left: list[float | None] = []
+    said: list[t.Any] = []
 
     def look(seconds: float | None) -> Facts:
         left.append(seconds)
@@ -174,9 +175,8 @@ def test_what_is_wrong_with_the_connection_ends_it(looks: tuple[Look, ...], coun
             raise seen
         return {"workloads": seen, "complete": True}
 
-    nothing: t.Callable[[t.Any], None] = lambda words: None  # noqa: E731
     with pytest.raises(ObservationError, match="GET /pools was answered"):
-        follow(JobWatch(POOL, "llm"), Wait(30.0, 10.0, Clock().time), look, nothing, nothing)
+        follow(JobWatch(POOL, "llm"), Wait(30.0, 10.0, Clock().time), look, said.append, said.append)
     assert len(left) == count
 
 

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns import (
     WIDTH,
     cut,
-    one_line,
+    page_line,
     width_of,
     wrap,
 )
@@ -19,7 +19,16 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns
 
 @pytest.mark.parametrize(
     ("text", "width"),
-    [("", 0), ("gpu", 3), ("训练", 4), ("e\u0301", 1), ("n\u20dd", 1), ("\u1112\u1161\u11ab", 2), ("\uff71", 1), ("\uff21", 2)],
+    [
+        ("", 0),
+        ("gpu", 3),
+        ("训练", 4),
+        ("e\u0301", 1),
+        ("n\u20dd", 1),
+        ("\u1112\u1161\u11ab", 2),
+        ("\uff71", 1),
+        ("\uff21", 2),
+    ],
     ids=ascii,
 )
 def test_the_columns_of_a_text(text: str, width: int) -> None:
@@ -54,5 +63,5 @@ def test_a_word_without_a_blank_is_broken_where_the_line_ends() -> None:
 
 
 def test_a_line_is_printable_and_bounded() -> None:
-    assert one_line("a\x1b[2J\nb\u202e") == "a [2J b"
-    assert len(one_line("x" * 5000)) == 400
+    assert page_line("a\x1b[2J\nb\u202e") == "a [2J b"
+    assert len(page_line("x" * 5000)) == 400

@@ -11,7 +11,7 @@ from unittest import mock
 
 import jinja2
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.html import html_page
 from ansible_collections.poolgate.modelarts.tests.unit import reports
 from ansible_collections.poolgate.modelarts.tests.unit.pages import HARMLESS, parsed, tag_of, text_of
@@ -58,7 +58,7 @@ def test_the_page_is_one_file_without_anything_that_runs(made: t.Any, case: str)
 
 def test_text_of_the_api_stays_text_on_the_page(made: t.Any) -> None:
     page = html_page(made["hostile"][0])
-    line = plain(reports.HOSTILE)
+    line = one_line(reports.HOSTILE)
     tree = parsed(page)
     assert text_of(tree).count(line) > 8
     assert not {"script", "code"} & {tag_of(element) for element in tree.iter()}

@@ -1,0 +1,27 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the documentation says of the options and results of modelarts_job_wait is what the action has."""
+
+from __future__ import annotations
+
+import importlib
+import typing as t
+
+import yaml
+from ansible_collections.poolgate.modelarts.plugins.modules.modelarts_job_wait import DOCUMENTATION, RETURN
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch
+
+ACTION = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_job_wait")
+OPTIONS: dict[str, t.Any] = yaml.safe_load(DOCUMENTATION)["options"]
+
+
+def test_the_documented_options_are_those_that_are_taken() -> None:
+    taken = {name: option.get("required", False) for name, option in ACTION.ActionModule.own_options.items()}
+    assert {name: option.get("required", False) for name, option in OPTIONS.items()} == taken
+    defaults = (OPTIONS["wait_timeout"]["default"], OPTIONS["poll_interval"]["default"])
+    assert defaults == (ACTION._WAIT_TIMEOUT, ACTION._POLL_INTERVAL)
+
+
+def test_the_documented_results_are_those_that_are_returned() -> None:
+    assert set(yaml.safe_load(RETURN)) == set(JobWatch("pool-a", "llm").result(0).as_facts())

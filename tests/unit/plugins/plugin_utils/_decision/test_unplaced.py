@@ -1,0 +1,94 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jobs that hold or take room on nodes that are not known cost the most that they can."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.poolgate.modelarts.tests.unit.cards import SIZE, asking, gpu_nodes, holding
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
+    FLAVOR,
+    GPU,
+    address_of,
+    check_of,
+    decide,
+    job,
+    node,
+)
+
+
+def test_a_job_without_a_node_is_taken_off() -> None:
+    starting = job({GPU: "8"}, "Creating")
+    nodes = gpu_nodes(8, 8)
+    assert decide(nodes, [starting], request=asking(8))["decision"] == "admit"
+    verdict = decide(nodes, [starting], request=asking(9))
+    assert verdict["decision"] == "wait"
+    assert "8" in check_of(verdict, GPU)["message"]
+    assert check_of(verdict, GPU)["unplaced"] == 8
+
+
+@pytest.mark.parametrize("status", ["Creating", "Running", "Terminating", "Abnormal", "Something new"])
+def test_every_status_that_holds(status: str) -> None:
+    assert decide(gpu_nodes(8), [job({GPU: "8"}, status)], request=asking(1))["decision"] == "wait"
+
+
+@pytest.mark.parametrize("status", ["Completed", "Terminated", "Failed"])
+def test_every_status_that_is_over(status: str) -> None:
+    assert decide(gpu_nodes(8), [job({GPU: "8"}, status)], request=asking(8))["decision"] == "admit"
+
+
+def test_a_job_without_a_node_may_spoil_any_node() -> None:
+    starting = job({GPU: "1"}, "Creating")
+    verdict = decide(gpu_nodes(8, 8), [starting], request=asking(2, 7))
+    assert verdict["decision"] == "admit"
+    verdict = decide(gpu_nodes(8, 8), [starting], request=asking(2, 8))
+    assert verdict["decision"] != "admit"
+    verdict = decide(gpu_nodes(8, 8, 8), [starting], request=asking(2, 8))
+    assert verdict["decision"] == "admit"
+
+
+def test_a_job_of_many_small_parts_may_spoil_many_nodes() -> None:
+    """Nobody tells how a job is split: four halves of a card can take the whole of four nodes from their next user."""
+    halves = job({GPU: "2"}, "Creating")
+    nodes = [node(SIZE, {**SIZE, GPU: "7500m"}) for _i in range(4)]
+    assert decide(nodes, [halves], request=asking(1, "7500m"))["decision"] != "admit"
+    millicores = job({"cpu": "1"}, "Creating")
+    assert decide(gpu_nodes(8, 8, 8, 8), [millicores], request={"resources": {"cpu": 64}})["decision"] != "admit"
+
+
+def test_a_master_without_cards_lands_somewhere_too() -> None:
+    starting = job({"cpu": "61", GPU: "1"}, "Creating")
+    assert decide(gpu_nodes(8, 8), [starting], request={"resources": {GPU: 8, "cpu": 60}})["decision"] != "admit"
+
+
+def test_a_job_without_a_node_beside_several_groups() -> None:
+    starting = job({GPU: "1"}, "Creating")
+    groups = {"groups": [{"resources": {GPU: 1}}, {"resources": {GPU: 8}}]}
+    assert decide(gpu_nodes(*[8] * 10), [starting], request=groups)["decision"] == "admit"
+    assert decide(gpu_nodes(8, 8), [starting], request=groups)["decision"] != "admit"
+
+
+def test_cards_that_jobs_hold_and_nodes_do_not_show_yet() -> None:
+    """Nodes and jobs are not read in one instant."""
+    nodes = gpu_nodes(8)
+    verdict = decide(nodes, [holding(nodes, 8)], request=asking(1, 8))
+    assert verdict["decision"] == "wait"
+
+
+def test_a_job_without_a_node_whose_requirement_cannot_be_read() -> None:
+    assert decide(gpu_nodes(8), [job({GPU: "some"}, "Creating")], request=asking(1))["decision"] == "unknown"
+    assert decide(gpu_nodes(8), [job({"cpu": "some", GPU: "1"}, "Creating")], request=asking(7))["decision"] == "admit"
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_what_a_job_asks_beyond_its_nodes_is_on_others(split: bool) -> None:
+    """It shows one of its two nodes, and the entry of the other is older than the job."""
+    shown, other = gpu_nodes(8, 8)
+    on: t.Any = {address_of(shown): {GPU: "8"}} if split else [address_of(shown)]
+    large = job({GPU: "16"}, "Creating", on=on)
+    assert decide([shown, other], [large], request=asking(1, 8))["decision"] == "wait"
+    assert decide([shown, other], [large], request={"flavor": FLAVOR})["decision"] == "wait"
+    assert decide([shown, other], [job({GPU: "8"}, on=on)], request=asking(1, 8))["decision"] == "admit"
