@@ -23,9 +23,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
 
 
 def verdict_on(*outcomes: Outcome) -> Verdict:
-    checks = [
-        Check(f"check{number}", outcome, f"message {number}", f"do {number}") for number, outcome in enumerate(outcomes)
-    ]
+    checks = [Check(f"check{number}", outcome, f"message {number}") for number, outcome in enumerate(outcomes)]
     return Verdict(Findings.of(checks), "pool-a", None, "nodes", None, 0, [])
 
 
