@@ -27,6 +27,7 @@ from ansible.plugins.loader import inventory_loader
 from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.filter.capacity_verdict import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api import calls as _client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import POOL_NOT_FOUND
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._capacity import PREFERENCE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report import overview
@@ -277,7 +278,7 @@ def of_events(plugin: Facts, first: ScriptedServer, second: ScriptedServer) -> t
                 events += source.look()
                 source._connection = plugin["Source"](options(second, pool_name=name))._connection
                 events += source.look()
-        except (AnsibleError, _client.ModelArtsError) as error:
+        except (AnsibleError, ModelArtsError) as error:
             said.append(str(error))
     return said, events
 
