@@ -28,6 +28,10 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 
+if t.TYPE_CHECKING:
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import OutcomeFacts
+
 Facts = dict[str, t.Any]
 
 _WAIT_TIMEOUT, _POLL_INTERVAL = 0.0, 30.0
@@ -68,9 +72,9 @@ class ActionModule(ObservingAction):
         outcome = gate.wait(look, self.say)
         written = [] if directory is None else self._write_report(directory, gate, outcome)
         self.say(outcome["report"] + written)
-        return outcome if goes_on or outcome["decision"] == "admit" else refusal(outcome)
+        return {**(outcome if goes_on or outcome["decision"] == "admit" else refusal(outcome))}
 
-    def _write_report(self, directory: ReportDirectory, gate: Gate, outcome: Facts) -> list[str]:
+    def _write_report(self, directory: ReportDirectory, gate: Gate, outcome: OutcomeFacts) -> list[str]:
         """Write the report and return the line that names it. A failure changes nothing in the decision."""
         try:
             directory.write(gate.report(outcome), outcome["pools"])
@@ -88,9 +92,9 @@ class Look:
         self._names = [candidate.pool for candidate in candidates]
         self._replaced = [one.request.replaces.job_uuid for one in candidates if one.request.replaces is not None]
 
-    def __call__(self, seconds_left: float | None) -> list[Facts]:
+    def __call__(self, seconds_left: float | None) -> list[PoolEntry]:
         asked = {"pool_name": self._names, "fields": [], "include_capacity": True, "placement_of": self._replaced}
-        pools: list[Facts] = self._observer.look({**asked, "time_limit": seconds_left})["pools"]
+        pools: list[PoolEntry] = self._observer.look({**asked, "time_limit": seconds_left})["pools"]
         # A display name is looked up once.
         self._names = [pool["pool_name"] for pool in pools]
         return pools

@@ -14,6 +14,9 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JOB_FIELDS, JobWatch, follow
 
+if t.TYPE_CHECKING:
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts, WorkloadsAnswer
+
 Facts = dict[str, t.Any]
 
 _WAIT_TIMEOUT, _POLL_INTERVAL = 600.0, 15.0
@@ -54,9 +57,10 @@ class ActionModule(ObservingAction):
         interval = read_seconds(names["poll_interval"], options["poll_interval"], _POLL_INTERVAL, _bare)
         observer = self.observer(options)
 
-        def look(seconds_left: float | None) -> Facts:
+        def look(seconds_left: float | None) -> WorkloadsAnswer:
             limit = None if seconds_left is None else max(seconds_left, _SHORTEST_LIMIT)
-            return observer.look({"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": limit})
+            asked = {"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": limit}
+            return t.cast("WorkloadsAnswer", observer.look(asked))
 
         watch = JobWatch(pool, job)
         follow(watch, Wait(timeout, interval, REAL_TIME), look, self.say, self.remark)
@@ -67,11 +71,11 @@ class ActionModule(ObservingAction):
         return {"changed": False, **watched.as_facts()}
 
 
-def _queued(observer: Observer, pool: str) -> list[Facts] | None:
+def _queued(observer: Observer, pool: str) -> list[JobFacts] | None:
     """Return the jobs that wait in the pool, in the order of the scheduler; None when they cannot be read."""
     asked = {"pool_name": [pool], "fields": [], "include_capacity": True, "time_limit": _SHORTEST_LIMIT}
     try:
-        queued: list[Facts] | None = observer.look(asked)["pools"][0]["queued"]
+        queued: list[JobFacts] | None = observer.look(asked)["pools"][0]["queued"]
     except ObservationError:
         return None
     return queued

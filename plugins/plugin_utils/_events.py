@@ -14,21 +14,47 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry, WorkloadFacts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     OVER,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import CheckFacts, VerdictFacts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import check_figures
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Steady
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
 
-Facts = dict[str, t.Any]
+
+class _Change(t.TypedDict):
+    change: str
+
+
+class Event(_Change, total=False):
+    """What has changed: a job, with the status that it had before, or the room in a pool."""
+
+    job: WorkloadFacts
+    previous_status: str | None
+    ended_by: str
+    at_start: bool
+    pool: str
+    observed_at: str | None
+    decision: str
+    reason: str
+    checks: list[CheckFacts]
+
+
+class LookFacts(PoolEntry):
+    """An entry of ``pools`` with its jobs."""
+
+    workloads: list[WorkloadFacts]
+
+
+Jobs = t.Mapping[str, WorkloadFacts]
+"""Jobs by what tells one from another."""
 
 JOB_FIELDS = (
     "uid",
@@ -54,7 +80,7 @@ _MOVES = "the list changed faster than it could be read."
 class Seen:
     """What a look at a pool has shown: ``jobs`` by their ID, and whether there is ``room``. None is not known."""
 
-    jobs: Mapping[str, Facts] | None = None
+    jobs: Jobs | None = None
     room: bool | None = None
 
     def followed_by(self, later: Seen) -> Seen:
@@ -66,13 +92,13 @@ class Seen:
         return Seen(jobs, self.room if later.room is None else later.room)
 
 
-def changes(before: Seen, now: Seen) -> list[Facts]:
+def changes(before: Seen, now: Seen) -> list[Event]:
     """The events that lead from what was known to what is known now, each as ``{change, ...}``.
 
     ``now`` is what ``before.followed_by()`` returned. The jobs of the first look are where it starts from, and are no
     events; room at the first look is one, with ``at_start``.
     """
-    events: list[Facts] = []
+    events: list[Event] = []
     if before.jobs is not None and now.jobs is not None and now.jobs is not before.jobs:
         events += _ended_by_disappearance(before.jobs, now.jobs)
         for own, job in now.jobs.items():
@@ -84,7 +110,7 @@ def changes(before: Seen, now: Seen) -> list[Facts]:
     return events
 
 
-def _ended_by_disappearance(before: Mapping[str, Facts], now: Mapping[str, Facts]) -> list[Facts]:
+def _ended_by_disappearance(before: Jobs, now: Jobs) -> list[Event]:
     return [
         {"change": "job_ended", "ended_by": "disappearance", "job": job, "previous_status": job["status"]}
         for own, job in before.items()
@@ -92,23 +118,24 @@ def _ended_by_disappearance(before: Mapping[str, Facts], now: Mapping[str, Facts
     ]
 
 
-def _changes_of_job(before: Facts | None, job: Facts) -> list[Facts]:
+def _changes_of_job(before: WorkloadFacts | None, job: WorkloadFacts) -> list[Event]:
     previous = None if before is None else before["status"]
-    told = {"job": job, "previous_status": previous}
-    events: list[Facts] = [] if before is not None else [{"change": "job_appeared", **told}]
+    events: list[Event] = []
+    if before is None:
+        events.append({"change": "job_appeared", "job": job, "previous_status": previous})
     if job["status"] in OVER and previous not in OVER:
-        events.append({"change": "job_ended", "ended_by": "status", **told})
+        events.append({"change": "job_ended", "ended_by": "status", "job": job, "previous_status": previous})
     elif previous is not None and job["status"] != previous:
-        events.append({"change": "job_status_changed", **told})
+        events.append({"change": "job_status_changed", "job": job, "previous_status": previous})
     return events
 
 
-def _with_status(job: Facts, before: Facts | None) -> Facts:
+def _with_status(job: WorkloadFacts, before: WorkloadFacts | None) -> WorkloadFacts:
     """The job; one whose status was not told has the one that it had."""
     return job if before is None or job["status"] is not None else {**job, "status": before["status"]}
 
 
-def _name_of(job: Facts) -> str | None:
+def _name_of(job: WorkloadFacts) -> str | None:
     """Return what else than its ID tells a job from others."""
     return job["job_uuid"] or job["name"]
 
@@ -131,7 +158,7 @@ class PoolWatch:
         self._seen = Seen()
         self._steady = Steady(self._policy.stable_seconds)
 
-    def look_at(self, entry: Facts, now: float, age: float = 0.0) -> list[Facts]:
+    def look_at(self, entry: LookFacts, now: float, age: float = 0.0) -> list[Event]:
         """The events since the look before.
 
         ``entry`` is an entry of ``pools`` of read_workloads() with its ``workloads`` of JOB_FIELDS, and read with
@@ -150,9 +177,9 @@ class PoolWatch:
         events = changes(self._seen, seen)
         self._seen = seen
         about = {"pool": self.pool_name, "observed_at": entry["observed_at"]}
-        return [t.cast(Facts, inert({**event, **about, **_room_facts(event, verdict)})) for event in events]
+        return [t.cast(Event, inert({**event, **about, **_room_facts(event, verdict)})) for event in events]
 
-    def _verdict(self, request: Request, entry: Facts, age: float) -> Facts:
+    def _verdict(self, request: Request, entry: LookFacts, age: float) -> VerdictFacts:
         verdict = capacity_verdict(entry, request, self._policy, self._declared, age=age)
         reasons = "; ".join(verdict["reasons"])
         if verdict["decision"] == "unknown":
@@ -161,7 +188,7 @@ class PoolWatch:
             self.remarks["never"] = f"waiting for room cannot help: {reasons}"
         return verdict
 
-    def _jobs(self, entry: Facts) -> dict[str, Facts] | None:
+    def _jobs(self, entry: LookFacts) -> Jobs | None:
         """Return the jobs by their ID; None when they are not known, also where one ID stands for two jobs.
 
         A job that is given without its ID this time is the one that had it. Jobs without any name cannot be followed.
@@ -169,7 +196,7 @@ class PoolWatch:
         if not entry["complete"]:
             return None
         by_name = {_name_of(job): job_id for job_id, job in (self._seen.jobs or {}).items()}
-        jobs: dict[str, Facts] = {}
+        jobs: dict[str, WorkloadFacts] = {}
         for job in entry["workloads"]:
             job_id = job["uid"] or by_name.get(_name_of(job)) or _name_of(job)
             if job_id in jobs:
@@ -179,7 +206,7 @@ class PoolWatch:
                 jobs[job_id] = job
         return jobs
 
-    def _room(self, verdict: Facts | None, now: float) -> bool | None:
+    def _room(self, verdict: VerdictFacts | None, now: float) -> bool | None:
         """Whether there is room; None when that is not known, and while it has not lasted for stable_seconds."""
         admits = verdict is not None and verdict["decision"] == "admit"
         lasts = self._steady.look(admits, now)
@@ -188,7 +215,7 @@ class PoolWatch:
         return (lasts or None) if admits else False
 
 
-def _room_facts(event: Facts, verdict: Facts | None) -> Facts:
+def _room_facts(event: Event, verdict: VerdictFacts | None) -> dict[str, object]:
     if verdict is None or "job" in event:
         return {}
     return {"decision": verdict["decision"], "reason": verdict["brief"], "checks": check_figures(verdict)}

@@ -23,12 +23,14 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import St
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import VerdictFacts
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import OutcomeFacts
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import ReportDocument
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
-
-Facts = dict[str, t.Any]
 
 
 class Gate:
@@ -40,10 +42,12 @@ class Gate:
         self._declared = declared
         self._wait = wait
         self._steady = [Steady(policy.stable_seconds) for _candidate in candidates]
-        self._observed: Sequence[Facts] = []
+        self._observed: Sequence[PoolEntry] = []
         self._waited: float | None = None
 
-    def wait(self, observe: Callable[[float | None], Sequence[Facts]], say: Callable[[list[str]], None]) -> Facts:
+    def wait(
+        self, observe: Callable[[float | None], Sequence[PoolEntry]], say: Callable[[list[str]], None]
+    ) -> OutcomeFacts:
         """Return the outcome: at once when it is admitted or rejected, else at the last attempt that ends in time.
 
         ``observe`` returns facts about the pool of each candidate, in their order; it is given the seconds that are
@@ -64,7 +68,7 @@ class Gate:
         self._waited = self._wait.elapsed if can_wait else None
         return outcome(verdict, verdicts, self._wait.count, self._waited)
 
-    def report(self, outcome: Facts) -> Facts:
+    def report(self, outcome: OutcomeFacts) -> ReportDocument:
         """Return the outcome with all that was seen for it, as the document of a report."""
         candidates = [
             Observed(candidate.request, facts, verdict)
@@ -72,7 +76,7 @@ class Gate:
         ]
         return report_document(outcome, candidates, self._policy, self._wait.time.utc(), self._waited)
 
-    def _decide(self, now: float, age: float) -> list[Facts]:
+    def _decide(self, now: float, age: float) -> list[VerdictFacts]:
         """Return the verdict on each candidate."""
         verdicts = []
         for candidate, facts, steady in zip(self._candidates, self._observed, self._steady):

@@ -19,18 +19,58 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import i
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-Facts = dict[str, t.Any]
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import CheckFacts, VerdictFacts
+
+
+class VerdictInFigures(t.TypedDict):
+    """A verdict without sentences, as an artifact has it."""
+
+    decision: str
+    pool: str
+    source: str | None
+    observed_at: str | None
+    checks: list[CheckFacts]
+
+
+class OutcomeFacts(t.TypedDict):
+    """The result of a gate's task."""
+
+    changed: bool
+    decision: str
+    pool: str
+    source: str | None
+    observed_at: str | None
+    checks: list[CheckFacts]
+    reasons: list[str]
+    attempts: int
+    pools: list[VerdictFacts]
+    artifact: object
+    report: list[str]
+    summary: str
+
+
+class RefusalFacts(t.TypedDict):
+    """The result of a gate's task that fails."""
+
+    failed: bool
+    changed: bool
+    msg: str
+    decision: str
+    pool: str
+    source: str | None
+    observed_at: str | None
+    reasons: list[str]
+    attempts: int
+
 
 # A page takes about ten lines: more of them than a screen or two are not read.
 _MOST_PAGES = 5
-_REFUSAL = ("decision", "pool", "source", "observed_at", "reasons", "attempts")
-_HEAD = ("decision", "pool", "source", "observed_at")
 _FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
 # A pool lacks a few resources at most; the rest is on the page.
 _MOST_NAMED = 5
 
 
-def outcome(verdict: Facts, verdicts: Sequence[Facts], attempts: int, waited: float | None) -> Facts:
+def outcome(verdict: VerdictFacts, verdicts: list[VerdictFacts], attempts: int, waited: float | None) -> OutcomeFacts:
     """Return the result of the task.
 
     ``verdict`` is the one of the ``verdicts`` that counts, ``waited`` the seconds of a gate that could wait.
@@ -39,7 +79,10 @@ def outcome(verdict: Facts, verdicts: Sequence[Facts], attempts: int, waited: fl
     artifact = {**_bare(verdict), "attempts": attempts, "pools": [_bare(each) for each in verdicts]}
     return {
         "changed": False,
-        **{name: verdict[name] for name in _HEAD},
+        "decision": verdict["decision"],
+        "pool": verdict["pool"],
+        "source": verdict["source"],
+        "observed_at": verdict["observed_at"],
         "checks": verdict["checks"],
         "reasons": verdict["reasons"],
         "attempts": attempts,
@@ -50,17 +93,28 @@ def outcome(verdict: Facts, verdicts: Sequence[Facts], attempts: int, waited: fl
     }
 
 
-def refusal(outcome: Facts) -> Facts:
+def refusal(outcome: OutcomeFacts) -> RefusalFacts:
     """Return the result of a task that fails for it: what is on the page would be printed once more, as JSON."""
-    return {"failed": True, "changed": False, "msg": outcome["summary"], **{name: outcome[name] for name in _REFUSAL}}
+    return {
+        "failed": True,
+        "changed": False,
+        "msg": outcome["summary"],
+        "decision": outcome["decision"],
+        "pool": outcome["pool"],
+        "source": outcome["source"],
+        "observed_at": outcome["observed_at"],
+        "reasons": outcome["reasons"],
+        "attempts": outcome["attempts"],
+    }
 
 
-def check_figures(verdict: Facts) -> list[Facts]:
+def check_figures(verdict: VerdictFacts) -> list[CheckFacts]:
     """Return the checks without their sentences."""
-    return [{name: check[name] for name in _FIGURES if name in check} for check in verdict["checks"]]
+    figures = [{name: value for name, value in check.items() if name in _FIGURES} for check in verdict["checks"]]
+    return t.cast("list[CheckFacts]", figures)
 
 
-def in_figures(verdict: Facts) -> str:
+def in_figures(verdict: VerdictFacts) -> str:
     """Return the pool, the decision and what is short, as ``pool-a: wait (cpu short 7 of 32, placement)``.
 
     Names are its only texts of the API. A job of AWX that is told of a refusal has the artifact alone to speak of it.
@@ -71,7 +125,7 @@ def in_figures(verdict: Facts) -> str:
     return one_line(f"{verdict['pool']}: {verdict['decision']}" + (f" ({listed})" if listed else ""))
 
 
-def _short(check: Facts) -> str:
+def _short(check: CheckFacts) -> str:
     if "missing" not in check:
         return one_line(str(check["name"]), 60)
     amounts = [check["missing"], check["need"]]
@@ -80,17 +134,23 @@ def _short(check: Facts) -> str:
     return f"{one_line(str(check['name']), 60)} short {amounts[0]} of {amounts[1]}"
 
 
-def _summary(verdict: Facts) -> str:
+def _summary(verdict: VerdictFacts) -> str:
     reasons = "; ".join(verdict["reasons"]) or "it fits now"
     return sentence(f"{verdict['decision']}: {one_line(str(verdict['pool']))}: {reasons}")
 
 
-def _bare(verdict: Facts) -> Facts:
+def _bare(verdict: VerdictFacts) -> VerdictInFigures:
     """Return the verdict without sentences."""
-    return {**{name: verdict[name] for name in _HEAD}, "checks": check_figures(verdict)}
+    return {
+        "decision": verdict["decision"],
+        "pool": verdict["pool"],
+        "source": verdict["source"],
+        "observed_at": verdict["observed_at"],
+        "checks": check_figures(verdict),
+    }
 
 
-def _pages(verdict: Facts, verdicts: Sequence[Facts]) -> list[str]:
+def _pages(verdict: VerdictFacts, verdicts: Sequence[VerdictFacts]) -> list[str]:
     """Return the page of the pool that admits, or those of all; of many that of the best, and a line for each."""
     if len(verdicts) > _MOST_PAGES:
         return page(verdict) + overview(verdicts)

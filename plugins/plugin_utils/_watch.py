@@ -21,9 +21,12 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer impor
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
+        JobFacts,
+        WorkloadFacts,
+        WorkloadsAnswer,
+    )
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
-
-Facts = dict[str, t.Any]
 
 JOB_FIELDS = (
     "job_name",
@@ -58,7 +61,7 @@ class Watched:
         """Whether the play may go on."""
         return self.state in ("running", "completed")
 
-    def as_facts(self) -> Facts:
+    def as_facts(self) -> dict[str, object]:
         return asdict(self)
 
 
@@ -69,13 +72,13 @@ class JobWatch:
         self._pool = pool
         self._wanted = wanted
         self._followed: str | None = None
-        self._job: Facts | None = None
+        self._job: WorkloadFacts | None = None
         self._status: str | None = None
         self._complete = False
         self.has_found = False
         self.has_read = False
 
-    def look_at(self, jobs: Sequence[Facts], complete: bool) -> str:
+    def look_at(self, jobs: Sequence[WorkloadFacts], complete: bool) -> str:
         """Take the jobs of a look, and return what a person should know of it, which is nothing mostly.
 
         ``complete`` tells whether these are all jobs of the pool.
@@ -94,7 +97,7 @@ class JobWatch:
             self._status = self._job["status"] or self._status
         return said
 
-    def _is_meant(self, job: Facts) -> bool:
+    def _is_meant(self, job: WorkloadFacts) -> bool:
         if self._followed is not None:
             return bool(job["job_uuid"] == self._followed)
         return self._wanted in (job["job_uuid"], job["job_name"])
@@ -126,7 +129,7 @@ class JobWatch:
         seen = one_line(self.status or "", _LONGEST_STATUS) or ("not there" if self._complete else "not known")
         return sentence(f"{progress} {seen} {self._name}")
 
-    def result(self, seconds: float, queued: Sequence[Facts] | None = None) -> Watched:
+    def result(self, seconds: float, queued: Sequence[JobFacts] | None = None) -> Watched:
         """Return what became of the job within so many seconds.
 
         ``queued`` are the jobs that wait, in the order of the scheduler; None when they are not known.
@@ -157,7 +160,7 @@ class JobWatch:
             return self._seen("missing", f"No job {self._name} has come up in {self._in}{within}.")
         return self._seen("gone", f"{self._name} has disappeared from {self._in} without having been seen to run.")
 
-    def _queued(self, within: str, queued: Sequence[Facts] | None) -> Watched:
+    def _queued(self, within: str, queued: Sequence[JobFacts] | None) -> Watched:
         uuids = [job["job_uuid"] for job in queued or ()]
         ahead = uuids.index(self._followed) if self._followed and self._followed in uuids else None
         if ahead is None or not queued:
@@ -172,7 +175,7 @@ class JobWatch:
     def _seen(self, state: str, message: str, ahead: int | None = None) -> Watched:
         return Watched(state, self.status, self._pool, self._followed, ahead, sentence(message))
 
-    def _several(self, jobs: Sequence[Facts]) -> str:
+    def _several(self, jobs: Sequence[WorkloadFacts]) -> str:
         newest = _newest(jobs)
         of = f" of {newest['created_at']}" if newest["created_at"] else ""
         which = f"{one_line(str(newest['job_uuid']), _LONGEST_NAME)}{of}"
@@ -190,7 +193,7 @@ class JobWatch:
 def follow(
     watch: JobWatch,
     wait: Wait,
-    look: Callable[[float | None], Facts],
+    look: Callable[[float | None], WorkloadsAnswer],
     say: Callable[[list[str]], None],
     remark: Callable[[str], None],
 ) -> None:
@@ -231,6 +234,6 @@ _ENDS = {
 }
 
 
-def _newest(jobs: Sequence[Facts]) -> Facts:
+def _newest(jobs: Sequence[WorkloadFacts]) -> WorkloadFacts:
     """Return the job that was created last. One that does not tell when is taken for older."""
     return max(jobs, key=lambda job: job["create_time"] or 0)

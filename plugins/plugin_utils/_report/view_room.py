@@ -52,7 +52,7 @@ class Figure:
 
     name: str
     word: str
-    text: str
+    format_amount: str
     value: float
 
 

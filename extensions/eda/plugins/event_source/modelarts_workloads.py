@@ -164,7 +164,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import iso_time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import JOB_FIELDS, PoolWatch
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import (
+    JOB_FIELDS,
+    Event,
+    LookFacts,
+    PoolWatch,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     check_names,
@@ -227,7 +232,7 @@ class Source:
         self._failures = 0
         self._remarked: set[tuple[str, str]] = set()
 
-    def look(self) -> list[Facts]:
+    def look(self) -> list[Event]:
         """The events since the look before. Blocks while the pools are read."""
         began = time.monotonic()
         # A client remembers that IAM could not be asked, and that of an earlier look must not stand for this one.
@@ -268,21 +273,22 @@ class Source:
     def _sleep(self, seconds: float) -> None:
         self._stopped.wait(seconds)
 
-    def _read(self, client: Client, pool_name: str) -> Facts:
+    def _read(self, client: Client, pool_name: str) -> LookFacts:
         """The pool's entry as PoolWatch.look_at() takes it, whatever could be read of it."""
         try:
             facts = read_workloads(client, [pool_name], self._query, clock=client.now)
             entry: Facts = {**facts["pools"][0], "workloads": facts["workloads"]}
         except NoPoolReadableError as error:
-            entry = dict(error.pools[0])
+            entry = {**error.pools[0]}
         except InputError:
             raise
         except ModelArtsError as error:
             errors = [{"document": "workloads", **error.as_result()}]
             entry = {"pool_name": pool_name, "complete": False, "errors": errors}
-        return {"observed_at": iso_time(client.now()), "errors": [], **self._connection.without_secrets(entry)}
+        read = {"observed_at": iso_time(client.now()), "errors": [], **self._connection.without_secrets(entry)}
+        return t.cast("LookFacts", read)
 
-    def _raise_what_lasts(self, entries: list[Facts]) -> None:
+    def _raise_what_lasts(self, entries: list[LookFacts]) -> None:
         """Raises ModelArtsError for refused credentials, which lock a key when they are sent again and again.
 
         As long as no jobs were seen, also for those that will never be: the wrong pool, address or permission.
