@@ -47,6 +47,7 @@ class Queue:
     """
 
     strategy: Strategy
+    priority: int | None
     known: str
     is_assumed: bool
     is_read: bool
@@ -67,6 +68,7 @@ class Queue:
         groups = [group for group in all_groups if _stands_here(group.type, request, policy)]
         return cls(
             strategy=strategy,
+            priority=request.priority,
             known=known,
             is_assumed=is_assumed,
             is_read=situation.queue is not None,
@@ -146,12 +148,12 @@ def is_replaced(job: Job, request: Request) -> bool:
 def _strategy_of(situation: Situation, policy: Policy) -> tuple[Strategy, str, bool]:
     """Return (the strategy, how it is known, whether it is assumed)."""
     if policy.queue_strategy != "auto":
-        return STRATEGIES[policy.queue_strategy], "by policy", False
+        return STRATEGIES[policy.queue_strategy](policy.ladder_seconds), "by policy", False
     named = situation.pool.queue_strategy if situation.pool else None
     if not named:
         return ASSUMED, "assumed, pool names none", True
     if named.lower() in STRATEGIES:
-        return STRATEGIES[named.lower()], "named by the pool", False
+        return STRATEGIES[named.lower()](policy.ladder_seconds), "named by the pool", False
     return ASSUMED, f"assumed, pool names {named!r}, which is not known", True
 
 

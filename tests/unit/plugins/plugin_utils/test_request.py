@@ -210,7 +210,11 @@ def test_policy_when_nothing_is_said(given: t.Any) -> None:
         ({"headroom": {"": "10%"}}, ["policy.headroom", "name of a resource"]),
         ({"headroom": {"Cpu": "10%"}}, ["policy.headroom", "did you mean cpu?"]),
         ({"headroom": {GPU: "1Gi"}}, ["policy.headroom", "is a size"]),
-        ({"queue_strategy": "lifo"}, ["policy.queue_strategy is 'lifo'", "auto, fifo, backfill"]),
+        (
+            {"queue_strategy": "lifo"},
+            ["policy.queue_strategy is 'lifo'", "auto, fifo, traversal, backfill, ladder, tiered"],
+        ),
+        ({"ladder_seconds": "1h"}, ["policy.ladder_seconds is '1h'", "0 or more"]),
         ({"queue_scope": "project"}, ["policy.queue_scope", "pool, type"]),
         ({"placement": "no"}, ["policy.placement", "required, aggregate"]),
         ({"stable_seconds": -1}, ["policy.stable_seconds is -1", "0 or more"]),
