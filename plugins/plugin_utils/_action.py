@@ -67,13 +67,21 @@ class ObservingAction(ActionBase):
         """
         raise NotImplementedError
 
+    def begin(self, written: Facts) -> None:
+        """Do what comes before any refusal. ``written`` are the values that the task takes, as in _as_written().
+
+        Raises InputError.
+        """
+
     def run(self, tmp: str | None = None, task_vars: Facts | None = None) -> Facts:
         super().run(tmp, task_vars)
         self._variables = task_vars or {}
-        _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **self.own_options})
+        written = self._as_written()
         try:
+            self.begin(written)
+            _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **self.own_options})
             refuse_facts_of_hosts(self._variables)
-            refuse_facts_behind(self._as_written(), self._variables)
+            refuse_facts_behind(written, self._variables)
             return self.act({name: None if is_blank(value) else value for name, value in args.items()})
         except InputError as error:
             return {"failed": True, "changed": False, "msg": error.message}
