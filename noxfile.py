@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every check of the collection, one nox session each; `make test` runs them all (see tests/run.py).
 
-`nox -s units -- tests/unit/plugins/module_utils/test__quantity.py` hands what follows `--` to the tool of the session.
+`nox -s units -- tests/unit/plugins/module_utils/test_quantity.py` hands what follows `--` to the tool of the session.
 Whatever a session makes stays under .build/.
 """
 
@@ -195,7 +195,7 @@ def units_oldest(session: nox.Session) -> None:
     if not pythons_here([OLDEST_PYTHON]):
         session.skip(f"no Python {OLDEST_PYTHON} on this machine")
     print(f"not run on Python {OLDEST_PYTHON}, as the matrix does: the other units of module_utils")
-    words = session.posargs or ["tests/unit/plugins/modules/", "tests/unit/plugins/module_utils/test_client.py"]
+    words = session.posargs or ["tests/unit/plugins/modules/", "tests/unit/plugins/module_utils/_api/test_calls.py"]
     close(session, *units_results(session, OLDEST_PYTHON, *words))
 
 

@@ -38,7 +38,7 @@ except ImportError:  # ansible-core before 2.22
 
 
 def run(module: AnsibleModule, read: Callable[[Client], Mapping[str, object]]) -> t.NoReturn:
-    """Exits the module with the facts that ``read`` returns; their ``warnings`` become the task's."""
+    """Exit the module with the facts that ``read`` returns; their ``warnings`` become the task's."""
     gc.disable()  # documents hold no cycles, and looking for some in all of them takes a tenth of the time
     options = {name: module.params[name] for name in CONNECTION_OPTIONS}
     # ansible-core prints the options of a task at -vvv, and in a URL there may be a password.
@@ -61,7 +61,9 @@ def run(module: AnsibleModule, read: Callable[[Client], Mapping[str, object]]) -
 def _outcome(
     module: AnsibleModule, options: Mapping[str, object], read: Callable[[Client], Mapping[str, object]]
 ) -> tuple[Mapping[str, object], Mapping[str, object] | None]:
-    """(the facts, None), or ({}, the result of a failure): without secrets, so that ansible-core finds none to mask.
+    """Return (the facts, None), or ({}, the result of a failure).
+
+    Both are without secrets, so that ansible-core finds none to mask.
 
     It masks by substring in every text and number of a result, and the action decides on what it leaves.
     """

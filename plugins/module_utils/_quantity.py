@@ -30,8 +30,8 @@ _FACTORS: dict[str, Decimal] = {
     **{suffix: Decimal(factor) for suffix, factor in {**_BINARY, **_DECIMAL}.items()},
 }
 _BYTE_RESOURCES = ("memory", "ephemeral-storage", "hugepages")
-_MAX_LENGTH = 40
-_MOST = 10**18
+_MAX_LENGTH = 40  # twenty digits, a point, an exponent and a suffix; Decimal would read millions of digits
+_MOST = 10**18  # an exabyte, and as many millicores as no data center has
 
 # Two names of one card each: the reference writes 310 and 1980 for jobs, snt3 and snt9 for nodes.
 _ONE_CARD = {
@@ -45,12 +45,15 @@ class UnreadableQuantityError(ValueError):
 
 
 def canonical(resource: str) -> str:
-    """The one name under which both spellings of an Ascend card meet."""
+    """Return the one name under which both spellings of an Ascend card meet."""
     return _ONE_CARD.get(resource, resource)
 
 
 def merge_spellings(amounts: Amounts, choose: t.Callable[[int, int], int] = max) -> Amounts:
-    """The amounts of one job or node under canonical names; of two spellings of one card, the chosen amount counts."""
+    """Return the amounts of one job or node under canonical names.
+
+    Of two spellings of one card, the chosen amount counts.
+    """
     if amounts.keys().isdisjoint(_ONE_CARD):
         return amounts
     merged: Amounts = {}
@@ -61,12 +64,12 @@ def merge_spellings(amounts: Amounts, choose: t.Callable[[int, int], int] = max)
 
 
 def counts_bytes(resource: str) -> bool:
-    """Whether the resource is measured in bytes (memory, storage) and not in cores or cards."""
+    """Return whether the resource is measured in bytes (memory, storage) and not in cores or cards."""
     return resource.startswith(_BYTE_RESOURCES)
 
 
 def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
-    """An amount in the smallest unit of ``resource``, rounded up as Kubernetes does.
+    """Return an amount in the smallest unit of ``resource``, rounded up as Kubernetes does.
 
     ``down`` is for what there is: 7.9999 free cards are no room for eight, while 7.9999 that are held are eight.
 
@@ -79,6 +82,7 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
     return _parse(resource, value if isinstance(value, str) else repr(value), ROUND_FLOOR if down else ROUND_CEILING)
 
 
+# Thousands of jobs ask for a few dozen amounts. The bound is for documents that were made up.
 @lru_cache(maxsize=65536)
 def _parse(resource: str, text: str, rounding: str) -> int:
     stripped = text.strip()
@@ -110,14 +114,14 @@ def _quoted(value: object) -> str:
 
 
 def to_number(resource: str, amount: int) -> int | float:
-    """An amount as facts carry it: cores, bytes or cards; an int wherever it is whole."""
+    """Return an amount as facts carry it: cores, bytes or cards; an int wherever it is whole."""
     if counts_bytes(resource) or amount % 1000 == 0:
         return amount if counts_bytes(resource) else amount // 1000
     return amount / 1000
 
 
 def from_number(resource: str, value: int | float) -> int:
-    """The amount that to_number() made ``value`` of, however large."""
+    """Return the amount that to_number() made ``value`` of, however large."""
     return int(value) if counts_bytes(resource) else round(value * 1000)
 
 
@@ -127,12 +131,15 @@ def from_numbers(facts: t.Mapping[str, int | float]) -> Amounts:
 
 
 def to_numbers(amounts: t.Mapping[str, int]) -> dict[str, int | float]:
-    """Amounts as facts carry them, see to_number()."""
+    """Return amounts as facts carry them, see to_number()."""
     return {resource: to_number(resource, amount) for resource, amount in amounts.items()}
 
 
 def format_amount(resource: str, amount: int) -> str:
-    """An amount as a person reads it: ``24``, ``63.2``, ``400Gi``. Of bytes one decimal is shown, rounded down."""
+    """Return an amount as a person reads it: ``24``, ``63.2``, ``400Gi``.
+
+    Of bytes one decimal is shown, rounded down.
+    """
     if not counts_bytes(resource):
         return f"{Decimal(amount) / 1000:f}".rstrip("0").rstrip(".") if amount % 1000 else str(amount // 1000)
     sign, size = ("-", -amount) if amount < 0 else ("", amount)
@@ -146,6 +153,6 @@ def format_amount(resource: str, amount: int) -> str:
 
 
 def add_amounts(total: Amounts, more: t.Mapping[str, int]) -> None:
-    """Adds the amounts to ``total``, in place."""
+    """Add the amounts to ``total``, in place."""
     for resource, amount in more.items():
         total[resource] = total.get(resource, 0) + amount

@@ -56,7 +56,7 @@ class Owner(t.Protocol):
     def secrets(self) -> Iterable[str]: ...
 
     def passing_secrets(self) -> Iterable[str]:
-        """Those that are good for one request only."""
+        """Return those that are good for one request only."""
 
 
 # Threads read it while others add: each of the operations on it is one step of Python's.
@@ -70,7 +70,7 @@ def hide_secrets_of(owner: Owner) -> None:
 
 
 def hidden(text: str, most: int | None = None) -> str:
-    """``text`` without any secret of this process, and without the user and password of a URL.
+    """Return ``text`` without any secret of this process, and without the user and password of a URL.
 
     Of a text that is longer than ``most`` only so much is left: the rest would cost time. No part of a secret is at its
     end, where the cut may go through one.
@@ -86,7 +86,7 @@ def hidden(text: str, most: int | None = None) -> str:
 
 
 def _without_userinfo(text: str) -> str:
-    """The text without what stands between ``://`` and the last ``@`` behind it.
+    """Return the text without what stands between ``://`` and the last ``@`` behind it.
 
     Each step gets on to the next ``@`` or to an end, so that millions of beginnings take no longer than one. A regular
     expression would look at hundreds of characters for each.
@@ -112,7 +112,7 @@ def _without_userinfo(text: str) -> str:
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """``text`` with each of the secrets replaced by asterisks, however it is spelled."""
+    """Return ``text`` with each of the secrets replaced by asterisks, however it is spelled."""
     spelled = {spelling for secret in secrets for spelling in _spellings(secret)}
     for spelling in sorted(spelled, key=len, reverse=True):
         text = text.replace(spelling, HIDDEN)
@@ -126,7 +126,10 @@ def is_common(secret: str) -> bool:
 
 
 def without_secrets(facts: AnyFacts, secrets: Iterable[str]) -> AnyFacts | None:
-    """The facts, with secrets hidden in free texts; None when one occurs anywhere else, in a key or in a number too."""
+    """Return the facts, with secrets hidden in free texts.
+
+    Return None when one occurs anywhere else, in a key or a number included.
+    """
     known = [secret for secret in secrets if secret]
     if not _occur(facts, known):
         return facts
@@ -155,7 +158,7 @@ def _occur(facts: t.Any, secrets: list[str]) -> bool:
 
 
 def _written(value: t.Any, depth: int = 3) -> Iterator[str]:
-    """The value as text, piece by piece: a hundred thousand jobs at once would double the memory of a read.
+    """Yield the value as text, piece by piece: a hundred thousand jobs at once would double the memory of a read.
 
     Writing it and searching that is many times as fast as looking at each text and number.
     """
@@ -172,7 +175,7 @@ def _written(value: t.Any, depth: int = 3) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=1000)
 def _spellings(secret: str) -> tuple[str, ...]:
-    """The secret as it is, and in what servers write it: quoted for URLs, forms and JSON, and in Base64."""
+    """Return the secret as it is, and in what servers write it: quoted for URLs, forms and JSON, and in Base64."""
     if not secret:
         return ()
     quoted = [quote(secret, safe, errors="replace") for safe in ("", "/")]
@@ -185,6 +188,6 @@ def _spellings(secret: str) -> tuple[str, ...]:
 
 
 def _as_python_writes(secret: str) -> tuple[str, str]:
-    """Within quotes of one kind and of the other."""
+    """Return the secret as repr() has it within quotes of one kind and of the other."""
     written = repr(f'"{secret}')[2:-1]
     return written, repr(f"'{secret}")[2:-1]

@@ -26,7 +26,9 @@ _MOST_NAMES = 20  # so that a sentence can be read, and has the room to say what
 
 
 def one_line(text: str, limit: int = _MAX_TEXT) -> str:
-    """Text of the API, fit for one line of output: control and format characters become blanks, long text is cut.
+    """Return text of the API, fit for one line of output.
+
+    Control and format characters become blanks, and long text is cut.
 
     Secrets are hidden first: of one that the cut goes through, all but the end would be left.
     """
@@ -36,7 +38,7 @@ def one_line(text: str, limit: int = _MAX_TEXT) -> str:
 
 
 def sentence(words: str) -> str:
-    """Whole sentences on their way to a person, whatever stands in them: one printable line of bounded length.
+    """Return whole sentences on their way to a person, whatever stands in them: one printable line of bounded length.
 
     What is displayed, warned of, logged or raised goes through here, which a test watches.
     """
@@ -44,7 +46,7 @@ def sentence(words: str) -> str:
 
 
 def trimmed(text: str) -> str:
-    """The text without the characters at both ends that cannot be seen."""
+    """Return the text without the characters at both ends that cannot be seen."""
     start, end = 0, len(text)
     while start < end and _is_unseen(text[start]):
         start += 1
@@ -54,30 +56,33 @@ def trimmed(text: str) -> str:
 
 
 def is_blank(value: object) -> bool:
-    """Whether it counts as not given, as a field of a survey that was left empty."""
+    """Return whether it counts as not given, as a field of a survey that was left empty."""
     return value is None or (isinstance(value, str) and not trimmed(value))
 
 
 def shown(value: object) -> str:
-    """The value as one printable line: quoted when it is text, with the code points of what cannot be seen."""
+    """Return the value as one printable line: quoted when it is text, with the code points of what cannot be seen."""
     return one_line(repr(hidden(str(value))) if isinstance(value, str) else repr(value), _LONGEST)
 
 
 def shown_name(name: str) -> str:
-    """A name within a sentence: as it is, or as shown() has it when it could be taken for another one."""
+    """Return a name within a sentence: as it is, or as shown() has it when it could be taken for another one."""
     seen = name.isprintable() and name == trimmed(name) and "," not in name
     return name if seen and len(name) <= _LONGEST else shown(name)
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names within a sentence, as shown_name() has each; of many, the first and how many more there are."""
+    """Return names within a sentence, as shown_name() has each; of many, the first and how many more there are."""
     first, *others = list(map(shown_name, names)) or ["none"]
     more = len(others) + 1 - _MOST_NAMES
     return ", ".join([first, *others[: _MOST_NAMES - 1]]) + (f" and {more} more" if more > 0 else "")
 
 
 def odd_character(text: str) -> str:
-    """The first character that is no printable ASCII, as "U+200B (ZERO WIDTH SPACE)"; empty when there is none."""
+    """Return the first character that is no printable ASCII, as "U+200B (ZERO WIDTH SPACE)".
+
+    It is empty when there is none.
+    """
     for character in text:
         if not " " <= character <= "~":
             name = unicodedata.name(character, "")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import typing as t
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -80,3 +81,70 @@ def test_what_is_warned_of_logged_or_raised_goes_through_one_function(file: Path
     said = [argument for way in ways for argument in way.args if not isinstance(argument, ast.Constant)]
     others = [argument for argument in said if not ast.unparse(argument).startswith("sentence(")]
     assert [ast.unparse(argument) for argument in others] == []
+
+
+# How large, how typed, and where its test is
+
+# Raw documents are of any shape. Each of these reads some, and hands on types.
+READS_ANYTHING = {
+    "module_utils._api.documents": "Document is the type of a raw document",
+    "module_utils._read.capacity": "hands documents of a pool to what makes facts of them",
+    "module_utils._read.jobs": "reads jobs",
+    "module_utils._read.metrics": "reads runtime metrics",
+    "module_utils._read.nodes": "reads nodes",
+    "module_utils._read.occupancy": "reads jobs",
+    "module_utils._read.pool_names": "reads pools",
+    "module_utils._read.pools": "reads pools",
+    "module_utils._read.summary": "reads jobs",
+    "module_utils._read.values": "reads values of any type",
+    "module_utils._api.calls": "its calls return documents",
+    "module_utils._api.pages": "puts pages of documents together",
+}
+# Ansible calls plugins with options and variables, and gives results, of any shape.
+SPEAKS_WITH_ANSIBLE = {
+    "action.modelarts_capacity_gate": "arguments of a task, its result",
+    "action.modelarts_job_wait": "arguments of a task, its result",
+    "inventory.modelarts_pools": "an inventory file, the cache",
+    "plugin_utils._action": "arguments of a task, results of modules",
+    "plugin_utils._observer": "results of modules",
+}
+
+LONGEST_CLASS = 250
+SHAPELESS = re.compile(r"\b(?:dict\[str, (?:t\.)?Any\]|Facts|Document)\b")
+# A fragment is documentation, and so is the module that an action stands for.
+DOCUMENTATION = ("doc_fragments", "modules.modelarts_capacity_gate")
+EVERY = sorted(file for file in PLUGINS.rglob("*.py") if not dotted(file).startswith(DOCUMENTATION))
+
+
+def functions(file: Path) -> t.Iterator[ast.FunctionDef]:
+    return (node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef))
+
+
+@pytest.mark.parametrize("file", EVERY, ids=dotted)
+def test_no_class_is_too_long_to_be_seen_at_once(file: Path) -> None:
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    classes = {
+        node.name: int(node.end_lineno or 0) - node.lineno + 1 for node in nodes if isinstance(node, ast.ClassDef)
+    }
+    long = {name: lines for name, lines in classes.items() if lines > LONGEST_CLASS}
+    assert long == {}
+
+
+@pytest.mark.parametrize("file", EVERY, ids=dotted)
+def test_a_signature_tells_the_shape_of_data(file: Path) -> None:
+    shapeless = [
+        f"{function.name}: {ast.unparse(annotation)}"
+        for function in functions(file)
+        for annotation in (
+            function.returns,
+            *(one.annotation for one in (*function.args.args, *function.args.kwonlyargs, *function.args.posonlyargs)),
+        )
+        if annotation is not None and SHAPELESS.search(ast.unparse(annotation))
+    ]
+    assert bool(shapeless) == (dotted(file) in {**READS_ANYTHING, **SPEAKS_WITH_ANSIBLE}), shapeless
+
+
+@pytest.mark.parametrize("file", EVERY, ids=dotted)
+def test_every_file_has_a_test_of_its_name(file: Path) -> None:
+    place = PLUGINS.parent / "tests" / "unit" / "plugins" / file.relative_to(PLUGINS).parent
+    assert (place / f"test_{file.stem.lstrip('_')}.py").is_file()

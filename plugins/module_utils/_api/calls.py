@@ -62,7 +62,7 @@ _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def check_pool_name(pool_name: str) -> str:
-    """The name itself, if it can stand in a path. Raises InputError before anything is sent."""
+    """Return the name itself, if it can stand in a path. Raises InputError before anything is sent."""
     if not _SEGMENT.fullmatch(pool_name) or ".." in pool_name:
         raise InputError(
             f"{shown(pool_name)} is not a pool ID: give the metadata.name of a pool, which has letters, digits, "
@@ -141,7 +141,9 @@ class Client:
         return self._list("/metrics/runtime/pools", "PoolMetricsList")
 
     def _list(self, path: str, kind: str, filters: Sequence[tuple[str, str]] = ()) -> list[Document]:
-        """The items of a list, followed through its continue tokens: each once, and all versions of one that changed.
+        """Return the items of a list, followed through its continue tokens.
+
+        Each comes once, and of one that changed all versions.
 
         ListPoolNodes documents the tokens, and an older edition of the reference has them for ListPools. Whatever list
         gives one is followed, because what is left out could hold cards or share a display name.
@@ -254,11 +256,14 @@ def _with_address(error: ApiError, url: str) -> ApiError:
 
 
 def _permission(path: str) -> str:
-    """The IAM action that a call needs. What one pool says can be granted for that pool alone, what all say can not."""
+    """Return the IAM action that a call needs.
+
+    What one pool says can be granted for that pool alone, what all say can not.
+    """
     return "modelarts:pool:get" if path.startswith("/pools/") else "modelarts:pool:list"
 
 
 def _clock_skew(date: str) -> float | None:
-    """Seconds by which the server's clock is ahead of ours, by the Date header."""
+    """Return the seconds by which the server's clock is ahead of ours, by the Date header."""
     at = http_date(date)
     return None if at is None else at - time.time()

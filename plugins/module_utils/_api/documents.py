@@ -29,6 +29,7 @@ MOST_MEMORY = 3 * LARGEST_ANSWER
 WHOLE = re.compile(r"[0-9]{1,18}")
 """A whole number that is written as text."""
 
+# Documents of the reference are nested nine levels deep at most; Python prints and compares some hundred.
 _DEEPEST = 50
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
 _OWN_KEYS = frozenset(("items", "total", "metadata", "kind"))
@@ -60,7 +61,10 @@ def size_of(body: bytes) -> Size:
 
 
 def _has_wide_characters(body: bytes) -> bool:
-    """Whether one character may need more bytes of memory than another. Each step goes through 100 MiB in a moment."""
+    """Return whether one character may need more bytes of memory than another.
+
+    Both steps go through 100 MiB in a moment.
+    """
     return not body.isascii() or rb"\u" in body
 
 
@@ -69,7 +73,7 @@ class _ContradictionError(Exception):
 
 
 def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Document:
-    """The document that was answered with status 200.
+    """Return the document that was answered with status 200.
 
     ``request`` names the call in sentences. Raises TransportError for one that is broken off, ApiError for an error,
     for what is no document of ModelArts, and for one that contradicts itself or is nested deeper than any of the
@@ -97,7 +101,7 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
 
 
 def _parsed(text: str) -> t.Any:
-    """What the JSON holds. A number too long or too large for one stays as the text that it is written as."""
+    """Return what the JSON holds. A number too long or too large for one stays as the text that it is written as."""
     if "\\" in text and _SURROGATE.search(text):  # half of a pair is valid JSON, and no text that can be printed
         text = _ESCAPE.sub(lambda match: r"\ufffd" if match[1] else match[0], text)
     hooks: dict[str, t.Any] = {
@@ -114,7 +118,10 @@ def _parsed(text: str) -> t.Any:
 
 
 def _object(pairs: list[tuple[str, t.Any]]) -> Document:
-    """The object that these pairs make. Raises _ContradictionError when the last of a key would hide another value."""
+    """Return the object that these pairs make.
+
+    Raise _ContradictionError when the last value of a key would hide another one.
+    """
     made = dict(pairs)
     if len(made) != len(pairs):
         for key, value in pairs:
@@ -137,7 +144,7 @@ def _no_number(name: str) -> t.NoReturn:
 
 
 def _may_be_deep(body: bytes) -> bool:
-    """Whether its brackets leave it open that it is, or stand within texts, too; many times as fast to tell."""
+    """Return whether its brackets leave it open that it is, or stand within texts, too; many times as fast to tell."""
     if b"\\" in body:
         body = body.replace(rb"\\", b"").replace(rb"\"", b"")
     brackets = body.translate(None, _NO_BRACKETS).replace(b'""', b"")
@@ -151,7 +158,7 @@ def _may_be_deep(body: bytes) -> bool:
 
 
 def _is_deep(document: Document) -> bool:
-    """Whether it is nested so deep that reading or printing it could exhaust the stack."""
+    """Return whether it is nested so deep that reading or printing it could exhaust the stack."""
     level: list[t.Any] = [document]
     for _depth in range(_DEEPEST):
         values = [value for one in level for value in (one.values() if isinstance(one, dict) else one)]
@@ -162,14 +169,17 @@ def _is_deep(document: Document) -> bool:
 
 
 def require_kind(request: str, document: Document, kind: str) -> None:
-    """Raises ApiError for a document of another kind: the reference gives one to each call, and none is optional."""
+    """Raise ApiError for a document of another kind: the reference gives one to each call, and none is optional."""
     if document.get("kind") != kind:
         found = one_line(repr(document.get("kind")), 60) if "kind" in document else "none"
         raise ApiError(f"{request}: the answer is no {kind}, its kind is {found}.", status=200)
 
 
 def items_of(document: Document) -> list[Document]:
-    """The objects of a list document; null is empty, and nothing at all where a total is told. Else raises ApiError."""
+    """Return the objects of a list document; null is empty, and nothing at all where a total is told.
+
+    Raise ApiError for anything else.
+    """
     items = document.get("items")
     if items is None and ("items" in document or total_of(document) is not None):
         return []
@@ -181,7 +191,10 @@ def items_of(document: Document) -> list[Document]:
 
 
 def total_of(document: Document) -> int | None:
-    """How many records the API says that the list has; None when it does not say, or nothing that can be read."""
+    """Return how many records the API says that the list has.
+
+    Return None when it does not say, or nothing that can be read.
+    """
     total = document.get("total")
     if isinstance(total, str):
         return int(total) if WHOLE.fullmatch(total) else None
@@ -193,7 +206,9 @@ def has_unreadable_total(document: Document) -> bool:
 
 
 def continue_token(request: str, document: Document) -> str | None:
-    """What to ask for the next page with; None on the last page. Raises ApiError when there has to be one and is none.
+    """Return what to ask for the next page with; None on the last page.
+
+    Raise ApiError when there has to be one and is none.
 
     Source: ListPoolNodes, metadata.continue and metadata.remainingItemCount.
     """
@@ -213,7 +228,7 @@ def continue_token(request: str, document: Document) -> str | None:
 
 
 def says_more(document: Document) -> bool:
-    """Whether a list that is read by offsets says that it goes on, as those do that have tokens."""
+    """Return whether a list that is read by offsets says that it goes on, as those do that have tokens."""
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
         return metadata is not None
@@ -221,7 +236,9 @@ def says_more(document: Document) -> bool:
 
 
 def distinct(documents: Iterable[Document]) -> list[Document]:
-    """The documents, each once, whatever pages have it again. Of one that changed meanwhile, all versions are kept.
+    """Return the documents, each once, whatever pages have it again.
+
+    Of one that changed meanwhile, all versions are kept.
 
     Which version holds is for the reader to tell: the later one may well be the older.
     """

@@ -31,10 +31,20 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 _SMALLEST_PAGE = 3  # pages that overlap need three records to get on
+
+# Without a total, nothing says where a list ends: a million records are more than any pool has had jobs.
 _MAX_PAGES = 2000
+
+# With one, three times its pages are enough even where each page is read again, and some more for short lists.
 _SPARE_PAGES = 200
+
+# A total may be any number. So many jobs are what the memory of a read is bounded to.
 _MAX_RECORDS = 300_000
+
+# Pages that brought little that is new: a few do while jobs end, half of all of them when the order is of no use.
 _MAX_WASTED = 10
+
+# More would be asked for in vain when the list turns out to be shorter than its total.
 _PAGES_AHEAD = 64
 _LATEST = 10**18  # milliseconds; what is above was never a time
 
@@ -105,11 +115,11 @@ class PageReader:
         return self._wasted > _MAX_WASTED + len(self._totals) // 2
 
     def _step(self) -> int:
-        """How far apart pages start: they overlap a little, as few jobs have the same createTime."""
+        """Return how far apart pages start: they overlap a little, as few jobs have the same createTime."""
         return max(1, self._largest_page - 2 - self._largest_page // 50)
 
     def _read_ahead(self) -> Iterator[tuple[int, Document]]:
-        """The next pages that the last total promises, side by side; without a total just the next one."""
+        """Yield the next pages that the last total promises, side by side; without a total just the next one."""
         last = (self._totals[-1] or 0) - self._largest_page + self._step()  # what starts later is in the page before
         starts = range(self._next, max(last, self._next) + 1, self._step())
         calls = [partial(self._read, start) for start in starts[:_PAGES_AHEAD]]
@@ -123,7 +133,7 @@ class PageReader:
         return self._read_page(start, self._limit)
 
     def _take(self, start: int, document: Document) -> bool:
-        """Joins a page that was just read to what is known. False when it does not fit."""
+        """Join a page that was just read to what is known. False when it does not fit."""
         page, total = items_of(document), total_of(document)
         self._totals.append(total)
         self._has_unreadable_total |= has_unreadable_total(document)
@@ -154,7 +164,7 @@ class PageReader:
         return True
 
     def _keys(self, page: Sequence[Document]) -> list[str]:
-        """The keys of the jobs of a page. Of two jobs that claim to be one, both count."""
+        """Return the keys of the jobs of a page. Of two jobs that claim to be one, both count."""
         keys = [_key(item) for item in page]
         often = Counter(keys)
         for index, item in enumerate(page):
@@ -166,7 +176,7 @@ class PageReader:
         return keys
 
     def _continuation(self, start: int, times: Sequence[float]) -> int:
-        """Where the next page starts, so that it begins with a job that is older than the newest of this one."""
+        """Return where the next page starts, so that it begins with a job that is older than the newest of this one."""
         older = bisect_left(times, times[-1]) - 1 if times else 0
         if older < 1 and len(times) >= self._limit:
             self._ordered = False
@@ -175,7 +185,7 @@ class PageReader:
         return start + len(times) - 1
 
     def _mend(self, start: int) -> bool:
-        """Reads again from further and further back, until a page fits."""
+        """Read again from further and further back, until a page fits."""
         back = 8
         while not self._gives_up():
             total = self._totals[-1]
@@ -209,7 +219,7 @@ class PageReader:
 
 
 def joined(parts: Sequence[Pages]) -> Pages:
-    """Several lists as one, oldest job first."""
+    """Return several lists as one, oldest job first."""
     items = [item for pages in parts for item in pages.items]
     totals = [pages.total for pages in parts if pages.total is not None]
     return Pages(
@@ -221,7 +231,10 @@ def joined(parts: Sequence[Pages]) -> Pages:
 
 
 def _times(page: Sequence[Document]) -> list[float]:
-    """When each job was created; of one that does not tell, when the one before it was, else the one behind it."""
+    """Return when each job was created.
+
+    One that does not tell counts as created with the one before it, else with the one behind it.
+    """
     times = [_time(item) for item in page]
     if math.inf not in times:
         return times
@@ -244,12 +257,12 @@ def _time(item: Document) -> float:
 
 
 def _key(item: Document) -> str:
-    """What tells one job from another: its uid, else jobUUID, else name, else all of it."""
+    """Return what tells one job from another: its uid, else jobUUID, else name, else all of it."""
     return str(item.get("uid") or item.get("jobUUID") or item.get("name") or _whole(item))
 
 
 def _identity(item: Document) -> tuple[t.Any, ...]:
-    """What stays the same of a job, whatever happens to it."""
+    """Return what stays the same of a job, whatever happens to it."""
     return item.get("uid"), item.get("jobUUID"), item.get("name"), item.get("createTime")
 
 

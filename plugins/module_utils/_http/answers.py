@@ -27,7 +27,7 @@ _THROTTLE_TIME = re.compile(r"time:\s*([0-9]{1,6})\s*(second|minute)")
 
 
 def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes, hint: str = "") -> ApiError:
-    """The exception for an answer that is an error.
+    """Return the exception for an answer that is an error.
 
     ``request`` names the call in the sentence ("GET /v2/..."), ``hint`` is a closing sentence on what to do.
     Understands the shapes of the API reference: error_code/error_msg, error.code/error.message,
@@ -48,7 +48,10 @@ def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes
 
 
 def not_text(body: bytes, headers: Mapping[str, str]) -> str | None:
-    """Why the bytes are not text in UTF-8, as JSON has to be; None when they are. For words, not for the screen."""
+    """Return why the bytes are not text in UTF-8, as JSON has to be; None when they are.
+
+    It goes into a sentence; the bytes themselves would move the cursor of a terminal.
+    """
     lower = {name.lower(): value for name, value in headers.items()}
     if body.startswith(b"\x1f\x8b"):
         return "it is packed by gzip, and its header does not say so"
@@ -100,7 +103,10 @@ def _first(document: Mapping[str, t.Any], *names: str) -> str | None:
 
 
 def _retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
-    """Seconds that a throttling answer asks for: Retry-After (seconds or a date), else the time that its text names."""
+    """Return the seconds that a throttling answer asks for.
+
+    That is Retry-After (seconds or a date), else the time that the text of the error names.
+    """
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
@@ -113,7 +119,7 @@ def _retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
 
 
 def http_date(text: str) -> float | None:
-    """Seconds since the epoch; None for what is no date, the 31st of February included."""
+    """Return the seconds since the epoch; None for what is no date, the 31st of February included."""
     try:
         return email.utils.parsedate_to_datetime(text).timestamp()
     except (TypeError, ValueError, OverflowError, IndexError, OSError):

@@ -18,7 +18,7 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 
 
 def unusable_authorities(path: str) -> str | None:
-    """What is wrong with a file or a folder of certificate authorities, as the end of "ca_path names ..."."""
+    """Return what is wrong with a file or a folder of certificate authorities, as the end of "ca_path names ..."."""
     file = one_line(repr(path), 300)  # as long as a path can be and still tell which it is
     if not os.path.exists(path):
         return f"a file that does not exist, {file}"

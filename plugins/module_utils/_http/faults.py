@@ -80,7 +80,7 @@ def explained(url: str, timeout: float | None, where: str) -> Iterator[None]:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it was raised for, the innermost last."""
+    """Yield the error and what it was raised for, the innermost last."""
     for _depth in range(12):
         if error is None:
             return
@@ -142,7 +142,7 @@ def _is_timeout(chain: list[BaseException]) -> bool:
 
 
 def _file_of(error: BaseException) -> str | None:
-    """The file that an error is about: requests names it in a text only."""
+    """Return the file that an error is about: requests names it in a text only."""
     named = getattr(error, "filename", None)
     if isinstance(named, str):
         return named

@@ -25,7 +25,7 @@ _PROXY = re.compile(
 
 
 def variable_of(value: str, names: tuple[str, ...], otherwise: str) -> str:
-    """The variable of the environment that the value comes from; the lower-case one counts before the other."""
+    """Return the variable of the environment that the value comes from; the lower-case one counts before the other."""
     named = [name for name, content in os.environ.items() if content == value and name.lower() in map(str.lower, names)]
     return max(named, default=otherwise)
 
@@ -35,7 +35,7 @@ def _proxy_names(url: str) -> tuple[str, str]:
 
 
 def check_proxy(url: str, proxies: t.Any, where: str) -> None:
-    """Raises InputError for a proxy that cannot be used. The sentence repeats no part of it: it may hold a password."""
+    """Raise InputError for a proxy that cannot be used. The sentence repeats no part of it: it may hold a password."""
     proxy = select_proxy(url, proxies)
     if not proxy:
         return
@@ -57,6 +57,6 @@ def check_proxy(url: str, proxies: t.Any, where: str) -> None:
 
 
 def proxy_variable(url: str) -> str:
-    """The variable that names the proxy of a request."""
+    """Return the variable that names the proxy of a request."""
     names = [one for name in _proxy_names(url) for one in (name, name.upper())]
     return next((name for name in names if os.environ.get(name)), "the system")

@@ -116,7 +116,7 @@ class Sender:
         if len(calls) < 2:
             yield from (call() for call in calls)
             return
-        from concurrent.futures import ThreadPoolExecutor  # half of the calls need no threads, and it takes 10 ms
+        from concurrent.futures import ThreadPoolExecutor  # many reads need no threads, and start sooner without
 
         with ThreadPoolExecutor(min(len(calls), self._connection.connections)) as workers:
             futures = [workers.submit(call) for call in calls]

@@ -23,7 +23,7 @@ _URL = re.compile(rf"(https?)://((?:{_LABEL}\.)*{_LABEL}|\[[0-9A-Fa-f:.]+\])(:[0
 
 
 def check_url(text: str, subject: str) -> str:
-    """The URL without a closing slash. The sentence of an error never repeats it: it may hold a password."""
+    """Return the URL without a closing slash. The sentence of an error never repeats it: it may hold a password."""
     parts = _URL.fullmatch(text)
     if not parts or (parts[3] and int(parts[3][1:]) > 65535):
         raise InputError(f"{subject} must be a URL like https://host[:port], without user, query, fragment or blanks.")
@@ -33,7 +33,10 @@ def check_url(text: str, subject: str) -> str:
 
 
 def unusable_urls(options: Mapping[str, t.Any]) -> set[str]:
-    """The addresses among the options that cannot be used, as they may hold a password, and must not be repeated."""
+    """Return the addresses among the options that cannot be used.
+
+    They may hold a password, and must not be repeated.
+    """
     texts = [str(options[name]) for name in ("endpoint", "auth_url") if options.get(name)]
     return {text for text in texts if not _URL.fullmatch(text)}
 
@@ -57,7 +60,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def canonical_query(pairs: Iterable[tuple[str, str | bool | int]]) -> str:
-    """The query as it is signed and as it must be sent: sorted, always ``k=v``, repeated keys kept.
+    """Return the query as it is signed and as it must be sent: sorted, always ``k=v``, repeated keys kept.
 
     True and False become ``true`` and ``false``, as the API spells them.
     """
@@ -66,13 +69,19 @@ def canonical_query(pairs: Iterable[tuple[str, str | bool | int]]) -> str:
 
 
 def canonical_path(path: str) -> str:
-    """The path as it is signed: each segment quoted once, with a closing slash that the path sent need not have."""
+    """Return the path as it is signed.
+
+    Each segment is quoted once, and a slash closes it that the path sent need not have.
+    """
     quoted = "/".join(_quoted(segment) for segment in unquote(path).split("/"))
     return quoted if quoted.endswith("/") else f"{quoted}/"
 
 
 def host_header(url: str) -> str:
-    """The Host header of a request to ``url``: without user info, and without the port that its scheme implies."""
+    """Return the Host header of a request to ``url``.
+
+    It has no user info, and not the port that the scheme implies.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     if ":" in host:
@@ -89,5 +98,5 @@ def _text(value: str | bool | int) -> str:
 
 
 def origin(url: str) -> str:
-    """``https://host:port`` of a URL, without user and path."""
+    """Return ``https://host:port`` of a URL, without user and path."""
     return f"{url.partition(':')[0]}://{host_header(url)}"

@@ -33,6 +33,7 @@ class SignatureAuth(Credentials):
         self._access_key = access_key
         self._secret_key = secret_key
         self._security_token = security_token
+        # Signatures of the requests under way, and of many more: a server may repeat one in an error.
         self._issued: deque[str] = deque(maxlen=100)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -57,5 +58,5 @@ class SignatureAuth(Credentials):
         return filter(None, (self._secret_key, self._security_token))
 
     def passing_secrets(self) -> Iterable[str]:
-        """The signatures of the last requests."""
+        """Return the signatures of the last requests."""
         return self._issued.copy()

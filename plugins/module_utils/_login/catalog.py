@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 def catalog_endpoint(
     catalog: Iterable[Mapping[str, t.Any]] | None, region: str | None, project: str | None, where: str
 ) -> str | None:
-    """The public endpoint of the service type ``modelarts``; in an entry for all regions, ``region`` is "*"."""
+    """Return the public endpoint of the service type ``modelarts``; in an entry for all regions, ``region`` is "*"."""
     try:
         public = [
             (endpoint.get("region_id") or endpoint.get("region"), without_version(endpoint["url"], project))

@@ -38,11 +38,12 @@ class Cloud(t.NamedTuple):
 
 
 def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
-    """An entry of clouds.yaml, from the places where openstacksdk looks for the file.
+    """Return an entry of clouds.yaml, from the places where openstacksdk looks for the file.
 
     ``given`` are the options that stand above what the entry says.
     """
     region = given.get("region")
+    # Only here: openstacksdk takes a second to import, and other ways to log in do without it.
     try:
         from keystoneauth1.identity.base import BaseIdentityPlugin as Identity
         from openstack.config import OpenStackConfig
@@ -102,7 +103,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
 
 
 def _check_auth(entry: str, config: Mapping[str, t.Any]) -> None:
-    """Raises InputError for keys that keystoneauth1 does not explain, or would follow blindly."""
+    """Raise InputError for keys that keystoneauth1 does not explain, or would follow blindly."""
     auth = config["auth"]
     if {"ak", "sk", "access_key", "secret_key"} & auth.keys():
         raise InputError(
@@ -124,7 +125,10 @@ def _check_auth(entry: str, config: Mapping[str, t.Any]) -> None:
 
 
 def _reason(failure: Exception) -> str:
-    """What openstacksdk or keystoneauth1 misses. Never the text of the failure, which can quote a line of the file."""
+    """Return what openstacksdk or keystoneauth1 misses.
+
+    The text of the failure is never repeated, as it can quote a line of the file.
+    """
     from keystoneauth1 import exceptions
 
     if isinstance(failure, exceptions.MissingRequiredOptions):

@@ -52,7 +52,7 @@ if t.TYPE_CHECKING:
 
 
 def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
-    """The connection that merged ``options`` describe, checked, with nothing sent yet.
+    """Return the connection that merged ``options`` describe, checked, with nothing sent yet.
 
     ``where`` is the host that the code runs on, as errors name it. Raises InputError, MissingLibraryError.
     """
@@ -136,6 +136,7 @@ class Connection:
     where: str
     _iam: Iam = field(repr=False)
     _found: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # IAM is asked once, whichever thread comes first; a project may need the login that gives the address, too.
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False, compare=False)
 
     @property
@@ -159,7 +160,7 @@ class Connection:
         return frozenset((*self.auth.secrets(), *self._iam.secrets()))
 
     def without_secrets(self, facts: AnyFacts, others: Iterable[str] = ()) -> AnyFacts:
-        """The facts, fit to be returned: a secret in a name that a person chose is hidden.
+        """Return the facts, fit to be returned: a secret in a name that a person chose is hidden.
 
         Raises InputError when a secret occurs anywhere else, as a pool, a type or an amount: to hide it there would
         change what is decided on, and to show it would tell it. ``others`` are further secrets that are looked for.
@@ -178,14 +179,14 @@ class Connection:
         self._iam.longest_pause = longest_pause
 
     def base_url(self) -> str:
-        """``https://host`` of ModelArts: the endpoint, else the service catalog's, else the region's."""
+        """Return ``https://host`` of ModelArts: the endpoint, else the service catalog's, else the region's."""
         with self._lock:
             if "base_url" not in self._found:
                 self._found["base_url"] = self._find_base_url()
             return self._found["base_url"]
 
     def project(self) -> str:
-        """The project's ID: the option, else the login's project, else the one that IAM has under its name."""
+        """Return the project's ID: the option, else the login's project, else the one that IAM has under its name."""
         with self._lock:
             if "project" not in self._found:
                 self._found["project"] = self._find_project()

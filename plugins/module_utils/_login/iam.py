@@ -69,14 +69,14 @@ class Iam:
         logging.getLogger("keystoneauth").setLevel(logging.INFO)
 
     def secrets(self) -> Iterable[str]:
-        """What logins have sent and got on their way, in headers."""
+        """Return what logins have sent and got on their way, in headers."""
         return self._noted.copy()
 
     def passing_secrets(self) -> Iterable[str]:
         return ()
 
     def log_in(self, plugin: BaseIdentityPlugin, retries: int) -> Login:
-        """The plugin's login, made anew only when it has none that holds."""
+        """Return the plugin's login, made anew only when it has none that holds."""
         return self._until_answered(lambda timeout: self._log_in_once(plugin, timeout), retries)
 
     def _log_in_once(self, plugin: BaseIdentityPlugin, timeout: float) -> Login:
@@ -105,7 +105,7 @@ class Iam:
             raise ApiError(f"POST {url} was answered with something that is not a login.") from None
 
     def find_project(self, auth_url: str, name: str, auth: AuthBase) -> str:
-        """The ID of the one project of this name: KeystoneListProjects of the IAM API."""
+        """Return the ID of the one project of this name: KeystoneListProjects of the IAM API."""
         url = f"{auth_url}/projects"
         document = self._until_answered(lambda timeout: self._get(url, name, auth, timeout), self.retries)
         listed = document.get("projects") if isinstance(document, dict) else None
@@ -177,7 +177,7 @@ class Iam:
             time.sleep(wait)
 
     def _answered(self, answer: requests.Response, hint: str = "") -> ApiError:
-        """The error of an answer; a login can ask at several addresses, and it names the one that was asked."""
+        """Return the error of an answer; a login can ask at several addresses, and it names the one that was asked."""
         if 300 <= answer.status_code < 400:
             hint = "Redirects are not followed: set auth_url to the address of IAM itself."
         url = str(answer.request.url)

@@ -33,6 +33,7 @@ class KeystoneAuth(Credentials):
         self._lock = threading.Lock()
         self._sent = threading.local()
         self._token: str | None = None
+        # Tokens of some days; an event source that runs for months must not grow.
         self._secrets = deque(given, maxlen=100)
         self._passing = tuple(passing)
 
@@ -44,7 +45,7 @@ class KeystoneAuth(Credentials):
         return request
 
     def login(self) -> Login:
-        """The login that holds now; a new one is made when there is none or when it is about to expire."""
+        """Return the login that holds now; a new one is made when there is none or when it is about to expire."""
         return self._login(self._iam.retries)
 
     def secrets(self) -> Iterable[str]:
@@ -81,6 +82,7 @@ class KeystoneAuth(Credentials):
 
 
 def password_plugin(given: Mapping[str, t.Any], auth_url: str) -> BaseIdentityPlugin:
+    # Only here, as tokens and keys do without the library.
     try:
         from keystoneauth1.identity.v3 import Password
     except ImportError as failure:

@@ -100,12 +100,12 @@ ENVIRONMENT: dict[str, tuple[str, ...]] = {
 
 
 def variables_level(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The options that Ansible variables ``modelarts_<option>`` give; the values must be templated already."""
+    """Return the options that Ansible variables ``modelarts_<option>`` give; the values must be templated already."""
     return options_given({option: variables.get(f"modelarts_{option}") for option in CONNECTION_OPTIONS})
 
 
 def environment_level(environ: Mapping[str, str]) -> dict[str, t.Any]:
-    """The options that an environment gives: OS_* before HW_* before HUAWEICLOUD_SDK_*.
+    """Return the options that an environment gives: OS_* before HW_* before HUAWEICLOUD_SDK_*.
 
     A vendor that names a whole key pair gives all of it: a key never meets the token of another.
     """
@@ -127,7 +127,7 @@ def environment_level(environ: Mapping[str, str]) -> dict[str, t.Any]:
 
 
 def merge_levels(*levels: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The general options and the fields of one method; ``levels`` come highest first.
+    """Return the general options and the fields of one method; ``levels`` come highest first.
 
     The highest level that names a method decides it, and lower levels fill what it lacks. Two options are not
     filled from below: the project, once it is named by ID or by name, and the security token, once the key pair is

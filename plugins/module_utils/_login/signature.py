@@ -30,7 +30,7 @@ _SIGNED = frozenset({"host", "x-project-id", "x-security-token", "content-type"}
 
 
 def sign(method: str, url: str, headers: Mapping[str, str], body: bytes, access_key: str, secret_key: str) -> str:
-    """The value of the Authorization header.
+    """Return the value of the Authorization header.
 
     ``headers`` must hold X-Sdk-Date (``20191115T033655Z``); Host is taken from ``url`` when it is not among them.
     Only Host, X-Sdk-*, X-Project-Id, X-Security-Token and Content-Type are signed: proxies may change any other.

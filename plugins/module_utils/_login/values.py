@@ -79,7 +79,7 @@ def _checked(option: str, value: object, where: str) -> object:
 
 
 def check_secret(text: str, subject: str, where_to_set: str) -> None:
-    """Raises InputError for a secret that could not be hidden without changing what is decided on."""
+    """Raise InputError for a secret that could not be hidden without changing what is decided on."""
     if is_common(text):
         raise InputError(
             f"{subject} is too short, a number, or a word of every answer, so it cannot be kept out of output without "
@@ -131,7 +131,7 @@ def _count(option: str, value: object, least: int, where: str) -> int:
 
 
 def without_version(url: str, project: str | None) -> str:
-    """A service's URL without the version at its end, or the version and the project.
+    """Return a service's URL without the version at its end, or the version and the project.
 
     A last segment is a project when it is ``project``, or has the form that clouds give to IDs of projects: in
     ``/api/v1/modelarts``, a gateway's path, the version stays.

@@ -58,7 +58,7 @@ class WorkloadQuery:
 
     @classmethod
     def from_options(cls, options: Mapping[str, t.Any]) -> WorkloadQuery:
-        """The query of WORKLOAD_OPTIONS. Raises InputError for what the reference does not allow."""
+        """Return the query of WORKLOAD_OPTIONS. Raises InputError for what the reference does not allow."""
         query = cls(
             types=options["type"],
             statuses=options["status"],
@@ -68,7 +68,7 @@ class WorkloadQuery:
         return query
 
     def check(self) -> None:
-        """Raises InputError before anything is sent."""
+        """Raise InputError before anything is sent."""
         if self.limit is not None and not 0 <= self.limit <= PAGE_SIZE:
             raise InputError(f"limit is {self.limit}, and must be 0 to {PAGE_SIZE} (0 means {PAGE_SIZE}).")
         if self.offset is not None and self.offset < 0:
@@ -80,6 +80,7 @@ class WorkloadQuery:
         known = [*FIELDS, *ADDED_FIELDS]
         for name in self.fields or ():
             if name not in known:
+                # Only a mistake needs it.
                 from difflib import get_close_matches
 
                 near = get_close_matches(name, known, 1)
@@ -89,7 +90,7 @@ class WorkloadQuery:
                 )
 
     def read(self, client: Client, pool_name: str) -> Pages:
-        """The jobs of one pool that the query names.
+        """Return the jobs of one pool that the query names.
 
         What the filters let through is filtered here, too: the API takes one status, and not every server all types.
         """
@@ -104,14 +105,14 @@ class WorkloadQuery:
         return self._ordered(self.selected(read(client, pool_name, filters)), self.offset or 0)
 
     def read_pool(self, client: Client, pool_name: str) -> Pages:
-        """All jobs of one pool, whatever the query filters, in the order that it asks for."""
+        """Return all jobs of one pool, whatever the query filters, in the order that it asks for."""
         skip = self.offset or 0
         if self._descends:
             return self._ordered(self._read_filtered(client, pool_name, []), skip)
         return client.list_workloads(pool_name, [], offset=skip, limit=self.limit or PAGE_SIZE)
 
     def selected(self, pages: Pages) -> Pages:
-        """The same pages with what the filters of the query let through; ``total`` counts that."""
+        """Return the same pages with what the filters of the query let through; ``total`` counts that."""
         if not self.types and not self.statuses:
             return pages
         items = [
@@ -128,7 +129,7 @@ class WorkloadQuery:
         return client.list_workloads(pool_name, filters, limit=self.limit or PAGE_SIZE)
 
     def _read_types(self, client: Client, pool_name: str, filters: Query) -> Pages:
-        """The jobs of several types, whatever the server makes of them.
+        """Return the jobs of several types, whatever the server makes of them.
 
         OTC's reference has an array of types, and the key repeated. In the newer one of Huawei Cloud, ``type`` is one
         String, and what a server then does is documented nowhere. It may take the first, the last or none of them, or
@@ -155,7 +156,10 @@ class WorkloadQuery:
         return joined([pages, *left_out]) if left_out else pages
 
     def _as_one_page(self, page: Pages) -> Pages:
-        """A page as the API gave it, but for several statuses. It is surely complete if it has a job of each type."""
+        """Return a page as the API gave it, but for several statuses.
+
+        It is surely complete if it has a job of each type.
+        """
         if len(self.types) > 1 and not {job_type_of(item) for item in page.items}.issuperset(self.types):
             page = replace(page, complete=False)
         return self.selected(page) if len(self.statuses) > 1 else page
@@ -165,7 +169,7 @@ class WorkloadQuery:
         return self.sort is not None and not self.ascend
 
     def _ordered(self, pages: Pages, skip: int) -> Pages:
-        """The whole list in the order asked for, without the first jobs."""
+        """Return the whole list in the order asked for, without the first jobs."""
         items = pages.items[::-1] if self._descends else pages.items
         return replace(pages, items=items[skip:], complete=pages.complete and not (skip and items))
 

@@ -60,12 +60,12 @@ _INTEGERS = ("running_duration", "pending_duration", "pending_position", "create
 
 
 def job_type_of(item: Document) -> str:
-    """The type of a job as JOB_TYPES spell it: pools spell theirs in upper case."""
+    """Return the type of a job as JOB_TYPES spell it: pools spell theirs in upper case."""
     return label_of(item.get("type")).lower()
 
 
 def pending_seconds(item: Document, now: float) -> int | None:
-    """For how long a job has waited; None when it does not tell, or when it was created in the future.
+    """Return for how many seconds a job has waited; None when it does not tell, or was created in the future.
 
     No job has waited for longer than there is one.
     """
@@ -83,7 +83,7 @@ def _split_hosts(value: object) -> list[str]:
 
 
 def hosts_of(item: Document) -> list[str]:
-    """The addresses of the nodes that a job shows, from hostIps and from nodes, each once."""
+    """Return the addresses of the nodes that a job shows, from hostIps and from nodes, each once."""
     nodes = item.get("nodes")
     shown = [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []
     placed = [node.get("hostIp") for node in shown if isinstance(node, dict)]
@@ -91,7 +91,10 @@ def hosts_of(item: Document) -> list[str]:
 
 
 def job_nodes(nodes: object, requirements: Requirements) -> tuple[list[JobNode], list[t.Any]]:
-    """(nodes of a job as facts, what was no object). The table of the reference gives one object, the SDK a list."""
+    """Return (nodes of a job as facts, what was no object).
+
+    The table of the reference gives one object, the SDK a list.
+    """
     facts: list[JobNode] = []
     unreadable: list[t.Any] = []
     for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
@@ -115,7 +118,7 @@ def job_nodes(nodes: object, requirements: Requirements) -> tuple[list[JobNode],
 def workload_facts(
     item: Document, pool_name: str, requirements: Requirements, fields: Sequence[str] | None = None
 ) -> WorkloadFacts:
-    """A job as facts: every documented field, null where the API gave none, and what is added to them.
+    """Return a job as facts: every documented field, null where the API gave none, and what is added to them.
 
     Added are ``pool_name``, ``resources`` (cores, bytes, cards), ``created_at`` (ISO 8601, UTC) and ``extra`` (what
     the reference does not document, and documented fields of a type that cannot be theirs, as the API sent them).

@@ -44,7 +44,7 @@ _WINDOW_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 def metrics_facts(item: Document, now: float) -> MetricsFacts:
-    """The runtime metrics of one pool.
+    """Return the runtime metrics of one pool.
 
     ``{allocated, capacity, max_capacity, all_capacity, all_max_capacity, available, max_available, workload,
     observed_at, age_seconds, window_seconds, unreadable}``: amounts are in cores, bytes and cards, ``workload`` counts
@@ -89,7 +89,10 @@ def metrics_facts(item: Document, now: float) -> MetricsFacts:
 
 
 def metrics_of_pool(items: Sequence[Document], pool_name: str, now: float) -> MetricsFacts | None:
-    """The runtime metrics of a pool; None when ``items`` has none. Of several entries for it the worse counts."""
+    """Return the runtime metrics of a pool; None when ``items`` has none.
+
+    Of several entries for it the worse counts.
+    """
     found = [metrics_facts(item, now) for item in items if object_in(item, "metadata").get("name") == pool_name]
     if len(found) < 2:
         return found[0] if found else None
@@ -114,7 +117,7 @@ def _doubt(metrics: MetricsFacts) -> tuple[int, int]:
 
 
 def _each(choose: Callable[[Number, Number], Number], tables: Sequence[Numbers | None]) -> Numbers | None:
-    """The chosen amount of each resource, of those tables that have it. Looks once at each amount."""
+    """Return the chosen amount of each resource, of those tables that have it. Looks once at each amount."""
     known = [table for table in tables if table is not None]
     chosen: Numbers = {}
     for table in known:
@@ -124,7 +127,7 @@ def _each(choose: Callable[[Number, Number], Number], tables: Sequence[Numbers |
 
 
 def _not_in_all(tables: Sequence[Numbers | None]) -> list[UnreadableAmount]:
-    """What one entry tells and another does not: what there is of it is not known, only that it is no more."""
+    """Return what one entry tells and another does not: what there is of it is not known, only that it is no more."""
     known = [table for table in tables if table is not None]
     if known and len(known) < len(tables):
         return [{"resource": "*", "value": "told by one of two entries"}]
@@ -133,7 +136,7 @@ def _not_in_all(tables: Sequence[Numbers | None]) -> list[UnreadableAmount]:
 
 
 def _workload_counts(value: object) -> WorkloadCounts | None:
-    """Jobs by type, ``{allocated, queue}``; what is no count is left out."""
+    """Return jobs by type, ``{allocated, queue}``; what is no count is left out."""
     if not isinstance(value, dict):
         return None
     return {"allocated": _counts(value.get("allocated")), "queue": _counts(value.get("queue"))}

@@ -72,7 +72,10 @@ _NODE_SHAPES: dict[tuple[str, ...], type] = {
 
 
 def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None) -> NodeFacts:
-    """A node as facts: ``resources`` it has and ``free`` ones in cores, bytes and cards, null where not readable.
+    """Return a node as facts.
+
+    ``resources`` are those that it has and ``free`` those that are idle, in cores, bytes and cards; None where not
+    readable.
 
     ``usable`` tells whether it can take new work, ``unusable`` says why not. ``jobs`` is how many jobs show its
     address; ``cards_occupied`` counts the ones of its NPU placement bits, when it has them. ``locked`` protects the
@@ -85,6 +88,7 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
     free, unreadable_free = amounts_in(status.get("availableResources"), down=True)
     phase = text_or_none(status.get("phase"))
     driver, plugins = _component(status.get("driver")), [_component(one) for one in list_of(status.get("plugins"))]
+    # The first reason is told, so what a person sees in the console comes before what a label hides.
     unusable = (
         _why_unusable(phase, taints, annotations, labels)
         or _why_idle_in_vain(labels, driver, plugins)
@@ -125,7 +129,7 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
 
 
 def node_address(document: Document) -> str | None:
-    """The address by which jobs name a node."""
+    """Return the address by which jobs name a node."""
     return text_or_none(object_in(document, "status").get("privateIp"))
 
 
@@ -181,7 +185,10 @@ def _billing_status(labels: Document) -> str | None:
 
 
 def _component(value: object) -> ComponentFacts | None:
-    """A driver or plugin of a node: ``{name, version, phase}``; a phase that is no text is one that is not known."""
+    """Return a driver or plugin of a node: ``{name, version, phase}``.
+
+    A phase that is no text is one that is not known.
+    """
     if not isinstance(value, dict):
         return None
     phase = value.get("phase")
@@ -193,7 +200,10 @@ def _component(value: object) -> ComponentFacts | None:
 
 
 def _batch(labels: Document) -> BatchFacts | None:
-    """The batch that the node was bought in: ``{uid, name, type, count}``; of type hyperinstance, it is a supernode."""
+    """Return the batch that the node was bought in: ``{uid, name, type, count}``.
+
+    One of type hyperinstance is a supernode.
+    """
     if not any(label in labels for label in BATCH_LABELS.values()):
         return None
     return {
@@ -205,7 +215,7 @@ def _batch(labels: Document) -> BatchFacts | None:
 
 
 def _why_doubtful(document: Document, taints: Sequence[object]) -> str | None:
-    """Why it cannot be told whether the node takes work: what would say so is not as documented."""
+    """Return why it cannot be told whether the node takes work: what would say so is not as documented."""
     wrong = misshapen(document, _NODE_SHAPES)
     plugins = list_of(object_in(document, "status").get("plugins"))
     wrong += ["a plugin" for plugin in plugins if not isinstance(plugin, dict)]
@@ -215,14 +225,14 @@ def _why_doubtful(document: Document, taints: Sequence[object]) -> str | None:
 
 
 def _label(labels: Document, name: str) -> str | None:
-    """A label whose being there matters, as text whatever its type; None when there is none."""
+    """Return a label whose being there matters, as text whatever its type; None when there is none."""
     if name not in labels or labels[name] == "":
         return None
     return str(labels[name])
 
 
 def capacity_facts(nodes: Sequence[NodeFacts]) -> CapacityFacts:
-    """Sums over nodes: ``{nodes, usable_nodes, total, usable, free}``.
+    """Return sums over nodes: ``{nodes, usable_nodes, total, usable, free}``.
 
     ``total`` is what all nodes have, ``usable`` what those have that can take work, ``free`` what is idle on these. A
     node whose quantities cannot be read adds nothing.

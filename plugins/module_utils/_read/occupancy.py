@@ -46,8 +46,8 @@ if t.TYPE_CHECKING:
         UnplacedGroup,
     )
 
-_HOLDERS = 10
-_QUEUED = 100
+_HOLDERS = 10  # a page shows some of them; who holds less than ten others seldom matters
+_QUEUED = 100  # as many as a person reads; the counts by type and priority have all of them
 # Resources of one job that are told apart node by node. No real job has as many, and a document made up to have
 # thousands on thousands of nodes would cost their product.
 _MOST_RESOURCES = 50
@@ -118,7 +118,7 @@ class Occupancy:
         _keep_largest(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
 
     def _add_on_hosts(self, hosts: Sequence[str], total: Amounts, unread: Sequence[str], item: Document) -> None:
-        """Adds what a job holds to each address that it shows, by its split over them and by its requirement.
+        """Add what a job holds to each address that it shows, by its split over them and by its requirement.
 
         What the requirement has beyond the readable shares is on the nodes without one. Is that a single node, it is
         known as well; of several, each may hold all of it. Where split and requirement contradict, the larger counts.
@@ -158,7 +158,7 @@ class Occupancy:
                     add_amounts(self._on_hosts[host].unsplit, together)
 
     def _shares_of(self, nodes: object) -> dict[str, tuple[Amounts, set[str]]]:
-        """(amounts, what of them cannot be read) by the address of each node that a job tells its share of."""
+        """Return (amounts, what of them cannot be read) by the address of each node that a job tells its share of."""
         shares: dict[str, tuple[Amounts, set[str]]] = {}
         for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
             host = node.get("hostIp") if isinstance(node, dict) else None
@@ -170,7 +170,10 @@ class Occupancy:
         return shares
 
     def _read(self, requirement: object) -> tuple[Amounts, list[str]]:
-        """A requirement with each card under its one name. Parts of a list may spell it differently, and add up."""
+        """Return a requirement with each card under its one name.
+
+        Parts of a list may spell it differently, and add up.
+        """
         if not isinstance(requirement, list) or not requirement:
             amounts, unread = self._requirements.read(requirement)
             return merge_spellings(amounts), [canonical(name) for name in unread]
@@ -210,7 +213,7 @@ class Occupancy:
         }
 
     def held_on(self, address: str) -> HeldOnNode:
-        """What jobs hold on a node: ``{resources, unsplit, unread}``, whatever the status of those jobs.
+        """Return what jobs hold on a node: ``{resources, unsplit, unread}``, whatever the status of those jobs.
 
         ``resources`` is surely there. ``unsplit`` may be there beside it, of jobs that show several nodes and not what
         they have on each. ``unread`` are the resources of which a job there holds what cannot be read (``"*"``: all).
@@ -227,7 +230,7 @@ class Occupancy:
         return self._held_on[address]
 
     def _not_listed(self, listed: Collection[str]) -> list[UnplacedGroup]:
-        """What jobs hold on addresses that no listed node has, and so on nodes which nobody knows."""
+        """Return what jobs hold on addresses that no listed node has, and so on nodes which nobody knows."""
         groups: list[UnplacedGroup] = [
             {"count": 1, "resources": to_numbers(on.held), "unread": sorted(on.unread)}
             for host, on in self._on_hosts.items()
@@ -240,7 +243,7 @@ class Occupancy:
         ]
 
     def as_facts(self, listed: Collection[str] | None = None) -> OccupancyFacts:
-        """``{held, holders, queued, queue_counts, unplaced, placements}``.
+        """Return ``{held, holders, queued, queue_counts, unplaced, placements}``.
 
         ``listed`` are the addresses of the nodes, where these are known.
 
@@ -271,13 +274,16 @@ class Occupancy:
 
 
 def _holds(item: Document) -> bool:
-    """Whether it holds resources. One that waits and shows a node is on it already, while its images are pulled."""
+    """Return whether it holds resources.
+
+    One that waits and shows a node is on it already, while its images are pulled.
+    """
     status = label_of(item.get("status"))
     return bool(hosts_of(item)) if status in WAITING else status not in OVER
 
 
 def _tells_no_other_share(item: Document) -> bool:
-    """Whether a job on one node tells nothing else of it than its requirement, as nearly all do."""
+    """Return whether a job on one node tells nothing else of it than its requirement, as nearly all do."""
     nodes = item.get("nodes")
     if not nodes:
         return True

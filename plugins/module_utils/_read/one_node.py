@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
 
 def one_entry_each(nodes: Sequence[NodeFacts]) -> list[NodeFacts]:
-    """The nodes, those with one name or one address as one entry, in the order of their first.
+    """Return the nodes, those with one name or one address as one entry, in the order of their first.
 
     A node with neither a name nor an address may be any of the others, and takes no work.
     """
@@ -39,7 +39,7 @@ def one_entry_each(nodes: Sequence[NodeFacts]) -> list[NodeFacts]:
 
 
 def _same(nodes: Sequence[NodeFacts]) -> list[list[NodeFacts]]:
-    """Groups of entries, each joined by a name or an address. Each entry is looked at once, whatever repeats."""
+    """Return groups of entries, each joined by a name or an address. Each entry is looked at once, whatever repeats."""
     by_key: dict[tuple[str, str], list[int]] = {}
     for index, node in enumerate(nodes):
         for key in _keys(node):
@@ -70,7 +70,7 @@ def _keys(node: NodeFacts) -> list[tuple[str, str]]:
 
 
 def _worst_of(entries: Sequence[NodeFacts]) -> NodeFacts:
-    """One entry of several for one node: it takes work when each of them says so, and has what each of them has.
+    """Return one entry of several for one node: it takes work when each of them says so, and has what each of them has.
 
     A size in which they differ is not known: taking the smaller for sure could refuse for good what fits.
     """
@@ -109,7 +109,10 @@ def _nameless(node: NodeFacts) -> NodeFacts:
 
 
 def _in_all(tables: Sequence[Numbers | None]) -> tuple[Numbers | None, list[str]]:
-    """(the least of what every entry has in that table; the resources in which they differ). Looks once at each."""
+    """Return (the least of what every entry has in that table, the resources in which they differ).
+
+    Each amount is looked at once.
+    """
     known = [table for table in tables if table is not None]
     if len(known) < len(tables):
         return None, []

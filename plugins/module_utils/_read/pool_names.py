@@ -30,7 +30,7 @@ _POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
 
 
 def ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, DocumentError]]:
-    """(the ID of each pool, the error of each whose display name could not be looked up).
+    """Return (the ID of each pool, the error of each whose display name could not be looked up).
 
     Pools are listed only when a name does not look like an ID. A name that no pool has stays as it is: the API says so.
     Raises InputError for a name that several pools have, and for two names of one pool.
@@ -52,7 +52,7 @@ def ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, D
 
 
 def pools_asked_for(client: Client, names: Sequence[str]) -> dict[str, PoolFacts]:
-    """The pool of each name. Raises InputError for a name that no pool has, or several.
+    """Return the pool of each name. Raises InputError for a name that no pool has, or several.
 
     ShowPool answers for what looks like an ID: a caller may have the permission for one pool and none to list them,
     and the list is that of one workspace. The pools are listed when that leaves a name open.
@@ -79,7 +79,7 @@ def _shown(client: Client, name: str) -> PoolFacts | None:
 
 
 def pools_listed(documents: Iterable[Document]) -> dict[str, PoolFacts]:
-    """The pools of a list by their ID. One that it has twice, and differently, is not readable."""
+    """Return the pools of a list by their ID. One that it has twice, and differently, is not readable."""
     pools: dict[str, PoolFacts] = {}
     for document in documents:
         facts = pool_facts(document)
@@ -91,7 +91,7 @@ def pools_listed(documents: Iterable[Document]) -> dict[str, PoolFacts]:
 
 
 def _named(name: str, documents: Sequence[Document]) -> list[str]:
-    """The IDs of the pools that have the ID or, if none has, the display name."""
+    """Return the IDs of the pools that have the ID or, if none has, the display name."""
     ids = dict.fromkeys(own for own in map(pool_id, documents) if own == name)
     return list(ids or dict.fromkeys(own for own in (pool_id(d) for d in documents if display_name(d) == name) if own))
 

@@ -52,17 +52,17 @@ _POOL_SHAPES: dict[tuple[str, ...], type] = {
 
 
 def display_name(document: Document) -> str | None:
-    """The name that the console shows: the label os.modelarts/name."""
+    """Return the name that the console shows: the label os.modelarts/name."""
     return text_or_none(object_in(object_in(document, "metadata"), "labels").get(NAME_LABEL))
 
 
 def pool_id(document: Document) -> str | None:
-    """The pool's ID: metadata.name."""
+    """Return the pool's ID: metadata.name."""
     return text_or_none(object_in(document, "metadata").get("name"))
 
 
 def pool_facts(document: Document) -> PoolFacts:
-    """A pool of ShowPool or ListPools as facts. Counts are numbers of nodes; null is what the API did not give.
+    """Return a pool of ShowPool or ListPools as facts. Counts are numbers of nodes; null is what the API did not give.
 
     ``job_types`` maps train, infer, notebook (as the API spells them, in lower case) to their state; ``flavors`` is a
     list of ``{flavor, count, max_count, available, creating, abnormal, deleting}``; of a logical pool, ``count`` is the
@@ -109,7 +109,7 @@ def pool_facts(document: Document) -> PoolFacts:
 
 
 def _is_driver(value: object) -> bool:
-    """Whether the driver of one kind of card is as documented, or not told."""
+    """Return whether the driver of one kind of card is as documented, or not told."""
     state = value.get("state") if isinstance(value, dict) else value
     return state is None or (isinstance(value, dict) and isinstance(state, str) and state != "")
 
@@ -130,7 +130,8 @@ def _job_types(scopes: object, meant: object) -> dict[str, str] | None:
     for scope in scopes:
         if _is_scope(scope):
             states.setdefault(scope["scopeType"].strip().lower(), {})[str(scope.get("state"))] = None
-    for name in list_of(meant):
+    # One that cannot be read may be any type, and its state any state.
+    for name in list_of(meant) if all(map(_is_scope, scopes)) else ():
         if isinstance(name, str):
             states.setdefault(name.strip().lower(), {"Enabling": None})
     return {job_type: " and ".join(of) for job_type, of in states.items()}
@@ -187,7 +188,10 @@ def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[FlavorCou
 
 
 def _are_counts(entries: object) -> bool:
-    """Whether all of them can be read; where one cannot, how many nodes the pool is meant to have is not known."""
+    """Return whether all counts can be read.
+
+    Where one cannot, how many nodes the pool is meant to have is not known.
+    """
     several = [entries] if isinstance(entries, dict) else entries
     return isinstance(several, list) and all(
         isinstance(entry, dict)
@@ -199,6 +203,6 @@ def _are_counts(entries: object) -> bool:
 
 
 def _counts(entries: object) -> list[Document]:
-    """Counts by flavor: the reference shows an array, the SDK models one object."""
+    """Return counts by flavor: the reference shows an array, the SDK models one object."""
     several = [entries] if isinstance(entries, dict) else entries if isinstance(entries, list) else []
     return [entry for entry in several if isinstance(entry, dict) and isinstance(entry.get("flavor"), str)]

@@ -32,7 +32,7 @@ def read_workloads(
     clock: Callable[[], float],
     placement_of: Iterable[str] = (),
 ) -> WorkloadsAnswer:
-    """Jobs of pools: ``{workloads, total, complete, summary, pools, warnings}``. Raises the first error.
+    """Return jobs of pools: ``{workloads, total, complete, summary, pools, warnings}``. Raises the first error.
 
     With the query's ``include_capacity``, display names are taken, too, and each entry of ``pools``, in the order of
     ``pool_names`` and under its ID, also has what a decision and its report need:
@@ -46,6 +46,7 @@ def read_workloads(
     if not names:
         raise InputError("pool_name names no pool: give the ID of at least one.")
     if query.include_capacity:
+        # Here and below, as a list of jobs alone needs neither nodes nor pools, and starts sooner without them.
         from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_capacity
 
         return combine(read_capacity(client, names, query, clock, placement_of), query.fields)

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import UnparsedQuantity
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
 
-_UNPARSED = 50
+_UNPARSED = 50  # different ones that are named; a document may hold a new one in each job
 
 
 class Requirements:
@@ -33,7 +33,7 @@ class Requirements:
         self._read: dict[str, tuple[Amounts, list[tuple[str, str]]]] = {}
 
     def read(self, requirement: object, jobs: int = 1) -> tuple[Amounts, list[str]]:
-        """(amounts, the resources that could not be read; ``"*"`` when there is no requirement to read).
+        """Return (amounts, the resources that could not be read; ``"*"`` when there is no requirement to read).
 
         ``jobs`` is how many have this requirement.
 
@@ -59,7 +59,7 @@ class Requirements:
         return amounts, [name for name, _value in unparsed] if amounts or unparsed else ["*"]
 
     def as_facts(self) -> list[UnparsedQuantity]:
-        """What could not be read: ``[{resource, value, jobs}]``."""
+        """Return what could not be read: ``[{resource, value, jobs}]``."""
         return [{"resource": r, "value": v, "jobs": n} for (r, v), n in self.unparsed.items()]
 
 

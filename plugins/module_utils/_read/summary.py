@@ -56,7 +56,7 @@ class Tally:
             self._add(status, kind, requirement, jobs)
 
     def _add(self, status: object, kind: object, requirement: object, jobs: int) -> None:
-        """Counts so many jobs that are alike."""
+        """Count so many jobs that are alike."""
         self._by_status[label_of(status)] += jobs
         self._by_type[label_of(kind)] += jobs
         amounts, _unread = self._requirements.read(requirement, jobs)
@@ -69,7 +69,7 @@ class Tally:
             self._oldest_pending = seconds
 
     def merge(self, other: Tally) -> None:
-        """Adds what another tally counted."""
+        """Add what another tally counted."""
         self._by_status += other._by_status
         self._by_type += other._by_type
         for status, amounts in other._resources_by_status.items():
@@ -79,7 +79,7 @@ class Tally:
         self._requirements.unparsed += other._requirements.unparsed
 
     def as_facts(self) -> SummaryFacts:
-        """``{total, by_status, by_type, resources_by_status, oldest_pending_seconds, unparsed}``.
+        """Return ``{total, by_status, by_type, resources_by_status, oldest_pending_seconds, unparsed}``.
 
         Resources are in cores, bytes and cards.
         """
@@ -94,7 +94,7 @@ class Tally:
 
 
 def merge(tallies: Sequence[Tally]) -> Tally:
-    """One tally of several pools; that of a single pool is itself."""
+    """Return one tally of several pools; that of a single pool is itself."""
     if len(tallies) == 1:
         return tallies[0]
     together = Tally(0)

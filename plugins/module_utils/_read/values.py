@@ -24,7 +24,7 @@ _LARGEST = 10**18  # as many digits as _INTEGER reads; no time and no priority i
 
 
 def created_at(create_time: object) -> str | None:
-    """Milliseconds since the epoch as ISO 8601 in UTC; None when it cannot be read."""
+    """Return milliseconds since the epoch as ISO 8601 in UTC; None when it cannot be read."""
     milliseconds = integer_of(create_time)
     if milliseconds is None:
         return None
@@ -46,7 +46,10 @@ def label_of(value: object) -> str:
 
 
 def integer_of(value: object) -> int | None:
-    """The whole number that a field holds, however it is written; None for one that is larger than any of them."""
+    """Return the whole number that a field holds, however it is written.
+
+    Return None for one that is larger than any of them.
+    """
     if isinstance(value, int) and not isinstance(value, bool):  # nearly all are
         return value if -_LARGEST < value < _LARGEST else None
     if isinstance(value, str):
@@ -63,7 +66,7 @@ def boolean_of(value: object) -> bool | None:
 
 
 def seconds_since(at: float, now: float) -> int | None:
-    """None for a moment that lies ahead: how long ago it was is not known."""
+    """Return how long ago a moment was; None for one that lies ahead."""
     return max(0, int(now - at)) if at <= now + CLOCK_TOLERANCE else None
 
 
@@ -81,7 +84,7 @@ _TIME = re.compile(
 
 
 def misshapen(document: Mapping[str, object], shapes: Mapping[tuple[str, ...], type]) -> list[str]:
-    """The parts of a document that are there and not of their documented type."""
+    """Return the parts of a document that are there and not of their documented type."""
     wrong = []
     for path, shape in shapes.items():
         value: object = document
@@ -106,12 +109,14 @@ def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None
 
 
 def iso_time(seconds: float) -> str:
-    """Seconds since the epoch as ISO 8601 in UTC, whole seconds."""
+    """Return the seconds since the epoch as ISO 8601 in UTC, whole seconds."""
     return datetime.fromtimestamp(int(seconds), tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def epoch_seconds(text: object) -> float | None:
-    """An ISO 8601 time of the API as seconds since the epoch; None when it cannot be read. Without a zone it is UTC.
+    """Return an ISO 8601 time of the API as seconds since the epoch; None when it cannot be read.
+
+    Without a zone it is UTC.
 
     Kubernetes writes up to nine digits behind the point; fromisoformat() reads those from Python 3.11 on.
     """

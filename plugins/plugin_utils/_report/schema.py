@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import Numbers
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import CheckFacts, ResourceFigures
 
 VERSION = 1
 """Grows when a key of the document is removed or changes its meaning."""
-
-Numbers = dict[str, t.Union[int, float]]
-"""Amounts by the name of their resource."""
 
 
 class ReplacedJob(t.TypedDict):

@@ -52,7 +52,7 @@ class Figure:
 
     name: str
     word: str
-    format_amount: str
+    text: str
     value: float
 
 

@@ -46,8 +46,8 @@ _AMOUNTS: tuple[AmountName, ...] = (*AMOUNT_WORDS, "total")
 def exact_amounts(figures: ResourceFigures) -> dict[AmountName, int]:
     """Return the figures of a resource in its smallest unit.
 
-    They are read back by amount() and not as quantities of the API, which end at what one node can have: the sum over
-    a pool may be larger.
+    They are read back by from_number() and not as quantities of the API, which end at what one node can have: the sum
+    over a pool may be larger.
     """
     return {name: from_number(figures["resource"], figures[name]) for name in _AMOUNTS}
 

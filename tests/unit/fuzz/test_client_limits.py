@@ -6,42 +6,18 @@
 from __future__ import annotations
 
 import json
-import time
 import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError, TransportError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http import bodies, sending
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login import iam
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.tests.unit.cloud.logins import LOGINS, options_of
 
 from .documents import DOCUMENTS, POOL, DocumentClient, changed, facts_of, world
-
-LOGINS = ("auth_token", "password", "project")
-
-
-def options_of(emulator: Emulator, login: str) -> dict[str, t.Any]:
-    """Options of a connection; ``project`` asks IAM for its ID first."""
-    mine = emulator.credentials
-    common = {"endpoint": emulator.endpoint, "auth_url": emulator.iam_url, "timeout": 0.6, "max_retries": 0}
-    if login == "auth_token":
-        return {**common, "auth_token": mine.auth_token, "project_id": mine.project_id}
-    if login == "project":
-        return {**common, "auth_token": mine.auth_token, "project_name": mine.project_name}
-    named = {"username": mine.username, "password": mine.password, "domain_name": mine.domain_name}
-    return {**common, **named, "project_name": mine.project_name}
-
-
-@pytest.mark.parametrize("login", LOGINS)
-def test_an_answer_that_drips_ends_with_the_time_out(login: str) -> None:
-    with Emulator("demo", faults=[{"do": "slow", "bytes_per_second": 60, "times": 0}]) as emulator:
-        began = time.monotonic()
-        with pytest.raises(TransportError) as caught:
-            Client(connect(options_of(emulator, login), where="here")).show_pool(emulator.state()["pools"][0]["id"])
-        assert time.monotonic() - began < 2
-        assert "0.6 s" in caught.value.message or "timed out" in caught.value.message
 
 
 @pytest.mark.parametrize("login", LOGINS)
@@ -54,16 +30,6 @@ def test_an_answer_of_any_size_is_broken_off(login: str, compressed: bool, monke
         with pytest.raises(ModelArtsError, match="larger than 1 MiB"):
             Client(connect(given, where="here")).show_pool(emulator.state()["pools"][0]["id"])
         assert len(emulator.requests) == 1  # not asked for a second time
-
-
-def test_a_connection_is_used_again_after_its_time_was_counted() -> None:
-    with Emulator("demo") as emulator:
-        client = Client(connect({**options_of(emulator, "auth_token"), "timeout": 1.0}, where="here"))
-        pool = emulator.state()["pools"][0]["id"]
-        for pause in (0.0, 0.7, 0.7):
-            time.sleep(pause)
-            client.show_pool(pool)
-        assert {seen["connection"] for seen in emulator.requests} == {1}
 
 
 NO_DOCUMENTS = [

@@ -26,6 +26,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible_collections.poolgate.modelarts.plugins.filter.capacity_verdict import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api import calls as _client
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import POOL_NOT_FOUND
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import PREFERENCE
@@ -284,7 +285,7 @@ def of_events(plugin: Facts, first: ScriptedServer, second: ScriptedServer) -> t
                 events += source.look()
                 source._connection = plugin["Source"](options(second, pool_name=name))._connection
                 events += source.look()
-        except (AnsibleError, _client.ModelArtsError) as error:
+        except (AnsibleError, ModelArtsError) as error:
             said.append(str(error))
     return said, events
 

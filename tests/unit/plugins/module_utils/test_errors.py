@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors from any body at all; the documented shapes are in test_client.py, as they come over the wire."""
+"""Errors from any body at all; the documented shapes are in _http/test_answers.py, as they come over the wire."""
 
 from __future__ import annotations
 

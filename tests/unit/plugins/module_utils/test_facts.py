@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+import ast
+import time
 import typing as t
 
 import pytest
 import yaml
+from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _facts as facts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import ADDED_FIELDS, FIELDS
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_pool_info, modelarts_workload_info
-from ansible_collections.poolgate.modelarts.tests.unit.fuzz.documents import facts_of, job, pools_of, world
+from ansible_collections.poolgate.modelarts.tests.unit.cloud.pools import POOL_A, POOL_B, client_of, observe, pools
 
 Node = dict[str, t.Any]
-
-DOCUMENTS = world([job(1, "Running", 2, "10.0.0.1"), job(2, "Queue", 4), job(3, "Creating", 1)], 6, 8)
 
 POOL_INFO: Node = yaml.safe_load(modelarts_pool_info.RETURN)
 WORKLOAD_INFO: Node = yaml.safe_load(modelarts_workload_info.RETURN)
@@ -38,13 +42,31 @@ DOCUMENTED: list[tuple[str, t.Iterable[str], type]] = [
 ]
 
 
+class _Unions(ast.NodeTransformer):
+    """``X | Y``, which Python has from 3.10 on, as Union[X, Y]."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        both = ast.Tuple([self.visit(node.left), self.visit(node.right)], ast.Load())
+        union = ast.Attribute(ast.Name("t", ast.Load()), "Union", ast.Load())
+        return ast.copy_location(ast.Subscript(union, both, ast.Load()), node)
+
+
+def hints(of: type) -> dict[str, t.Any]:
+    """Return the types of the keys of a TypedDict."""
+    found = {}
+    for name, annotation in of.__annotations__.items():
+        tree = _Unions().visit(ast.parse(annotation.__forward_arg__, mode="eval"))
+        found[name] = eval(compile(ast.fix_missing_locations(tree), name, "eval"), vars(facts))
+    return found
+
+
 @pytest.mark.parametrize(("documented", "of"), [row[1:] for row in DOCUMENTED], ids=[row[0] for row in DOCUMENTED])
 def test_the_documentation_has_the_keys_of_the_type(documented: t.Iterable[str], of: type) -> None:
-    assert sorted(documented) == sorted(t.get_type_hints(of))
+    assert sorted(documented) == sorted(hints(of))
 
 
 def test_the_failure_of_a_module_is_documented() -> None:
-    assert sorted(t.get_type_hints(facts.FailureFacts)) == sorted(FAILURE)
+    assert sorted(hints(facts.FailureFacts)) == sorted(FAILURE)
     assert {*FAILURE} - {"msg"} <= {*WORKLOAD_INFO}
 
 
@@ -57,16 +79,16 @@ def wrong(value: object, of: t.Any, where: str) -> list[str]:
     origin, arguments = t.get_origin(of), t.get_args(of)
     if of is t.Any:
         return []
-    if t.is_typeddict(of):
-        hints = t.get_type_hints(of)
+    if hasattr(of, "__required_keys__"):
+        known = hints(of)
         if not isinstance(value, dict):
             return [where]
         places = [f"{where}.{key} is missing" for key in sorted(of.__required_keys__ - value.keys())]
-        places += [f"{where}.{key} is unknown" for key in sorted(value.keys() - hints.keys())]
+        places += [f"{where}.{key} is unknown" for key in sorted(value.keys() - known.keys())]
         return places + [
-            place for key in value.keys() & hints.keys() for place in wrong(value[key], hints[key], f"{where}.{key}")
+            place for key in value.keys() & known.keys() for place in wrong(value[key], known[key], f"{where}.{key}")
         ]
-    if origin is t.Union or str(origin) == "<class 'types.UnionType'>":
+    if origin is t.Union:
         tried = [wrong(value, one, where) for one in arguments]
         return min(tried, key=len) if all(tried) else []
     if origin is dict:
@@ -83,21 +105,36 @@ def wrong(value: object, of: t.Any, where: str) -> list[str]:
 
 
 def test_the_facts_of_jobs_are_of_their_types() -> None:
-    answer = facts_of(DOCUMENTS, placement_of=["uuid-1", "uuid-2"])
+    with Emulator(pools()) as emulator, client_of(emulator) as client:
+        uuids = [
+            job["job_uuid"] for job in read_workloads(client, [POOL_A], WorkloadQuery(), clock=time.time)["workloads"]
+        ]
+        query = WorkloadQuery(include_capacity=True)
+        answer = read_workloads(client, [POOL_A, POOL_B], query, clock=time.time, placement_of=map(str, uuids))
+    more = sorted({*hints(facts.PoolEntry)} - {*hints(facts.JobsEntry)})
     assert wrong(answer, facts.WorkloadsAnswer, "answer") == [
-        f"answer.pools[0].{key} is unknown"
-        for key in sorted({*t.get_type_hints(facts.PoolEntry)} - {*t.get_type_hints(facts.JobsEntry)})
+        f"answer.pools[{number}].{key} is unknown" for number in (0, 1) for key in more
     ]
     assert wrong(answer["pools"], list[facts.PoolEntry], "pools") == []
-    entry = answer["pools"][0]
+    entry = t.cast("facts.PoolEntry", answer["pools"][0])
     assert entry["nodes"]
     assert entry["metrics"]
-    for part in ("holders", "queued", "queue_counts", "unplaced", "placements"):
-        assert entry[part], part
+    assert entry["holders"]
+    assert entry["queued"]
+    assert entry["queue_counts"]
+    assert entry["placements"]
+
+
+def test_the_facts_of_an_entry_without_documents_are_of_their_types() -> None:
+    with Emulator(pools(nodes=403)) as emulator:
+        answer = observe(emulator, POOL_A)
+    assert wrong(answer["pools"], list[facts.PoolEntry], "pools") == []
+    assert [error["document"] for error in answer["pools"][0]["errors"]] == ["nodes"]
 
 
 def test_the_facts_of_pools_are_of_their_types() -> None:
-    answer = pools_of(DOCUMENTS["pool"], DOCUMENTS["nodes"], DOCUMENTS["metrics"])
+    with Emulator(pools()) as emulator, client_of(emulator) as client:
+        answer = read_pools(client, [], include_capacity=True, clock=time.time)
     assert wrong(answer["pools"], list[facts.PoolWithCapacity], "pools") == []
-    assert answer["pools"]
-    assert set(answer) == set(t.get_type_hints(facts.PoolsAnswer))
+    assert len(answer["pools"]) == 2
+    assert set(answer) == set(hints(facts.PoolsAnswer))

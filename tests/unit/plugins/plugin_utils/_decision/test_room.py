@@ -8,21 +8,13 @@ from __future__ import annotations
 import pytest
 from ansible_collections.poolgate.modelarts.tests.unit.cards import asking, gpu_nodes, queued, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
-    FLAVOR,
     GPU,
-    Document,
     check_of,
     decide,
     job,
     metrics,
-    pool,
     refused,
 )
-
-
-def test_nodes_are_the_best_source() -> None:
-    verdict = decide(gpu_nodes(8), request=asking(1), metric_items=[metrics({GPU: 8}, {GPU: 0}, age=120)])
-    assert (verdict["decision"], verdict["source"], verdict["age_seconds"]) == ("admit", "nodes", 0)
 
 
 def test_nodes_and_metrics_that_contradict_each_other() -> None:
@@ -123,15 +115,6 @@ def test_a_declared_capacity_less_what_jobs_hold() -> None:
     assert verdict["decision"] == "unknown"
 
 
-def test_a_declared_capacity_is_not_better_than_fresh_metrics() -> None:
-    items = [metrics({GPU: 64}, {GPU: 60})]
-    policy = {"placement": "aggregate"}
-    verdict = decide(refused(), request=asking(8), declared={GPU: 640}, metric_items=items, policy=policy)
-    assert (verdict["decision"], verdict["source"]) == ("wait", "metrics")
-    verdict = decide(refused(), request=asking(8), declared={GPU: 4}, metric_items=items, policy=policy)
-    assert verdict["decision"] == "wait"
-
-
 @pytest.mark.parametrize("source", ["declared", "metrics"])
 @pytest.mark.parametrize("held", [0, 8])
 def test_jobs_about_to_start_are_taken_off_whatever_others_hold(source: str, held: int) -> None:
@@ -169,19 +152,3 @@ def test_cards_of_another_vendor_are_no_other_name() -> None:
     held = job({D1980: "16"}, on=["10.9.9.9"])
     verdict = decide(refused(), [held], request=asking(1, 8), declared={GPU: 16}, metric_items=refused())
     assert verdict["decision"] == "admit"
-
-
-@pytest.mark.parametrize("declared", [{GPU: 16}, None])
-def test_nodes_that_only_the_pool_counts_leave_other_sources_unknown(declared: Document | None) -> None:
-    document = pool({FLAVOR: 2})
-    document["status"]["resources"] = {"available": [], "abnormal": [{"flavor": FLAVOR, "count": 2}]}
-    verdict = decide(
-        refused(),
-        request=asking(1, 8),
-        pool_document=document,
-        policy={"placement": "aggregate"},
-        declared=declared,
-        metric_items=refused() if declared else [metrics({GPU: "16"}, {GPU: "0"})],
-    )
-    assert verdict["decision"] == "unknown"
-    assert "the pool counts 2 nodes as not available" in reason(verdict)

@@ -5,14 +5,10 @@
 
 from __future__ import annotations
 
-import typing as t
-
 import pytest
 from ansible_collections.poolgate.modelarts.tests.unit.cards import SIZE, asking, gpu_nodes, holding
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
-    FLAVOR,
     GPU,
-    address_of,
     check_of,
     decide,
     job,
@@ -81,14 +77,3 @@ def test_cards_that_jobs_hold_and_nodes_do_not_show_yet() -> None:
 def test_a_job_without_a_node_whose_requirement_cannot_be_read() -> None:
     assert decide(gpu_nodes(8), [job({GPU: "some"}, "Creating")], request=asking(1))["decision"] == "unknown"
     assert decide(gpu_nodes(8), [job({"cpu": "some", GPU: "1"}, "Creating")], request=asking(7))["decision"] == "admit"
-
-
-@pytest.mark.parametrize("split", [False, True])
-def test_what_a_job_asks_beyond_its_nodes_is_on_others(split: bool) -> None:
-    """It shows one of its two nodes, and the entry of the other is older than the job."""
-    shown, other = gpu_nodes(8, 8)
-    on: t.Any = {address_of(shown): {GPU: "8"}} if split else [address_of(shown)]
-    large = job({GPU: "16"}, "Creating", on=on)
-    assert decide([shown, other], [large], request=asking(1, 8))["decision"] == "wait"
-    assert decide([shown, other], [large], request={"flavor": FLAVOR})["decision"] == "wait"
-    assert decide([shown, other], [job({GPU: "8"}, on=on)], request=asking(1, 8))["decision"] == "admit"

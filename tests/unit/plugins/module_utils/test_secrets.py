@@ -1,11 +1,10 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hiding secrets changes no data that decides, and what a server says leaves without them."""
+"""Secrets in data, and in what servers say."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
@@ -14,7 +13,6 @@ import typing as t
 import pytest
 from ansible import constants
 from ansible.errors import AnsibleLookupError
-from ansible.module_utils.common.parameters import remove_values
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.lookup import modelarts_workloads
@@ -24,31 +22,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
+from ansible_collections.poolgate.modelarts.tests.unit.cloud.secrets_in_data import Facts, job, jobs
 from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, patch_module_args
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
-from hypothesis import given
-from hypothesis import strategies as st
 
 POOL = "pool-train-0123456789abcdef0123456789abcdef"
 TOKEN = "0f1e2d3c-SECRET-token"
-Facts = dict[str, t.Any]
 Start = t.Callable[..., ScriptedServer]
-
-
-def job(**fields: t.Any) -> Facts:
-    return {
-        "uid": "u-1",
-        "jobName": "llm",
-        "userName": "mara",
-        "status": "Running",
-        "type": "train",
-        "resourceRequirement": {"cpu": "1 Cores", "memory": "6123456789"},
-        **fields,
-    }
-
-
-def jobs(*listed: Facts) -> Reply:
-    return Reply(body={"kind": "WorkloadList", "items": list(listed), "total": len(listed)})
 
 
 @pytest.fixture(autouse=True)
@@ -78,9 +58,6 @@ def look_up(url: str, **options: t.Any) -> t.Any:
     lookup = modelarts_workloads.LookupModule(loader=None, templar=templar)
     given = {"endpoint": url, "project_id": "p1", "max_retries": 0, **options}
     return lookup.run([POOL], variables=templar.available_variables, **given)
-
-
-# A secret that cannot be hidden
 
 
 @pytest.mark.parametrize(
@@ -120,14 +97,6 @@ def test_a_secret_that_the_facts_hold_ends_in_a_sentence_and_never_in_other_fact
             look_up(server.url, auth_token="vision-a")
 
 
-def test_a_secret_that_is_not_used_counts_where_ansible_masks_by_it(script: Start, run: t.Callable[..., Facts]) -> None:
-    """Of the two ways to log in the token is taken, but ansible-core hides the password in every text all the same."""
-    server = script(jobs(job(type="vision-a")))
-    result = run(server.url, auth_token=TOKEN, username="mara", password="vision-a")
-    assert result["failed"]
-    assert "also occurs in what ModelArts answered" in result["msg"]
-
-
 def test_nothing_is_masked_where_nothing_is_secret(script: Start, run: t.Callable[..., Facts]) -> None:
     server = script(jobs(job(), job(uid="u-2", type="infer")))
     result = run(server.url, auth_token=TOKEN)
@@ -154,29 +123,9 @@ def test_a_secret_as_the_name_of_a_job_is_hidden_and_stops_nothing(
     assert secret not in result["said"]
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-        max_leaves=8,
-    ),
-    st.text(min_size=1, max_size=3),
-)
-def test_what_is_returned_is_never_changed_by_ansible(value: t.Any, secret: str) -> None:
-    """An oracle: what passes is what ansible-core leaves as it is."""
-    facts = {"facts": value, "job_name": f"x{secret}"}
-    found = _secrets.without_secrets(facts, [secret])
-    if found is not None:
-        assert remove_values(found, {secret}) == found
-        assert found["facts"] == value or "extra" in json.dumps(value) or "msg" in json.dumps(value)
-
-
 def test_no_secret_and_an_empty_one_change_nothing() -> None:
     facts = {"job_name": "a", "n": [1, None, True]}
     assert _secrets.without_secrets(facts, []) == _secrets.without_secrets(facts, [""]) == facts
-
-
-# What a server says
 
 
 @pytest.mark.parametrize("offset", range(250, 310, 3))
@@ -234,37 +183,6 @@ def test_a_secret_is_known_as_long_as_its_login_lives() -> None:
     del connection
     gc.collect()
     assert _errors.plain(text) == text
-
-
-# What a user gives
-
-
-@pytest.mark.parametrize("option", ["endpoint", "auth_url"])
-@pytest.mark.parametrize("url", ["https://svc:SECRET-7@gw.example.com", "https://svc:SECRET-7/x@gw", "svc:SECRET-7@gw"])
-@pytest.mark.parametrize("succeeds", [True, False])
-def test_a_password_in_an_address_is_not_printed_by_any_verbosity(
-    option: str, url: str, succeeds: bool, script: Start, run: t.Callable[..., Facts]
-) -> None:
-    """What a module returns as its invocation is what ansible-core prints at -vvv."""
-    server = script(jobs(job()))
-    # With a project's ID and a token, auth_url is not asked; it is checked all the same.
-    result = run(server.url, auth_token=TOKEN if succeeds else "a", **{option: url})
-    assert result["failed"]
-    assert "invocation" in result
-    assert "SECRET-7" not in result["said"]
-    assert server.seen == []
-
-
-def test_a_chain_of_causes_is_not_printed(script: Start, run: t.Callable[..., Facts], monkeypatch: t.Any) -> None:
-    """From ansible-core 2.19 on, a traceback can be asked for, and shows what an exception was raised for."""
-    monkeypatch.setenv("https_proxy", "http://svc:SECRET/x@127.0.0.1:3128")
-    with contextlib.suppress(ImportError):
-        from ansible.module_utils._internal import _traceback
-
-        monkeypatch.setattr(_traceback, "is_traceback_enabled", lambda event: True)
-    result = run("https://modelarts.example.com", auth_token=TOKEN)
-    assert result["failed"]
-    assert "SECRET" not in result["said"].replace(TOKEN, "")
 
 
 def test_the_error_of_a_refused_secret_is_an_input_error() -> None:
