@@ -8,8 +8,19 @@ import typing as t
 
 from ansible.module_utils.common.validation import check_type_path
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown, trimmed
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import REAL_TIME, ObservingAction
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
+    is_blank,
+    one_line,
+    sentence,
+    shown,
+    trimmed,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import (
+    REAL_TIME,
+    ObservingAction,
+    is_of_role,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import (
     Candidate,
     read_candidates,
@@ -26,6 +37,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
     read_policy,
     read_seconds,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_behind
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 
 if t.TYPE_CHECKING:
@@ -51,9 +63,20 @@ class ActionModule(ObservingAction):
         "report_dir": {"type": "raw"},
     }
 
+    _directory: ReportDirectory | None = None
+
+    def begin(self, written: Facts) -> None:
+        """Empty the directory of the report, so that no earlier one speaks for a gate that is refused."""
+        given = self._task.args.get("report_dir")
+        path = None if is_blank(given) else read_directory(given)
+        if path and not self._task.check_mode:
+            refuse_facts_behind(_without_others(written, "report_dir"), self._variables)
+            self._directory = ReportDirectory(path)
+
     def act(self, options: Facts) -> Facts:
+        if is_of_role(self._task):
+            self._refuse_mistake_of_role()
         goes_on = read_on_refusal(options["on_refusal"])
-        path = read_directory(options["report_dir"])
         request, policy, declared = (
             read_dictionary(name, options[name]) for name in ("request", "policy", "declared_capacity")
         )
@@ -65,14 +88,18 @@ class ActionModule(ObservingAction):
         for candidate in candidates:
             check_together(candidate.request, strictness, timeout)
         look = Look(self.observer(options), candidates)
-        # The directory is tried, and emptied, before anything is asked.
-        directory = ReportDirectory(path) if path and not self._task.check_mode else None
         wait = Wait(0.0 if self._task.check_mode else timeout, interval, REAL_TIME)
         gate = Gate(candidates, strictness, capacity, wait)
         outcome = gate.wait(look, self.say)
-        written = [] if directory is None else self._write_report(directory, gate, outcome)
+        written = [] if self._directory is None else self._write_report(self._directory, gate, outcome)
         self.say(outcome["report"] + written)
         return {**(outcome if goes_on or outcome["decision"] == "admit" else refusal(outcome))}
+
+    def _refuse_mistake_of_role(self) -> None:
+        """Raise InputError for what is wrong in a variable that the role reads after this task, if it was given."""
+        mistake = self._templar.template(self._variables.get("__capacity_gate_mistake", ""))
+        if mistake:
+            raise InputError(sentence(str(mistake)))
 
     def _write_report(self, directory: ReportDirectory, gate: Gate, outcome: OutcomeFacts) -> list[str]:
         """Write the report and return the line that names it. A failure changes nothing in the decision."""
@@ -98,6 +125,13 @@ class Look:
         # A display name is looked up once.
         self._names = [pool["pool_name"] for pool in pools]
         return pools
+
+
+def _without_others(written: Facts, option: str) -> Facts:
+    """Return those of the values that may give the option."""
+    others = {*CONNECTION_OPTIONS, *ActionModule.own_options} - {option}
+    named = {name: name.split(" ")[0].removeprefix("capacity_gate_") for name in written}
+    return {name: value for name, value in written.items() if named[name] not in others}
 
 
 def read_on_refusal(value: object) -> bool:

@@ -8,7 +8,7 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown, trimmed
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import REAL_TIME, ObservingAction
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import REAL_TIME, ObservingAction, is_of_role
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
@@ -25,7 +25,6 @@ _WAIT_TIMEOUT, _POLL_INTERVAL = 600.0, 15.0
 _SHORTEST_LIMIT = 60.0
 
 # Who runs the role has not written the options of its task: a mistake is told in the names of the role's variables.
-_ROLE = "poolgate.modelarts.capacity_gate"
 _VARIABLES = {
     "pool_name": "capacity_gate_watch_pool",
     "job": "capacity_gate_watch_job",
@@ -45,11 +44,11 @@ class ActionModule(ObservingAction):
     }
 
     def act(self, options: Facts) -> Facts:
-        is_of_role = self._task._role is not None and self._task._role.get_name() == _ROLE
-        names = _VARIABLES if is_of_role else {name: name for name in _VARIABLES}
+        of_role = is_of_role(self._task)
+        names = _VARIABLES if of_role else {name: name for name in _VARIABLES}
         pool, job = (_read_name(names[name], options[name]) for name in ("pool_name", "job"))
         if not pool:
-            run_the_gate = "Run the gate before, or set" if is_of_role else "Set"
+            run_the_gate = "Run the gate before, or set" if of_role else "Set"
             raise InputError(f"There is no pool to look at. {run_the_gate} {names['pool_name']}.")
         if not job:
             raise InputError(f"There is no job to follow: set {names['job']}.")

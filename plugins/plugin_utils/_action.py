@@ -21,10 +21,22 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_of_hosts
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import (
+    refuse_facts_behind,
+    refuse_facts_of_hosts,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Time
 
+if t.TYPE_CHECKING:
+    from ansible.playbook.task import Task
+
 Facts = dict[str, t.Any]
+
+_ROLE = "poolgate.modelarts.capacity_gate"
+_GROUP_OF_DEFAULTS = "group/poolgate.modelarts.modelarts"
+
+# Where a task has its arguments, beside the name of its action.
+_KEYS_OF_ARGUMENTS = ("args", "action", "local_action")
 
 display = Display()
 
@@ -55,17 +67,42 @@ class ObservingAction(ActionBase):
         """
         raise NotImplementedError
 
+    def begin(self, written: Facts) -> None:
+        """Do what comes before any refusal. ``written`` are the values that the task takes, as in _as_written().
+
+        Raises InputError.
+        """
+
     def run(self, tmp: str | None = None, task_vars: Facts | None = None) -> Facts:
         super().run(tmp, task_vars)
         self._variables = task_vars or {}
-        _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **self.own_options})
+        written = self._as_written()
         try:
+            self.begin(written)
+            _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **self.own_options})
             refuse_facts_of_hosts(self._variables)
+            refuse_facts_behind(written, self._variables)
             return self.act({name: None if is_blank(value) else value for name, value in args.items()})
         except InputError as error:
             return {"failed": True, "changed": False, "msg": error.message}
         except ObservationError as error:
             return {"failed": True, "changed": False, **error.result}
+
+    def _as_written(self) -> Facts:
+        """Return the values that the task takes, before Ansible has rendered them, by what a user calls them.
+
+        Those of module_defaults are among them from ansible-core 2.19 on: before, they come rendered.
+        """
+        name = self._task.action.rpartition(".")[2]
+        given: Facts = {}
+        if is_of_role(self._task):
+            given.update({one: value for one, value in self._variables.items() if one.startswith("capacity_gate_")})
+        given[f"module_defaults of {name}"] = _defaults_of(name, self._task.module_defaults)
+        for key, value in (self._task.get_ds() or {}).items():
+            if str(key).rpartition(".")[2] in (name, *_KEYS_OF_ARGUMENTS):
+                options = value if isinstance(value, dict) else {"the arguments": value}
+                given.update({f"{option} of {name}": one for option, one in options.items()})
+        return given
 
     def observer(self, options: Facts) -> Observer:
         """Return what looks at pools from the host of the task, with the connection of the options and variables."""
@@ -97,3 +134,19 @@ class ObservingAction(ActionBase):
     def remark(words: str) -> None:
         """Warn of something that does not change the result."""
         display.warning(sentence(words))
+
+
+def is_of_role(task: Task) -> bool:
+    """Whether the task is one of the role, whose users give its variables and not the options of its tasks."""
+    return task._role is not None and task._role.get_name() == _ROLE
+
+
+def _defaults_of(name: str, module_defaults: object) -> list[object]:
+    """Return the entries of module_defaults that a task of the collection takes."""
+    entries = [one for one in module_defaults if isinstance(one, dict)] if isinstance(module_defaults, list) else []
+    return [
+        value
+        for entry in entries
+        for key, value in entry.items()
+        if str(key).rpartition(".")[2] == name or str(key) == _GROUP_OF_DEFAULTS
+    ]

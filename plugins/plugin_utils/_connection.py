@@ -17,6 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     CONNECTION_OPTIONS,
     variables_level,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_behind
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,9 +34,14 @@ def templated(values: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]
 
 
 def templated_variables_level(variables: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
-    """The options that the variables ``modelarts_<option>`` give; no other variable is templated."""
+    """The options that the variables ``modelarts_<option>`` give; no other variable is templated.
+
+    Raises InputError when one of them is made from a fact of a host.
+    """
     names = (f"modelarts_{option}" for option in CONNECTION_OPTIONS)
-    return variables_level(templated({name: variables[name] for name in names if name in variables}, templar))
+    given = {name: variables[name] for name in names if name in variables}
+    refuse_facts_behind(given, variables)
+    return variables_level(templated(given, templar))
 
 
 def config_level(path: str | None) -> dict[str, t.Any]:

@@ -10,13 +10,27 @@ from __future__ import annotations
 
 import typing as t
 
+import jinja2
+import jinja2.meta
+import jinja2.nodes
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import is_template
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PREFIXES = ("modelarts_", "capacity_gate_", "__capacity_gate_")
+
+# Variables that core sets to facts, whatever the names of these.
+_ALL_FACTS = frozenset({"ansible_facts", "ansible_local"})
+
+# Ways to a variable by a text that is its name.
+_BY_NAME = frozenset({"hostvars", "vars"})
+_LOOKUPS_BY_NAME = frozenset({"vars", "ansible.builtin.vars"})
+
+# Tags that core knows, so that no template is more than can be parsed here.
+_JINJA = jinja2.Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"], autoescape=True)
 
 
 def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
@@ -40,3 +54,83 @@ def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
                 "or where credentials go. Set it in the play, the inventory or the environment; set_fact needs "
                 "cacheable=false."
             )
+
+
+def refuse_facts_behind(given: Mapping[str, t.Any], variables: Mapping[str, t.Any]) -> None:
+    """Raise InputError when a value, as it was written, is rendered from a fact that a host sent back.
+
+    Templates are followed through all variables that they name. ``given`` are the values by name.
+    """
+    facts = _Facts(variables)
+    for name, value in given.items():
+        fact = _fact_behind(value, variables, facts)
+        if fact is not None:
+            host = one_line(str(variables.get("inventory_hostname", "a host")), 60)
+            raise InputError(
+                f"{one_line(name, 60)} is made from {one_line(fact, 60)}, which is a fact that {host} sees, and a host "
+                "must not choose what the gate does or where credentials go. Give it by a variable that has the name "
+                "of no fact, or use a play without facts."
+            )
+
+
+class _Facts:
+    """The names of variables that are facts: those of the own host, and those of any host."""
+
+    def __init__(self, variables: Mapping[str, t.Any]) -> None:
+        # Only the cache of core has the names as they were sent.
+        cache = getattr(getattr(variables.get("hostvars"), "_variable_manager", None), "_fact_cache", None)
+        if cache is not None:
+            hosts = cache.keys()  # a plugin of a cache has no other way to them
+            sent = {str(host): _sent_by(cache, host) for host in hosts}
+            self.own = sent.get(str(variables.get("inventory_hostname")), frozenset())
+            self.all = self.own.union(*sent.values())
+        else:
+            # Under ansible_facts, names have lost their prefix: which of the two was sent is not known.
+            known = variables.get("ansible_facts")
+            names = [str(name) for name in known] if isinstance(known, dict) else []
+            self.own = self.all = frozenset(one for name in names for one in (name, f"ansible_{name}"))
+        self.own |= _ALL_FACTS if self.own else self.own
+        self.all |= _ALL_FACTS if self.all else self.all
+
+
+def _sent_by(cache: t.Any, host: str) -> frozenset[str]:
+    try:
+        return frozenset(str(name) for name in cache.get(host) or ())
+    except KeyError:  # expired since
+        return frozenset()
+
+
+def _fact_behind(value: object, variables: Mapping[str, t.Any], facts: _Facts) -> str | None:
+    """Return the name of a fact that the value is rendered from, or None."""
+    pending, seen = [value], set[str]()
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            pending.extend(one.values())
+        elif isinstance(one, (list, tuple)):
+            pending.extend(one)
+        elif isinstance(one, str) and is_template(one):
+            names, by_text = _names_in(one)
+            for fact in sorted((names & facts.own) | (by_text & facts.all)):
+                return fact
+            pending.extend(variables.get(name) for name in (names | by_text) - seen - _BY_NAME)
+            seen |= names | by_text
+    return None
+
+
+def _names_in(template: str) -> tuple[set[str], set[str]]:
+    """Return the names of variables that a template may read, and those that it may read by a text that is the name.
+
+    A name that a template puts together itself is not among them.
+    """
+    if "{{" not in template and "{%" not in template:
+        return set(), set()
+    try:
+        tree = _JINJA.parse(template)
+    except jinja2.TemplateSyntaxError:
+        return set(), set()  # core refuses it, too
+    names = jinja2.meta.find_undeclared_variables(tree)
+    texts = {node.value for node in tree.find_all(jinja2.nodes.Const) if isinstance(node.value, str)}
+    if not names & _BY_NAME and not texts & _LOOKUPS_BY_NAME:
+        return names, set()
+    return names, texts | {node.attr for node in tree.find_all(jinja2.nodes.Getattr)}

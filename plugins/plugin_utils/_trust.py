@@ -17,7 +17,7 @@ _LONGEST_TEXT = 300
 _LARGEST = 2**63 - 1
 
 try:
-    from ansible.template import trust_as_template
+    from ansible.template import is_trusted_as_template, trust_as_template
 except ImportError:
     from ansible.utils.unsafe_proxy import wrap_var
 
@@ -29,6 +29,10 @@ except ImportError:
         """The value, in which no text is a template."""
         return wrap_var(value)
 
+    def is_template(text: str) -> bool:
+        """Whether Ansible renders the text."""
+        return not hasattr(text, "__UNSAFE__")
+
 else:
 
     def as_template(text: str) -> str:
@@ -38,6 +42,10 @@ else:
     def as_text(value: t.Any) -> t.Any:
         """The value, in which no text is a template."""
         return value
+
+    def is_template(text: str) -> bool:
+        """Whether Ansible renders the text."""
+        return is_trusted_as_template(text)
 
 
 def inert(value: object) -> object:

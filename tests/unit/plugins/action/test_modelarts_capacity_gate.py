@@ -8,12 +8,14 @@ from __future__ import annotations
 import importlib
 import typing as t
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_request
+from ansible_collections.poolgate.modelarts.tests.unit.core import trust_as_template
 
 GATE = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_capacity_gate")
 
@@ -55,3 +57,40 @@ def test_a_display_name_is_looked_up_once() -> None:
     assert [options["pool_name"] for options in asked] == [["a", "b"], ["pool-of-a", "b"]]
     assert [options["time_limit"] for options in asked] == [None, 7.0]
     assert asked[0]["placement_of"] == ["u", "u"]
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ({"report_dir of modelarts_capacity_gate": "{{ place }}"}, True),
+        ({"capacity_gate_report_dir": "{{ place }}"}, True),
+        ({"module_defaults of modelarts_capacity_gate": ["{{ place }}"]}, True),
+        ({"request of modelarts_capacity_gate": "{{ place }}", "capacity_gate_policy": "{{ place }}"}, False),
+    ],
+)
+def test_an_earlier_report_is_removed_unless_a_fact_has_chosen_where(
+    tmp_path: Path, written: dict[str, t.Any], kept: bool
+) -> None:
+    """Before anything of the task is refused: it would say that this gate has admitted."""
+    report = tmp_path / "report.json"
+    report.write_text("{}", encoding="utf-8")
+    variables = {"ansible_facts": {"place": str(tmp_path)}, "place": str(tmp_path)}
+    gate = mock.Mock(_task=mock.Mock(args={"report_dir": str(tmp_path)}, check_mode=False), _variables=variables)
+    given = {name: trusted(value) for name, value in written.items()}
+    if kept:
+        assert "is made from place, which is a fact" in refusal(GATE.ActionModule.begin, gate, given)
+    else:
+        GATE.ActionModule.begin(gate, given)
+    assert report.exists() is kept
+
+
+def trusted(value: str | list[str]) -> str | list[str]:
+    """Return the value as Ansible has read it from a file of the user."""
+    return [trust_as_template(one) for one in value] if isinstance(value, list) else trust_as_template(value)
+
+
+def test_in_check_mode_an_earlier_report_stays(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("{}", encoding="utf-8")
+    task = mock.Mock(args={"report_dir": str(tmp_path)}, check_mode=True)
+    GATE.ActionModule.begin(mock.Mock(_task=task, _variables={}), {})
+    assert (tmp_path / "report.json").exists()

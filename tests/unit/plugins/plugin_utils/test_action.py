@@ -84,3 +84,27 @@ def test_the_environment_and_the_host_are_part_of_a_login(monkeypatch: pytest.Mo
     item("another environment", environment="OS_REGION_NAME=eu-nl ")
     item("another host", host="bastion")
     assert sent == ["first", "another token", "another environment", "another host"]
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ({"poolgate.modelarts.modelarts_capacity_gate": {"pools": 1, "request": 2}}, {"pools", "request"}),
+        ({"modelarts_capacity_gate": {"pools": 1}, "args": {"request": 2}, "when": 3}, {"pools", "request"}),
+        ({"action": {"module": "modelarts_capacity_gate", "pools": 1}}, {"module", "pools"}),
+        ({"local_action": "modelarts_capacity_gate pools=1"}, {"the arguments"}),
+        (None, set()),
+    ],
+)
+def test_what_an_action_takes_is_told_by_its_names(written: t.Any, names: set[str]) -> None:
+    """As it was written: what core has rendered does not tell what it was made from."""
+    defaults = [{"group/poolgate.modelarts.modelarts": {"region": 4}, "other": {"region": 5}}]
+    name = "modelarts_capacity_gate"
+    task = mock.Mock(action=f"poolgate.modelarts.{name}", get_ds=lambda: written, _role=None, module_defaults=defaults)
+    variables = {"capacity_gate_request": 6, "modelarts_region": 7}
+    given = ObservingAction._as_written(mock.Mock(_task=task, _variables=variables))
+    assert given.keys() == {f"module_defaults of {name}", *(f"{one} of {name}" for one in names)}
+    assert given[f"module_defaults of {name}"] == [{"region": 4}]
+    task._role = mock.Mock(get_name=lambda: "poolgate.modelarts.capacity_gate")
+    in_the_role = ObservingAction._as_written(mock.Mock(_task=task, _variables=variables))
+    assert in_the_role == {"capacity_gate_request": 6, **given}

@@ -9,6 +9,7 @@ import os
 import re
 import typing as t
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from ansible import constants
@@ -18,7 +19,11 @@ from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.lookup import modelarts_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import ENVIRONMENT
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_of_hosts
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import (
+    refuse_facts_behind,
+    refuse_facts_of_hosts,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import as_text
 from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, trust_as_template
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 
@@ -106,6 +111,100 @@ def test_a_fact_that_the_role_would_take_for_its_own_is_refused() -> None:
 )
 def test_what_no_host_has_chosen_is_taken(variables: dict[str, t.Any]) -> None:
     refuse_facts_of_hosts(variables)
+
+
+def seen_by_web01(facts: dict[str, t.Any], others: dict[str, t.Any], **own: t.Any) -> dict[str, t.Any]:
+    """Variables as core has them when two hosts have sent facts: the facts of the own host are variables, too."""
+    cache = {"web01": facts, "web02": others}
+    manager = mock.Mock(_fact_cache=cache)
+    without_prefix = {name.removeprefix("ansible_"): value for name, value in facts.items()}
+    variables = {"inventory_hostname": "web01", "ansible_facts": without_prefix, **own, **facts}
+    return {**variables, "vars": variables, "hostvars": mock.Mock(_variable_manager=manager)}
+
+
+BEHIND_A_FACT = [
+    "https://{{ api_host }}",
+    "{{ api_host | default('https://play') }}",
+    "{% if api_host is defined %}{% set x = 1 %}{% endif %}https://play",
+    "{{ address }}",
+    "{{ nested.one[0] }}",
+    ["{{ nested }}"],
+    {"nvidia.com/gpu": "{{ address }}"},
+    "{{ vars['api_host'] }}",
+    "{{ vars.api_host }}",
+    "{{ lookup('vars', 'api_host') }}",
+    "{{ lookup('ansible.builtin.vars', 'api_host') }}",
+    "{{ hostvars['web02'].other }}",
+    "{{ (hostvars.web02 | default({})).get('other') }}",
+    "{{ ansible_facts.api_host }}",
+    "{{ ansible_env.HOME }}",
+    "{{ ansible_local.x }}",
+]
+
+
+@pytest.mark.parametrize("value", BEHIND_A_FACT, ids=str)
+def test_what_is_made_from_a_fact_is_refused(value: t.Any) -> None:
+    """However it is spelled, and through however many variables."""
+    own = {"address": "https://{{ nested.one[0] }}", "nested": {"one": ["{{ api_host }}"]}}
+    facts: dict[str, t.Any] = {"api_host": "evil", "ansible_env": {"HOME": "/evil"}}
+    variables = seen_by_web01(facts, {"other": "evil"}, **trusted(own))
+    with pytest.raises(InputError, match=r"^modelarts_endpoint is made from \w+, which is a fact that web01 sees, and"):
+        refuse_facts_behind({"modelarts_endpoint": trusted(value)}, variables)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://play",
+        "https://{{ of_the_play }}",
+        "{{ env }} of {{ ansible_host }}",  # ansible_env is the fact
+        "{{ other }}",  # a fact of another host
+        "{{ hostvars['web02'].of_the_play }}",
+        "{{ lookup('env', 'HOME') }}",
+        "{{ itself }}",
+        "{{ not closed",
+        7,
+        None,
+    ],
+    ids=str,
+)
+def test_what_is_made_from_no_fact_is_taken(value: t.Any) -> None:
+    own = {"of_the_play": "play", "env": "test", "other": "play", "itself": "{{ itself }}"}
+    facts: dict[str, t.Any] = {"api_host": "{{ api_host }}", "ansible_env": {"HOME": "/evil"}}
+    refuse_facts_behind({"modelarts_endpoint": trusted(value)}, seen_by_web01(facts, {"other": "evil"}, **trusted(own)))
+
+
+def test_without_the_cache_of_core_a_fact_counts_under_both_of_its_names() -> None:
+    variables = {"ansible_facts": {"env": {}}, "env": "test", "ansible_env": {}}
+    for template in ("{{ env }}", "{{ ansible_env.HOME }}"):
+        with pytest.raises(InputError, match="^region is made from "):
+            refuse_facts_behind({"region": trusted(template)}, variables)
+
+
+def test_text_that_is_no_template_names_no_variable() -> None:
+    """As the API gave it: a job that is named like a template stops no gate."""
+    variables = seen_by_web01({"api_host": "evil"}, {}, capacity_gate_result=as_text({"job": "{{ api_host }}"}))
+    refuse_facts_behind({"capacity_gate_result": variables["capacity_gate_result"]}, variables)
+
+
+def trusted(value: t.Any) -> t.Any:
+    """Return the value as Ansible has read it from a file of the user."""
+    if isinstance(value, dict):
+        return {key: trusted(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [trusted(one) for one in value]
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+def test_a_variable_that_is_made_from_a_fact_is_refused_by_the_lookup(script: t.Callable[..., ScriptedServer]) -> None:
+    server = script(Reply(body=LIST))
+    host = server.url.removeprefix("http://")
+    own = trusted({"modelarts_endpoint": "http://{{ api_host }}", "modelarts_auth_token": "token-that-is-secret"})
+    variables = {**VARIABLES, **seen_by_web01({"api_host": host}, {}, **own)}
+    lookup = modelarts_workloads.LookupModule(loader=None, templar=Templar(loader=DataLoader(), variables=variables))
+    with pytest.raises(AnsibleLookupError, match="modelarts_endpoint is made from api_host, which is a fact"):
+        lookup.run([POOL], variables=variables, project_id="p1")
+    assert server.seen == []
 
 
 @pytest.mark.parametrize("page", ["guide_authentication", "threat_model"])
