@@ -12,6 +12,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, SCOPE_OF
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import ASSUMED, STRATEGIES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome, QueueFigures
@@ -34,7 +35,7 @@ ABOUT_TO_START = 30
 """Seconds that a job may have waited and still be on its way to a node: schedulers look every second, and the list of
 jobs shows what they did a few seconds later."""
 
-_QUEUES = {"train": "train", "infer": "infer", "x-infer": "infer", "notebook": "notebook"}
+_QUEUES = {job_type: SCOPE_OF.get(job_type, job_type) for job_type in JOB_TYPES}
 """The queue of each job type that is known, where ``queue_scope`` is type."""
 
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     Group,
     check_names,
@@ -212,7 +213,7 @@ def test_policy_when_nothing_is_said(given: t.Any) -> None:
         ({"headroom": {GPU: "1Gi"}}, ["policy.headroom", "is a size"]),
         (
             {"queue_strategy": "lifo"},
-            ["policy.queue_strategy is 'lifo'", "auto, fifo, traversal, backfill, ladder, tiered"],
+            ["policy.queue_strategy is 'lifo'", ", ".join(("auto", *STRATEGIES))],
         ),
         ({"ladder_seconds": "1h"}, ["policy.ladder_seconds is '1h'", "0 or more"]),
         ({"queue_scope": "project"}, ["policy.queue_scope", "pool, type"]),
