@@ -15,6 +15,8 @@ import zlib
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults import NoAnswerError
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import requests
 
 LARGEST_ANSWER = 128 * 2**20
@@ -24,52 +26,46 @@ SMALL_ANSWER = 16 * 2**20
 """Bytes: more than IAM ever sends, and what any answer may unpack to, however little came."""
 
 # Threads read eight answers at a time, so without this bound eight of the largest would be a gigabyte before the first
-# of them is looked at. Two of them are more than all pages of any real pool together.
+# of them is looked at. Real pages are some hundred kilobytes.
 MOST_UNDER_WAY = 2 * LARGEST_ANSWER
 """Bytes of all bodies of one read that have come in and are not parsed yet."""
 
 _HIGHEST_RATIO = 100
 """How many bytes a byte may unpack to beyond that. Lists of jobs and nodes that are much alike pack to a fiftieth."""
 
-_CHUNK = 2**18  # what is read at once, so that a bound is passed by no more than that
+_CHUNK = 2**18  # what is read and unpacked at once, so that a bound is passed by no more than that
 _GZIP = 31  # zlib's number for the format with header and checksum
 
 
 class Bodies:
-    """The bodies that the threads of one read have under way."""
+    """The bodies that the threads of one read have under way.
 
-    def __init__(self, largest: int) -> None:
+    Each may have a share of what all may have, and one at a time may have up to the largest size: so the one that is
+    large always gets to its end, and the others wait for it, as long as ``left`` tells.
+    """
+
+    def __init__(self, largest: int, threads: int, left: Callable[[], float]) -> None:
         self._largest = largest
-        self._lock = threading.Lock()
-        self._under_way = 0
+        self._share = (MOST_UNDER_WAY - largest) // threads
+        self._left = left
+        self._turn = threading.Lock()
 
     def read(self, response: requests.Response) -> bytes:
         """Return the whole body, which counts as under way until release().
 
         Raises NoAnswerError for one above the largest size, for one that unpacks to more than _HIGHEST_RATIO times what
-        came, and while all bodies together would be too large: that one passes, and the request can be sent again.
+        came, and for one that waits in vain.
 
         urllib3 does not unpack it: before 2.6 it unpacks whatever a read brings at once, without a bound.
         """
-        is_packed = response.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip")
-        unpacker = zlib.decompressobj(_GZIP)
         body = bytearray()
-        received = 0
-        # urllib3 1.26 has no read1 and waits for whole chunks, which hides slow bytes from the clock.
-        read = getattr(response.raw, "read1", response.raw.read)
         try:
-            while chunk := read(_CHUNK, decode_content=False):
-                received += len(chunk)
-                allowed = min(self._largest, max(SMALL_ANSWER, received * _HIGHEST_RATIO))
-                piece = unpacker.decompress(chunk, allowed + 1 - len(body)) if is_packed else chunk
-                self._reserve(len(piece))
+            for piece, allowed in self._pieces(response):
+                if len(body) <= self._share < len(body) + len(piece):
+                    self._wait_for_turn()
                 body += piece
                 if len(body) > allowed:
                     raise _too_large(allowed, self._largest)
-                if unpacker.unused_data:
-                    raise zlib.error("more than one packed answer")
-            if is_packed and received and not unpacker.eof:
-                raise NoAnswerError("the answer broke off", unreached=True)
         except BaseException:
             response.close()  # what is left of the answer must not become the next one on this connection
             self.release(len(body))
@@ -77,15 +73,36 @@ class Bodies:
         return bytes(body)
 
     def release(self, size: int) -> None:
-        """Say that so many bytes are no longer needed."""
-        with self._lock:
-            self._under_way -= size
+        """Say that a body of this size is no longer needed."""
+        if size > self._share:
+            self._turn.release()
 
-    def _reserve(self, size: int) -> None:
-        with self._lock:
-            if self._under_way + size > MOST_UNDER_WAY:
-                raise NoAnswerError(f"the answers under way are larger than {MOST_UNDER_WAY // 2**20} MiB together")
-            self._under_way += size
+    def _pieces(self, response: requests.Response) -> Iterator[tuple[bytes, int]]:
+        """Yield the body as it comes in, with the size that what came so far allows."""
+        is_packed = response.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip")
+        unpacker = zlib.decompressobj(_GZIP)
+        received = 0
+        # urllib3 1.26 has no read1 and waits for whole chunks, which hides slow bytes from the clock.
+        read = getattr(response.raw, "read1", response.raw.read)
+        while chunk := read(_CHUNK, decode_content=False):
+            received += len(chunk)
+            allowed = min(self._largest, max(SMALL_ANSWER, received * _HIGHEST_RATIO))
+            piece = chunk
+            while is_packed:
+                piece = unpacker.decompress(chunk, _CHUNK)
+                chunk = unpacker.unconsumed_tail
+                if not chunk and len(piece) < _CHUNK:
+                    break  # a full piece may have more behind it, even with no byte left to unpack
+                yield piece, allowed
+            yield piece, allowed
+            if unpacker.unused_data:
+                raise zlib.error("more than one packed answer")
+        if is_packed and received and not unpacker.eof:
+            raise NoAnswerError("the answer broke off", unreached=True)
+
+    def _wait_for_turn(self) -> None:
+        if not self._turn.acquire(timeout=min(max(self._left(), 0.0), threading.TIMEOUT_MAX)):
+            raise NoAnswerError(f"the answers under way are larger than {MOST_UNDER_WAY // 2**20} MiB together")
 
 
 def _too_large(allowed: int, largest: int) -> NoAnswerError:

@@ -82,7 +82,7 @@ class Sender:
         self._login_error: ModelArtsError | None = None
         # A request that waits for a connection within urllib3 could not be stopped any more.
         self._turns = threading.BoundedSemaphore(connection.connections)
-        self._bodies = Bodies(LARGEST_ANSWER)
+        self._bodies = Bodies(LARGEST_ANSWER, connection.connections, self.left)
         self.session = requests.Session()
         adapter = BoundedAdapter(
             connection.where, self.left, self._bodies, pool_maxsize=connection.connections, pool_block=True

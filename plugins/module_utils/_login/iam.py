@@ -143,8 +143,8 @@ class Iam:
 
     def _session(self) -> requests.Session:
         session = requests.Session()
-        # The answers of one login have come one after the other, and are small: none is given up before the session is.
-        adapter = BoundedAdapter(self.where, self.left, Bodies(SMALL_ANSWER), self._note)
+        # The answers of a login come one after the other and are small, so none has to wait, or to be released.
+        adapter = BoundedAdapter(self.where, self.left, Bodies(SMALL_ANSWER, 1, self.left), self._note)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         # Without this, requests would add what ~/.netrc has for the host.

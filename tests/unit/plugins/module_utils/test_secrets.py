@@ -16,11 +16,12 @@ from ansible.errors import AnsibleLookupError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.lookup import modelarts_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils import _errors, _secrets
+from ansible_collections.poolgate.modelarts.plugins.module_utils import _secrets
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import ENVIRONMENT
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.secrets_in_data import Facts, job, jobs
 from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, patch_module_args
@@ -179,10 +180,10 @@ def test_a_secret_is_known_as_long_as_its_login_lives() -> None:
     own = "a token of this test alone"
     connection = connect({"endpoint": "https://h", "project_id": "p1", "auth_token": own.replace(" ", "-")}, where="h")
     text = f"a {own.replace(' ', '-')}"
-    assert _errors.plain(text) == ApiError(text).message == str(ApiError(text)) == "a ********"
+    assert one_line(text) == ApiError(text).message == str(ApiError(text)) == "a ********"
     del connection
     gc.collect()
-    assert _errors.plain(text) == text
+    assert one_line(text) == text
 
 
 def test_the_error_of_a_refused_secret_is_an_input_error() -> None:
