@@ -41,6 +41,9 @@ if t.TYPE_CHECKING:
 
 _Answer = t.TypeVar("_Answer")
 
+_MOST_VALUES = 100_000
+"""Of one answer. The largest is a token with its service catalog: some hundred services in dozens of regions."""
+
 
 class Login(t.NamedTuple):
     """What IAM gave: the token, the project that it is for, and the raw service catalog."""
@@ -144,7 +147,7 @@ class Iam:
     def _session(self) -> requests.Session:
         session = requests.Session()
         # The answers of one login have come one after the other, and are small: none is given up before the session is.
-        adapter = BoundedAdapter(self.where, self.left, Bodies(SMALL_ANSWER), self._note)
+        adapter = BoundedAdapter(self.where, self.left, Bodies(SMALL_ANSWER), self._note, _MOST_VALUES)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         # Without this, requests would add what ~/.netrc has for the host.

@@ -12,6 +12,7 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import UnreadableQuantityError, add, parse
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import MOST_RESOURCES
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import plain
 
 if t.TYPE_CHECKING:
@@ -19,6 +20,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import Facts
 
 _UNPARSED = 50
+_MOST_UNREAD = 10  # resources of one job; no real one asks for as many in all
 
 
 class Requirements:
@@ -26,7 +28,7 @@ class Requirements:
 
     def __init__(self) -> None:
         self.unparsed: Counter[tuple[str, str]] = Counter()
-        self._read: dict[str, tuple[Amounts, list[tuple[str, str]]]] = {}
+        self._read: dict[str, tuple[Amounts, list[str], list[tuple[str, str]]]] = {}
 
     def read(self, requirement: object, jobs: int = 1) -> tuple[Amounts, list[str]]:
         """(amounts, the resources that could not be read; ``"*"`` when there is no requirement to read).
@@ -47,26 +49,35 @@ class Requirements:
         key = repr(requirement)
         if key not in self._read:
             self._read[key] = _read_amounts(requirement)
-        amounts, unparsed = self._read[key]
-        for resource, value in unparsed:
-            what = plain(resource, 60), value
+        amounts, names, unparsed = self._read[key]
+        for what in unparsed:
             if what in self.unparsed or len(self.unparsed) < _UNPARSED:
                 self.unparsed[what] += jobs
-        return amounts, [name for name, _value in unparsed] if amounts or unparsed else ["*"]
+        return amounts, list(names) if amounts or names else ["*"]
 
     def as_facts(self) -> list[Facts]:
         """What could not be read: ``[{resource, value, jobs}]``."""
         return [{"resource": r, "value": v, "jobs": n} for (r, v), n in self.unparsed.items()]
 
 
-def _read_amounts(requirement: object) -> tuple[Amounts, list[tuple[str, str]]]:
+def _read_amounts(requirement: object) -> tuple[Amounts, list[str], list[tuple[str, str]]]:
+    """Return the amounts, the resources that could not be read, and the first of these with their values, as shown.
+
+    More unread resources than any job has are all of it, like a requirement that is no object.
+    """
     amounts: Amounts = {}
-    unread = []
+    if requirement is None:
+        return amounts, [], []
     if not isinstance(requirement, dict):
-        return amounts, [] if requirement is None else [("*", plain(repr(requirement), 60))]
+        return amounts, ["*"], [("*", plain(repr(requirement), 60))]
+    if len(requirement) > MOST_RESOURCES:
+        return amounts, ["*"], [("*", f"more than {MOST_RESOURCES} resources")]
+    unread: list[str] = []
     for resource, value in requirement.items():
         try:
             amounts[resource] = parse(resource, value)
         except UnreadableQuantityError:
-            unread.append((resource, plain(repr(value), 60)))
-    return amounts, unread
+            unread.append(resource)
+            if len(unread) > _MOST_UNREAD:
+                return {}, ["*"], [("*", f"more than {_MOST_UNREAD} that cannot be read")]
+    return amounts, unread, [(plain(resource, 60), plain(repr(requirement[resource]), 60)) for resource in unread]
