@@ -32,7 +32,7 @@ _FOLDS = re.compile(r"[ \t]*[\r\n]\s*|[\u00ad\u200b-\u200f\u2060\ufeff]")
 _SHORTEST_CUT = 24
 _LONGEST_HEAD = 24
 
-Spans = t.List[t.Tuple[int, int]]
+Spans = list[tuple[int, int]]
 
 
 def mask_respelled(text: str, secrets: Iterable[str], mask: str) -> str:

@@ -256,8 +256,8 @@ def _has_too_many_nodes(job: Document) -> bool:
 def _is_of_another_pool(document: Document, pool_name: str) -> bool:
     """Return whether its jobs name a pool, and none of them the one that was asked for.
 
-    Source: ListWorkloads, namespace is the pool ID. A list of a pool may have the jobs of its logical pools as well, and
-    what is not shaped like an ID may be a namespace of another kind: not tried on a real pool.
+    Source: ListWorkloads, namespace is the pool ID. A list may have the jobs of logical pools as well, and what is not
+    shaped like an ID may be a namespace of another kind: not tried on a real pool.
     """
     named = {item["namespace"] for item in items_of(document) if isinstance(item.get("namespace"), str)}
     return pool_name not in named and any(map(_POOL_ID.fullmatch, named))

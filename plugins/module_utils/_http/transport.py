@@ -47,7 +47,9 @@ class BoundedAdapter(HTTPAdapter):
     ``where`` is the host that the code runs on, as errors name it. ``left`` tells how many seconds there are for this
     and all that follows, and is asked before each request: a library may send several where one was meant. ``bodies``
     read what comes, so an answer is whole when it is returned. ``note`` is told the headers that go and those that
-    come. ``most_values`` is for answers that a library reads, which has no bound of its own. Raises InputError for a proxy or authorities that cannot be used, with nothing sent, and NoAnswerError.
+    come. ``most_values`` bounds answers that a library reads, which knows no bound.
+
+    Raises InputError for a proxy or authorities that cannot be used, with nothing sent, and NoAnswerError.
     """
 
     def __init__(
