@@ -96,7 +96,7 @@ def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None
     if not isinstance(resources, dict) or len(resources) > MOST_RESOURCES:
         return None, []
     amounts: Amounts = {}
-    unreadable = []
+    unreadable: list[Facts] = []
     for resource, value in resources.items():
         try:
             amounts[resource] = parse(resource, value, down=down)
