@@ -25,15 +25,17 @@ class Asked:
         self.path, _mark, query = head.split(b" ")[1].decode().partition("?")
         self.query = dict(part.split("=") for part in query.split("&") if part)
 
-    def send(self, body: bytes, *headers: str, status: int = 200) -> None:
-        lines = [f"HTTP/1.1 {status} OK", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
+    def send(
+        self, body: bytes, *headers: str, status: int = 200, content_type: str = "Content-Type: application/json"
+    ) -> None:
+        lines = filter(None, (f"HTTP/1.1 {status} OK", content_type, f"Content-Length: {len(body)}", *headers))
         self.connection.sendall("\r\n".join([*lines, "", ""]).encode())
         self.connection.sendall(body)
 
     def send_json(self, document: t.Any) -> None:
         self.send(json.dumps(document).encode())
 
-    def send_packed(self, *parts: tuple[bytes, int]) -> None:
+    def send_packed(self, *parts: tuple[bytes, int], headers: t.Sequence[str] = (), **keys: t.Any) -> None:
         """Each part so many times, packed as it goes: nothing large is held here."""
         packer = zlib.compressobj(9, wbits=31)
         packed = bytearray()
@@ -43,7 +45,7 @@ class Asked:
             for _block in range(whole):
                 packed += packer.compress(block)
             packed += packer.compress(part * (rest // len(part)))
-        self.send(bytes(packed + packer.flush()), "Content-Encoding: gzip")
+        self.send(bytes(packed + packer.flush()), "Content-Encoding: gzip", *headers, **keys)
 
     def drip(self, data: bytes, pause: float = 0.1) -> None:
         """A byte now and then, until the client has enough of it."""

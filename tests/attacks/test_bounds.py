@@ -151,6 +151,16 @@ def nodes(made: t.Iterable[Facts]) -> Answer:
     return attack("/nodes", lambda asked: asked.send(body))
 
 
+def resources(count: int, amount: str) -> Facts:
+    return {f"r{number}": amount for number in range(count)}
+
+
+def metrics(tables: t.Iterable[Facts]) -> Answer:
+    entries = [{"metadata": {"name": POOL}, "table": {"allocated": {"value": table}}} for table in tables]
+    body = json.dumps(document("PoolMetricsList", entries)).encode()
+    return attack("/runtime/pools", lambda asked: asked.send(body))
+
+
 def dripping(head: bytes) -> Answer:
     return attack("/workloads", lambda asked: asked.drip(head + b" " * 10_000))
 
@@ -206,6 +216,38 @@ ATTACKS: dict[str, t.Callable[[], Answer]] = {
     ),
     "a node 6,000 times": lambda: nodes(node(0, {"cpu": number}) for number in range(6000)),
     "a job 6,000 times": lambda: jobs(job(0, priority=str(number)) for number in range(6000)),
+    "jobs with as many nodes as may be": lambda: jobs(
+        job(number, status="Running", hostIps=",".join(f"ip-{host}" for host in range(10_000))) for number in range(40)
+    ),
+    "a job with a million nodes": lambda: jobs(
+        [job(0, status="Running", hostIps=",".join(f"h{host:x}" for host in range(1_000_000)))]
+    ),
+    # what costs more for each resource, value and escape
+    "a job with a million resources": lambda: jobs([job(0, resourceRequirement=resources(1_000_000, ""))]),
+    "a node with very many resources": lambda: nodes([node(0, resources(400_000, "1"))]),
+    "metrics with very many resources": lambda: metrics([resources(400_000, "x")]),
+    "metrics with as many resources as may be": lambda: metrics(resources(50, "x") for _entry in range(15_000)),
+    "metrics with as many keys as may be": lambda: metrics(resources(290, "x") for _entry in range(3000)),
+    "jobs with as many resources as may be": lambda: jobs(
+        job(number, status="Running", hostIps="ip-0", resourceRequirement=resources(290, f"1{number}"))
+        for number in range(2000)
+    ),
+    "jobs with fifty resources": lambda: jobs(
+        job(number, status="Running", hostIps="ip-0", resourceRequirement=resources(50, f"1{number}"))
+        for number in range(10_000)
+    ),
+    "nodes with fifty resources": lambda: nodes(
+        node(number, resources(50, "x" if number % 2 else f"1{number}")) for number in range(5000)
+    ),
+    "jobs with as many that cannot be read": lambda: jobs(
+        job(number, status="Running", resourceRequirement=resources(10, f"x{number}")) for number in range(15_000)
+    ),
+    "nodes with as many resources as may be": lambda: nodes(
+        node(number, resources(290, "x" if number % 2 else f"1{number}")) for number in range(2000)
+    ),
+    "escapes": lambda: plain(b"\\n", 46 * MEBIBYTE, b'"x":"\\ud800', b'","items":[]'),
+    "halves of pairs": lambda: plain(b"\\ud800", 46 * MEBIBYTE, b'"x":"', b'","items":[]'),
+    "fractions": lambda: plain(b"0.1,", 18 * MEBIBYTE, b'"x":[', b'0],"items":[]'),
     "jobs with very many nodes": lambda: jobs(
         job(number, status="Running", hostIps=",".join(f"ip-{host}" for host in range(20_000))) for number in range(20)
     ),
@@ -270,3 +312,27 @@ def test_a_tunnel_stays_within_the_time(bare: int) -> None:
         result = in_time(lambda: read(server, proxy=server.url, endpoint="https://modelarts.example.com"))
         assert server.asked
     assert result["peak"] - bare < MEBIBYTE * 16, result
+
+
+IAM_ATTACKS: dict[str, t.Callable[[], tuple[tuple[bytes, int], ...]]] = {
+    "objects": lambda: ((b'{"token":{"x":[', 1), (b'{"":0},', 2 * MEBIBYTE), (b"0]}}", 1)),
+    "lists": lambda: ((b'{"token":{"x":[', 1), (b"[],", 5 * MEBIBYTE), (b"0]}}", 1)),
+    "what is no text": lambda: ((b'{"a":"', 1), (b"\xff\xfe\xe9 b\xc3", 2 * MEBIBYTE), (b'"}', 1)),
+}
+
+
+@pytest.mark.parametrize("name", IAM_ATTACKS)
+@pytest.mark.parametrize("by_key", [False, True])
+def test_a_late_answer_of_iam_stays_within_the_time_and_memory(name: str, by_key: bool, bare: int) -> None:
+    """It is small on the wire, and comes when there is next to no time left."""
+
+    def late(asked: Asked) -> None:
+        threading.Event().wait(LIMIT * 0.9)
+        asked.send_packed(*IAM_ATTACKS[name](), headers=("X-Subject-Token: MIItokenofattacks",), content_type="")
+
+    login = {"username": "u", "password": "a-password-of-attacks", "domain_name": "d"}
+    key = {"access_key": "AKofattacks12345", "secret_key": "SKofattacks12345", "project_id": None, "project_name": "p"}
+    with Attacker(late) as server:
+        result = in_time(lambda: read(server, auth_token=None, auth_url=server.url, **(key if by_key else login)))
+    assert result["decision"] is None, result
+    assert result["peak"] - bare < MEBIBYTE * 256, result

@@ -23,13 +23,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents 
     items_of,
     require_kind,
     says_more,
-    size_of,
     total_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, TransportError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import http_date, not_text
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sending import Call, Sender
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import odd_character, shown
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
@@ -53,11 +53,9 @@ _MAX_PAGES = 2000  # a million nodes; without an end, a server could keep a clie
 _MEMORY_OF_ALL = 4 * MOST_MEMORY
 """Bytes of memory that all answers of a client may take: those of 270,000 jobs as the reference shows them."""
 
-_FACTS_SECONDS = 20e-6
-"""What each object of an answer costs when facts are made of it: 0.1 s for 1,000 jobs, on a slow and busy machine."""
-
 _GRACE_SECONDS = 1.0  # by which the facts of what came just in time may be late
 _CLOCK_SKEW = 300.0  # a signature is good for fifteen minutes; a third of that is worth a word
+_MOST_NODES_OF_JOB = 10_000  # more than any pool has
 _POOL_ID = re.compile(r"pool-[a-z0-9-]{1,100}-[0-9a-f]{32}")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -188,6 +186,8 @@ class Client:
         path = f"/pools/{check_pool_name(pool_name)}/workloads"
         document = self._get(path, query)
         require_kind(f"GET {path}", document, "WorkloadList")
+        if any(map(_has_too_many_nodes, items_of(document))):
+            raise ApiError(f"GET {path}: a job shows more than {_MOST_NODES_OF_JOB} nodes, given up.", status=200)
         if _is_of_another_pool(document, pool_name):
             raise ApiError(f"GET {path} was answered with the jobs of another pool.", status=200)
         return document
@@ -212,7 +212,7 @@ class Client:
     def _check_size(self, name: str, body: bytes) -> None:
         """Raise ModelArtsError before the body is read, if that would take too much memory or time."""
         size = size_of(body)
-        self._sender.spend(size.containers * _FACTS_SECONDS)
+        self._sender.spend(size.seconds)
         with self._lock:
             self._memory += size.memory
             memory = self._memory
@@ -248,11 +248,18 @@ def _document(name: str, headers: Mapping[str, str], body: bytes) -> Document:
     )
 
 
+def _has_too_many_nodes(job: Document) -> bool:
+    """Return whether it names so many that they would take more time and memory than the text that names them."""
+    hosts, nodes = job.get("hostIps"), job.get("nodes")
+    named = hosts.count(",") if isinstance(hosts, str) else len(hosts) if isinstance(hosts, list) else 0
+    return named > _MOST_NODES_OF_JOB or (isinstance(nodes, list) and len(nodes) > _MOST_NODES_OF_JOB)
+
+
 def _is_of_another_pool(document: Document, pool_name: str) -> bool:
     """Return whether its jobs name a pool, and none of them the one that was asked for.
 
-    Source: ListWorkloads, namespace is the pool ID. A list of a pool may have the jobs of its logical pools, too, and
-    what is not shaped like an ID may be a namespace of another kind: not tried on a real pool.
+    Source: ListWorkloads, namespace is the pool ID. A list may have the jobs of logical pools as well, and what is not
+    shaped like an ID may be a namespace of another kind: not tried on a real pool.
     """
     named = {item["namespace"] for item in items_of(document) if isinstance(item.get("namespace"), str)}
     return pool_name not in named and any(map(_POOL_ID.fullmatch, named))

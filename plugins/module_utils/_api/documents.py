@@ -35,37 +35,19 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
 _OWN_KEYS = frozenset(("items", "total", "metadata", "kind"))
 _ERROR_KEYS = ("error_code", "error_msg", "errorCode", "errorMsg", "error", "code", "message")
 _LONGEST_INTEGER = 400  # digits; Python reads no more than 4,300, and a float holds 308
+_MOST_KEYS = 300
+"""Keys of one object. The most of any real one are the labels of a node, which are a hundred."""
+
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+_HALF_OF_A_PAIR = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
+_NO_JSON = "\0"  # stands in no JSON, and so for a backslash that is escaped
 
 
-class Size(t.NamedTuple):
-    """What reading a JSON text costs at most: bytes of memory, and how many objects and lists it has."""
-
-    memory: int
-    containers: int
-
-
-def size_of(body: bytes) -> Size:
-    """Told from the bytes alone, before any of it is taken. What stands within texts counts, too.
-
-    The text and the texts in it have at most four bytes a character, where one of all is as wide. The others are what
-    Python 3.9 to 3.13 take for an object or list, a value and a key.
-    """
-    width = 4 if _has_wide_characters(body) else 1
-    containers = body.count(b"{") + body.count(b"[")
-    memory = 2 * width * len(body) + 90 * containers + 75 * body.count(b",") + 160 * body.count(b":")
-    return Size(memory, containers)
-
-
-def _has_wide_characters(body: bytes) -> bool:
-    """Return whether one character may need more bytes of memory than another.
-
-    Both steps go through 100 MiB in a moment.
-    """
-    return not body.isascii() or rb"\u" in body
+class _TooManyKeysError(Exception):
+    """An object has more keys than any of the reference."""
 
 
 class _ContradictionError(Exception):
@@ -85,6 +67,11 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
         raise ApiError(
             f"{request}: the answer contradicts itself: {error} stands in it twice, with two values.", status=200
         ) from None
+    except _TooManyKeysError:
+        raise ApiError(
+            f"{request}: the answer has an object of more than {_MOST_KEYS} keys, which none of the reference has.",
+            status=200,
+        ) from None
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] in (b"{", b"["):
             raise TransportError(f"{request}: the JSON that came is broken off or damaged.", status=200) from error
@@ -103,7 +90,9 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
 def _parsed(text: str) -> t.Any:
     """Return what the JSON holds. A number too long or too large for one stays as the text that it is written as."""
     if "\\" in text and _SURROGATE.search(text):  # half of a pair is valid JSON, and no text that can be printed
-        text = _ESCAPE.sub(lambda match: r"\ufffd" if match[1] else match[0], text)
+        if _NO_JSON in text:
+            raise ValueError("a control character in JSON")
+        text = _HALF_OF_A_PAIR.sub(r"\\ufffd", text.replace(r"\\", _NO_JSON)).replace(_NO_JSON, r"\\")
     hooks: dict[str, t.Any] = {
         "parse_constant": _no_number,
         "parse_float": _finite,
@@ -122,6 +111,8 @@ def _object(pairs: list[tuple[str, t.Any]]) -> Document:
 
     Raise _ContradictionError when the last value of a key would hide another one.
     """
+    if len(pairs) > _MOST_KEYS:
+        raise _TooManyKeysError
     made = dict(pairs)
     if len(made) != len(pairs):
         for key, value in pairs:

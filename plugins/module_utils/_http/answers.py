@@ -65,7 +65,7 @@ def not_text(body: bytes, headers: Mapping[str, str]) -> str | None:
     else:
         return None
     packed = lower.get("content-encoding", "").strip()
-    if packed and packed.lower() != "identity":
+    if packed and packed.lower() not in ("identity", "gzip", "x-gzip"):
         return f"it is packed by {one_line(packed, 30)}, which was not asked for"
     charset = _CHARSET.search(lower.get("content-type", ""))
     if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):

@@ -32,6 +32,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.proxies i
     proxy_variable,
     variable_of,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import is_private, origin
 
 if t.TYPE_CHECKING:
@@ -46,7 +47,9 @@ class BoundedAdapter(HTTPAdapter):
     ``where`` is the host that the code runs on, as errors name it. ``left`` tells how many seconds there are for this
     and all that follows, and is asked before each request: a library may send several where one was meant. ``bodies``
     read what comes, so an answer is whole when it is returned. ``note`` is told the headers that go and those that
-    come. Raises InputError for a proxy or authorities that cannot be used, with nothing sent, and NoAnswerError.
+    come. ``most_values`` bounds answers that a library reads, which knows no bound.
+
+    Raises InputError for a proxy or authorities that cannot be used, with nothing sent, and NoAnswerError.
     """
 
     def __init__(
@@ -55,12 +58,14 @@ class BoundedAdapter(HTTPAdapter):
         left: Callable[[], float],
         bodies: Bodies,
         note: Callable[[Mapping[str, t.Any]], None] = lambda headers: None,
+        most_values: int | None = None,
         **kwargs: t.Any,
     ) -> None:
         self._where = where
         self._left = left
         self._bodies = bodies
         self._note = note
+        self._most_values = most_values
         super().__init__(**kwargs)
 
     def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
@@ -102,7 +107,12 @@ class BoundedAdapter(HTTPAdapter):
             with explained(url, seconds, self._where):
                 response = super().send(request, True, until, verify, cert, proxies)
                 self._note(response.headers)
-                response._content = self._bodies.read(response)
+                body = self._bodies.read(response)
+                response._content = body
+                # JSON is UTF-8. For what is not, requests would go through all tables of characters there are.
+                response.encoding = "utf-8"
+                if self._most_values is not None and size_of(body).values > self._most_values:
+                    raise NoAnswerError("the answer holds more than can be read", lasts=True)
         except NoAnswerError as failure:
             if select_proxy(url, proxies) and "proxy that" not in failure.cause:
                 # Behind a proxy, one that ends a connection and one that lets it end look the same.

@@ -41,6 +41,9 @@ if t.TYPE_CHECKING:
 
 _Answer = t.TypeVar("_Answer")
 
+_MOST_VALUES = 100_000
+"""Of one answer. The largest is a token with its service catalog: some hundred services in dozens of regions."""
+
 
 class Login(t.NamedTuple):
     """What IAM gave: the token, the project that it is for, and the raw service catalog."""
@@ -144,7 +147,7 @@ class Iam:
     def _session(self) -> requests.Session:
         session = requests.Session()
         # The answers of a login come one after the other and are small, so none has to wait, or to be released.
-        adapter = BoundedAdapter(self.where, self.left, Bodies(SMALL_ANSWER, 1, self.left), self._note)
+        adapter = BoundedAdapter(self.where, self.left, Bodies(SMALL_ANSWER, 1, self.left), self._note, _MOST_VALUES)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         # Without this, requests would add what ~/.netrc has for the host.

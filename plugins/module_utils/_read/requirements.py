@@ -16,13 +16,15 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     add_amounts,
     parse_quantity,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import MOST_RESOURCES
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import UnparsedQuantity
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
 
-_UNPARSED = 50  # different ones that are named; a document may hold a new one in each job
+_UNPARSED = 50
+_MOST_UNREAD = 10  # resources of one job; no real one asks for as many in all
 
 
 class Requirements:
@@ -30,7 +32,7 @@ class Requirements:
 
     def __init__(self) -> None:
         self.unparsed: Counter[tuple[str, str]] = Counter()
-        self._read: dict[str, tuple[Amounts, list[tuple[str, str]]]] = {}
+        self._read: dict[str, tuple[Amounts, list[str], list[tuple[str, str]]]] = {}
 
     def read(self, requirement: object, jobs: int = 1) -> tuple[Amounts, list[str]]:
         """Return (amounts, the resources that could not be read; ``"*"`` when there is no requirement to read).
@@ -51,26 +53,35 @@ class Requirements:
         key = repr(requirement)
         if key not in self._read:
             self._read[key] = _read_amounts(requirement)
-        amounts, unparsed = self._read[key]
-        for resource, value in unparsed:
-            what = one_line(resource, 60), value
+        amounts, names, unparsed = self._read[key]
+        for what in unparsed:
             if what in self.unparsed or len(self.unparsed) < _UNPARSED:
                 self.unparsed[what] += jobs
-        return amounts, [name for name, _value in unparsed] if amounts or unparsed else ["*"]
+        return amounts, list(names) if amounts or names else ["*"]
 
     def as_facts(self) -> list[UnparsedQuantity]:
         """Return what could not be read: ``[{resource, value, jobs}]``."""
         return [{"resource": r, "value": v, "jobs": n} for (r, v), n in self.unparsed.items()]
 
 
-def _read_amounts(requirement: object) -> tuple[Amounts, list[tuple[str, str]]]:
+def _read_amounts(requirement: object) -> tuple[Amounts, list[str], list[tuple[str, str]]]:
+    """Return the amounts, the resources that could not be read, and the first of these with their values, as shown.
+
+    More unread resources than any job has are all of it, like a requirement that is no object.
+    """
     amounts: Amounts = {}
-    unread = []
+    if requirement is None:
+        return amounts, [], []
     if not isinstance(requirement, dict):
-        return amounts, [] if requirement is None else [("*", one_line(repr(requirement), 60))]
+        return amounts, ["*"], [("*", one_line(repr(requirement), 60))]
+    if len(requirement) > MOST_RESOURCES:
+        return amounts, ["*"], [("*", f"more than {MOST_RESOURCES} resources")]
+    unread: list[str] = []
     for resource, value in requirement.items():
         try:
             amounts[resource] = parse_quantity(resource, value)
         except UnreadableQuantityError:
-            unread.append((resource, one_line(repr(value), 60)))
-    return amounts, unread
+            unread.append(resource)
+            if len(unread) > _MOST_UNREAD:
+                return {}, ["*"], [("*", f"more than {_MOST_UNREAD} that cannot be read")]
+    return amounts, unread, [(one_line(resource, 60), one_line(repr(requirement[resource]), 60)) for resource in unread]

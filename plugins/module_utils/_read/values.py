@@ -19,6 +19,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE, UNKNOWN
 
+MOST_RESOURCES = 50
+"""Resources of one job, node or table. None has as many, and what has more cannot be read."""
+
+_MOST_SHOWN = 20  # values that cannot be read, which a person would look at
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _LARGEST = 10**18  # as many digits as _INTEGER reads; no time and no priority is above
 
@@ -96,7 +100,7 @@ def misshapen(document: Mapping[str, object], shapes: Mapping[tuple[str, ...], t
 
 
 def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None, list[UnreadableAmount]]:
-    if not isinstance(resources, dict):
+    if not isinstance(resources, dict) or len(resources) > MOST_RESOURCES:
         return None, []
     amounts: Amounts = {}
     unreadable: list[UnreadableAmount] = []
@@ -104,7 +108,8 @@ def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None
         try:
             amounts[resource] = parse_quantity(resource, value, down=down)
         except UnreadableQuantityError:
-            unreadable.append({"resource": resource, "value": one_line(repr(value), 60)})
+            shown = one_line(repr(value), 60) if len(unreadable) < _MOST_SHOWN else "not shown"
+            unreadable.append({"resource": resource, "value": shown})
     return amounts, unreadable
 
 

@@ -12,8 +12,9 @@ import tracemalloc
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import document_of, size_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import document_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally
 

@@ -63,8 +63,11 @@ def test_interim_answers_without_an_end_are_no_answer() -> None:
         while True:
             asked.connection.sendall(b"HTTP/1.1 102 Processing\r\n\r\n" * 60)
 
-    refused = pytest.raises(TransportError, match="no answer in HTTP")
-    with Attacker(answer) as server, client(server, max_retries=0) as asking, refused:
+    with (
+        Attacker(answer) as server,
+        client(server, max_retries=0) as asking,
+        pytest.raises(TransportError, match="no answer in HTTP"),
+    ):
         asking.list_nodes(POOLS[0])
 
 

@@ -1,0 +1,49 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How much reading an answer would cost, told from its bytes alone, before any of it is taken.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+# What one of each costs on a slow and busy machine, from its bytes to the facts: 0.2 s for 1,000 jobs in all.
+_CONTAINER_SECONDS = 20e-6
+_KEY_SECONDS = 2e-6
+_VALUE_SECONDS = 1e-6
+_ESCAPE_SECONDS = 0.5e-6
+
+
+class Size(t.NamedTuple):
+    """What reading a JSON text costs at most: bytes of memory, seconds, and how many values it has."""
+
+    memory: int
+    seconds: float
+    values: int
+
+
+def size_of(body: bytes) -> Size:
+    """Return what reading these bytes costs. What stands within texts counts, too.
+
+    The text and the texts in it have at most four bytes a character, where one of all is as wide. The others are what
+    Python 3.9 to 3.13 take for an object or list, a value and a key.
+    """
+    width = 4 if _has_wide_characters(body) else 1
+    containers = body.count(b"{") + body.count(b"[")
+    commas, colons, escapes = body.count(b","), body.count(b":"), body.count(b"\\")
+    return Size(
+        2 * width * len(body) + 90 * containers + 75 * commas + 160 * colons,
+        containers * _CONTAINER_SECONDS + colons * _KEY_SECONDS + commas * _VALUE_SECONDS + escapes * _ESCAPE_SECONDS,
+        containers + commas + colons,
+    )
+
+
+def _has_wide_characters(body: bytes) -> bool:
+    """Return whether one character may need more bytes of memory than another.
+
+    Both steps go through 100 MiB in a moment.
+    """
+    return not body.isascii() or rb"\u" in body
