@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.module_utils.common.validation import check_type_path
@@ -148,4 +149,10 @@ def read_directory(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise InputError(f"report_dir is {shown(value)}, and must be the path of a directory.")
-    return str(check_type_path(value))
+    path = str(check_type_path(value))
+    # What is not known stays in the text, which would become the name of a directory.
+    if path.startswith("~") or re.search(r"\$(?:\w+|\{[^}]*\})", path):
+        raise InputError(
+            f"report_dir is {shown(value)}, which names a user or a variable of the environment that is not there."
+        )
+    return path

@@ -40,6 +40,10 @@ def test_the_directory_of_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert GATE.read_directory("$REPORTS/a") == str(tmp_path / "a")
     for other in (["report"], {"path": "report"}, 5, True):
         assert "report_dir is " in refusal(GATE.read_directory, other)
+    monkeypatch.delenv("NOT_SET", raising=False)
+    for unknown in ("~nosuch-user/x", "$NOT_SET/x", "a/${NOT_SET}"):
+        said = refusal(GATE.read_directory, unknown)
+        assert f"report_dir is {unknown!r}, which names a user or a variable of the environment" in said
 
 
 def test_a_display_name_is_looked_up_once() -> None:
