@@ -122,7 +122,9 @@ class Look:
 
     def __call__(self, seconds_left: float | None) -> list[PoolEntry]:
         asked = {"pool_name": self._names, "fields": [], "include_capacity": True, "placement_of": self._replaced}
-        pools: list[PoolEntry] = self._observer.look({**asked, "time_limit": seconds_left})["pools"]
+        # The module counts from its start, which may take seconds on a host that is far.
+        limit = None if seconds_left is None else max(0.0, seconds_left - self._observer.start)
+        pools: list[PoolEntry] = self._observer.look({**asked, "time_limit": limit})["pools"]
         # A display name is looked up once.
         self._names = [pool["pool_name"] for pool in pools]
         return pools

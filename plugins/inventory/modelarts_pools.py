@@ -55,8 +55,8 @@ notes:
   - A pool whose ID is the name of a group, of C(localhost) or of a host that another inventory source has is left out
     with a warning. Name this source behind the others, because it knows those that were read before.
   - A group by which pools would be among the hosts of another source, or which would be named like a host, is left out
-    with a warning. Pools only join a group without hosts that another source has when its name begins with the prefix of
-    O(keyed_groups), or with C(modelarts_).
+    with a warning. Pools only join a group without hosts that another source has when its name begins with the prefix
+    of O(keyed_groups), or with C(modelarts_).
   - All hosts are in the group C(modelarts_pools). They are in C(modelarts_phase_<phase>),
     C(modelarts_job_type_<type>) for each type that is enabled, C(modelarts_flavor_<flavor>) for each flavor of nodes
     and C(modelarts_queue_strategy_<strategy>), with underscores for what a group's name may not have. What the API does

@@ -166,6 +166,8 @@ options:
   wait_timeout:
     description:
       - Seconds to wait for room. V(0) decides once.
+      - The first attempt may end later by what it takes to start the module on its host. Later ones leave out what the
+        start took before.
     type: float
     default: 0
   poll_interval:
@@ -185,8 +187,8 @@ options:
       - A directory of the controller for the report, whatever the decision. C(report.json) is for machines, and
         C(docs/report.schema.json) of the collection describes it. C(report.md) is for the summary of a pipeline's job,
         and C(report.html) is a page for people. A relative path starts where C(ansible-playbook) was started.
-      - Missing directories are made, and the files of an earlier report are removed before anything else is looked at. So give
-        each gate of a play, and each host, a directory of its own, as in V(reports/{{ inventory_hostname }}).
+      - Missing directories are made, and the files of an earlier report are removed before anything else is looked at.
+        So give each gate of a play, and each host, a directory of its own, as in V(reports/{{ inventory_hostname }}).
         In the same one, only the report of the last gate is left.
       - When the task ends without a decision, as after a failed login, there is no report. In check mode none is
         written, and the directory is left alone.

@@ -15,6 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_request
+from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 from ansible_collections.poolgate.modelarts.tests.unit.core import trust_as_template
 
 GATE = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_capacity_gate")
@@ -98,3 +99,27 @@ def test_in_check_mode_an_earlier_report_stays(tmp_path: Path) -> None:
     task = mock.Mock(args={"report_dir": str(tmp_path)}, check_mode=True)
     GATE.ActionModule.begin(mock.Mock(_task=task, _variables={}), {})
     assert (tmp_path / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("starts", "limits"),
+    [
+        ([0.0, 0.0, 0.0], [20.0, 18.0, 16.0]),
+        ([4.0, 1.0, 0.0], [20.0, 10.0, 10.0]),  # what is left, without the start of the look before
+        ([19.0, 0.0, 0.0], [20.0, 0.0, 0.0]),
+    ],
+)
+def test_the_limit_leaves_out_what_the_last_start_took(starts: list[float], limits: list[float]) -> None:
+    """The module counts from its start on the host, and the wait from its own."""
+    clock, asked = Clock(), list[float]()
+
+    def run(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        clock.now += 2.0 + starts[len(asked)]
+        asked.append(options["time_limit"])
+        return {"pools": [{"pool_name": "a"}], "seconds": 2.0}
+
+    request = read_request({"resources": {"cpu": 1}})
+    look = GATE.Look(Observer(run, "a login", clock.time.clock), [Candidate("a", request)])
+    for _each in starts:
+        look(max(0.0, 20.0 - clock.now))
+    assert asked == limits
