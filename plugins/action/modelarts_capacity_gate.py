@@ -134,7 +134,8 @@ def _without_others(written: Facts, option: str) -> Facts:
     """Return those of the values that may give the option."""
     others = {*CONNECTION_OPTIONS, *ActionModule.own_options} - {option}
     named = {name: name.split(" ")[0].removeprefix("capacity_gate_") for name in written}
-    return {name: value for name, value in written.items() if named[name] not in others}
+    of_the_task = {name: value for name, value in written.items() if not name.endswith(" in environment")}
+    return {name: value for name, value in of_the_task.items() if named[name] not in others}
 
 
 def read_on_refusal(value: object) -> bool:

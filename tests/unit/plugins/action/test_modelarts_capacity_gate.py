@@ -70,6 +70,7 @@ def test_a_display_name_is_looked_up_once() -> None:
         ({"report_dir of modelarts_capacity_gate": "{{ place }}"}, True),
         ({"capacity_gate_report_dir": "{{ place }}"}, True),
         ({"module_defaults of modelarts_capacity_gate": ["{{ place }}"]}, True),
+        ({"MODELARTS_ENDPOINT in environment": "{{ place }}"}, False),
         ({"request of modelarts_capacity_gate": "{{ place }}", "capacity_gate_policy": "{{ place }}"}, False),
     ],
 )
