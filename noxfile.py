@@ -110,13 +110,26 @@ def own_folders(session: nox.Session, collections: Path = SHARED) -> dict[str, s
 
 
 def run_pytest(session: nox.Session, *words: str, **environment: str) -> None:
-    """Run pytest in the shared copy and close the session; a skipped test is a complaint, too."""
+    """Run pytest in the shared copy and close the session; a skipped test is a complaint, too.
+
+    Files of tests mirror those of the code, so that two may have one name: they are imported by their paths.
+    """
     environment = {**own_folders(session), **environment}
     report = BUILD / session.name / "junit.xml"
     report.unlink(missing_ok=True)
     with session.chdir(collection_tree(SHARED.name)):
         session.run(
-            *("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", *words),
+            *(
+                "python",
+                "-m",
+                "pytest",
+                "-q",
+                "--import-mode=importlib",
+                "-p",
+                "no:cacheprovider",
+                f"--junit-xml={report}",
+                *words,
+            ),
             env=environment,
             success_codes=[0, 1],
         )

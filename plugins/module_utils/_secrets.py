@@ -21,6 +21,7 @@ import weakref
 from base64 import b64encode
 from urllib.parse import quote
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._respelled import mask_respelled
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ERROR_CODES, JOB_TYPES, STATUSES
 
 if t.TYPE_CHECKING:
@@ -32,6 +33,7 @@ HIDDEN = "********"
 
 # Below four characters, the asterisks in ordinary sentences would tell the secret.
 _SHORTEST = 4
+_SHORTEST_PACKED = 12  # characters of Base64 that could not as well be those of an ID
 # Amounts in bytes and times in milliseconds have thirteen digits, so a shorter number can be a part of one.
 _LONGEST_NUMBER = 14
 # What facts, decisions, and the paths of requests are made of. Each of these words is in the answer for any pool.
@@ -79,9 +81,9 @@ def hidden(text: str, most: int | None = None) -> str:
     secrets = [secret for owner in owners for own in (owner.secrets(), owner.passing_secrets()) for secret in own]
     text = hide(text, secrets)
     if most is None or len(text) <= most:
-        return _without_userinfo(text)
+        return _without_userinfo(mask_respelled(text, secrets, HIDDEN))
     start = text.lstrip()[: most + _LONGEST_USERINFO]
-    masked = _without_userinfo(start)
+    masked = _without_userinfo(mask_respelled(start, secrets, HIDDEN))
     return masked[: max(0, len(masked) - _LONGEST_USERINFO)] if len(start) > most else masked
 
 
@@ -183,8 +185,12 @@ def _spellings(secret: str) -> tuple[str, ...]:
     quoted += [_ESCAPED.sub(lambda found: found[0].lower(), one) for one in quoted]
     written = [json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)]
     written += [one.replace("/", "\\/") for one in written]
-    packed = b64encode(secret.encode("utf-8", "replace")).decode().rstrip("=")
-    return tuple(dict.fromkeys((secret, *quoted, *written, packed)))
+    data = secret.encode("utf-8", "replace")
+    packed = b64encode(data).decode().rstrip("=")
+    # Within a longer text, as behind a user and a colon: three bytes are four characters, and the outer ones are mixed.
+    within = [b64encode(data[skipped:])[:-4].decode() for skipped in (0, 1, 2)]
+    longer = [one for one in within if len(one) >= _SHORTEST_PACKED]
+    return tuple(dict.fromkeys((secret, *quoted, *written, packed, *longer)))
 
 
 def _as_python_writes(secret: str) -> tuple[str, str]:

@@ -62,7 +62,7 @@ def is_blank(value: object) -> bool:
 
 def shown(value: object) -> str:
     """Return the value as one printable line: quoted when it is text, with the code points of what cannot be seen."""
-    return one_line(repr(hidden(str(value))) if isinstance(value, str) else repr(value), _LONGEST)
+    return one_line(repr(hidden(str(value), 10 * _LONGEST)) if isinstance(value, str) else repr(value), _LONGEST)
 
 
 def shown_name(name: str) -> str:

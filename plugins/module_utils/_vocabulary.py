@@ -13,6 +13,9 @@ from __future__ import annotations
 JOB_TYPES = ("train", "infer", "x-infer", "notebook")
 """Types that ListWorkloads filters by. A pool may know others, so a request is not checked against them."""
 
+SCOPE_OF = {"x-infer": "infer"}
+"""Job types that a pool enables, and queues, with those of another type: both kinds of inference services."""
+
 STATUSES = (
     "Queue",
     "Pending",

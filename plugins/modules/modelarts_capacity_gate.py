@@ -130,8 +130,20 @@ options:
         choices:
           auto: What the pool names, else V(fifo).
           fifo: Any job ahead means wait.
-          backfill: A job may pass others that do not fit.
+          traversal: A job may pass others that do not fit.
+          backfill: The older word for V(traversal).
+          ladder: >-
+            A job that does not fit holds up the others for O(policy.ladder_seconds), and lets them pass when these are
+            over. Without them, as V(fifo).
+          tiered: >-
+            Jobs of priority 3 go by V(ladder). The others go by V(traversal), and only once no job of priority 3 waits.
         default: auto
+      ladder_seconds:
+        description:
+          - For how long a job that does not fit holds up those behind it, by the strategies V(ladder) and V(tiered).
+            ModelArts does not document how long that is. Without it, such a job is taken to hold them up for good.
+        type: int
+        version_added: 1.1.0
       queue_scope:
         description:
           - Which jobs stand in one queue. Which one holds is not in the API.

@@ -34,6 +34,7 @@ _REQUEST_KEYS = (*_GROUP_KEYS, "groups", "type", "priority", "replaces")
 _POLICY_KEYS = (
     "headroom",
     "queue_strategy",
+    "ladder_seconds",
     "queue_scope",
     "max_oldest_queued_seconds",
     "placement",
@@ -102,6 +103,7 @@ class Policy:
     headroom: Mapping[str, int | Fraction] = field(default_factory=dict)
     headroom_of_all: Fraction | None = None
     queue_strategy: str = "auto"
+    ladder_seconds: int | None = None
     queue_scope: str = "pool"
     max_oldest_queued_seconds: int | None = None
     placement: str = "required"
@@ -182,11 +184,12 @@ def read_policy(policy: object) -> Policy:
     """The policy of a user: see the role's README for its keys. Raises InputError naming what is wrong."""
     given = _mapping("policy", {} if policy is None else policy, _POLICY_KEYS)
     headroom, headroom_of_all = _read_headroom(given.get("headroom"))
-    oldest = given.get("max_oldest_queued_seconds")
+    oldest, ladder = given.get("max_oldest_queued_seconds"), given.get("ladder_seconds")
     return Policy(
         headroom=headroom,
         headroom_of_all=headroom_of_all,
         queue_strategy=_choice("policy.queue_strategy", given.get("queue_strategy", "auto"), ("auto", *STRATEGIES)),
+        ladder_seconds=None if ladder is None else _integer("policy.ladder_seconds", ladder, least=0),
         queue_scope=_choice("policy.queue_scope", given.get("queue_scope", "pool"), ("pool", "type")),
         max_oldest_queued_seconds=None
         if oldest is None
@@ -220,6 +223,11 @@ def check_together(request: Request, policy: Policy, wait_timeout: float) -> Non
     """Raises InputError where request, policy and the seconds to wait cannot be meant together."""
     if policy.queue_scope == "type" and request.type is None:
         raise InputError("policy.queue_scope is type, and request.type is missing: say which type is asked for.")
+    if policy.ladder_seconds is not None and policy.queue_strategy not in ("auto", "ladder", "tiered"):
+        raise InputError(
+            f"policy.ladder_seconds is {policy.ladder_seconds}, and policy.queue_strategy is {policy.queue_strategy}, "
+            "which has no ladder: leave one of them out."
+        )
     if policy.stable_seconds > wait_timeout:
         raise InputError(
             f"policy.stable_seconds is {policy.stable_seconds}, more than the wait of {wait_timeout:g} s: it could "

@@ -58,6 +58,7 @@ _FACTS_SECONDS = 20e-6
 
 _GRACE_SECONDS = 1.0  # by which the facts of what came just in time may be late
 _CLOCK_SKEW = 300.0  # a signature is good for fifteen minutes; a third of that is worth a word
+_POOL_ID = re.compile(r"pool-[a-z0-9-]{1,100}-[0-9a-f]{32}")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -187,6 +188,8 @@ class Client:
         path = f"/pools/{check_pool_name(pool_name)}/workloads"
         document = self._get(path, query)
         require_kind(f"GET {path}", document, "WorkloadList")
+        if _is_of_another_pool(document, pool_name):
+            raise ApiError(f"GET {path} was answered with the jobs of another pool.", status=200)
         return document
 
     def _get(self, path: str, query: Iterable[tuple[str, str]] = ()) -> Document:
@@ -243,6 +246,16 @@ def _document(name: str, headers: Mapping[str, str], body: bytes) -> Document:
         f"{name} was answered 200, and the answer cannot be read: {reason}. Check the endpoint, and proxies.",
         status=200,
     )
+
+
+def _is_of_another_pool(document: Document, pool_name: str) -> bool:
+    """Return whether its jobs name a pool, and none of them the one that was asked for.
+
+    Source: ListWorkloads, namespace is the pool ID. A list of a pool may have the jobs of its logical pools, too, and
+    what is not shaped like an ID may be a namespace of another kind: not tried on a real pool.
+    """
+    named = {item["namespace"] for item in items_of(document) if isinstance(item.get("namespace"), str)}
+    return pool_name not in named and any(map(_POOL_ID.fullmatch, named))
 
 
 def _is_astray(error: ApiError) -> bool:

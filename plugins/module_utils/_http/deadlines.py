@@ -26,6 +26,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries
     Timeout,
 )
 
+_MOST_INTERIM = 50  # answers that say "not yet"; a server that works on it for a minute sends one a second
+_NO_BODY = (204, 304)
 _SHORTEST_WAIT = 0.001  # a time-out of 0 means to a socket that it must not wait at all
 
 
@@ -77,10 +79,29 @@ class _TimedReader(io.RawIOBase):
 
 
 class _TimedResponse(http.client.HTTPResponse):
+    """Passes over interim answers, of which http.client knows 100 alone: 102 and 103 would be the answer itself.
+
+    The real one, which comes behind, would then be read as that of the next request on the connection.
+    """
+
     def __init__(self, sock: socket.socket, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
         self.fp = io.BufferedReader(_TimedReader(sock))
+
+    def begin(self) -> None:
+        super().begin()
+        # None of them ends what was asked, so whatever comes behind is not the answer of the next request.
+        if self.status < 200 or self.status in _NO_BODY:
+            self.will_close = True
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _answer in range(_MOST_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if status >= 200 or status == http.client.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            http.client.parse_headers(self.fp)  # no more than 100 lines, each of 64 KiB
+        raise http.client.BadStatusLine("interim answers without an end")
 
 
 class _Timed(HTTPConnection):

@@ -33,8 +33,9 @@ class KeystoneAuth(Credentials):
         self._lock = threading.Lock()
         self._sent = threading.local()
         self._token: str | None = None
-        # Tokens of some days; an event source that runs for months must not grow.
-        self._secrets = deque(given, maxlen=100)
+        self._given = tuple(given)
+        # Apart from what was given, which no number of logins may push out.
+        self._issued: deque[str] = deque(maxlen=100)
         self._passing = tuple(passing)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -49,7 +50,7 @@ class KeystoneAuth(Credentials):
         return self._login(self._iam.retries)
 
     def secrets(self) -> Iterable[str]:
-        return self._secrets.copy()
+        return (*self._given, *self._issued.copy())
 
     def passing_secrets(self) -> Iterable[str]:
         return self._passing
@@ -77,7 +78,7 @@ class KeystoneAuth(Credentials):
                 raise error from failure.__cause__
             if login.token != self._token:
                 self._token = login.token
-                self._secrets.append(login.token)
+                self._issued.append(login.token)
             return login
 
 

@@ -15,6 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import shapes_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
+    NodeKind,
     NoPlacement,
     Offer,
     Placement,
@@ -74,7 +75,7 @@ def _fits_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tupl
     places = case.replaced.worst_case_places()
     if places and need.amounts is not None:
         # A place that is given back is one of its very size, on some node: others may take it like any other.
-        offers[Offer(need.amounts, None, False)] += places
+        offers[Offer(need.amounts, NodeKind(need.flavor), False)] += places
     most = most_replicas(offers, need)
     certain = most - case.unplaced.most_lost(offers, need, case.order)
     message = f"{max(0, min(certain, need.replicas))} of {where}"
@@ -187,7 +188,7 @@ def _check_size(case: Case, pool: Pool, resources: Mapping[str, int]) -> Check |
         shapes = case.empty.shapes or shapes_of(case.nodes or (), pool.flavors, (resource,))
         if shapes is None:
             continue
-        largest = max((dict(amounts).get(resource, 0) for _flavor, amounts in shapes), default=0)
+        largest = max((dict(amounts).get(resource, 0) for _kind, amounts in shapes), default=0)
         if asked > largest:
             name, most = label(resource), format_amount(resource, largest)
             message = f"a replica asks {name} {format_amount(resource, asked)}; the largest node offers "

@@ -16,6 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
     POOL_NOT_FOUND,
     POOL_RUNNING,
     SCOPE,
+    SCOPE_OF,
     STOPPING_MODES,
     TYPE_ENABLED,
 )
@@ -42,8 +43,6 @@ _LOST_PHASES = ("Deleting", "CreationFailed")
 _HARMLESS_MODES = ("billing_change_restricted", "flavor_change_restricted")
 _PASSING_DRIVERS = ("Creating", "Upgrading", "Abnormal")
 _JOB_TYPE_LOST = ("Disabled", "Disabling")
-# Inference services of the new kind are enabled with those of the old kind.
-_SCOPES = {"x-infer": "infer"}
 
 
 def check_facts(situation: Situation, age: float) -> Check | None:
@@ -138,7 +137,7 @@ def _check_job_type(pool: Pool | None, job_type: str | None) -> Findings:
     if pool is None or states is None:
         message = f"the pool does not tell whether it takes {job_type} jobs"
         return Findings.of([Check("job_type", Outcome.UNKNOWN, message)])
-    scope = job_type if job_type in states else _SCOPES.get(job_type, job_type)
+    scope = job_type if job_type in states else SCOPE_OF.get(job_type, job_type)
     state = states.get(scope)
     name = job_type if scope == job_type else f"{job_type}, which is of the scope {scope},"
     offered = joined(f"{one} {of}" for one, of in states.items())
@@ -149,7 +148,7 @@ def _check_job_type(pool: Pool | None, job_type: str | None) -> Findings:
     elif state is None and SCOPE in pool.unreadable:
         check = Check("job_type", Outcome.UNKNOWN, f"{name} may be one of the pool's types that cannot be read")
     elif state is None or state in _JOB_TYPE_LOST:
-        near = get_close_matches(job_type, [*states, *_SCOPES], 1) if state is None else []
+        near = get_close_matches(job_type, [*states, *SCOPE_OF], 1) if state is None else []
         hint = f"; did you mean {near[0]}?" if near else ""
         remedy = f"enable {job_type} jobs in the pool, or use a pool that takes them."
         message = f"{name} is {state or 'not there'} (the pool has: {offered}){hint}"

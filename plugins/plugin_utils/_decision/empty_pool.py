@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node, is_unread
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind, Offer
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import FlavorQuota
 
-Shape = tuple[t.Optional[str], tuple[tuple[str, int], ...]]
-"""A node as its flavor and its amounts."""
+Shape = tuple[NodeKind, tuple[tuple[str, int], ...]]
+"""A node as its kind and its amounts."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class EmptyPool:
     def offers(self, order: Sequence[str]) -> Counter[Offer]:
         """Return what its nodes offer of the resources in ``order``."""
         offers: Counter[Offer] = Counter()
-        for (flavor, amounts), count in (self.shapes or {}).items():
+        for (kind, amounts), count in (self.shapes or {}).items():
             has = dict(amounts)
-            offers[Offer(tuple(has.get(resource, 0) for resource in order), flavor, True)] += count
+            offers[Offer(tuple(has.get(resource, 0) for resource in order), kind, True)] += count
         return offers
 
 
@@ -55,13 +55,13 @@ def shapes_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequ
     shapes: Counter[Shape] = Counter()
     for node in nodes:
         if not node.leaving and _is_whole(node, order):
-            shapes[(node.flavor, tuple(node.resources.items()))] += 1
+            shapes[(node.kind, tuple(node.resources.items()))] += 1
     largest = _largest_by_flavor(nodes, order)
     for flavor, count in _not_listed(nodes, flavors, order).items():
         shape = largest.get(flavor)
         if not shape:
             return None
-        shapes[(flavor, tuple(shape.items()))] += count
+        shapes[(NodeKind(flavor), tuple(shape.items()))] += count
     return shapes
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, counts_bytes
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind, Offer
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -96,7 +96,7 @@ class Node(t.NamedTuple):
     """
 
     name: str | None
-    flavor: str | None
+    kind: NodeKind
     unusable: str | None
     leaving: bool
     address: str | None
@@ -110,6 +110,10 @@ class Node(t.NamedTuple):
     unread_free: Names
     at_most: Amounts
     is_short: bool = False
+
+    @property
+    def flavor(self) -> str | None:
+        return self.kind.flavor
 
     def weighed(self) -> Node:
         """Return the node with what is free by its entry and by the jobs there. Before, that is what it shows."""
@@ -226,19 +230,19 @@ class Node(t.NamedTuple):
         Whether it is idle only matters where ``whole`` nodes are asked for.
         """
         free = self.free
-        return Offer(tuple([free.get(resource, 0) for resource in order]), self.flavor, whole and self.is_idle is True)
+        return Offer(tuple([free.get(resource, 0) for resource in order]), self.kind, whole and self.is_idle is True)
 
     def best_offer(self, order: Sequence[str], *, whole: bool) -> Offer | None:
         """Return the most that the node may offer, and idle if it may be; None when not even that is known."""
         if self.unread_free and is_unread(self.unbounded, order):
             return None
         amounts = tuple(self.at_most.get(resource, 0) for resource in order)
-        return Offer(amounts, self.flavor, whole and self.is_idle is not False)
+        return Offer(amounts, self.kind, whole and self.is_idle is not False)
 
     def empty_offer(self, order: Sequence[str]) -> Offer:
         """Return what the node takes beside its own services at present, were all of its jobs gone."""
         taken = (max(0, self.resources.get(name, 0) - self.free.get(name, 0)) for name in order)
-        return Offer(tuple(taken), self.flavor, False)
+        return Offer(tuple(taken), self.kind, False)
 
 
 _FREE = Node._fields.index("free")

@@ -33,6 +33,12 @@ class _TooManyError(Exception):
     """A node takes more patterns than may be tried."""
 
 
+class NodeKind(t.NamedTuple):
+    """What a replica can ask of a node beside amounts. A constraint of placement is one more field here."""
+
+    flavor: str | None
+
+
 @dataclass(frozen=True)
 class Need:
     """Replicas of one shape: amounts in the order of Offer.free, or one whole idle node of a flavor each."""
@@ -41,27 +47,32 @@ class Need:
     amounts: tuple[int, ...] | None
     flavor: str | None
 
+    def accepts(self, kind: NodeKind) -> bool:
+        """Return whether its replicas may be on a node of that kind at all."""
+        return self.flavor is None or self.flavor == kind.flavor
+
 
 @dataclass(frozen=True)
 class Offer:
     """What is left of a node: ``free`` amounts, one for each resource of the problem.
 
-    It alone knows which replicas a node takes, and what is left of it afterwards. A constraint of a node is one more
-    field here, with its share in ``fits`` and ``take``.
+    It alone knows which replicas a node takes, and what is left of it afterwards.
     """
 
     free: tuple[int, ...]
-    flavor: str | None
+    kind: NodeKind
     is_idle: bool
 
     def __hash__(self) -> int:
         """Hash the text of the numbers: its hash has a secret key, while numbers can be chosen to collide."""
-        return hash((str(self.free), self.flavor, self.is_idle))
+        return hash((str(self.free), self.kind, self.is_idle))
 
     def fits(self, need: Need) -> int:
         """Return how many replicas of one shape the node takes when it takes nothing else."""
+        if not need.accepts(self.kind):
+            return 0
         if need.amounts is None:
-            return int(self.is_idle and self.flavor == need.flavor)
+            return int(self.is_idle)
         return max(0, min(free // asked for free, asked in zip(self.free, need.amounts) if asked))
 
     def take(self, need: Need, replicas: int) -> Offer:
@@ -69,9 +80,9 @@ class Offer:
         if not replicas:
             return self
         if need.amounts is None:
-            return Offer((0,) * len(self.free), self.flavor, False)
+            return Offer((0,) * len(self.free), self.kind, False)
         left = tuple(free - asked * replicas for free, asked in zip(self.free, need.amounts))
-        return Offer(left, self.flavor, False)
+        return Offer(left, self.kind, False)
 
     def slack(self, need: Need, index: int) -> int:
         """Return what is left of one resource when as many replicas of a shape are there as fit."""

@@ -12,6 +12,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, SCOPE_OF
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import ASSUMED, STRATEGIES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome, QueueFigures
@@ -34,7 +35,7 @@ ABOUT_TO_START = 30
 """Seconds that a job may have waited and still be on its way to a node: schedulers look every second, and the list of
 jobs shows what they did a few seconds later."""
 
-_QUEUES = {"train": "train", "infer": "infer", "x-infer": "infer", "notebook": "notebook"}
+_QUEUES = {job_type: SCOPE_OF.get(job_type, job_type) for job_type in JOB_TYPES}
 """The queue of each job type that is known, where ``queue_scope`` is type."""
 
 
@@ -47,6 +48,7 @@ class Queue:
     """
 
     strategy: Strategy
+    priority: int | None
     known: str
     is_assumed: bool
     is_read: bool
@@ -67,6 +69,7 @@ class Queue:
         groups = [group for group in all_groups if _stands_here(group.type, request, policy)]
         return cls(
             strategy=strategy,
+            priority=request.priority,
             known=known,
             is_assumed=is_assumed,
             is_read=situation.queue is not None,
@@ -146,12 +149,12 @@ def is_replaced(job: Job, request: Request) -> bool:
 def _strategy_of(situation: Situation, policy: Policy) -> tuple[Strategy, str, bool]:
     """Return (the strategy, how it is known, whether it is assumed)."""
     if policy.queue_strategy != "auto":
-        return STRATEGIES[policy.queue_strategy], "by policy", False
+        return STRATEGIES[policy.queue_strategy](policy.ladder_seconds), "by policy", False
     named = situation.pool.queue_strategy if situation.pool else None
     if not named:
         return ASSUMED, "assumed, pool names none", True
     if named.lower() in STRATEGIES:
-        return STRATEGIES[named.lower()], "named by the pool", False
+        return STRATEGIES[named.lower()](policy.ladder_seconds), "named by the pool", False
     return ASSUMED, f"assumed, pool names {named!r}, which is not known", True
 
 

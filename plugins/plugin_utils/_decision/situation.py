@@ -39,6 +39,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
     with_services,
     with_shortages,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_name
 
 if t.TYPE_CHECKING:
@@ -400,7 +401,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
             unread_shown |= resources.keys() - shown.keys()
         node = Node(
             fact["name"],
-            fact["flavor"],
+            NodeKind(fact["flavor"]),
             fact["unusable"],
             fact["phase"] == NODE_DELETING,
             fact["private_ip"],

@@ -9,6 +9,8 @@ This plugin util is private to the collection. Source: the scheduling strategies
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
@@ -16,7 +18,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdi
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, label
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
@@ -28,7 +30,9 @@ _STUCK_SECONDS = 14 * 86400  # training jobs run for days, and hardly one waits 
 class Strategy(t.Protocol):
     """How jobs that wait start, as far as the decision asks."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The word for it in policies and sentences."""
 
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         """Return whether the request is next once there is room for it."""
@@ -41,7 +45,10 @@ class Strategy(t.Protocol):
 
 
 class Fifo:
-    """First in, first out: the first job that cannot start holds up all behind it."""
+    """First in, first out: the first job that cannot start holds up all behind it.
+
+    It locks the resources that it asks for, and as every job asks for cores and memory, it locks out all others.
+    """
 
     name = "fifo"
 
@@ -63,10 +70,11 @@ class Fifo:
         return starting, False
 
 
-class Backfill:
-    """Jobs that fit pass others that do not."""
+@dataclass(frozen=True)
+class Traversal:
+    """Jobs that fit pass others that do not. ``backfill`` is the older word for it."""
 
-    name = "backfill"
+    name: str = "traversal"
 
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         if queue.hides_starting:
@@ -78,11 +86,89 @@ class Backfill:
         return [job for job in jobs if may_start(job)], False
 
 
-STRATEGIES: dict[str, Strategy] = {strategy.name: strategy for strategy in (Fifo(), Backfill())}
-"""The strategies that the gate knows, by the name that policies and pools give them."""
+@dataclass(frozen=True)
+class Ladder:
+    """A job that cannot start holds up all behind it for some seconds, and nothing any more when these are over.
 
-ASSUMED: Strategy = STRATEGIES["fifo"]
+    How long that is stands in no document: without ``seconds``, which a policy gives, it holds them up for good.
+    """
+
+    seconds: int | None
+    name: str = "ladder"
+
+    def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
+        if self.seconds is None:
+            turn = Fifo().check_turn(queue, empty)
+            # That it locks for good is assumed, so it never rejects.
+            return replace(turn, outcome=Outcome.FAILED) if turn.outcome is Outcome.NEVER else turn
+        locking = [job for job in queue.ahead if self._locks(job)]
+        if locking:
+            message = f"{queue.words}, of which {locking[0].name} waits for less than {duration(self.seconds)}"
+            remedy = "wait until it starts or lets others pass, or ask with a higher priority."
+            return Check("queue", Outcome.FAILED, message, remedy, queue.figures)
+        ages = [group.youngest_seconds for group in queue.groups_ahead]
+        if queue.count_ahead > len(queue.ahead) and any(age is None or age <= self.seconds for age in ages):
+            message = f"{queue.words}, some of which are not listed and may hold up others"
+            return Check("queue", Outcome.UNKNOWN, message, figures=queue.figures)
+        return Traversal().check_turn(queue, empty)
+
+    def starting(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+        starting: list[Job] = []
+        for job in jobs:
+            if may_start(job):
+                starting.append(job)
+            elif self._locks(job):
+                return starting, True
+        return starting, False
+
+    def _locks(self, job: Job) -> bool:
+        return self.seconds is None or job.seconds is None or job.seconds <= self.seconds
+
+
+@dataclass(frozen=True)
+class Tiered:
+    """Jobs of the highest priority go by ladder; the others by traversal, and only once none of those waits."""
+
+    seconds: int | None
+    name: str = "tiered"
+
+    def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
+        if not any(_is_first_tier(group.priority) for group in queue.groups):
+            return Traversal().check_turn(queue, empty)
+        if queue.priority is not None and _is_first_tier(queue.priority):
+            return Ladder(self.seconds).check_turn(queue, empty)
+        count = sum(group.count for group in queue.groups if _is_first_tier(group.priority))
+        message = f"{queue.words}, {count} of priority {_FIRST_TIER}, before which no others start"
+        remedy = f"wait until no job of priority {_FIRST_TIER} waits, or use another pool."
+        return Check("queue", Outcome.FAILED, message, remedy, queue.figures)
+
+    def starting(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+        first = [job for job in jobs if _is_first_tier(job.priority)]
+        starting, is_held_up = Ladder(self.seconds).starting(first, may_start)
+        if len(starting) < len(first):
+            # One of them goes on waiting, so no other starts; whether those not listed do is told by the ladder.
+            return starting, is_held_up or len(first) < len(jobs)
+        return [*starting, *(job for job in jobs if not _is_first_tier(job.priority) and may_start(job))], False
+
+
+STRATEGIES: dict[str, Callable[[int | None], Strategy]] = {
+    "fifo": lambda _seconds: Fifo(),
+    "traversal": lambda _seconds: Traversal(),
+    "backfill": lambda _seconds: Traversal("backfill"),
+    "ladder": Ladder,
+    "tiered": Tiered,
+}
+"""The strategies that the gate knows, by the name that policies and pools give them, from policy.ladder_seconds."""
+
+ASSUMED: Strategy = Fifo()
 """The one that holds a deployment back most, for pools that name none."""
+
+_FIRST_TIER = 3  # the highest of the priorities 1 to 3
+
+
+def _is_first_tier(priority: int | None) -> bool:
+    """Return whether a priority is the highest; one that cannot be read may be."""
+    return priority is None or priority >= _FIRST_TIER
 
 
 def _why_it_stands(queue: Queue, empty: EmptyPool) -> tuple[Outcome, str, str]:

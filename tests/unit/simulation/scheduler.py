@@ -1,11 +1,11 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pool in miniature: discrete events, gang scheduling, first in first out or with backfill.
+"""A pool in miniature: discrete events, gang scheduling, by each of the four strategies.
 
 It is written from what the scheduler does, not from how the gate decides: jobs go by priority, then age; a job starts
-with all its replicas or not at all; without backfill the head of the queue blocks the rest. Amounts are cores, GiB and
-cards.
+with all its replicas or not at all; a job that finds no room locks the resources that it asked for, or lets others
+pass, as its strategy says. Amounts are cores, GiB and cards.
 """
 
 from __future__ import annotations
@@ -88,9 +88,10 @@ class Gang:
 class Pool:
     """The pool, its queue and its clock."""
 
-    def __init__(self, rng: random.Random, *, backfill: bool) -> None:
+    def __init__(self, rng: random.Random, *, strategy: str, ladder_seconds: float = 0.0) -> None:
         self.rng = rng
-        self.backfill = backfill
+        self.strategy = strategy
+        self.ladder_seconds = ladder_seconds
         self.now = 0.0
         self.nodes = {node.address: node for node in _nodes(rng)}
         self.running: dict[int, Gang] = {}
@@ -133,15 +134,29 @@ class Pool:
     def submit(self, groups: tuple[Group, ...], kind: str, priority: int, lasts: float) -> Gang:
         gang = Gang(next(self._numbers), groups, kind, priority, self.now, lasts)
         self.waiting.append(gang)
+        if self.strategy in ("ladder", "tiered"):
+            self.at(self.now + self.ladder_seconds + 1, lambda: None)  # the scheduler looks again when its time is over
         return gang
 
     def schedule(self) -> None:
+        locked: set[str] = set()
         for gang in sorted(self.waiting, key=lambda gang: (-gang.priority, gang.arrived, gang.number)):
+            if self.strategy == "tiered" and gang.priority < 3 and any(one.priority == 3 for one in self.waiting):
+                return
+            if locked & _asked_of(gang):
+                continue
             found = self._find_room(gang.groups)
             if found is not None:
                 self._start(gang, found)
-            elif not self.backfill:
-                return
+            elif self._locks(gang):
+                locked |= _asked_of(gang)
+
+    def _locks(self, gang: Gang) -> bool:
+        """Whether a job that found no room locks what it asked for."""
+        if self.strategy in ("fifo", "traversal"):
+            return self.strategy == "fifo"
+        by_ladder = self.strategy == "ladder" or gang.priority == 3
+        return by_ladder and self.now - gang.arrived <= self.ladder_seconds
 
     def end(self, gang: Gang) -> None:
         """The job is over, or killed, or taken back."""
@@ -267,6 +282,16 @@ class Pool:
 
     def pool_document(self) -> Document:
         return documents.pool(_count(node.flavor for node in self.nodes.values()))
+
+
+def _asked_of(gang: Gang) -> set[str]:
+    """The resources that a job asks for; a whole node is all of them."""
+    return {
+        name
+        for group in gang.groups
+        for name, amount in zip(RESOURCES, group.shape)
+        if amount or group.flavor is not None
+    }
 
 
 def uuid_of(gang: Gang) -> str:

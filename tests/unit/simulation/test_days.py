@@ -10,6 +10,7 @@ import typing as t
 from collections import Counter
 
 import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import decide
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.scheduler import (
@@ -26,6 +27,8 @@ WHOLE = 200
 DAYS = tries(WHOLE)
 DAY = 86400.0
 QUESTIONS = 25
+ORDERS = sorted(STRATEGIES.keys() - {"backfill"})  # an older word for traversal
+LADDER = 1800
 HELD_BACK_LIMITS = {"plain": 0.01, "replacing": 0.35}
 
 
@@ -59,7 +62,7 @@ def live(pool: Pool, load: float) -> None:
             else group
             for group in groups_of(rng, flavors)
         )
-        gang = pool.submit(groups, rng.choice(TYPES), rng.choice((0, 0, 0, 1, 2)), rng.expovariate(1 / 5400) + 60)
+        gang = pool.submit(groups, rng.choice(TYPES), rng.choice((1, 1, 1, 2, 3)), rng.expovariate(1 / 5400) + 60)
 
         def give_up() -> None:
             if gang in pool.waiting:
@@ -117,7 +120,7 @@ def live_through(
     ``while_starting`` asks in the seconds after a job has got its nodes and shows none yet.
     """
     rng = random.Random(f"{strategy} {day}")
-    pool = Pool(random.Random(f"{strategy} {day} pool"), backfill=strategy == "backfill")
+    pool = Pool(random.Random(f"{strategy} {day} pool"), strategy=strategy, ladder_seconds=LADDER)
     live(pool, len(pool.nodes) / rng.choice((3000, 6000, 9000, 20000)))
     counts: Counter[str] = Counter()
     wrong = []
@@ -126,7 +129,7 @@ def live_through(
         pool.run_until(when)
         if while_starting and not pool.run_until_a_start(DAY):
             break
-        groups, kind, priority = groups_of(rng, flavors), rng.choice(TYPES), rng.choice((0, 0, 1, 2, 3))
+        groups, kind, priority = groups_of(rng, flavors), rng.choice(TYPES), rng.choice((1, 1, 2, 3))
         shown = [gang for gang in pool.running.values() if gang.shown_at <= pool.now]
         replaced = rng.choice(shown) if shown and rng.random() < replacing else None
         request = request_of(groups, kind, priority)
@@ -137,7 +140,10 @@ def live_through(
             pool.job_documents(),
             pool_document=pool.pool_document(),
             request=request,
-            policy={"queue_strategy": strategy},
+            policy={
+                "queue_strategy": strategy,
+                **({"ladder_seconds": LADDER} if strategy in ("ladder", "tiered") else {}),
+            },
         )
         decision = verdict["decision"]
         truth = starts(pool, groups, kind, priority, replaced)
@@ -157,7 +163,7 @@ def held_back(counts: Counter[str], sort: str) -> float:
     return counts[f"{sort}: held back"] / max(1, counts[f"{sort}: would start"])
 
 
-@pytest.mark.parametrize("strategy", ["fifo", "backfill"])
+@pytest.mark.parametrize("strategy", ORDERS)
 def test_what_is_let_through_starts_at_once(strategy: str, record_property: t.Callable[[str, object], None]) -> None:
     """And what would have started at once is seldom held back.
 
@@ -183,7 +189,7 @@ def test_what_is_let_through_starts_at_once(strategy: str, record_property: t.Ca
         assert held_back(counts, sort) < limit * (1 if DAYS == WHOLE else 2), said  # few days say less
 
 
-@pytest.mark.parametrize("strategy", ["fifo", "backfill"])
+@pytest.mark.parametrize("strategy", ORDERS)
 def test_nothing_is_let_through_on_room_that_a_job_is_about_to_take(strategy: str) -> None:
     """Asked only in the seconds in which a job has its nodes and does not show them."""
     counts: Counter[str] = Counter()

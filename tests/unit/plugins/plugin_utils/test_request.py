@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     Group,
     check_names,
@@ -210,7 +211,11 @@ def test_policy_when_nothing_is_said(given: t.Any) -> None:
         ({"headroom": {"": "10%"}}, ["policy.headroom", "name of a resource"]),
         ({"headroom": {"Cpu": "10%"}}, ["policy.headroom", "did you mean cpu?"]),
         ({"headroom": {GPU: "1Gi"}}, ["policy.headroom", "is a size"]),
-        ({"queue_strategy": "lifo"}, ["policy.queue_strategy is 'lifo'", "auto, fifo, backfill"]),
+        (
+            {"queue_strategy": "lifo"},
+            ["policy.queue_strategy is 'lifo'", ", ".join(("auto", *STRATEGIES))],
+        ),
+        ({"ladder_seconds": "1h"}, ["policy.ladder_seconds is '1h'", "0 or more"]),
         ({"queue_scope": "project"}, ["policy.queue_scope", "pool, type"]),
         ({"placement": "no"}, ["policy.placement", "required, aggregate"]),
         ({"stable_seconds": -1}, ["policy.stable_seconds is -1", "0 or more"]),

@@ -15,6 +15,7 @@ from collections import Counter
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
     Need,
+    NodeKind,
     NoPlacement,
     Offer,
     Placement,
@@ -106,7 +107,7 @@ def test_the_verdict_agrees_with_brute_force(share: int) -> None:
 
 def offers_of(rng: random.Random, width: int) -> list[Offer]:
     kinds = [
-        Offer(tuple(rng.randint(0, 8) for _i in range(width)), rng.choice(("a", "b")), rng.random() < 0.5)
+        Offer(tuple(rng.randint(0, 8) for _i in range(width)), NodeKind(rng.choice(("a", "b"))), rng.random() < 0.5)
         for _i in range(rng.randint(1, 3))
     ]
     return [rng.choice(kinds) for _i in range(rng.randint(1, 4))]
@@ -130,7 +131,7 @@ def holds(placement: Placement, offers: list[Offer], needs: list[Need]) -> bool:
     takes = [taken or (0,) * len(needs) for taken in placement.by_node(offers)]
     for offer, replicas in zip(offers, takes):
         whole = [need for need, count in zip(needs, replicas) if count and need.amounts is None]
-        if whole and (sum(replicas) > 1 or not offer.is_idle or offer.flavor != whole[0].flavor):
+        if whole and (sum(replicas) > 1 or not offer.is_idle or offer.kind.flavor != whole[0].flavor):
             return False
         for index, free in enumerate(offer.free):
             if sum((need.amounts or (0,) * 9)[index] * count for need, count in zip(needs, replicas)) > free:
@@ -145,7 +146,9 @@ def test_the_search_agrees_with_brute_force() -> None:
         width = rng.randint(1, 3)
         offers, needs = offers_of(rng, width), needs_of(rng, width)
         bins = [
-            oracle.Bin(tuple((str(index), free) for index, free in enumerate(offer.free)), offer.flavor, offer.is_idle)
+            oracle.Bin(
+                tuple((str(index), free) for index, free in enumerate(offer.free)), offer.kind.flavor, offer.is_idle
+            )
             for offer in offers
         ]
         shapes = [
@@ -161,7 +164,7 @@ def test_the_search_agrees_with_brute_force() -> None:
 
 
 def test_one_group_is_exact_however_many_nodes() -> None:
-    offers = Counter({Offer((8, 60), "a", True): 10_000, Offer((7, 60), "a", False): 10_000})
+    offers = Counter({Offer((8, 60), NodeKind("a"), True): 10_000, Offer((7, 60), NodeKind("a"), False): 10_000})
     need = Need(20_001, (4, 1), None)
     assert most_replicas(offers, need) == 30_000
     assert isinstance(place(offers, [need]), Placement)
@@ -178,7 +181,7 @@ def test_one_group_is_exact_however_many_nodes() -> None:
 def test_past_its_bound_the_search_says_that_it_does_not_know(
     sizes: tuple[int, ...], asked: tuple[tuple[int, int], ...], fits: bool
 ) -> None:
-    offers = Counter(Offer((size,), None, True) for size in sizes)
+    offers = Counter(Offer((size,), NodeKind(None), True) for size in sizes)
     needs = [Need(replicas, (amount,), None) for replicas, amount in asked]
     assert answer(place(offers, needs)) is fits
     assert place(offers, needs, bound=10) is NoPlacement.GAVE_UP
@@ -238,7 +241,7 @@ def test_no_numbers_give_all_offers_one_place_in_a_table() -> None:
     """Made for the hash of tuples of numbers, which has no key: of these pairs, each has the same."""
     pairs = [(a, b) for a in range(1, 20_000) if (b := _second_of(a)) < 10**18][:100]
     assert len({hash(pair) for pair in pairs}) == 1
-    assert len({hash(Offer(pair, "f.gpu8", True)) for pair in pairs}) == len(pairs) == 100
+    assert len({hash(Offer(pair, NodeKind("f.gpu8"), True)) for pair in pairs}) == len(pairs) == 100
 
 
 _WORD = 2**64

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
 from ansible_collections.poolgate.modelarts.tests.unit.cards import asking, gpu_nodes, queued, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,
     GPU,
+    Document,
+    Verdict,
     check_of,
     decide,
     job,
@@ -127,3 +130,70 @@ def test_a_head_that_asks_for_what_nodes_do_not_name_may_start(resource: str) ->
     head = job({GPU: "1", resource: "8"}, "Queue", seconds=100)
     verdict = decide(gpu_nodes(8), [head], request=asking(1), policy={"queue_strategy": "fifo"})
     assert verdict["decision"] == "wait"
+
+
+def decision_by(strategy: str, jobs: list[Document], priority: int = 1, seconds: int | None = HOUR) -> Verdict:
+    """The verdict on one card asked for beside eight free ones, which none of the jobs finds enough."""
+    policy = {"queue_strategy": strategy, **({} if seconds is None else {"ladder_seconds": seconds})}
+    return decide(gpu_nodes(8, 0), jobs, request={**asking(1), "priority": priority}, policy=policy)
+
+
+@pytest.mark.parametrize(
+    ("waited", "seconds", "decision"),
+    [
+        (HOUR - 60, HOUR, "wait"),
+        (HOUR + 60, HOUR, "admit"),
+        (HOUR, 0, "admit"),
+        (DAY, None, "wait"),
+    ],
+)
+def test_a_job_on_the_ladder_holds_up_others_for_a_time(waited: int, seconds: int | None, decision: str) -> None:
+    verdict = decision_by("ladder", [queued(16, seconds=waited, priority="1")], seconds=seconds)
+    assert verdict["decision"] == decision, verdict["reasons"]
+
+
+def test_a_job_that_never_fits_is_passed_on_a_ladder() -> None:
+    """Without its seconds it is only assumed to hold others up for good, which rejects nothing."""
+    assert decision_by("ladder", [queued(64, seconds=60, priority="1")])["decision"] == "wait"
+    assert decision_by("ladder", [queued(64, seconds=DAY, priority="1")])["decision"] == "admit"
+    assert decision_by("ladder", [queued(64, seconds=DAY, priority="1")], seconds=None)["decision"] == "wait"
+
+
+def test_jobs_on_a_ladder_that_are_not_listed_may_hold_up_others() -> None:
+    many = [queued(16, seconds=DAY + number, priority="1") for number in range(100)]
+    assert decision_by("ladder", many)["decision"] == "admit"
+    assert decision_by("ladder", [*many, queued(16, seconds=60, priority="1")])["decision"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "waited", "decision"),
+    [
+        ("3", 1, 60, "wait"),
+        ("3", 2, DAY, "wait"),
+        ("3", 3, 60, "wait"),
+        ("3", 3, DAY, "admit"),
+        ("2", 1, 60, "admit"),
+        ("2", 3, 60, "admit"),
+        (None, 1, DAY, "wait"),
+    ],
+)
+def test_tiers_go_one_after_the_other(theirs: str | None, ours: int, waited: int, decision: str) -> None:
+    """The first tier by ladder, the others by traversal once none of the first waits."""
+    verdict = decision_by("tiered", [queued(16, seconds=waited, priority=theirs)], ours)
+    assert verdict["decision"] == decision, verdict["reasons"]
+
+
+def test_in_tiers_nobody_starts_beside_a_job_of_the_first_that_waits() -> None:
+    """The lower one came just now and fits, and is held up all the same. Without the first it may be about to start."""
+    lower = queued(8, seconds=2, priority="1")
+    assert decision_by("tiered", [queued(16, seconds=DAY, priority="3"), lower], 3)["decision"] == "admit"
+    assert decision_by("tiered", [lower], 3)["decision"] == "wait"
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_can_be_named_by_policy_and_pool(name: str) -> None:
+    document = pool({FLAVOR: 1}, strategy=name.upper())
+    by_pool = decide(gpu_nodes(8), [], request=asking(1), pool_document=document)
+    by_policy = decide(gpu_nodes(8), [], request=asking(1), policy={"queue_strategy": name})
+    assert check_of(by_pool, "queue")["message"] == f"{name} (named by the pool), 0 ahead"
+    assert check_of(by_policy, "queue")["message"] == f"{name} (by policy), 0 ahead"
