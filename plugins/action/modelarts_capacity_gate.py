@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.module_utils.common.validation import check_type_path
@@ -121,7 +122,9 @@ class Look:
 
     def __call__(self, seconds_left: float | None) -> list[PoolEntry]:
         asked = {"pool_name": self._names, "fields": [], "include_capacity": True, "placement_of": self._replaced}
-        pools: list[PoolEntry] = self._observer.look({**asked, "time_limit": seconds_left})["pools"]
+        # The module counts from its start, which may take seconds on a host that is far.
+        limit = None if seconds_left is None else max(0.0, seconds_left - self._observer.start)
+        pools: list[PoolEntry] = self._observer.look({**asked, "time_limit": limit})["pools"]
         # A display name is looked up once.
         self._names = [pool["pool_name"] for pool in pools]
         return pools
@@ -131,7 +134,8 @@ def _without_others(written: Facts, option: str) -> Facts:
     """Return those of the values that may give the option."""
     others = {*CONNECTION_OPTIONS, *ActionModule.own_options} - {option}
     named = {name: name.split(" ")[0].removeprefix("capacity_gate_") for name in written}
-    return {name: value for name, value in written.items() if named[name] not in others}
+    of_the_task = {name: value for name, value in written.items() if not name.endswith(" in environment")}
+    return {name: value for name, value in of_the_task.items() if named[name] not in others}
 
 
 def read_on_refusal(value: object) -> bool:
@@ -148,4 +152,10 @@ def read_directory(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise InputError(f"report_dir is {shown(value)}, and must be the path of a directory.")
-    return str(check_type_path(value))
+    path = str(check_type_path(value))
+    # What is not known stays in the text, which would become the name of a directory.
+    if path.startswith("~") or re.search(r"\$(?:\w+|\{[^}]*\})", path):
+        raise InputError(
+            f"report_dir is {shown(value)}, which names a user or a variable of the environment that is not there."
+        )
+    return path

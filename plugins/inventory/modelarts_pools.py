@@ -54,6 +54,9 @@ notes:
     controller, because a pool is nothing that one logs in to; O(compose) can say otherwise.
   - A pool whose ID is the name of a group, of C(localhost) or of a host that another inventory source has is left out
     with a warning. Name this source behind the others, because it knows those that were read before.
+  - A group by which pools would be among the hosts of another source, or which would be named like a host, is left out
+    with a warning. Pools only join a group without hosts that another source has when its name begins with the prefix
+    of O(keyed_groups), or with C(modelarts_).
   - All hosts are in the group C(modelarts_pools). They are in C(modelarts_phase_<phase>),
     C(modelarts_job_type_<type>) for each type that is enabled, C(modelarts_flavor_<flavor>) for each flavor of nodes
     and C(modelarts_queue_strategy_<strategy>), with underscores for what a group's name may not have. What the API does
@@ -109,6 +112,7 @@ from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_name
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolFacts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
@@ -123,6 +127,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection imp
     templated_variables_level,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._pool_groups import PoolGroups
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import as_template, as_text
 
 if t.TYPE_CHECKING:
@@ -165,6 +170,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             request = f" Request ID: {error.request_id}." if error.request_id else ""
             raise AnsibleParserError(sentence(error.message + request)) from None
         self.inventory.add_group(GROUP)
+        self._pool_groups = PoolGroups(self.inventory, GROUP, self._prefixes(), self._warn_of_group)
         for pool in pools:
             complaint = self._complaint_about(pool["pool_name"])
             if complaint:
@@ -199,11 +205,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if not self.get_option("cache"):
             return _read(options, names, capacity)
         key = f"{self.get_cache_key(path)}_{_digest(options, names, capacity)}"
-        pools: list[Facts] | None = self.cache.get(key) if cache else None
-        if pools is None:
-            pools = _read(options, names, capacity)
-            if not any(error.get("transient") for pool in pools for error in pool.get("errors", ())):
-                self.cache[key] = pools
+        kept = self.cache.get(key) if cache else None
+        if _are_pools(kept):
+            return t.cast("list[Facts]", kept)
+        pools = _read(options, names, capacity)
+        if not any(error.get("transient") for pool in pools for error in pool.get("errors", ())):
+            self.cache[key] = pools
         return pools
 
     def _complaint_about(self, host: t.Any) -> str:
@@ -236,11 +243,24 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for name, value in variables.items():
             self.inventory.set_variable(host, name, value)
         for group in _groups(pool):
-            self.inventory.add_host(host, group=self.inventory.add_group(group))
+            self._pool_groups.add_host(host, group=self._pool_groups.add_group(group))
         strict = self.get_option("strict")
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict=strict)
-        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)
+        # These names come from the API; those of composed groups are the user's.
+        own, self.inventory = self.inventory, t.cast("InventoryData", self._pool_groups)
+        try:
+            self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict=strict)
+        finally:
+            self.inventory = own
+
+    def _prefixes(self) -> list[str]:
+        """Return how names of groups begin that the user has chosen for pools."""
+        keyed = [one for one in self.get_option("keyed_groups") or () if isinstance(one, dict) and one.get("prefix")]
+        return ["modelarts_", *(f"{one['prefix']}{one.get('separator', '_')}" for one in keyed)]
+
+    def _warn_of_group(self, complaint: str) -> None:
+        self.display.warning(sentence(f"A group of ModelArts pools was left out of the inventory: {complaint}"))
 
     def _warn(self, pools: list[Facts]) -> None:
         errors = [pool["errors"][0]["msg"] for pool in pools if pool.get("errors")]
@@ -255,6 +275,25 @@ def _read(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
     with Client(connection) as client:
         facts = read_pools(client, names, include_capacity=capacity, clock=client.now)
     return t.cast("list[Facts]", connection.without_secrets(facts)["pools"])
+
+
+def _are_pools(kept: object) -> bool:
+    """Whether what was kept are pools as they are read today: the file may be of another release, or damaged."""
+    shapes: dict[str, t.Any] = {
+        "pool_name": str,
+        "phase": (str, type(None)),
+        "job_types": (dict, type(None)),
+        "flavors": list,
+        "queue_strategy": (str, type(None)),
+    }
+    return isinstance(kept, list) and all(
+        isinstance(pool, dict)
+        and PoolFacts.__annotations__.keys() <= pool.keys()
+        and all(isinstance(pool[name], shape) for name, shape in shapes.items())
+        and all(isinstance(flavor, dict) and isinstance(flavor.get("flavor"), str) for flavor in pool["flavors"])
+        and all(isinstance(error, dict) and "msg" in error for error in pool.get("errors", ()))
+        for pool in kept
+    )
 
 
 def _digest(options: Facts, names: list[str], capacity: bool) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import os
 import platform
+import time
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
@@ -39,6 +40,7 @@ except ImportError:  # ansible-core before 2.22
 
 def run(module: AnsibleModule, read: Callable[[Client], Mapping[str, object]]) -> t.NoReturn:
     """Exit the module with the facts that ``read`` returns; their ``warnings`` become the task's."""
+    began = time.monotonic()
     gc.disable()  # documents hold no cycles, and looking for some in all of them takes a tenth of the time
     options = {name: module.params[name] for name in CONNECTION_OPTIONS}
     # ansible-core prints the options of a task at -vvv, and in a URL there may be a password.
@@ -55,6 +57,9 @@ def run(module: AnsibleModule, read: Callable[[Client], Mapping[str, object]]) -
     result: dict[str, t.Any] = dict(facts)
     for warning in result.pop("warnings", ()):
         module.warn(sentence(warning))
+    if module.params["time_limit"] is not None:
+        # Who waits for this module learns so what it takes to start it on its host.
+        result["seconds"] = round(time.monotonic() - began, 3)
     module.exit_json(changed=False, **result)
 
 

@@ -178,6 +178,8 @@ options:
   wait_timeout:
     description:
       - Seconds to wait for room. V(0) decides once.
+      - The first attempt may end later by what it takes to start the module on its host. Later ones leave out what the
+        start took before.
     type: float
     default: 0
   poll_interval:

@@ -37,6 +37,7 @@ options:
   time_limit:
     description:
       - Seconds that the whole call may take, with its retries and the waits that the API asks for when it throttles.
+        They begin when the module has started on its host.
       - Ten minutes when not given, and then no pause is longer than a minute.
     type: float
 seealso:
@@ -270,6 +271,12 @@ pools:
       description: With O(include_capacity), the documents of the pool that could not be read.
       type: list
       elements: dict
+seconds:
+  description: Seconds that the call took on its host, without what it took to start it there.
+  returned: success, when O(time_limit) is given
+  type: float
+  sample: 1.25
+  version_added: 1.1.0
 resolved:
   description: The display names among O(pool_name), and the IDs that they stand for.
   returned: success

@@ -40,6 +40,7 @@ options:
   time_limit:
     description:
       - Seconds that the whole call may take, with its retries and the waits that the API asks for when it throttles.
+        They begin when the module has started on its host.
       - Ten minutes when not given, and then no pause is longer than a minute.
     type: float
 seealso:
@@ -352,6 +353,12 @@ pools:
         transient:
           description: V(true) when the same document may be read later.
           type: bool
+seconds:
+  description: Seconds that the call took on its host, without what it took to start it there.
+  returned: success, when O(time_limit) is given
+  type: float
+  sample: 1.25
+  version_added: 1.1.0
 status:
   description: HTTP status of the answer that made the module fail.
   returned: failure, when the API answered

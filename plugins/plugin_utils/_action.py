@@ -17,7 +17,11 @@ from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, merge_levels
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
+    CONNECTION_OPTIONS,
+    ENVIRONMENT,
+    merge_levels,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
@@ -34,6 +38,8 @@ Facts = dict[str, t.Any]
 
 _ROLE = "poolgate.modelarts.capacity_gate"
 _GROUP_OF_DEFAULTS = "group/poolgate.modelarts.modelarts"
+
+_ENVIRONMENT = frozenset(name for names in ENVIRONMENT.values() for name in names)
 
 # Where a task has its arguments, beside the name of its action.
 _KEYS_OF_ARGUMENTS = ("args", "action", "local_action")
@@ -102,6 +108,12 @@ class ObservingAction(ActionBase):
             if str(key).rpartition(".")[2] in (name, *_KEYS_OF_ARGUMENTS):
                 options = value if isinstance(value, dict) else {"the arguments": value}
                 given.update({f"{option} of {name}": one for option, one in options.items()})
+        # That of the task comes rendered; core keeps it as it was written beside the variables.
+        for level in self._variables.get("environment") or ():
+            own = (
+                {one: level[one] for one in level if one in _ENVIRONMENT} if isinstance(level, dict) else {"all": level}
+            )
+            given.update({f"{one} in environment": value for one, value in own.items()})
         return given
 
     def observer(self, options: Facts) -> Observer:

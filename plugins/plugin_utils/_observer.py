@@ -9,6 +9,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import re
+import time
 import typing as t
 from http import HTTPStatus
 
@@ -44,21 +45,29 @@ class Observer:
     """Looks at pools with modelarts_workload_info.
 
     ``run`` runs the module with the options that it is given, and ``login`` is what decides the credentials. Refused
-    ones are sent once: more than five refusals in a row lock a key.
+    ones are sent once: more than five refusals in a row lock a key. ``clock`` tells seconds, and ``start`` how many of
+    them the last look spent before and after the module ran on its host.
     """
 
     # One a login and worker process: the items of a loop share it.
     _refused: t.ClassVar[dict[str, Facts]] = {}
 
-    def __init__(self, run: Callable[[Facts], Facts], login: str) -> None:
+    def __init__(self, run: Callable[[Facts], Facts], login: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._run = run
         self._login = login
+        self._clock = clock
+        self.start = 0.0
 
     def look(self, options: Facts) -> Facts:
         """Return the facts of modelarts_workload_info. Raises ObservationError when it has none."""
         if self._login in self._refused:
             raise ObservationError(self._refused[self._login])
+        began = self._clock()
         result = self._run(options)
+        seconds = result.get("seconds")
+        if isinstance(seconds, (int, float)):
+            took = self._clock() - began
+            self.start = min(max(0.0, took - seconds), took)  # NaN is no start
         failed = _failed(result)
         if failed is None:
             return result

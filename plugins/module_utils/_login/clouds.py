@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.authorities import unusable_authorities
@@ -63,6 +64,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
         written = clouds.cloud_config["clouds"][name]
         if not isinstance(written, Mapping) or not isinstance(written.get("auth", {}), Mapping):
             raise InputError(f"{entry} has an auth that is no mapping: write auth_url, username and so on below it.")
+        _refuse_remote_profile(entry, written)
         try:
             config = clouds.get_one(cloud=name, region_name=region, validate=False).config
         except ConfigException:
@@ -76,6 +78,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
         kind = {"password": "v3password", "token": "v3token"}.get(str(config.get("auth_type")), config.get("auth_type"))
         cloud = clouds.get_one(cloud=name, region_name=region, auth_type=kind)
         plugin = cloud.get_auth()
+        verify, _cert = cloud.get_requests_verify_args()
     except ModelArtsError:
         raise
     except Exception as failure:
@@ -83,7 +86,6 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
     if not isinstance(plugin, Identity) or not plugin.auth_url:
         raise InputError(f"{entry} does not log in to an IAM: it needs an auth_url and an auth_type that has one.")
     plugin.auth_url = versioned_url(check_url(plugin.auth_url, f"{entry} has an auth_url that"))
-    verify, _cert = cloud.get_requests_verify_args()
     own_authorities = verify if isinstance(verify, str) and given.get("validate_certs", True) else None
     if own_authorities is not None and "ca_path" not in given:
         unusable = unusable_authorities(own_authorities)
@@ -102,9 +104,28 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
     return Cloud(plugin, settings, tuple(lasting.values()), passing)
 
 
+def _refuse_remote_profile(entry: str, written: Mapping[str, t.Any]) -> None:
+    """Raise InputError for a profile that openstacksdk would ask an address for, by itself.
+
+    It takes ``auth_url`` from the answer, and asks without ca_path and without a time limit, also in clear text.
+    """
+    from openstack.config import vendors
+
+    profile = written.get("profile", written.get("cloud"))
+    if isinstance(profile, str) and profile in vendors.profiles():
+        profile = (vendors.get_profile(profile) or {}).get("profile")
+    if isinstance(profile, str) and urlsplit(profile).netloc:
+        raise InputError(
+            f"{entry} has a profile that is asked from an address: write auth_url and region_name into the entry."
+        )
+
+
 def _check_auth(entry: str, config: Mapping[str, t.Any]) -> None:
     """Raise InputError for keys that keystoneauth1 does not explain, or would follow blindly."""
     auth = config["auth"]
+    for key in ("cacert", "cert", "key"):
+        if config.get(key) is not None and not isinstance(config[key], str):
+            raise InputError(f"{entry} has a {key} that is no text: write the path of a file.")
     if {"ak", "sk", "access_key", "secret_key"} & auth.keys():
         raise InputError(
             f"{entry} has an access key in auth, which no auth_type takes: give the options access_key and secret_key "

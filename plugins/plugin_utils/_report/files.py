@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import secrets
+import stat
 import typing as t
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class ReportDirectory:
             for directory in (*reversed(self.path.parents), self.path):
                 if not directory.exists():
                     directory.mkdir(_DIRECTORY_MODE, exist_ok=True)
-            self._refuse_other_owner()
+            self._refuse_what_others_can_change()
             self._replace(NAMES[0], "")
             for name in NAMES:
                 (self.path / name).unlink(missing_ok=True)
@@ -54,6 +55,10 @@ class ReportDirectory:
             where = f"{self.path.absolute()} ({error.strerror})"
             what_to_do = "give a directory of the controller that you may write to."
             raise InputError(f"report_dir: no report can be written to {where}: {what_to_do}") from None
+        except ValueError:
+            raise InputError(
+                "report_dir has a character that no path can have: give the path of a directory."
+            ) from None
 
     def write(self, document: ReportDocument, verdicts: Sequence[VerdictFacts]) -> None:
         """Write the three files, each of them whole or not at all. Raises OSError."""
@@ -61,14 +66,21 @@ class ReportDirectory:
         for name, text in zip(NAMES, texts):
             self._replace(name, text)
 
-    def _refuse_other_owner(self) -> None:
-        """Refuse a directory of another user, who could replace the files.
+    def _refuse_what_others_can_change(self) -> None:
+        """Refuse a directory, and a link on the way, of another user, and a directory that all may write to.
 
-        Root may write anywhere, as in a container with a mounted path.
+        Its files could be replaced. Root may write anywhere, as in a container with a mounted path.
         """
-        owner, user = self.path.stat().st_uid, os.geteuid()
-        if user not in (0, owner) and owner != 0:
+        user = os.geteuid()
+        if user == 0:
+            return
+        links = [link for link in (self.path, *self.path.parents) if link.is_symlink()]
+        status = self.path.stat()
+        if {status.st_uid, *(link.lstat().st_uid for link in links)} - {0, user}:
             raise PermissionError(errno.EPERM, "belongs to another user")
+        # In one with the sticky bit, like /tmp, only the owner of a file may replace it.
+        if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+            raise PermissionError(errno.EPERM, "all users may write to it")
 
     def _replace(self, name: str, text: str) -> None:
         """Write another file and rename it when it is complete: a link of that name is replaced, not followed."""

@@ -313,14 +313,15 @@ class Source:
 def _validated(args: Facts) -> Facts:
     """The arguments, converted by the rules of a module. Raises InputError with a module's sentence."""
     given = {name: value for name, value in args.items() if value is not None and value != ""}
-    result = ArgumentSpecValidator(
-        SOURCE_OPTIONS, required_by={"policy": "request", "declared_capacity": "request"}
-    ).validate(given)
-    if result.unsupported_parameters:
+    # The validator sorts and joins the names that it does not know, and YAML may have read one as a number.
+    if given.keys() - SOURCE_OPTIONS.keys():
         unknown = one_line(str(min(given.keys() - SOURCE_OPTIONS.keys(), key=str)), 60)
         near = get_close_matches(unknown, list(SOURCE_OPTIONS), 1)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(SOURCE_OPTIONS)}."
         raise InputError(f"The event source has no argument {unknown!r}: {hint}")
+    result = ArgumentSpecValidator(
+        SOURCE_OPTIONS, required_by={"policy": "request", "declared_capacity": "request"}
+    ).validate(given)
     if result.error_messages:
         raise InputError(f"The event source cannot use its arguments: {result.errors.msg}.")
     options: Facts = result.validated_parameters

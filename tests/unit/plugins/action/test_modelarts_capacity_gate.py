@@ -15,6 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_request
+from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 from ansible_collections.poolgate.modelarts.tests.unit.core import trust_as_template
 
 GATE = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_capacity_gate")
@@ -40,6 +41,10 @@ def test_the_directory_of_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert GATE.read_directory("$REPORTS/a") == str(tmp_path / "a")
     for other in (["report"], {"path": "report"}, 5, True):
         assert "report_dir is " in refusal(GATE.read_directory, other)
+    monkeypatch.delenv("NOT_SET", raising=False)
+    for unknown in ("~nosuch-user/x", "$NOT_SET/x", "a/${NOT_SET}"):
+        said = refusal(GATE.read_directory, unknown)
+        assert f"report_dir is {unknown!r}, which names a user or a variable of the environment" in said
 
 
 def test_a_display_name_is_looked_up_once() -> None:
@@ -65,6 +70,7 @@ def test_a_display_name_is_looked_up_once() -> None:
         ({"report_dir of modelarts_capacity_gate": "{{ place }}"}, True),
         ({"capacity_gate_report_dir": "{{ place }}"}, True),
         ({"module_defaults of modelarts_capacity_gate": ["{{ place }}"]}, True),
+        ({"MODELARTS_ENDPOINT in environment": "{{ place }}"}, False),
         ({"request of modelarts_capacity_gate": "{{ place }}", "capacity_gate_policy": "{{ place }}"}, False),
     ],
 )
@@ -94,3 +100,27 @@ def test_in_check_mode_an_earlier_report_stays(tmp_path: Path) -> None:
     task = mock.Mock(args={"report_dir": str(tmp_path)}, check_mode=True)
     GATE.ActionModule.begin(mock.Mock(_task=task, _variables={}), {})
     assert (tmp_path / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("starts", "limits"),
+    [
+        ([0.0, 0.0, 0.0], [20.0, 18.0, 16.0]),
+        ([4.0, 1.0, 0.0], [20.0, 10.0, 10.0]),  # what is left, without the start of the look before
+        ([19.0, 0.0, 0.0], [20.0, 0.0, 0.0]),
+    ],
+)
+def test_the_limit_leaves_out_what_the_last_start_took(starts: list[float], limits: list[float]) -> None:
+    """The module counts from its start on the host, and the wait from its own."""
+    clock, asked = Clock(), list[float]()
+
+    def run(options: dict[str, t.Any]) -> dict[str, t.Any]:
+        clock.now += 2.0 + starts[len(asked)]
+        asked.append(options["time_limit"])
+        return {"pools": [{"pool_name": "a"}], "seconds": 2.0}
+
+    request = read_request({"resources": {"cpu": 1}})
+    look = GATE.Look(Observer(run, "a login", clock.time.clock), [Candidate("a", request)])
+    for _each in starts:
+        look(max(0.0, 20.0 - clock.now))
+    assert asked == limits

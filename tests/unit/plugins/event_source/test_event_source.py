@@ -339,6 +339,8 @@ def test_what_will_not_change_ends_it_at_the_first_look(plugin: Facts, changed: 
     [
         ({"pool_interval": 5}, "has no argument 'pool_interval': did you mean poll_interval"),
         ({"zzz": 5}, r"has no argument 'zzz': it has pool_name, request"),
+        ({7: 1}, "has no argument '7': it has pool_name, request"),
+        ({7: 1, "zzz": 5, None: 2}, "has no argument '7': it has pool_name, request"),
         ({"pool_name": None}, "missing required arguments: pool_name"),
         ({"pool_name": []}, "names no pool"),
         ({"pool_name": "../etc"}, "is not a pool ID"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import typing as t
 from collections import Counter
@@ -372,6 +373,100 @@ def test_a_pool_named_like_a_group_is_left_out(
     assert set(inventory.hosts) == {"web01", TRAIN}
     assert not any(group.vars for group in inventory.groups.values())
     assert [text for text in said if f"{name} {why}" in text]
+
+
+@pytest.mark.parametrize(
+    ("name", "keyed", "joins", "why"),
+    [
+        ("webservers", {"separator": ""}, False, "webservers is a group of hosts of another inventory source"),
+        ("web", {"prefix": "", "separator": ""}, False, "web is a group of hosts of another inventory source"),
+        ("servers", {"prefix": "web", "separator": ""}, False, "webservers is a group of hosts of another"),
+        ("web01", {"separator": ""}, False, "web01 is the name of a host"),
+        ("staging", {"separator": ""}, False, "staging is a group of another inventory source, and keyed_groups"),
+        ("x", {"separator": "", "parent_group": "webservers"}, False, "webservers is a group of hosts of another"),
+        (
+            "x",
+            {"separator": "", "parent_group": "{{ modelarts_pool.phase | lower }}"},
+            False,
+            "running is a group of h",
+        ),
+        ("train", {"prefix": "gpu"}, True, ""),
+        ("train", {"prefix": "new"}, True, ""),
+        ("train", {"prefix": "new", "parent_group": "news"}, True, ""),
+    ],
+)
+def test_a_pool_joins_no_group_of_another_source_by_what_it_is_called(
+    script: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    keyed: Facts,
+    joins: bool,
+    why: str,
+) -> None:
+    """The tasks of the hosts of that group would also run on the controller, or those of a host on it alone."""
+    said: list[str] = []
+    monkeypatch.setattr("ansible.utils.display.Display.warning", lambda self, text, *a, **k: said.append(text))
+    inventory = InventoryData()
+    for group in ("webservers", "staging", "chosen", "running", "web", "gpu_train", "modelarts_phase_Running"):
+        inventory.add_group(group)
+    inventory.add_child("web", "webservers")
+    inventory.add_host("web01", group="webservers")
+    inventory.add_host("web01", group="running")
+    before = {group: set(one.get_hosts()) for group, one in inventory.groups.items()}
+    server = script(cloud(pool(TRAIN, name), pool(OTHER, name)))
+    path = tmp_path / "modelarts_pools.yml"
+    keys = [{"key": "modelarts_pool.display_name", **keyed}]
+    options = at(server, include_capacity=False, keyed_groups=keys, groups={"chosen": "true"})
+    path.write_text(yaml.safe_dump(options), encoding="utf-8")
+    for _twice in range(2):
+        inventory_loader.get(NAME).parse(inventory, DataLoader(), str(path), cache=False)
+    inventory.reconcile_inventory()
+    for group in ("webservers", "running", "web"):
+        assert set(inventory.groups[group].get_hosts()) == before[group]
+    assert "web01" not in inventory.groups
+    # The group that the plugin names, and the one that the user does.
+    assert {TRAIN, OTHER} <= groups_with(inventory, "modelarts_phase_Running") & groups_with(inventory, "chosen")
+    made = f"{keyed.get('prefix', '')}{keyed.get('separator', '_')}{name}"
+    if joins:
+        assert groups_with(inventory, made) == {TRAIN, OTHER}
+        assert not said
+    else:
+        assert len({text for text in said if why in text}) == 1, said
+
+
+def groups_with(inventory: InventoryData, group: str) -> set[str]:
+    return {host.name for host in inventory.groups[group].get_hosts()}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda kept: None,
+        lambda kept: 7,
+        lambda kept: [7],
+        lambda kept: [{"pool_name": TRAIN}],
+        lambda kept: [{**kept[0], "flavors": [7]}],
+        lambda kept: [{**kept[0], "job_types": "Train"}],
+        lambda kept: [{**kept[0], "errors": [{}]}],
+        lambda kept: [{name: value for name, value in kept[0].items() if name != "unreadable"}],
+    ],
+)
+def test_what_is_kept_in_another_shape_is_read_anew(
+    script: Start, tmp_path: Path, damage: t.Callable[[t.Any], t.Any]
+) -> None:
+    """A file of an earlier release, or one that something has damaged."""
+    server = script(cloud(pool(TRAIN)))
+    parse(tmp_path, caching(server, tmp_path))
+    asked = len(server.seen)
+    (file,) = [one for one in (tmp_path / "kept").iterdir() if TRAIN in one.read_text(encoding="utf-8")]
+    document = json.loads(file.read_text(encoding="utf-8"))
+    wrapped = "__payload__" in document if isinstance(document, dict) else False
+    pools = json.loads(document["__payload__"]) if wrapped else document
+    changed = json.dumps(damage(pools))
+    file.write_text(json.dumps({**document, "__payload__": changed}) if wrapped else changed, encoding="utf-8")
+    assert list(parse(tmp_path, caching(server, tmp_path)).hosts) == [TRAIN]
+    assert len(server.seen) == 2 * asked
 
 
 def test_a_text_of_any_length_makes_a_group_of_bounded_length(script: Start, tmp_path: Path) -> None:

@@ -27,16 +27,17 @@ WORKLOAD_INFO: Node = yaml.safe_load(modelarts_workload_info.RETURN)
 ENTRY = WORKLOAD_INFO["pools"]["contains"]
 POOL = POOL_INFO["pools"]["contains"]
 FAILURE = ("msg", "transient", "status", "error_code", "error_msg", "request_id")
+OF_THE_CALL = {"seconds"}  # of every module, whatever it reads
 
 # The keys that a part of a RETURN documents, and the type that has them.
 DOCUMENTED: list[tuple[str, t.Iterable[str], type]] = [
-    ("the answer about jobs", {*WORKLOAD_INFO, "warnings"} - {*FAILURE}, facts.WorkloadsAnswer),
+    ("the answer about jobs", {*WORKLOAD_INFO, "warnings"} - {*FAILURE} - OF_THE_CALL, facts.WorkloadsAnswer),
     ("a job", WORKLOAD_INFO["workloads"]["contains"], facts.WorkloadFacts),
     ("a node of a job", {*WORKLOAD_INFO["workloads"]["contains"]["nodes"]["contains"], "extra"}, facts.JobNode),
     ("a summary", WORKLOAD_INFO["summary"]["contains"], facts.SummaryFacts),
     ("an entry", ENTRY, facts.PoolEntry),
     ("an error", ENTRY["errors"]["contains"], facts.DocumentError),
-    ("the answer about pools", POOL_INFO, facts.PoolsAnswer),
+    ("the answer about pools", {*POOL_INFO} - OF_THE_CALL, facts.PoolsAnswer),
     ("a pool", POOL, facts.PoolWithCapacity),
     ("a node", POOL["nodes"]["contains"], facts.NodeFacts),
 ]
@@ -68,6 +69,7 @@ def test_the_documentation_has_the_keys_of_the_type(documented: t.Iterable[str],
 def test_the_failure_of_a_module_is_documented() -> None:
     assert sorted(hints(facts.FailureFacts)) == sorted(FAILURE)
     assert {*FAILURE} - {"msg"} <= {*WORKLOAD_INFO}
+    assert {*WORKLOAD_INFO} & {*POOL_INFO} >= OF_THE_CALL
 
 
 def test_the_fields_of_a_job_are_those_of_its_type() -> None:

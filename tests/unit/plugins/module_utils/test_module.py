@@ -101,3 +101,13 @@ def test_a_chain_of_causes_is_not_printed(script: Start, run: t.Callable[..., Fa
     result = run("https://modelarts.example.com", auth_token=TOKEN)
     assert result["failed"]
     assert "SECRET" not in result["said"].replace(TOKEN, "")
+
+
+@pytest.mark.parametrize("limit", [None, 60])
+def test_how_long_it_took_is_told_to_who_gives_a_limit(
+    script: Start, run: t.Callable[..., Facts], limit: int | None
+) -> None:
+    """What does not wait has the same result each time."""
+    result = run(script(jobs(job())).url, auth_token=TOKEN, **({} if limit is None else {"time_limit": limit}))
+    assert ("seconds" in result) is (limit is not None)
+    assert 0 <= result.get("seconds", 0) < 60

@@ -105,6 +105,10 @@ def test_what_an_action_takes_is_told_by_its_names(written: t.Any, names: set[st
     given = ObservingAction._as_written(mock.Mock(_task=task, _variables=variables))
     assert given.keys() == {f"module_defaults of {name}", *(f"{one} of {name}" for one in names)}
     assert given[f"module_defaults of {name}"] == [{"region": 4}]
+    levels = [{"MODELARTS_ENDPOINT": 8, "PATH": 9}, "{{ environment_of_ours }}"]
+    with_environment = ObservingAction._as_written(mock.Mock(_task=task, _variables={"environment": levels}))
+    in_environment = {"MODELARTS_ENDPOINT in environment": 8, "all in environment": "{{ environment_of_ours }}"}
+    assert with_environment == {**given, **in_environment}
     task._role = mock.Mock(get_name=lambda: "poolgate.modelarts.capacity_gate")
     in_the_role = ObservingAction._as_written(mock.Mock(_task=task, _variables=variables))
     assert in_the_role == {"capacity_gate_request": 6, **given}

@@ -110,3 +110,14 @@ def test_a_failure_that_passes_is_told_from_one_that_lasts(transient: bool) -> N
     assert raised.value.transient is transient
     assert not raised.value.is_refusal
     assert raised.value.result == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "start"), [(2.0, 3.0), (5, 0.0), (9.0, 0.0), (-1e9, 5.0), (None, 0.0), ("2", 0.0), (float("nan"), 0.0)]
+)
+def test_what_a_start_took_is_within_the_look(seconds: object, start: float) -> None:
+    """What the module says comes from its host."""
+    ticks = iter((10.0, 15.0))
+    observer = Observer(lambda options: {"pools": [], "seconds": seconds}, "another login", lambda: next(ticks))
+    observer.look({})
+    assert observer.start == start

@@ -73,6 +73,8 @@ def refusal(**options: t.Any) -> str:
     ("auth", "more", "said"),
     [
         (AUTH, {"cacert": "/no/such/ca.pem"}, "has a cacert that names a file that does not exist, '/no/such/ca.pem'"),
+        (AUTH, {"cacert": ["/etc/ca.pem"]}, "has a cacert that is no text: write the path of a file"),
+        (AUTH, {"cert": {"SECRET": 1}}, "has a cert that is no text: write the path of a file"),
         (AUTH, {"cacert": "/etc/hostname"}, "has a cacert that names a file without a certificate in PEM"),
         ({**AUTH, "ak": "AK1", "sk": "sk-SECRET-3"}, {}, "give the options access_key and secret_key"),
         (
@@ -103,6 +105,26 @@ def refusal(**options: t.Any) -> str:
 def test_what_is_wrong_is_told_by_entry_and_key(auth: object, more: dict[str, t.Any], said: str, clouds: Write) -> None:
     clouds(auth, **more)
     assert said in refusal()
+
+
+@pytest.mark.parametrize("key", ["profile", "cloud"])
+@pytest.mark.parametrize("address", ["{0}", "//{1}", "HTTP://{1}", "x://u:pw-SECRET-1@{1}/path", "ovh", "vexxhost"])
+def test_a_profile_that_is_asked_from_an_address_is_refused(
+    key: str, address: str, script: Start, clouds: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """openstacksdk would ask by itself, in clear text, too, and log in where the answer says."""
+    asked: list[str] = []
+    monkeypatch.setattr("requests.get", lambda url, **_options: asked.append(url))
+    server = script(Reply(body={"name": "v", "profile": {"auth": {"auth_url": "https://elsewhere.example.com"}}}))
+    auth = {name: value for name, value in AUTH.items() if name != "auth_url"}
+    clouds(auth, **{key: address.format(server.url, server.url.removeprefix("http://"))})
+    assert "has a profile that is asked from an address: write auth_url and region_name into the entry" in refusal()
+    assert asked == server.seen == []
+
+
+def test_a_profile_of_the_library_is_taken(clouds: Write) -> None:
+    clouds({name: value for name, value in AUTH.items() if name != "auth_url"}, profile="otc", region_name="eu-de")
+    assert connect({"cloud": "otc"}, where="host-7").region == "eu-de"
 
 
 def test_a_file_that_is_no_yaml_is_not_repeated(clouds: Write) -> None:

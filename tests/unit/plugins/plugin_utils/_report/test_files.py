@@ -68,6 +68,50 @@ def test_a_directory_of_another_user_is_refused(tmp_path: Path, owner: int, own:
                 ReportDirectory(str(place))
 
 
+@pytest.mark.parametrize(
+    ("mode", "own", "taken"), [(0o777, 1000, False), (0o1777, 1000, True), (0o775, 1000, True), (0o777, 0, True)]
+)
+def test_a_directory_that_all_may_write_to_is_refused(tmp_path: Path, mode: int, own: int, taken: bool) -> None:
+    place = tmp_path / "reports"
+    place.mkdir()
+    reports.write(place, "room")
+    status = os.stat_result((stat.S_IFDIR | mode, *place.stat()[1:4], own, *place.stat()[5:10]))
+    with mock.patch.object(os, "geteuid", return_value=own), mock.patch.object(Path, "stat", return_value=status):
+        if taken:
+            ReportDirectory(str(place))
+        else:
+            with pytest.raises(InputError, match=r"\(all users may write to it\): give a directory of the controller"):
+                ReportDirectory(str(place))
+    assert (place / "report.json").exists() is not taken
+
+
+@pytest.mark.parametrize(("owner", "taken"), [(1000, True), (0, True), (1001, False)])
+def test_a_link_of_another_user_to_an_own_directory_is_not_followed(tmp_path: Path, owner: int, taken: bool) -> None:
+    """Its files would be removed there."""
+    place = tmp_path / "mine"
+    reports.write(place / "reports", "room")
+    (tmp_path / "link").symlink_to(place)
+    real = Path.stat
+
+    def of_user(path: Path, **options: bool) -> os.stat_result:
+        found = real(path, **options)
+        return os.stat_result((*found[:4], 1000 if options.get("follow_symlinks", True) else owner, *found[5:10]))
+
+    with mock.patch.object(os, "geteuid", return_value=1000), mock.patch.object(Path, "stat", of_user):
+        if taken:
+            ReportDirectory(str(tmp_path / "link" / "reports"))
+        else:
+            with pytest.raises(InputError, match=r"\(belongs to another user\)"):
+                ReportDirectory(str(tmp_path / "link" / "reports"))
+    assert (place / "reports" / "report.json").exists() is not taken
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a\ud800/\0"])
+def test_what_no_path_can_have_is_told_in_a_sentence(path: str) -> None:
+    with pytest.raises(InputError, match="^report_dir has a character that no path can have: give the path of a dir"):
+        ReportDirectory(path)
+
+
 def test_an_earlier_report_is_gone_before_anything_is_asked(tmp_path: Path) -> None:
     reports.write(tmp_path, "room")
     (tmp_path / "mine.txt").write_text("kept", encoding="utf-8")
