@@ -109,11 +109,12 @@ def own_folders(session: nox.Session, collections: Path = SHARED) -> dict[str, s
     }
 
 
-def run_pytest(session: nox.Session, *words: str, **environment: str) -> None:
-    """Run pytest in the shared copy and close the session; a skipped test is a complaint, too.
+# Files of tests mirror those of the code, so that two may have one name: they are imported by their paths.
+UNITS = ("--import-mode=importlib", "tests/unit")
 
-    Files of tests mirror those of the code, so that two may have one name: they are imported by their paths.
-    """
+
+def run_pytest(session: nox.Session, *words: str, **environment: str) -> None:
+    """Run pytest in the shared copy and close the session; a skipped test is a complaint, too."""
     environment = {**own_folders(session), **environment}
     report = BUILD / session.name / "junit.xml"
     report.unlink(missing_ok=True)
@@ -124,7 +125,6 @@ def run_pytest(session: nox.Session, *words: str, **environment: str) -> None:
                 "-m",
                 "pytest",
                 "-q",
-                "--import-mode=importlib",
                 "-p",
                 "no:cacheprovider",
                 f"--junit-xml={report}",
@@ -161,7 +161,7 @@ def tools(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """What to run while working: format, lint, types, and the units that are not slow."""
     check_style(session)
-    run_pytest(session, "-n", "2", "-m", "not slow", *(session.posargs or ["tests/unit"]))
+    run_pytest(session, "-n", "2", "-m", "not slow", *(session.posargs or UNITS))
 
 
 @shared(default=False)
@@ -199,7 +199,7 @@ def sanity(session: nox.Session) -> None:
 @shared
 def units(session: nox.Session) -> None:
     """The units: the wire, the arithmetic, the emulator against the official SDK; all tries with EFFORT=full."""
-    run_pytest(session, "-n", "2", *(session.posargs or ["tests/unit"]))
+    run_pytest(session, "-n", "2", *(session.posargs or UNITS))
 
 
 @shared(name=f"units-{OLDEST_PYTHON}")
@@ -447,7 +447,7 @@ for each in (next(iter(CORES)), list(CORES)[-1]):
 @shared(default=False, tags=["matrix"])
 def thorough(session: nox.Session) -> None:
     """The units with all that is made up at random, of which the other sessions try a tenth."""
-    run_pytest(session, "-n", "2", *(session.posargs or ["tests/unit"]), EFFORT="full")
+    run_pytest(session, "-n", "2", *(session.posargs or UNITS), EFFORT="full")
 
 
 def add_core(core: str) -> None:

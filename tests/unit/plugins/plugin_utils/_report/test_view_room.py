@@ -26,16 +26,16 @@ def bar_of(one: t.Any) -> Bar:
 
 
 def test_a_bar_is_as_long_as_the_pool() -> None:
-    bar = bar_of(figures(64, used=24, unplaced=8, need=16, kept=4))
-    assert [(one.style, one.x, one.width) for one in bar.segments] == [
+    drawn = bar_of(figures(64, used=24, unplaced=8, need=16, kept=4))
+    assert [(one.style, one.x, one.width) for one in drawn.segments] == [
         ("t", "0%", "37.5%"),
         ("starting", "37.5%", "12.5%"),
         ("asked", "50%", "25%"),
         ("kept", "75%", "6.25%"),
         ("left", "81.25%", "18.75%"),
     ]
-    assert bar.end is None
-    assert [(one.name, one.word, one.text) for one in bar.figures] == [
+    assert drawn.end is None
+    assert [(one.name, one.word, one.text) for one in drawn.figures] == [
         ("used", "taken", "24"),
         ("unplaced", "starting", "8"),
         ("need", "asked", "16"),
@@ -50,18 +50,18 @@ def test_what_is_missing_stands_out_beyond_the_end_and_by_half_a_pool_at_most() 
         ("asked", "33.33%", "33.33%"),
         ("short", "66.67%", "33.33%"),
     ]
-    bar = bar_of(figures(8, used=4, need=800))
-    assert (bar.end, bar.segments[-1].width) == ("66.67%", "33.33%")
+    drawn = bar_of(figures(8, used=4, need=800))
+    assert (drawn.end, drawn.segments[-1].width) == ("66.67%", "33.33%")
 
 
 def test_no_part_of_a_bar_leaves_it() -> None:
     rng = random.Random("bar")
     for _i in range(500):
         parts = {name: rng.choice((0, rng.randint(0, 100))) for name in ("used", "unplaced", "need", "kept")}
-        bar = bar_of(figures(rng.choice((0, rng.randint(1, 100))), **parts))
+        drawn = bar_of(figures(rng.choice((0, rng.randint(1, 100))), **parts))
         at = 0.0
-        for segment in bar.segments:
-            assert abs(float(segment.x[:-1]) - at) < 0.05, (segment, bar)
+        for segment in drawn.segments:
+            assert abs(float(segment.x[:-1]) - at) < 0.05, (segment, drawn)
             at = float(segment.x[:-1]) + float(segment.width[:-1])
         assert at < 100.05
 
