@@ -8,6 +8,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 import jinja2
@@ -77,27 +78,31 @@ class _Facts:
     """The names of variables that are facts: those of the own host, and those of any host."""
 
     def __init__(self, variables: Mapping[str, t.Any]) -> None:
-        # Only the cache of core has the names as they were sent.
-        cache = getattr(getattr(variables.get("hostvars"), "_variable_manager", None), "_fact_cache", None)
-        if cache is not None:
-            hosts = cache.keys()  # a plugin of a cache has no other way to them
-            sent = {str(host): _sent_by(cache, host) for host in hosts}
-            self.own = sent.get(str(variables.get("inventory_hostname")), frozenset())
-            self.all = self.own.union(*sent.values())
-        else:
+        self._variables = variables
+        # Only the cache of core has the names as they were sent. A host is asked for by its name: the caches of core
+        # that are kept in files cannot list their hosts without a prefix.
+        self._cache = getattr(getattr(variables.get("hostvars"), "_variable_manager", None), "_fact_cache", None)
+        if self._cache is None:
             # Under ansible_facts, names have lost their prefix: which of the two was sent is not known.
             known = variables.get("ansible_facts")
             names = [str(name) for name in known] if isinstance(known, dict) else []
-            self.own = self.all = frozenset(one for name in names for one in (name, f"ansible_{name}"))
+            self.own = frozenset(one for name in names for one in (name, f"ansible_{name}"))
+        else:
+            self.own = self._sent_by(str(variables.get("inventory_hostname")))
         self.own |= _ALL_FACTS if self.own else self.own
-        self.all |= _ALL_FACTS if self.all else self.all
 
+    @functools.cached_property
+    def all(self) -> frozenset[str]:
+        """Those of every host. Read only where a template names variables by text, as there may be many hosts."""
+        hosts = {"localhost", *map(str, self._variables.get("hostvars") or ())}
+        names = self.own.union(*map(self._sent_by, hosts))
+        return names | _ALL_FACTS if names else names
 
-def _sent_by(cache: t.Any, host: str) -> frozenset[str]:
-    try:
-        return frozenset(str(name) for name in cache.get(host) or ())
-    except KeyError:  # expired since
-        return frozenset()
+    def _sent_by(self, host: str) -> frozenset[str]:
+        try:
+            return frozenset(str(name) for name in (self._cache.get(host) if self._cache is not None else None) or ())
+        except KeyError:  # none were sent, or they have expired
+            return frozenset()
 
 
 def _fact_behind(value: object, variables: Mapping[str, t.Any], facts: _Facts) -> str | None:
@@ -111,7 +116,7 @@ def _fact_behind(value: object, variables: Mapping[str, t.Any], facts: _Facts) -
             pending.extend(one)
         elif isinstance(one, str) and is_template(one):
             names, by_text = _names_in(one)
-            for fact in sorted((names & facts.own) | (by_text & facts.all)):
+            for fact in sorted((names & facts.own) | (by_text & facts.all if by_text else by_text)):
                 return fact
             pending.extend(variables.get(name) for name in (names | by_text) - seen - _BY_NAME)
             seen |= names | by_text

@@ -114,12 +114,17 @@ def test_what_no_host_has_chosen_is_taken(variables: dict[str, t.Any]) -> None:
 
 
 def seen_by_web01(facts: dict[str, t.Any], others: dict[str, t.Any], **own: t.Any) -> dict[str, t.Any]:
-    """Variables as core has them when two hosts have sent facts: the facts of the own host are variables, too."""
+    """Variables as core has them when two hosts have sent facts: the facts of the own host are variables, too.
+
+    A cache that core keeps in files gives the facts of a host, and cannot list its hosts.
+    """
     cache = {"web01": facts, "web02": others}
-    manager = mock.Mock(_fact_cache=cache)
+    manager = mock.Mock(_fact_cache=mock.Mock(spec=["get"], get=cache.__getitem__))
+    hostvars = mock.MagicMock(_variable_manager=manager)
+    hostvars.__iter__.side_effect = lambda: iter(cache)
     without_prefix = {name.removeprefix("ansible_"): value for name, value in facts.items()}
     variables = {"inventory_hostname": "web01", "ansible_facts": without_prefix, **own, **facts}
-    return {**variables, "vars": variables, "hostvars": mock.Mock(_variable_manager=manager)}
+    return {**variables, "vars": variables, "hostvars": hostvars}
 
 
 BEHIND_A_FACT = [
