@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry, WorkloadFacts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import WorkloadFacts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     OVER,
 )
@@ -26,6 +26,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import i
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Steady
 
 if t.TYPE_CHECKING:
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobsEntryWithJobs, PoolEntry
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
 
 
@@ -45,12 +46,6 @@ class Event(_Change, total=False):
     decision: str
     reason: str
     checks: list[CheckFacts]
-
-
-class LookFacts(PoolEntry):
-    """An entry of ``pools`` with its jobs."""
-
-    workloads: list[WorkloadFacts]
 
 
 Jobs = t.Mapping[str, WorkloadFacts]
@@ -158,7 +153,7 @@ class PoolWatch:
         self._seen = Seen()
         self._steady = Steady(self._policy.stable_seconds)
 
-    def look_at(self, entry: LookFacts, now: float, age: float = 0.0) -> list[Event]:
+    def look_at(self, entry: PoolEntry, now: float, age: float = 0.0) -> list[Event]:
         """The events since the look before.
 
         ``entry`` is an entry of ``pools`` of read_workloads() with its ``workloads`` of JOB_FIELDS, and read with
@@ -179,7 +174,7 @@ class PoolWatch:
         about = {"pool": self.pool_name, "observed_at": entry["observed_at"]}
         return [t.cast(Event, inert({**event, **about, **_room_facts(event, verdict)})) for event in events]
 
-    def _verdict(self, request: Request, entry: LookFacts, age: float) -> VerdictFacts:
+    def _verdict(self, request: Request, entry: PoolEntry, age: float) -> VerdictFacts:
         verdict = capacity_verdict(entry, request, self._policy, self._declared, age=age)
         reasons = "; ".join(verdict["reasons"])
         if verdict["decision"] == "unknown":
@@ -188,7 +183,7 @@ class PoolWatch:
             self.remarks["never"] = f"waiting for room cannot help: {reasons}"
         return verdict
 
-    def _jobs(self, entry: LookFacts) -> Jobs | None:
+    def _jobs(self, entry: PoolEntry) -> Jobs | None:
         """Return the jobs by their ID; None when they are not known, also where one ID stands for two jobs.
 
         A job that is given without its ID this time is the one that had it. Jobs without any name cannot be followed.
@@ -197,7 +192,7 @@ class PoolWatch:
             return None
         by_name = {_name_of(job): job_id for job_id, job in (self._seen.jobs or {}).items()}
         jobs: dict[str, WorkloadFacts] = {}
-        for job in entry["workloads"]:
+        for job in t.cast("JobsEntryWithJobs", entry)["workloads"]:
             job_id = job["uid"] or by_name.get(_name_of(job)) or _name_of(job)
             if job_id in jobs:
                 self.remarks["jobs"] = "its jobs are not known: one ID stands for two of them."

@@ -112,7 +112,7 @@ SPEAKS_WITH_ANSIBLE = {
 LONGEST_CLASS = 250
 SHAPELESS = re.compile(r"\b(?:dict\[str, (?:t\.)?Any\]|Facts|Document)\b")
 # A fragment is documentation, and so is the module that an action stands for.
-DOCUMENTATION = ("doc_fragments", "modules.modelarts_capacity_gate")
+DOCUMENTATION = ("doc_fragments", "modules.modelarts_capacity_gate", "modules.modelarts_job_wait")
 EVERY = sorted(file for file in PLUGINS.rglob("*.py") if not dotted(file).startswith(DOCUMENTATION))
 
 

@@ -129,10 +129,10 @@ def _starting(
     """Return (jobs that may start before the deployment is there, words for them, what there is to say)."""
     some = "jobs that are about to start"
     if not replaced.shares:
-        starting = queue.starting(None if situation.nodes is None else Room.on_nodes(situation.nodes, age))
+        starting = queue.jobs_about_to_start(None if situation.nodes is None else Room.on_nodes(situation.nodes, age))
         return starting, some, Findings()
     room = Room.on_nodes(situation.nodes or (), age).plus(replaced.certain_amounts())
-    starting, are_all = queue.starting_in(room)
+    starting, are_all = queue.jobs_starting_in(room)
     checks = []
     if not are_all:
         message = "more jobs wait than are listed, and what is given back goes to them first"

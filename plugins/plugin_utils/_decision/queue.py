@@ -96,27 +96,27 @@ class Queue:
     @property
     def hides_starting(self) -> bool:
         """Whether a job that is not listed may be on its way to a node."""
-        _jobs, are_all = self._starting(_is_young)
+        _jobs, are_all = self._startable_jobs(_is_young)
         return not are_all and any(_is_new(group.youngest_seconds) for group in self.all_groups)
 
-    def starting(self, room: Room | None) -> Sequence[Job]:
+    def jobs_about_to_start(self, room: Room | None) -> Sequence[Job]:
         """Return the jobs that may be on their way to a node already, of whatever type and priority.
 
         A job that has waited for longer does not fit, or is held up; one that asks for more than the room has does not
         fit. Jobs ahead in a strict order hold the deployment back whether they start or not.
         """
-        starting, _are_all = self._starting(lambda job: _is_young(job) and (room is None or _may_fit(job, room)))
+        starting, _are_all = self._startable_jobs(lambda job: _is_young(job) and (room is None or _may_fit(job, room)))
         return starting
 
-    def starting_in(self, room: Room) -> tuple[Sequence[Job], bool]:
+    def jobs_starting_in(self, room: Room) -> tuple[Sequence[Job], bool]:
         """Return (the jobs that may start in a room that has become larger, whether these are all for certain).
 
         The larger room is there before the deployment is submitted, so its priority does not matter.
         """
-        return self._starting(lambda job: _may_fit(job, room))
+        return self._startable_jobs(lambda job: _may_fit(job, room))
 
-    def _starting(self, may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
-        found = [self.strategy.starting(jobs, may_start) for jobs in (self.waiting, *self.other_queues)]
+    def _startable_jobs(self, may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+        found = [self.strategy.startable_jobs(jobs, may_start) for jobs in (self.waiting, *self.other_queues)]
         listed = sum(len(jobs) for jobs in (self.waiting, *self.other_queues))
         lists_all = sum(group.count for group in self.all_groups) <= listed
         are_all = lists_all or all(is_all for _jobs, is_all in found)

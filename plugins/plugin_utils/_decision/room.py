@@ -71,7 +71,7 @@ class Room:
         What cannot be read in one place still bounds what nodes show, and is no room where metrics stand ``alone``.
         Metrics do not know of ``unplaced`` jobs either, which are left for the caller to take off.
         """
-        placed = _less(jobs.amounts, unplaced)
+        placed = _held_on_nodes(jobs.amounts, unplaced)
         used = {name: max(amount, placed.get(name, 0)) for name, amount in metrics.allocated.items()}
         free = {name: max(0, amount - used[name]) for name, amount in metrics.capacity.items() if name in used}
         unread: Names = frozenset()
@@ -89,7 +89,7 @@ class Room:
     @classmethod
     def declared(cls, declared: Amounts, jobs: JobsHold, unplaced: Amounts, age: float) -> Room:
         """Return a capacity that the caller declares, less what the jobs hold; ``unplaced`` jobs are left on."""
-        placed = _less(jobs.amounts, unplaced)
+        placed = _held_on_nodes(jobs.amounts, unplaced)
         unread = jobs.unread | _hidden_by_names(jobs.amounts, declared)
         free = {
             name: max(0, amount - placed.get(name, 0))
@@ -127,5 +127,5 @@ def _hidden_by_names(held: Amounts, known: Amounts) -> Names:
     return frozenset(one for name, amount in held.items() if amount for one in same_vendor(name, known))
 
 
-def _less(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:
+def _held_on_nodes(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:
     return {name: max(0, amount - taken.get(name, 0)) for name, amount in amounts.items()}

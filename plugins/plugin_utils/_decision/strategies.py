@@ -37,7 +37,7 @@ class Strategy(t.Protocol):
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         """Return whether the request is next once there is room for it."""
 
-    def starting(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+    def startable_jobs(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
         """Return (the jobs that start where each starts by itself if it may, whether no job behind these does).
 
         ``jobs`` are those of one queue, the first first.
@@ -61,7 +61,7 @@ class Fifo:
             return Check("queue", Outcome.UNKNOWN, message, figures=queue.figures)
         return Check("queue", Outcome.PASSED, queue.words, figures=queue.figures)
 
-    def starting(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+    def startable_jobs(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
         starting: list[Job] = []
         for job in jobs:
             if not may_start(job):
@@ -82,7 +82,7 @@ class Traversal:
             return Check("queue", Outcome.UNKNOWN, message, figures=queue.figures)
         return Check("queue", Outcome.PASSED, queue.words, figures=queue.figures)
 
-    def starting(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+    def startable_jobs(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
         return [job for job in jobs if may_start(job)], False
 
 
@@ -112,7 +112,7 @@ class Ladder:
             return Check("queue", Outcome.UNKNOWN, message, figures=queue.figures)
         return Traversal().check_turn(queue, empty)
 
-    def starting(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+    def startable_jobs(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
         starting: list[Job] = []
         for job in jobs:
             if may_start(job):
@@ -142,9 +142,9 @@ class Tiered:
         remedy = f"wait until no job of priority {_FIRST_TIER} waits, or use another pool."
         return Check("queue", Outcome.FAILED, message, remedy, queue.figures)
 
-    def starting(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+    def startable_jobs(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
         first = [job for job in jobs if _is_first_tier(job.priority)]
-        starting, is_held_up = Ladder(self.seconds).starting(first, may_start)
+        starting, is_held_up = Ladder(self.seconds).startable_jobs(first, may_start)
         if len(starting) < len(first):
             # One of them goes on waiting, so no other starts; whether those not listed do is told by the ladder.
             return starting, is_held_up or len(first) < len(jobs)

@@ -145,7 +145,7 @@ def _candidate(pool: ReportPool, index: int, shown: Collection[int]) -> Candidat
         place=index + 1,
         section=_section(index) if index in shown else "",
         title=_title(pool),
-        other_id=_other_id(pool),
+        other_id=_id_beside_display_name(pool),
         decision=pool["decision"],
         reason=next(iter(pool["reasons"]), HEADLINES[pool["decision"]]),
     )
@@ -155,7 +155,7 @@ def _pool(pool: ReportPool, index: int, symbols: Symbols) -> Pool:
     return Pool(
         section=_section(index),
         id=pool["pool"],
-        other_id=_other_id(pool),
+        other_id=_id_beside_display_name(pool),
         title=_title(pool),
         decision=pool["decision"],
         headline=HEADLINES[pool["decision"]],
@@ -181,7 +181,7 @@ def _title(pool: ReportPool) -> str:
     return str(pool["display_name"] or pool["pool"])
 
 
-def _other_id(pool: ReportPool) -> str:
+def _id_beside_display_name(pool: ReportPool) -> str:
     return pool["pool"] if pool["display_name"] else ""
 
 

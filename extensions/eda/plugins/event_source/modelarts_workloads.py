@@ -153,6 +153,7 @@ _find_own_package()
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_name
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
@@ -167,7 +168,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import (
     JOB_FIELDS,
     Event,
-    LookFacts,
     PoolWatch,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
@@ -273,7 +273,7 @@ class Source:
     def _sleep(self, seconds: float) -> None:
         self._stopped.wait(seconds)
 
-    def _read(self, client: Client, pool_name: str) -> LookFacts:
+    def _read(self, client: Client, pool_name: str) -> PoolEntry:
         """The pool's entry as PoolWatch.look_at() takes it, whatever could be read of it."""
         try:
             facts = read_workloads(client, [pool_name], self._query, clock=client.now)
@@ -286,9 +286,9 @@ class Source:
             errors = [{"document": "workloads", **error.as_result()}]
             entry = {"pool_name": pool_name, "complete": False, "errors": errors}
         read = {"observed_at": iso_time(client.now()), "errors": [], **self._connection.without_secrets(entry)}
-        return t.cast("LookFacts", read)
+        return t.cast("PoolEntry", read)
 
-    def _raise_what_lasts(self, entries: list[LookFacts]) -> None:
+    def _raise_what_lasts(self, entries: list[PoolEntry]) -> None:
         """Raises ModelArtsError for refused credentials, which lock a key when they are sent again and again.
 
         As long as no jobs were seen, also for those that will never be: the wrong pool, address or permission.
