@@ -120,16 +120,7 @@ def run_pytest(session: nox.Session, *words: str, **environment: str) -> None:
     report.unlink(missing_ok=True)
     with session.chdir(collection_tree(SHARED.name)):
         session.run(
-            *(
-                "python",
-                "-m",
-                "pytest",
-                "-q",
-                "-p",
-                "no:cacheprovider",
-                f"--junit-xml={report}",
-                *words,
-            ),
+            *("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={report}", *words),
             env=environment,
             success_codes=[0, 1],
         )
@@ -208,7 +199,8 @@ def units_oldest(session: nox.Session) -> None:
     if not pythons_here([OLDEST_PYTHON]):
         session.skip(f"no Python {OLDEST_PYTHON} on this machine")
     print(f"not run on Python {OLDEST_PYTHON}, as the matrix does: the other units of module_utils")
-    words = session.posargs or ["tests/unit/plugins/modules/", "tests/unit/plugins/module_utils/_api/test_calls.py"]
+    folders = ("modules", "module_utils/_api/test_calls.py", "module_utils/_http")
+    words = session.posargs or [f"tests/unit/plugins/{folder}" for folder in folders]
     close(session, *units_results(session, OLDEST_PYTHON, *words))
 
 

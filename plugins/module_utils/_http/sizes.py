@@ -18,11 +18,12 @@ _ESCAPE_SECONDS = 0.5e-6
 
 
 class Size(t.NamedTuple):
-    """What reading a JSON text costs at most: bytes of memory, seconds, and how many values it has."""
+    """What reading a JSON text costs at most: bytes of memory, seconds, and how many values and keys it has."""
 
     memory: int
     seconds: float
     values: int
+    keys: int
 
 
 def size_of(body: bytes) -> Size:
@@ -38,6 +39,7 @@ def size_of(body: bytes) -> Size:
         2 * width * len(body) + 90 * containers + 75 * commas + 160 * colons,
         containers * _CONTAINER_SECONDS + colons * _KEY_SECONDS + commas * _VALUE_SECONDS + escapes * _ESCAPE_SECONDS,
         containers + commas + colons,
+        colons,
     )
 
 

@@ -22,7 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
 MOST_RESOURCES = 50
 """Resources of one job, node or table. None has as many, and what has more cannot be read."""
 
-_MOST_SHOWN = 20  # values that cannot be read, which a person would look at
+_MOST_SHOWN = 5  # values of a table that cannot be read; they show a person of which kind they are
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _LARGEST = 10**18  # as many digits as _INTEGER reads; no time and no priority is above
 
