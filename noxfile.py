@@ -199,7 +199,7 @@ def units_oldest(session: nox.Session) -> None:
     if not pythons_here([OLDEST_PYTHON]):
         session.skip(f"no Python {OLDEST_PYTHON} on this machine")
     print(f"not run on Python {OLDEST_PYTHON}, as the matrix does: the other units of module_utils")
-    folders = ("modules", "module_utils/_api/test_calls.py", "module_utils/_http")
+    folders = ("modules/", "module_utils/_api/test_calls.py", "module_utils/_http/")
     words = session.posargs or [f"tests/unit/plugins/{folder}" for folder in folders]
     close(session, *units_results(session, OLDEST_PYTHON, *words))
 
