@@ -73,7 +73,6 @@ SCOPE = "status.scope"
 NODE_AVAILABLE = "Available"
 NODE_CREATING = "Creating"
 NODE_DELETING = "Deleting"
-NODE_CREATION_FAILED = "CreationFailed"
 
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 BLOCKING_EFFECTS = ("NoSchedule", "NoExecute")

@@ -93,7 +93,9 @@ pools:
       description: What the API says about the phase.
       type: str
     job_types:
-      description: State of each job type; null when the API does not tell.
+      description:
+        - State of each job type; null when the API does not tell.
+        - A type that the pool is meant to take and that has no state yet is V(Enabling), which is assumed.
       type: dict
       sample: {"train": "Enabled", "infer": "Enabled"}
     flavors:

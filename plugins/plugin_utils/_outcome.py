@@ -22,24 +22,23 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import CheckFacts, VerdictFacts
 
 
-class VerdictInFigures(t.TypedDict):
-    """A verdict without sentences, as an artifact has it."""
-
+class _Decided(t.TypedDict):
     decision: str
     pool: str
     source: str | None
     observed_at: str | None
+
+
+class VerdictInFigures(_Decided):
+    """A verdict without sentences, as an artifact has it."""
+
     checks: list[CheckFacts]
 
 
-class OutcomeFacts(t.TypedDict):
+class OutcomeFacts(_Decided):
     """The result of a gate's task."""
 
     changed: bool
-    decision: str
-    pool: str
-    source: str | None
-    observed_at: str | None
     checks: list[CheckFacts]
     reasons: list[str]
     attempts: int
@@ -49,16 +48,12 @@ class OutcomeFacts(t.TypedDict):
     summary: str
 
 
-class RefusalFacts(t.TypedDict):
+class RefusalFacts(_Decided):
     """The result of a gate's task that fails."""
 
     failed: bool
     changed: bool
     msg: str
-    decision: str
-    pool: str
-    source: str | None
-    observed_at: str | None
     reasons: list[str]
     attempts: int
 
@@ -79,10 +74,7 @@ def outcome(verdict: VerdictFacts, verdicts: list[VerdictFacts], attempts: int, 
     artifact = {**_bare(verdict), "attempts": attempts, "pools": [_bare(each) for each in verdicts]}
     return {
         "changed": False,
-        "decision": verdict["decision"],
-        "pool": verdict["pool"],
-        "source": verdict["source"],
-        "observed_at": verdict["observed_at"],
+        **_decided(verdict),
         "checks": verdict["checks"],
         "reasons": verdict["reasons"],
         "attempts": attempts,
@@ -93,16 +85,22 @@ def outcome(verdict: VerdictFacts, verdicts: list[VerdictFacts], attempts: int, 
     }
 
 
+def _decided(facts: VerdictFacts | OutcomeFacts) -> _Decided:
+    return {
+        "decision": facts["decision"],
+        "pool": facts["pool"],
+        "source": facts["source"],
+        "observed_at": facts["observed_at"],
+    }
+
+
 def refusal(outcome: OutcomeFacts) -> RefusalFacts:
     """Return the result of a task that fails for it: what is on the page would be printed once more, as JSON."""
     return {
         "failed": True,
         "changed": False,
         "msg": outcome["summary"],
-        "decision": outcome["decision"],
-        "pool": outcome["pool"],
-        "source": outcome["source"],
-        "observed_at": outcome["observed_at"],
+        **_decided(outcome),
         "reasons": outcome["reasons"],
         "attempts": outcome["attempts"],
     }
@@ -142,10 +140,7 @@ def _summary(verdict: VerdictFacts) -> str:
 def _bare(verdict: VerdictFacts) -> VerdictInFigures:
     """Return the verdict without sentences."""
     return {
-        "decision": verdict["decision"],
-        "pool": verdict["pool"],
-        "source": verdict["source"],
-        "observed_at": verdict["observed_at"],
+        **_decided(verdict),
         "checks": check_figures(verdict),
     }
 

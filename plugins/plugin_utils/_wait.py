@@ -11,6 +11,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock
+
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -59,7 +61,7 @@ class Wait:
     @property
     def progress(self) -> str:
         """The time of day, for how long it has waited, and for how long at most: ``03:14:07Z 0:02:00/1:00:00``."""
-        return f"{self.time.utc()[11:]} {_clock(self.elapsed)}/{_clock(self.timeout)}"
+        return f"{self.time.utc()[11:]} {clock(self.elapsed)}/{clock(self.timeout)}"
 
     def looks(self) -> Iterator[float | None]:
         """Yield what is left at each look, and pause in between, as long as another look can end in time.
@@ -96,9 +98,3 @@ class Steady:
         self._since = (now if self._since is None else self._since) if holds else None
         self.lasted = 0.0 if self._since is None else now - self._since
         return holds and self.lasted >= self._seconds
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, from_number
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_name, label
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock, duration, job_name, label
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns import (
     WIDTH,
     cut,
@@ -62,7 +62,7 @@ def attempt_line(verdict: VerdictFacts, now: str, elapsed: float, timeout: float
     into a line is on the page at the end.
     """
     reason = verdict["brief"]
-    start = f"{now[11:]} {_clock(elapsed)}/{_clock(timeout)} {verdict['decision'].upper()} "
+    start = f"{now[11:]} {clock(elapsed)}/{clock(timeout)} {verdict['decision'].upper()} "
     room = max(_SHORTEST_NAME, WIDTH - width_of(start) - width_of(reason) - 2)
     return cut(f"{start}{cut(_pool_title(verdict), room)}: {page_line(reason)}", WIDTH)
 
@@ -191,9 +191,3 @@ def _unit(resource: str, size: int) -> str:
     if not is_card(resource):
         return label(resource)
     return "card" if size == 1000 else "cards"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"

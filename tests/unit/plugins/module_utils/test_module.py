@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import typing as t
 
 import pytest
-from ansible import constants
 from ansible.module_utils.common.parameters import remove_values
-from ansible_collections.poolgate.modelarts.plugins.lookup import modelarts_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _secrets
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import ENVIRONMENT
-from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
+from ansible_collections.poolgate.modelarts.tests.unit.cloud.info_module import forget_settings, run_with
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.secrets_in_data import Facts, job, jobs
-from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import ScriptedServer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,24 +25,12 @@ Start = t.Callable[..., ScriptedServer]
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in {name for names in ENVIRONMENT.values() for name in names} & os.environ.keys():
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(constants.config, "_config_file", None)
-    monkeypatch.setattr(modelarts_workloads, "_connections", {})
+    forget_settings(monkeypatch)
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> t.Callable[..., Facts]:
-    """Runs the module; its result, and under ``said`` everything that it printed."""
-
-    def run_module(url: str, **arguments: t.Any) -> Facts:
-        given = {"pool_name": POOL, "max_retries": 0, "endpoint": url, "project_id": "p1", **arguments}
-        with patch_module_args(given), pytest.raises(SystemExit):
-            modelarts_workload_info.main()
-        said = capsys.readouterr()
-        return {**json.loads(said.out), "said": said.out + said.err}
-
-    return run_module
+    return run_with(capsys)
 
 
 def test_a_secret_that_is_not_used_counts_where_ansible_masks_by_it(script: Start, run: t.Callable[..., Facts]) -> None:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import typing as t
 
 import pytest
-from ansible import constants
 from ansible.errors import AnsibleLookupError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
@@ -20,11 +18,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils import _secrets
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
-from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
+from ansible_collections.poolgate.modelarts.tests.unit.cloud.info_module import forget_settings, run_with
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.secrets_in_data import Facts, job, jobs
-from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, patch_module_args
+from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 
 POOL = "pool-train-0123456789abcdef0123456789abcdef"
@@ -34,24 +31,12 @@ Start = t.Callable[..., ScriptedServer]
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in {name for names in ENVIRONMENT.values() for name in names} & os.environ.keys():
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(constants.config, "_config_file", None)
-    monkeypatch.setattr(modelarts_workloads, "_connections", {})
+    forget_settings(monkeypatch)
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> t.Callable[..., Facts]:
-    """Runs the module; its result, and under ``said`` everything that it printed."""
-
-    def run_module(url: str, **arguments: t.Any) -> Facts:
-        given = {"pool_name": POOL, "max_retries": 0, "endpoint": url, "project_id": "p1", **arguments}
-        with patch_module_args(given), pytest.raises(SystemExit):
-            modelarts_workload_info.main()
-        said = capsys.readouterr()
-        return {**json.loads(said.out), "said": said.out + said.err}
-
-    return run_module
+    return run_with(capsys)
 
 
 def look_up(url: str, **options: t.Any) -> t.Any:

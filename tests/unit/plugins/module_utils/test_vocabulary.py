@@ -21,7 +21,6 @@ UNMISTAKABLE = {
     *vocabulary.BATCH_LABELS.values(),
     "x-infer",
     vocabulary.SCOPE,
-    vocabulary.NODE_CREATION_FAILED,
 }
 
 

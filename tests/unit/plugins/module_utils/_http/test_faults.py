@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import ssl
 import typing as t
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,28 +27,6 @@ PLACE = {"endpoint": "https://modelarts.example.com", "project_id": "p1"}
 TOKEN = {"auth_token": "tok-SECRET-1"}
 LOGINS = {"token": {**PLACE, **TOKEN}, "password": PASSWORD}
 Start = t.Callable[..., ScriptedServer]
-
-
-@pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("https_proxy", "http_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSLKEYLOGFILE"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def peer() -> Iterator[t.Callable[..., Peer]]:
-    peers: list[Peer] = []
-
-    def start(answer: bytes, tls: ssl.SSLContext | None = None) -> Peer:
-        peers.append(Peer(answer, tls))
-        return peers[-1]
-
-    yield start
-    for one in peers:
-        one.stop()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import (
+    clock,
     duration,
     error_words,
     job_name,
@@ -36,6 +37,16 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words
 )
 def test_durations_are_told_in_the_unit_that_people_count_in(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_a_wait_is_told_as_a_clock_shows_it() -> None:
+    assert [clock(seconds) for seconds in (0, 59.9, 61, 3600, 100 * 3600)] == [
+        "0:00:00",
+        "0:00:59",
+        "0:01:01",
+        "1:00:00",
+        "100:00:00",
+    ]
 
 
 def test_one_and_many() -> None:
