@@ -273,11 +273,10 @@ def _notes_of_jobs(case: Case, needs: Amounts) -> list[str]:
     for node in case.nodes or ():
         if node.unusable is not None or node.free is node.shown:
             continue
-        less += any(node.at_most.get(name, 0) < node.shown.get(name, 0) for name in needs)
-        unread = [name for name in needs if is_unread(node.held.unread, (name,))]
-        unsplit = [
-            name for name in needs if name in node.held.unsplit and node.free.get(name) != node.at_most.get(name)
-        ]
+        at_most, shown, held = node.at_most, node.shown, node.held
+        less += bool([name for name in needs if at_most.get(name, 0) < shown.get(name, 0)])
+        unread = [name for name in needs if is_unread(held.unread, (name,))] if held.unread else []
+        unsplit = [name for name in needs if name in held.unsplit and node.free.get(name) != at_most.get(name)]
         if unread:
             what = f"what a job holds of {label(unread[0])} there cannot be read"
             unknown = unknown or f"node {node.name}: {what}"

@@ -13,7 +13,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node, is_unread
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
+    Names,
+    Node,
+    is_unread,
+    sizes_of,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind, Offer
 
 if t.TYPE_CHECKING:
@@ -53,9 +58,8 @@ class EmptyPool:
 def shapes_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[Shape] | None:
     """Return the nodes that the pool is meant to have, counted by their shape; None when one of them is not known."""
     shapes: Counter[Shape] = Counter()
-    for node in nodes:
-        if not node.leaving and _is_whole(node, order):
-            shapes[(node.kind, tuple(node.resources.items()))] += 1
+    for kind, resources, count in sizes_of([node for node in nodes if not node.leaving and _is_whole(node, order)]):
+        shapes[(kind, tuple(resources.items()))] += count
     largest = _largest_by_flavor(nodes, order)
     for flavor, count in _not_listed(nodes, flavors, order).items():
         shape = largest.get(flavor)
@@ -69,10 +73,11 @@ def _total_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota]) -> tuple[Am
     """Return (what all nodes have together, the resources of which that is not known)."""
     total: Amounts = {}
     unread: set[str] = set()
-    for node in nodes:
-        if not node.leaving and _is_whole(node, ()):
-            add_amounts(total, node.resources)
-            unread |= node.unread_resources
+    whole = [node for node in nodes if not node.leaving and _is_whole(node, ())]
+    for _kind, resources, count in sizes_of(whole):
+        add_amounts(total, {name: amount * count for name, amount in resources.items()})
+    for node in whole:
+        unread |= node.unread_resources
     largest = _largest_by_flavor(nodes, ())
     for flavor, count in _not_listed(nodes, flavors, ()).items():
         shape = largest.get(flavor)
@@ -85,11 +90,11 @@ def _total_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota]) -> tuple[Am
 def _largest_by_flavor(nodes: Sequence[Node], order: Sequence[str]) -> dict[str | None, Amounts]:
     """Return what the largest listed node of each flavor has, of those whose resources in ``order`` could be read."""
     largest: dict[str | None, Amounts] = {}
-    for node in nodes:
-        if not is_unread(node.unread_resources, order):
-            of_flavor = largest.setdefault(node.flavor, {})
-            for name, amount in node.resources.items():
-                of_flavor[name] = max(amount, of_flavor.get(name, 0))
+    readable = [node for node in nodes if not is_unread(node.unread_resources, order)]
+    for kind, resources, _count in sizes_of(readable):
+        of_flavor = largest.setdefault(kind.flavor, {})
+        for name, amount in resources.items():
+            of_flavor[name] = max(amount, of_flavor.get(name, 0))
     return largest
 
 

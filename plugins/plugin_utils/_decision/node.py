@@ -11,6 +11,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, counts_bytes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind, Offer
@@ -19,6 +20,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 Names = frozenset[str]
+NO_NAMES: Names = frozenset()
+EVERYTHING: Names = frozenset("*")
 
 ON_EVERY_NODE = ("cpu", "memory")
 """The resources of which every node has some, whether its entry names them or not."""
@@ -71,6 +74,8 @@ class Held(t.NamedTuple):
 
         A card has several names, of which jobs and nodes may use different ones.
         """
+        if self.certain.keys() <= resources.keys() and self.possible.keys() <= resources.keys():
+            return self
         strange = [
             amounts
             for table in (self.certain, self.possible)
@@ -85,7 +90,7 @@ class Held(t.NamedTuple):
         return self._replace(possible=possible)
 
 
-NOTHING_HELD = Held({}, {}, frozenset())
+NOTHING_HELD = Held({}, {}, NO_NAMES)
 
 
 class Node(t.NamedTuple):
@@ -119,27 +124,26 @@ class Node(t.NamedTuple):
         """Return the node with what is free by its entry and by the jobs there. Before, that is what it shows."""
         if not (self.unread_shown or self.held.possible or self.held.unread or self.shows_too_much):
             return self
+        has, shown, held = self.resources, self.shown, self.held
         # A free amount of what the node has none of contradicts itself, so neither is known. Where only the size cannot
         # be read, the node has at least what it shows.
         contradicted = frozenset(
-            resource
-            for resource, amount in self.shown.items()
-            if amount and resource not in self.resources and not is_unread(self.unread_resources, (resource,))
+            name for name in shown.keys() - has.keys() if shown[name] and not is_unread(self.unread_resources, (name,))
         )
         free: Amounts = {}
         at_most: Amounts = {}
-        for resource in {**self.shown, **self.resources}:
-            amount = self.shown.get(resource, 0)
-            left = max(0, self.resources.get(resource, amount) - self.held.certain.get(resource, 0))
-            if resource in contradicted:
+        for name in {**shown, **has}:
+            if name in contradicted:
                 continue
-            if resource not in self.shown:
-                at_most[resource] = left
+            amount = shown.get(name, 0)
+            left = max(0, has.get(name, amount) - held.certain.get(name, 0))
+            if name not in shown:
+                at_most[name] = left
                 continue
-            at_most[resource] = min(amount, left) if resource in self.resources else amount
-            if not is_unread(self.held.unread, (resource,)):
-                free[resource] = min(amount, max(0, left - self.held.possible.get(resource, 0)))
-        unread_free = self.unread_shown | contradicted | self.held.unread
+            at_most[name] = min(amount, left) if name in has else amount
+            if not (held.unread and is_unread(held.unread, (name,))):
+                free[name] = min(amount, max(0, left - held.possible.get(name, 0)))
+        unread_free = self.unread_shown | contradicted | held.unread
         if contradicted:
             return self._replace(
                 unread_resources=self.unread_resources | contradicted,
@@ -160,13 +164,15 @@ class Node(t.NamedTuple):
     def is_behind(self) -> bool:
         """Whether its entry does not show all that jobs hold there. A size that cannot be read does not tell."""
         has, shown = self.resources, self.shown
-        return any(shown.get(name, 0) > has[name] - held for name, held in self.held.certain.items() if name in has)
+        behind = [name for name, of in self.held.certain.items() if name in has and shown.get(name, 0) > has[name] - of]
+        return bool(behind)
 
     def beside(self, services: Amounts) -> Node:
         """Return the node where its own services may take so much beside the jobs."""
         possible = dict(services)
         add_amounts(possible, self.held.possible)
-        return self._replace(held=self.held._replace(possible=possible)).weighed()
+        held = Held(self.held.certain, possible, self.held.unread, self.held.unsplit)
+        return Node._make((*self[:_HELD], held, *self[_HELD + 1 :]))
 
     def without(self, amounts: Mapping[str, int]) -> Node:
         """Return the node when a job that holds these amounts on it has gone. It never offers more than it has.
@@ -245,8 +251,9 @@ class Node(t.NamedTuple):
         return Offer(tuple(taken), self.kind, False)
 
 
-_FREE = Node._fields.index("free")
-"""Where the results of weighing begin. Building a node from there is faster than _replace(), which looks fields up."""
+# Building a node from these on is faster than _replace(), which looks fields up.
+_HELD = Node._fields.index("held")
+_FREE = Node._fields.index("free")  # here the results of weighing begin
 
 
 def services_of(nodes: Iterable[Node]) -> Amounts:
@@ -263,13 +270,20 @@ def services_of(nodes: Iterable[Node]) -> Amounts:
     return most
 
 
-def most_cards_by_flavor(nodes: Iterable[Node]) -> dict[str | None, Amounts]:
+def sizes_of(nodes: Sequence[Node]) -> list[tuple[NodeKind, Amounts, int]]:
+    """Return (kind, what such a node has, how many there are) of nodes that are alike, which share their amounts."""
+    alike = [(node.kind, id(node.resources)) for node in nodes]
+    sizes = dict(zip(alike, (node.resources for node in nodes)))
+    return [(key[0], sizes[key], count) for key, count in Counter(alike).items()]
+
+
+def most_cards_by_flavor(nodes: Sequence[Node]) -> dict[str | None, Amounts]:
     """Return the most cards that a node of each flavor has."""
     most: dict[str | None, Amounts] = {}
-    for node in nodes:
-        for name, amount in node.resources.items():
+    for kind, resources, _count in sizes_of(nodes):
+        for name, amount in resources.items():
             if has_vendor(name):
-                of_flavor = most.setdefault(node.flavor, {})
+                of_flavor = most.setdefault(kind.flavor, {})
                 of_flavor[name] = max(amount, of_flavor.get(name, 0))
     return most
 
@@ -280,20 +294,17 @@ def with_shortages(nodes: Sequence[Node]) -> list[Node]:
     marked = list(nodes)
     for index, node in enumerate(nodes):
         has, unread = node.resources, node.unread_resources
-        most = cards.get(node.flavor, {}).items()
-        if any(has.get(name, 0) < of and (name in has or not is_unread(unread, (name,))) for name, of in most):
-            marked[index] = node._replace(is_short=True)
+        for name, most in cards.get(node.kind.flavor, {}).items():
+            if has.get(name, 0) < most and (name in has or not is_unread(unread, (name,))):
+                marked[index] = node._replace(is_short=True)
     return marked
 
 
-def with_services(nodes: Sequence[Node]) -> list[Node]:
-    """Return the nodes; of those whose entry is older than the jobs there, their own services are taken off, too.
+def weigh(nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes weighed; of those whose entry is older than the jobs there, their own services are taken off.
 
     An entry that shows less as taken than jobs hold may show its services alone.
     """
-    behind = [index for index, node in enumerate(nodes) if node.free is not node.shown and node.is_behind]
-    weighed = list(nodes)
+    behind = {index for index, node in enumerate(nodes) if node.is_behind}
     services = services_of(nodes) if behind else {}
-    for index in behind:
-        weighed[index] = weighed[index].beside(services)
-    return weighed
+    return [(node.beside(services) if index in behind else node).weighed() for index, node in enumerate(nodes)]

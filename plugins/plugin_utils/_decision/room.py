@@ -17,6 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
     Node,
     is_unread,
     same_vendor,
+    sizes_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
@@ -50,11 +51,13 @@ class Room:
         free: Amounts = {}
         may_be_free: Amounts = {}
         unbounded: set[str] = set()
-        for node in nodes:
-            if node.unusable is not None:
-                continue
+        serving = [node for node in nodes if node.unusable is None]
+        for _kind, resources, count in sizes_of([node for node in serving if not node.unread_resources]):
+            add_amounts(usable, {name: amount * count for name, amount in resources.items()})
+        for node in serving:
             add_amounts(free, node.free)
-            add_amounts(usable, node.resources if not node.unread_resources else {**node.at_most, **node.resources})
+            if node.unread_resources:
+                add_amounts(usable, {**node.at_most, **node.resources})
             if node.at_most is not node.free:
                 add_amounts(
                     may_be_free, {name: amount - node.free.get(name, 0) for name, amount in node.at_most.items()}

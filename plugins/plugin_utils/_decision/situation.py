@@ -29,6 +29,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
     NODE_DELETING,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
+    EVERYTHING,
+    NO_NAMES,
     NOTHING_HELD,
     ON_EVERY_NODE,
     Held,
@@ -36,7 +38,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
     Node,
     has_vendor,
     is_card,
-    with_services,
+    weigh,
     with_shortages,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind
@@ -366,7 +368,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
 
     def amounts(numbers: Mapping[str, float] | None) -> tuple[Amounts, Names]:
         if not numbers:
-            return {}, frozenset("*")
+            return {}, EVERYTHING
         key = tuple(numbers.items())
         if key not in known:
             read, unread = amounts_of(numbers, down=True)
@@ -387,7 +389,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
         return known_held[key]
 
     nodes = []
-    for fact in facts:
+    for fact in facts:  # there may be ten thousand: what only a few of them need stands behind a condition
         resources, unread_resources = amounts(fact["resources"])
         shown, unread_shown = amounts(fact["free"])
         if fact["unreadable"]:
@@ -399,24 +401,25 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
             unread_resources |= may_come
         if resources.keys() != shown.keys():
             unread_shown |= resources.keys() - shown.keys()
-        node = Node(
-            fact["name"],
-            NodeKind(fact["flavor"]),
-            fact["unusable"],
-            fact["phase"] == NODE_DELETING,
-            fact["private_ip"],
-            fact["jobs"],
-            resources,
-            unread_resources,
-            shown,
-            unread_shown,
-            held_of(fact.get("held")).on(resources),
-            free=shown,
-            unread_free=unread_shown,
-            at_most=shown,
+        nodes.append(
+            Node(
+                fact["name"],
+                NodeKind(fact["flavor"]),
+                fact["unusable"],
+                fact["phase"] == NODE_DELETING,
+                fact["private_ip"],
+                fact["jobs"],
+                resources,
+                unread_resources,
+                shown,
+                unread_shown,
+                held_of(fact.get("held")).on(resources),
+                free=shown,
+                unread_free=unread_shown,
+                at_most=shown,
+            )
         )
-        nodes.append(node.weighed())
-    return with_services(with_shortages(nodes))
+    return with_shortages(weigh(nodes))
 
 
 def _may_come(fact: NodeFacts, resources: Amounts) -> Names:
@@ -425,9 +428,12 @@ def _may_come(fact: NodeFacts, resources: Amounts) -> Names:
     What such a node will have is not known, so nothing is too large for it for good. A card of which it shows none has
     lost its plugin: a node that never had one does not name it.
     """
-    gone = [name for name, amount in resources.items() if not amount and is_card(name)]
-    if any(amount and has_vendor(name) for name, amount in resources.items()):
-        return frozenset(gone)
+    gone = NO_NAMES
+    if 0 in resources.values():
+        gone = frozenset(name for name, amount in resources.items() if not amount and is_card(name))
+    for name, amount in resources.items():
+        if amount and has_vendor(name):
+            return gone
     components = [one for one in (fact["driver"], *fact["plugins"]) if one is not None]
     is_ready = fact["phase"] != NODE_CREATING and all(one["phase"] in (None, DRIVER_RUNNING) for one in components)
-    return frozenset(gone) if is_ready else frozenset("*")
+    return gone if is_ready else EVERYTHING
