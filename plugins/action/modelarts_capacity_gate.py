@@ -29,7 +29,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates imp
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import Observer
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import refusal
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import refusal_of_outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     check_names,
@@ -71,7 +71,7 @@ class ActionModule(ObservingAction):
         given = self._task.args.get("report_dir")
         path = None if is_blank(given) else read_directory(given)
         if path and not self._task.check_mode:
-            refuse_facts_behind(_without_others(written, "report_dir"), self._variables)
+            refuse_facts_behind(_values_that_may_give(written, "report_dir"), self._variables)
             self._directory = ReportDirectory(path)
 
     def act(self, options: Facts) -> Facts:
@@ -94,7 +94,7 @@ class ActionModule(ObservingAction):
         outcome = gate.wait(look, self.say)
         written = [] if self._directory is None else self._write_report(self._directory, gate, outcome)
         self.say(outcome["report"] + written)
-        return {**(outcome if goes_on or outcome["decision"] == "admit" else refusal(outcome))}
+        return {**(outcome if goes_on or outcome["decision"] == "admit" else refusal_of_outcome(outcome))}
 
     def _refuse_mistake_of_role(self) -> None:
         """Raise InputError for what is wrong in a variable that the role reads after this task, if it was given."""
@@ -130,7 +130,7 @@ class Look:
         return pools
 
 
-def _without_others(written: Facts, option: str) -> Facts:
+def _values_that_may_give(written: Facts, option: str) -> Facts:
     """Return those of the values that may give the option."""
     others = {*CONNECTION_OPTIONS, *ActionModule.own_options} - {option}
     named = {name: name.split(" ")[0].removeprefix("capacity_gate_") for name in written}

@@ -12,7 +12,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JOB_FIELDS, JobWatch, follow
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JOB_FIELDS, JobWatch, follow_job
 
 if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts, WorkloadsAnswer
@@ -46,14 +46,14 @@ class ActionModule(ObservingAction):
     def act(self, options: Facts) -> Facts:
         of_role = is_of_role(self._task)
         names = _VARIABLES if of_role else {name: name for name in _VARIABLES}
-        pool, job = (_read_name(names[name], options[name]) for name in ("pool_name", "job"))
+        pool, job = (_read_job_name(names[name], options[name]) for name in ("pool_name", "job"))
         if not pool:
             run_the_gate = "Run the gate before, or set" if of_role else "Set"
             raise InputError(f"There is no pool to look at. {run_the_gate} {names['pool_name']}.")
         if not job:
             raise InputError(f"There is no job to follow: set {names['job']}.")
-        timeout = read_seconds(names["wait_timeout"], options["wait_timeout"], _WAIT_TIMEOUT, _bare)
-        interval = read_seconds(names["poll_interval"], options["poll_interval"], _POLL_INTERVAL, _bare)
+        timeout = read_seconds(names["wait_timeout"], options["wait_timeout"], _WAIT_TIMEOUT, _value_in_line)
+        interval = read_seconds(names["poll_interval"], options["poll_interval"], _POLL_INTERVAL, _value_in_line)
         observer = self.observer(options)
 
         def look(seconds_left: float | None) -> WorkloadsAnswer:
@@ -62,15 +62,15 @@ class ActionModule(ObservingAction):
             return t.cast("WorkloadsAnswer", observer.look(asked))
 
         watch = JobWatch(pool, job)
-        follow(watch, Wait(timeout, interval, REAL_TIME), look, self.say, self.remark)
-        watched = watch.result(timeout, _queued(observer, pool) if watch.is_queued else None)
+        follow_job(watch, Wait(timeout, interval, REAL_TIME), look, self.say, self.remark)
+        watched = watch.result(timeout, _read_queued_jobs(observer, pool) if watch.is_queued else None)
         if not watched.has_run:
             return {"failed": True, "changed": False, "msg": watched.message, **watched.as_facts()}
         self.say([watched.message])
         return {"changed": False, **watched.as_facts()}
 
 
-def _queued(observer: Observer, pool: str) -> list[JobFacts] | None:
+def _read_queued_jobs(observer: Observer, pool: str) -> list[JobFacts] | None:
     """Return the jobs that wait in the pool, in the order of the scheduler; None when they cannot be read."""
     asked = {"pool_name": [pool], "fields": [], "include_capacity": True, "time_limit": _SHORTEST_LIMIT}
     try:
@@ -80,7 +80,7 @@ def _queued(observer: Observer, pool: str) -> list[JobFacts] | None:
     return queued
 
 
-def _read_name(option: str, value: object) -> str:
+def _read_job_name(option: str, value: object) -> str:
     """Return the name that was given, which YAML may have read as a number. Raises InputError for what is no name."""
     if value is None:
         return ""
@@ -91,5 +91,5 @@ def _read_name(option: str, value: object) -> str:
     return trimmed(str(value))
 
 
-def _bare(value: object) -> str:
+def _value_in_line(value: object) -> str:
     return one_line(str(value), 80)

@@ -121,9 +121,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_options import (
     config_level,
-    templated,
+    template_values,
     templated_variables_level,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
@@ -164,22 +164,22 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().parse(inventory, loader, path, cache)
         config = self._read_config_data(path)
         try:
-            self._check_names(config)
-            pools = self._kept_or_read(path, self._connection_options(config), self._pool_names(config), cache)
+            self._refuse_unknown_options(config)
+            pools = self._cached_or_read_pools(path, self._connection_options(config), self._pool_names(config), cache)
         except ModelArtsError as error:
             request = f" Request ID: {error.request_id}." if error.request_id else ""
             raise AnsibleParserError(sentence(error.message + request)) from None
         self.inventory.add_group(GROUP)
-        self._pool_groups = PoolGroups(self.inventory, GROUP, self._prefixes(), self._warn_of_group)
+        self._pool_groups = PoolGroups(self.inventory, GROUP, self._group_prefixes(), self._warn_of_group)
         for pool in pools:
-            complaint = self._complaint_about(pool["pool_name"])
+            complaint = self._why_no_host_name(pool["pool_name"])
             if complaint:
                 self.display.warning(sentence(f"A pool of ModelArts was left out of the inventory: {complaint}"))
             else:
-                self._add_host(pool)
-        self._warn(pools)
+                self._add_pool_as_host(pool)
+        self._warn_of_unread_pools(pools)
 
-    def _check_names(self, config: Facts) -> None:
+    def _refuse_unknown_options(self, config: Facts) -> None:
         """Ansible itself passes over an option that it does not know."""
         unknown = [str(name) for name in config if name not in self.option_definitions]
         if unknown:
@@ -189,7 +189,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _connection_options(self, config: Facts) -> Facts:
         given = {name: config[name] for name in CONNECTION_OPTIONS if name in config}
         return merge_levels(
-            templated(given, self.templar),
+            template_values(given, self.templar),
             templated_variables_level(self._vars or {}, self.templar),
             environment_level(os.environ),
             config_level(constants.config.get_config_value("CONFIG_FILE")),
@@ -197,23 +197,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _pool_names(self, config: Facts) -> list[str]:
         given = {"pool_name": config["pool_name"]} if "pool_name" in config else {}
-        return pool_names("pool_name", templated(given, self.templar).get("pool_name"))
+        return pool_names("pool_name", template_values(given, self.templar).get("pool_name"))
 
-    def _kept_or_read(self, path: str, options: Facts, names: list[str], cache: bool) -> list[Facts]:
+    def _cached_or_read_pools(self, path: str, options: Facts, names: list[str], cache: bool) -> list[Facts]:
         """The pools from the cache, else from the API; ``cache`` is false when the user flushes it."""
         capacity = self.get_option("include_capacity")
         if not self.get_option("cache"):
-            return _read(options, names, capacity)
-        key = f"{self.get_cache_key(path)}_{_digest(options, names, capacity)}"
+            return _read_pools(options, names, capacity)
+        key = f"{self.get_cache_key(path)}_{_cache_key_of(options, names, capacity)}"
         kept = self.cache.get(key) if cache else None
-        if _are_pools(kept):
+        if _are_cached_pools(kept):
             return t.cast("list[Facts]", kept)
-        pools = _read(options, names, capacity)
+        pools = _read_pools(options, names, capacity)
         if not any(error.get("transient") for pool in pools for error in pool.get("errors", ())):
             self.cache[key] = pools
         return pools
 
-    def _complaint_about(self, host: t.Any) -> str:
+    def _why_no_host_name(self, host: t.Any) -> str:
         """Return why the ID of a pool cannot be the name of a host, or nothing.
 
         The host of a pool has the connection local, so another host of that name would run its tasks on the controller.
@@ -232,7 +232,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return f"{host} is the controller itself."
         return ""
 
-    def _add_host(self, pool: Facts) -> None:
+    def _add_pool_as_host(self, pool: Facts) -> None:
         host = pool["pool_name"]
         self.inventory.add_host(host, group=GROUP)
         variables = {
@@ -242,7 +242,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         }
         for name, value in variables.items():
             self.inventory.set_variable(host, name, value)
-        for group in _groups(pool):
+        for group in _groups_of_pool(pool):
             self._pool_groups.add_host(host, group=self._pool_groups.add_group(group))
         strict = self.get_option("strict")
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
@@ -254,7 +254,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         finally:
             self.inventory = own
 
-    def _prefixes(self) -> list[str]:
+    def _group_prefixes(self) -> list[str]:
         """Return how names of groups begin that the user has chosen for pools."""
         keyed = [one for one in self.get_option("keyed_groups") or () if isinstance(one, dict) and one.get("prefix")]
         return ["modelarts_", *(f"{one['prefix']}{one.get('separator', '_')}" for one in keyed)]
@@ -262,7 +262,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _warn_of_group(self, complaint: str) -> None:
         self.display.warning(sentence(f"A group of ModelArts pools was left out of the inventory: {complaint}"))
 
-    def _warn(self, pools: list[Facts]) -> None:
+    def _warn_of_unread_pools(self, pools: list[Facts]) -> None:
         errors = [pool["errors"][0]["msg"] for pool in pools if pool.get("errors")]
         if errors:
             count = f"{len(errors)} of {len(pools)} pools"
@@ -270,14 +270,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.warning(sentence(f"{count} could not be read whole, {where}. The first: {errors[0]}"))
 
 
-def _read(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
+def _read_pools(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
     connection = connect(options, where=platform.node())
     with Client(connection) as client:
         facts = read_pools(client, names, include_capacity=capacity, clock=client.now)
     return t.cast("list[Facts]", connection.without_secrets(facts)["pools"])
 
 
-def _are_pools(kept: object) -> bool:
+def _are_cached_pools(kept: object) -> bool:
     """Whether what was kept are pools as they are read today: the file may be of another release, or damaged."""
     shapes: dict[str, t.Any] = {
         "pool_name": str,
@@ -296,7 +296,7 @@ def _are_pools(kept: object) -> bool:
     )
 
 
-def _digest(options: Facts, names: list[str], capacity: bool) -> str:
+def _cache_key_of(options: Facts, names: list[str], capacity: bool) -> str:
     """Return what an answer depends on: the question and the login, as sixteen hexadecimal digits.
 
     Two logins may see different pools. The digest names a file of the cache, so the secret goes in through many rounds
@@ -308,7 +308,7 @@ def _digest(options: Facts, names: list[str], capacity: bool) -> str:
     return hashlib.pbkdf2_hmac("sha256", repr(given).encode(), question, _ROUNDS, 8).hex()
 
 
-def _groups(pool: Facts) -> Iterator[str]:
+def _groups_of_pool(pool: Facts) -> Iterator[str]:
     named = [
         *[("phase", pool["phase"])],
         *[("job_type", kind) for kind, state in (pool["job_types"] or {}).items() if state == "Enabled"],

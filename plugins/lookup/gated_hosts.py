@@ -83,19 +83,21 @@ class LookupModule(LookupBase):
         pattern = [str(one) for term in terms for one in (term if isinstance(term, list) else [term])]
         known = variables or {}
         if not any(context.CLIARGS.get(option) for option in _ONLY_SHOWN):
-            hosts = self._hosts_of(pattern, known)
-            if not any(_lets_through(host, known) for host in hosts):
-                raise AnsibleLookupError(sentence(f"No gate has let this through: {_why(pattern, hosts, known)}."))
+            hosts = self._inventory_hosts(pattern, known)
+            if not any(_gate_lets_through(host, known) for host in hosts):
+                raise AnsibleLookupError(
+                    sentence(f"No gate has let this through: {_why_no_host(pattern, hosts, known)}.")
+                )
         return pattern
 
-    def _hosts_of(self, pattern: list[str], variables: dict[str, t.Any]) -> list[str]:
+    def _inventory_hosts(self, pattern: list[str], variables: dict[str, t.Any]) -> list[str]:
         """The hosts of the inventory, whatever the limit, as Ansible's own lookup has them."""
         lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
         hosts: list[str] = lookup.run(pattern, variables=variables)
         return hosts
 
 
-def _lets_through(host: str, variables: dict[str, t.Any]) -> bool:
+def _gate_lets_through(host: str, variables: dict[str, t.Any]) -> bool:
     # Ansible has no hostvars before a play has run, and hosts that nothing ran on have no facts.
     if host not in variables.get("hostvars", {}):
         return False
@@ -104,7 +106,7 @@ def _lets_through(host: str, variables: dict[str, t.Any]) -> bool:
     return bool(known.get(_LETS_THROUGH)) and _LETS_THROUGH not in (known.get("ansible_facts") or {})
 
 
-def _why(pattern: list[str], hosts: list[str], variables: dict[str, t.Any]) -> str:
+def _why_no_host(pattern: list[str], hosts: list[str], variables: dict[str, t.Any]) -> str:
     limit, where = variables.get("ansible_limit"), ", ".join(pattern)
     if context.CLIARGS.get("start_at_task"):
         return "--start-at-task begins after it"

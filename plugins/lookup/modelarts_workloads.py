@@ -109,7 +109,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import entries_with_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_options import (
     config_level,
     templated_variables_level,
 )
@@ -134,9 +134,9 @@ class LookupModule(LookupBase):
     ) -> list[dict[str, t.Any]]:
         try:
             refuse_facts_of_hosts(variables or {})
-            options = _validated(kwargs, terms)
+            options = _validate_lookup_options(kwargs, terms)
             query = WorkloadQuery.from_options(options)
-            connection = _connection(
+            connection = _cached_connection(
                 merge_levels(
                     options,
                     templated_variables_level(variables or {}, t.cast(Templar, self._templar)),
@@ -156,7 +156,7 @@ class LookupModule(LookupBase):
         return t.cast("list[dict[str, t.Any]]", found)
 
 
-def _validated(options: dict[str, t.Any], terms: list[t.Any]) -> dict[str, t.Any]:
+def _validate_lookup_options(options: dict[str, t.Any], terms: list[t.Any]) -> dict[str, t.Any]:
     """The options and terms, converted by the rules of a module. Raises InputError with a module's sentence."""
     pools = [pool for term in terms for pool in (term if isinstance(term, list) else [term])]
     # A loop with_... hands wantlist on, before ansible-core 2.19.
@@ -172,7 +172,7 @@ def _validated(options: dict[str, t.Any], terms: list[t.Any]) -> dict[str, t.Any
     return validated
 
 
-def _connection(options: dict[str, t.Any]) -> Connection:
+def _cached_connection(options: dict[str, t.Any]) -> Connection:
     key = repr(sorted(options.items()))
     if key not in _connections:
         _connections[key] = connect(options, where=platform.node())

@@ -54,7 +54,7 @@ class ModelArtsError(Exception):
 
     def with_message(self: Error, message: str) -> Error:
         """Return the same error with another sentence."""
-        return self._changed(message=sentence(message))
+        return self._copy_of_error(message=sentence(message))
 
     def with_advice(self: Error, more: str) -> Error:
         """Return the same error with one thing more said at its end; nothing is added when it is empty."""
@@ -62,9 +62,9 @@ class ModelArtsError(Exception):
 
     def as_login_error(self: Error) -> Error:
         """Return the same error as one of the login, so that nothing could be asked."""
-        return self._changed(from_iam=True)
+        return self._copy_of_error(from_iam=True)
 
-    def _changed(self: Error, **fields: t.Any) -> Error:
+    def _copy_of_error(self: Error, **fields: t.Any) -> Error:
         # Not by the constructor, which subclasses have with other arguments.
         made = self.__class__.__new__(self.__class__)
         made.__dict__.update({**self.__dict__, **fields})

@@ -78,27 +78,29 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
     the reference does not say. Raises UnreadableQuantityError, also above 10**18: no pool has as much.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise UnreadableQuantityError(f"{resource} {_quoted(value)}")
-    return _parse(resource, value if isinstance(value, str) else repr(value), ROUND_FLOOR if down else ROUND_CEILING)
+        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
+    return _parse_text(
+        resource, value if isinstance(value, str) else repr(value), ROUND_FLOOR if down else ROUND_CEILING
+    )
 
 
 # Thousands of jobs ask for a few dozen amounts. The bound is for documents that were made up.
 @lru_cache(maxsize=65536)
-def _parse(resource: str, text: str, rounding: str) -> int:
+def _parse_text(resource: str, text: str, rounding: str) -> int:
     stripped = text.strip()
     match = _NUMBER.match(stripped) if len(stripped) <= _MAX_LENGTH else None
     if match is None:
-        raise UnreadableQuantityError(f"{resource} {_quoted(text)}")
-    factor = _factor(resource, stripped[match.end() :].strip())
+        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(text)}")
+    factor = _factor_of_suffix(resource, stripped[match.end() :].strip())
     if factor is None:
-        raise UnreadableQuantityError(f"{resource} {_quoted(text)}")
+        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(text)}")
     exact = Decimal(match.group(0)) * factor * (1 if counts_bytes(resource) else 1000)
     if exact > _MOST:
-        raise UnreadableQuantityError(f"{resource} {_quoted(text)}")
+        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(text)}")
     return int(exact.to_integral_value(rounding=rounding))
 
 
-def _factor(resource: str, suffix: str) -> Decimal | None:
+def _factor_of_suffix(resource: str, suffix: str) -> Decimal | None:
     if suffix in _FACTORS:
         return _FACTORS[suffix]
     if counts_bytes(resource):
@@ -108,7 +110,7 @@ def _factor(resource: str, suffix: str) -> Decimal | None:
     return None
 
 
-def _quoted(value: object) -> str:
+def _quoted_quantity(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 3] + "..."
 

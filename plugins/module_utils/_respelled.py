@@ -37,15 +37,15 @@ Spans = list[tuple[int, int]]
 
 def mask_respelled(text: str, secrets: Iterable[str], mask: str) -> str:
     """Return the text without the secrets that it has in another form, and without the beginnings of long ones."""
-    wanted = {found for found in map(_normal_and_head, secrets) if found[1]}
+    wanted = {found for found in map(_normal_spelling_and_head, secrets) if found[1]}
     if not wanted:
         return text
-    seen = normal(text)
+    seen = normal_spelling(text)
     heads = [(whole, head) for whole, head in wanted if head in seen]
     if not heads:
         return text
-    seen, spans = _normal_with_spans(text)
-    found = sorted(span for whole, head in heads for span in _places(seen, whole, head))
+    seen, spans = _normal_spelling_with_spans(text)
+    found = sorted(span for whole, head in heads for span in _places_of_secret(seen, whole, head))
     parts, done = [], 0
     for first, last in found:
         start, end = spans[first][0], spans[last][1]
@@ -55,10 +55,10 @@ def mask_respelled(text: str, secrets: Iterable[str], mask: str) -> str:
     return "".join([*parts, text[done:]])
 
 
-def normal(text: str) -> str:
+def normal_spelling(text: str) -> str:
     """Return the text without escapes of JSON, Python, URLs, forms and HTML, and in one line."""
     for _round in range(_ROUNDS):
-        decoded = _ESCAPES.sub(_character, text)
+        decoded = _ESCAPES.sub(_respelled_character, text)
         if decoded == text:
             break
         text = decoded
@@ -66,15 +66,15 @@ def normal(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=1000)
-def _normal_and_head(secret: str) -> tuple[str, str]:
+def _normal_spelling_and_head(secret: str) -> tuple[str, str]:
     """Return a secret in that form, and as much of its beginning as tells that it stands there."""
-    whole = normal(secret)
+    whole = normal_spelling(secret)
     if len(whole) < _SHORTEST_CUT:
         return whole, whole
     return whole, whole[: min(_LONGEST_HEAD, len(whole) // 2)]
 
 
-def _character(match: re.Match[str]) -> str:
+def _respelled_character(match: re.Match[str]) -> str:
     kind, value = match.lastgroup, str(match[match.lastgroup or 0])
     if kind == "percent":
         return bytes.fromhex(value.replace("%", "")).decode("utf-8", "replace")
@@ -88,19 +88,19 @@ def _character(match: re.Match[str]) -> str:
     return _NAMED[value] if kind == "name" else _CONTROLS.get(value, value)
 
 
-def _normal_with_spans(text: str) -> tuple[str, Spans]:
-    """Return normal() of the text, and for each character where in the text it stands."""
+def _normal_spelling_with_spans(text: str) -> tuple[str, Spans]:
+    """Return normal_spelling() of the text, and for each character where in the text it stands."""
     spans: Spans = [(at, at + 1) for at in range(len(text))]
     for _round in range(_ROUNDS):
-        decoded, spans = _replaced(text, spans, _ESCAPES, _character)
+        decoded, spans = _mask_places(text, spans, _ESCAPES, _respelled_character)
         if decoded == text:
             break
         text = decoded
-    text, spans = _replaced(text, spans, _FOLDS, lambda _match: "")
+    text, spans = _mask_places(text, spans, _FOLDS, lambda _match: "")
     return text.replace("+", " "), spans
 
 
-def _replaced(
+def _mask_places(
     text: str, spans: Spans, pattern: re.Pattern[str], character: Callable[[re.Match[str]], str]
 ) -> tuple[str, Spans]:
     parts: list[str] = []
@@ -115,7 +115,7 @@ def _replaced(
     return "".join([*parts, text[done:]]), moved + spans[done:]
 
 
-def _places(seen: str, whole: str, head: str) -> Iterator[tuple[int, int]]:
+def _places_of_secret(seen: str, whole: str, head: str) -> Iterator[tuple[int, int]]:
     """Yield the first and the last character of each place, as far as it is the secret."""
     start = seen.find(head)
     while start >= 0:

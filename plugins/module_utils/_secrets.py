@@ -66,12 +66,12 @@ _owners: dict[int, weakref.ref[Owner]] = {}
 
 
 def hide_secrets_of(owner: Owner) -> None:
-    """Have hidden() know the secrets of ``owner`` for as long as it lives."""
+    """Have hide_known_secrets() know the secrets of ``owner`` for as long as it lives."""
     key = id(owner)
     _owners[key] = weakref.ref(owner, lambda _gone: _owners.pop(key, None))
 
 
-def hidden(text: str, most: int | None = None) -> str:
+def hide_known_secrets(text: str, most: int | None = None) -> str:
     """Return ``text`` without any secret of this process, and without the user and password of a URL.
 
     Of a text that is longer than ``most`` only so much is left: the rest would cost time. No part of a secret is at its
@@ -79,7 +79,7 @@ def hidden(text: str, most: int | None = None) -> str:
     """
     owners = [owner for owner in (reference() for reference in list(_owners.values())) if owner is not None]
     secrets = [secret for owner in owners for own in (owner.secrets(), owner.passing_secrets()) for secret in own]
-    text = hide(text, secrets)
+    text = hide_secrets(text, secrets)
     if most is None or len(text) <= most:
         return _without_userinfo(mask_respelled(text, secrets, HIDDEN))
     start = text.lstrip()[: most + _LONGEST_USERINFO]
@@ -113,15 +113,15 @@ def _without_userinfo(text: str) -> str:
     return "".join([*parts, text[done:]])
 
 
-def hide(text: str, secrets: Iterable[str]) -> str:
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return ``text`` with each of the secrets replaced by asterisks, however it is spelled."""
-    spelled = {spelling for secret in secrets for spelling in _spellings(secret)}
+    spelled = {spelling for secret in secrets for spelling in _spellings_of_secret(secret)}
     for spelling in sorted(spelled, key=len, reverse=True):
         text = text.replace(spelling, HIDDEN)
     return text
 
 
-def is_common(secret: str) -> bool:
+def is_common_word(secret: str) -> bool:
     """Return whether a secret cannot be hidden without changing ordinary sentences and data."""
     is_number = secret.isascii() and secret.replace(".", "").isdigit() and len(secret) <= _LONGEST_NUMBER
     return len(secret) < _SHORTEST or is_number or secret.lower() in _WORDS
@@ -133,33 +133,35 @@ def without_secrets(facts: AnyFacts, secrets: Iterable[str]) -> AnyFacts | None:
     Return None when one occurs anywhere else, in a key or a number included.
     """
     known = [secret for secret in secrets if secret]
-    if not _occur(facts, known):
+    if not _secrets_occur(facts, known):
         return facts
-    cleaned: AnyFacts = _cleaned(facts, known, False)
-    return None if _occur(cleaned, known) else cleaned
+    cleaned: AnyFacts = _clean_value(facts, known, False)
+    return None if _secrets_occur(cleaned, known) else cleaned
 
 
-def _cleaned(value: t.Any, secrets: list[str], is_free: bool) -> t.Any:
+def _clean_value(value: t.Any, secrets: list[str], is_free: bool) -> t.Any:
     if isinstance(value, str):
-        return hide(value, secrets) if is_free else value
+        return hide_secrets(value, secrets) if is_free else value
     if isinstance(value, dict):
         return {
-            hide(key, secrets) if is_free and isinstance(key, str) else key: _cleaned(
+            hide_secrets(key, secrets) if is_free and isinstance(key, str) else key: _clean_value(
                 one, secrets, is_free or key in _FREE_TEXTS
             )
             for key, one in value.items()
         }
-    return [_cleaned(one, secrets, is_free) for one in value] if isinstance(value, (list, tuple)) else value
+    return [_clean_value(one, secrets, is_free) for one in value] if isinstance(value, (list, tuple)) else value
 
 
-def _occur(facts: t.Any, secrets: list[str]) -> bool:
+def _secrets_occur(facts: t.Any, secrets: list[str]) -> bool:
     if not secrets:
         return False
-    wanted = {spelling for secret in secrets for spelling in (*_spellings(secret), *_as_python_writes(secret))}
-    return any(spelling in piece for piece in _written(facts) for spelling in wanted)
+    wanted = {
+        spelling for secret in secrets for spelling in (*_spellings_of_secret(secret), *_as_python_writes(secret))
+    }
+    return any(spelling in piece for piece in _texts_in(facts) for spelling in wanted)
 
 
-def _written(value: t.Any, depth: int = 3) -> Iterator[str]:
+def _texts_in(value: t.Any, depth: int = 3) -> Iterator[str]:
     """Yield the value as text, piece by piece: a hundred thousand jobs at once would double the memory of a read.
 
     Writing it and searching that is many times as fast as looking at each text and number.
@@ -167,16 +169,16 @@ def _written(value: t.Any, depth: int = 3) -> Iterator[str]:
     if depth and isinstance(value, dict):
         for key, one in value.items():
             yield repr(key)
-            yield from _written(one, depth - 1)
+            yield from _texts_in(one, depth - 1)
     elif depth and isinstance(value, list):
         for one in value:
-            yield from _written(one, depth - 1)
+            yield from _texts_in(one, depth - 1)
     else:
         yield repr(value)
 
 
 @functools.lru_cache(maxsize=1000)
-def _spellings(secret: str) -> tuple[str, ...]:
+def _spellings_of_secret(secret: str) -> tuple[str, ...]:
     """Return the secret as it is, and in what servers write it: quoted for URLs, forms and JSON, and in Base64."""
     if not secret:
         return ()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 import unicodedata
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hidden
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide_known_secrets
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ def one_line(text: str, limit: int = _MAX_TEXT) -> str:
 
     Secrets are hidden first: of one that the cut goes through, all but the end would be left.
     """
-    text = hidden(text, 10 * limit)  # to look at each character of a long answer takes seconds
+    text = hide_known_secrets(text, 10 * limit)  # to look at each character of a long answer takes seconds
     line = "".join(c if c.isprintable() else " " for c in text).strip()
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
@@ -48,9 +48,9 @@ def sentence(words: str) -> str:
 def trimmed(text: str) -> str:
     """Return the text without the characters at both ends that cannot be seen."""
     start, end = 0, len(text)
-    while start < end and _is_unseen(text[start]):
+    while start < end and _is_invisible(text[start]):
         start += 1
-    while start < end and _is_unseen(text[end - 1]):
+    while start < end and _is_invisible(text[end - 1]):
         end -= 1
     return text[start:end]
 
@@ -62,7 +62,9 @@ def is_blank(value: object) -> bool:
 
 def shown(value: object) -> str:
     """Return the value as one printable line: quoted when it is text, with the code points of what cannot be seen."""
-    return one_line(repr(hidden(str(value), 10 * _LONGEST)) if isinstance(value, str) else repr(value), _LONGEST)
+    return one_line(
+        repr(hide_known_secrets(str(value), 10 * _LONGEST)) if isinstance(value, str) else repr(value), _LONGEST
+    )
 
 
 def shown_name(name: str) -> str:
@@ -90,5 +92,5 @@ def odd_character(text: str) -> str:
     return ""
 
 
-def _is_unseen(character: str) -> bool:
+def _is_invisible(character: str) -> bool:
     return unicodedata.category(character) in _UNSEEN

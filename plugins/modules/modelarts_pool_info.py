@@ -288,7 +288,7 @@ resolved:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
-from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
+from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run_module
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
 
 
@@ -303,7 +303,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    run(
+    run_module(
         module,
         lambda client: read_pools(
             client, params["pool_name"], include_capacity=params["include_capacity"], clock=client.now

@@ -385,7 +385,7 @@ transient:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
-from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run
+from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run_module
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 
@@ -402,7 +402,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    run(
+    run_module(
         module,
         lambda client: read_workloads(
             client,

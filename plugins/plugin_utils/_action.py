@@ -23,7 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     merge_levels,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, sentence
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import templated_variables_level
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_options import templated_variables_level
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import (
     refuse_facts_behind,
@@ -47,11 +47,11 @@ _KEYS_OF_ARGUMENTS = ("args", "action", "local_action")
 display = Display()
 
 
-def _utc() -> str:
+def _utc_clock() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-REAL_TIME = Time(time.monotonic, time.sleep, random.uniform, _utc)
+REAL_TIME = Time(time.monotonic, time.sleep, random.uniform, _utc_clock)
 
 
 class ObservingAction(ActionBase):
@@ -74,7 +74,7 @@ class ObservingAction(ActionBase):
         raise NotImplementedError
 
     def begin(self, written: Facts) -> None:
-        """Do what comes before any refusal. ``written`` are the values that the task takes, as in _as_written().
+        """Do what comes before any refusal. ``written`` are the values that the task takes, as in _option_as_written().
 
         Raises InputError.
         """
@@ -82,7 +82,7 @@ class ObservingAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Facts | None = None) -> Facts:
         super().run(tmp, task_vars)
         self._variables = task_vars or {}
-        written = self._as_written()
+        written = self._option_as_written()
         try:
             self.begin(written)
             _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **self.own_options})
@@ -94,7 +94,7 @@ class ObservingAction(ActionBase):
         except ObservationError as error:
             return {"failed": True, "changed": False, **error.result}
 
-    def _as_written(self) -> Facts:
+    def _option_as_written(self) -> Facts:
         """Return the values that the task takes, before Ansible has rendered them, by what a user calls them.
 
         Those of module_defaults are among them from ansible-core 2.19 on: before, they come rendered.

@@ -13,7 +13,7 @@ import typing as t
 from ansible.module_utils.common.validation import check_type_dict
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, shown, trimmed
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries, pool_name
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries_of_names, pool_name
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request, read_request
 
 
@@ -31,7 +31,7 @@ def read_candidates(pools: object, request: object) -> list[Candidate]:
     """
     candidates: list[Candidate] = []
     common: Request | None = None
-    for entry in entries("pools", pools):
+    for entry in entries_of_names("pools", pools):
         own = entry if isinstance(entry, dict) else {"pool": entry}
         unknown = [key for key in own if key not in ("pool", "request")]
         if unknown:

@@ -83,11 +83,11 @@ class Seen:
         jobs = self.jobs
         if later.jobs is not None:
             known = self.jobs or {}
-            jobs = {own: _with_status(job, known.get(own)) for own, job in later.jobs.items()}
+            jobs = {own: _job_with_known_status(job, known.get(own)) for own, job in later.jobs.items()}
         return Seen(jobs, self.room if later.room is None else later.room)
 
 
-def changes(before: Seen, now: Seen) -> list[Event]:
+def job_changes(before: Seen, now: Seen) -> list[Event]:
     """The events that lead from what was known to what is known now, each as ``{change, ...}``.
 
     ``now`` is what ``before.followed_by()`` returned. The jobs of the first look are where it starts from, and are no
@@ -125,12 +125,12 @@ def _changes_of_job(before: WorkloadFacts | None, job: WorkloadFacts) -> list[Ev
     return events
 
 
-def _with_status(job: WorkloadFacts, before: WorkloadFacts | None) -> WorkloadFacts:
+def _job_with_known_status(job: WorkloadFacts, before: WorkloadFacts | None) -> WorkloadFacts:
     """The job; one whose status was not told has the one that it had."""
     return job if before is None or job["status"] is not None else {**job, "status": before["status"]}
 
 
-def _name_of(job: WorkloadFacts) -> str | None:
+def _identity_of_job(job: WorkloadFacts) -> str | None:
     """Return what else than its ID tells a job from others."""
     return job["job_uuid"] or job["name"]
 
@@ -167,14 +167,14 @@ class PoolWatch:
         if not entry["complete"]:
             errors = {error["document"]: error["msg"] for error in entry["errors"]}
             self.remarks["jobs"] = f"its jobs are not known: {errors.get('workloads', _MOVES)}"
-        verdict = None if self._request is None else self._verdict(self._request, entry, age)
-        seen = self._seen.followed_by(Seen(self._jobs(entry), self._room(verdict, now)))
-        events = changes(self._seen, seen)
+        verdict = None if self._request is None else self._verdict_on_request(self._request, entry, age)
+        seen = self._seen.followed_by(Seen(self._jobs_by_id(entry), self._has_lasting_room(verdict, now)))
+        events = job_changes(self._seen, seen)
         self._seen = seen
         about = {"pool": self.pool_name, "observed_at": entry["observed_at"]}
         return [t.cast(Event, inert({**event, **about, **_room_facts(event, verdict)})) for event in events]
 
-    def _verdict(self, request: Request, entry: PoolEntry, age: float) -> VerdictFacts:
+    def _verdict_on_request(self, request: Request, entry: PoolEntry, age: float) -> VerdictFacts:
         verdict = capacity_verdict(entry, request, self._policy, self._declared, age=age)
         reasons = "; ".join(verdict["reasons"])
         if verdict["decision"] == "unknown":
@@ -183,17 +183,17 @@ class PoolWatch:
             self.remarks["never"] = f"waiting for room cannot help: {reasons}"
         return verdict
 
-    def _jobs(self, entry: PoolEntry) -> Jobs | None:
+    def _jobs_by_id(self, entry: PoolEntry) -> Jobs | None:
         """Return the jobs by their ID; None when they are not known, also where one ID stands for two jobs.
 
         A job that is given without its ID this time is the one that had it. Jobs without any name cannot be followed.
         """
         if not entry["complete"]:
             return None
-        by_name = {_name_of(job): job_id for job_id, job in (self._seen.jobs or {}).items()}
+        by_name = {_identity_of_job(job): job_id for job_id, job in (self._seen.jobs or {}).items()}
         jobs: dict[str, WorkloadFacts] = {}
         for job in t.cast("JobsEntryWithJobs", entry)["workloads"]:
-            job_id = job["uid"] or by_name.get(_name_of(job)) or _name_of(job)
+            job_id = job["uid"] or by_name.get(_identity_of_job(job)) or _identity_of_job(job)
             if job_id in jobs:
                 self.remarks["jobs"] = "its jobs are not known: one ID stands for two of them."
                 return None
@@ -201,7 +201,7 @@ class PoolWatch:
                 jobs[job_id] = job
         return jobs
 
-    def _room(self, verdict: VerdictFacts | None, now: float) -> bool | None:
+    def _has_lasting_room(self, verdict: VerdictFacts | None, now: float) -> bool | None:
         """Whether there is room; None when that is not known, and while it has not lasted for stable_seconds."""
         admits = verdict is not None and verdict["decision"] == "admit"
         lasts = self._steady.look(admits, now)

@@ -15,7 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decid
     capacity_verdict,
     hold_until_stable,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import outcome
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import gate_outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.document import Observed, report_document
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import attempt_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Steady
@@ -66,7 +66,7 @@ class Gate:
             if verdict["decision"] in ("admit", "reject"):
                 break
         self._waited = self._wait.elapsed if can_wait else None
-        return outcome(verdict, verdicts, self._wait.count, self._waited)
+        return gate_outcome(verdict, verdicts, self._wait.count, self._waited)
 
     def report(self, outcome: OutcomeFacts) -> ReportDocument:
         """Return the outcome with all that was seen for it, as the document of a report."""

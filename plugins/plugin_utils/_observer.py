@@ -68,7 +68,7 @@ class Observer:
         if isinstance(seconds, (int, float)):
             took = self._clock() - began
             self.start = min(max(0.0, took - seconds), took)  # NaN is no start
-        failed = _failed(result)
+        failed = _failure_of_module(result)
         if failed is None:
             return result
         if failed.get("status") == HTTPStatus.UNAUTHORIZED:
@@ -76,7 +76,7 @@ class Observer:
         raise ObservationError(failed)
 
 
-def _failed(result: Facts) -> Facts | None:
+def _failure_of_module(result: Facts) -> Facts | None:
     """Return the failure that leaves no facts, or none to go on with; None when there are facts."""
     if "pools" not in result or result.get("status") == HTTPStatus.UNAUTHORIZED:
         return {**result, "msg": why_nothing(result)}
@@ -96,7 +96,8 @@ def why_nothing(result: Facts) -> str:
     if said and "module_stderr" not in result:
         return said
     end = next(
-        (line for line in map(_last_line, _crash_texts(result)) if line), one_line(said) or "it returned nothing"
+        (line for line in map(_last_line_of_crash, _crash_texts(result)) if line),
+        one_line(said) or "it returned nothing",
     )
     old = " It needs Python 3.9 or later there: set ansible_python_interpreter." if _OLD_PYTHON.search(end) else ""
     return f"modelarts_workload_info crashed on its host: {end.rstrip('.')}.{old}"
@@ -113,6 +114,6 @@ def _crash_texts(result: Facts) -> Iterator[object]:
     yield result.get("module_stdout")
 
 
-def _last_line(text: object) -> str:
+def _last_line_of_crash(text: object) -> str:
     lines = text.strip().splitlines() if isinstance(text, str) else []
     return one_line(lines[-1]) if lines else ""

@@ -65,27 +65,33 @@ _FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "miss
 _MOST_NAMED = 5
 
 
-def outcome(verdict: VerdictFacts, verdicts: list[VerdictFacts], attempts: int, waited: float | None) -> OutcomeFacts:
+def gate_outcome(
+    verdict: VerdictFacts, verdicts: list[VerdictFacts], attempts: int, waited: float | None
+) -> OutcomeFacts:
     """Return the result of the task.
 
     ``verdict`` is the one of the ``verdicts`` that counts, ``waited`` the seconds of a gate that could wait.
     """
     wait = "" if waited is None else f"waited {duration(waited)}, {plural(attempts, 'attempt')}"
-    artifact = {**_bare(verdict), "attempts": attempts, "pools": [_bare(each) for each in verdicts]}
+    artifact = {
+        **_verdict_without_sentences(verdict),
+        "attempts": attempts,
+        "pools": [_verdict_without_sentences(each) for each in verdicts],
+    }
     return {
         "changed": False,
-        **_decided(verdict),
+        **_decided_facts(verdict),
         "checks": verdict["checks"],
         "reasons": verdict["reasons"],
         "attempts": attempts,
         "pools": verdicts,
         "artifact": inert({**artifact, "summary": in_figures(verdict)}),
-        "report": _pages(verdict, verdicts) + ([f"  {wait}"] if wait else []),
-        "summary": _summary(verdict) + (f" ({wait})" if wait else ""),
+        "report": _pages_of_verdicts(verdict, verdicts) + ([f"  {wait}"] if wait else []),
+        "summary": _message_of_verdict(verdict) + (f" ({wait})" if wait else ""),
     }
 
 
-def _decided(facts: VerdictFacts | OutcomeFacts) -> _Decided:
+def _decided_facts(facts: VerdictFacts | OutcomeFacts) -> _Decided:
     return {
         "decision": facts["decision"],
         "pool": facts["pool"],
@@ -94,13 +100,13 @@ def _decided(facts: VerdictFacts | OutcomeFacts) -> _Decided:
     }
 
 
-def refusal(outcome: OutcomeFacts) -> RefusalFacts:
+def refusal_of_outcome(outcome: OutcomeFacts) -> RefusalFacts:
     """Return the result of a task that fails for it: what is on the page would be printed once more, as JSON."""
     return {
         "failed": True,
         "changed": False,
         "msg": outcome["summary"],
-        **_decided(outcome),
+        **_decided_facts(outcome),
         "reasons": outcome["reasons"],
         "attempts": outcome["attempts"],
     }
@@ -117,13 +123,13 @@ def in_figures(verdict: VerdictFacts) -> str:
 
     Names are its only texts of the API. A job of AWX that is told of a refusal has the artifact alone to speak of it.
     """
-    named = [_short(check) for check in verdict["checks"] if check["passed"] is not True]
+    named = [_short_check(check) for check in verdict["checks"] if check["passed"] is not True]
     more = len(named) - _MOST_NAMED
     listed = ", ".join(named[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
     return one_line(f"{verdict['pool']}: {verdict['decision']}" + (f" ({listed})" if listed else ""))
 
 
-def _short(check: CheckFacts) -> str:
+def _short_check(check: CheckFacts) -> str:
     if "missing" not in check:
         return one_line(str(check["name"]), 60)
     amounts = [check["missing"], check["need"]]
@@ -132,20 +138,20 @@ def _short(check: CheckFacts) -> str:
     return f"{one_line(str(check['name']), 60)} short {amounts[0]} of {amounts[1]}"
 
 
-def _summary(verdict: VerdictFacts) -> str:
+def _message_of_verdict(verdict: VerdictFacts) -> str:
     reasons = "; ".join(verdict["reasons"]) or "it fits now"
     return sentence(f"{verdict['decision']}: {one_line(str(verdict['pool']))}: {reasons}")
 
 
-def _bare(verdict: VerdictFacts) -> VerdictInFigures:
+def _verdict_without_sentences(verdict: VerdictFacts) -> VerdictInFigures:
     """Return the verdict without sentences."""
     return {
-        **_decided(verdict),
+        **_decided_facts(verdict),
         "checks": check_figures(verdict),
     }
 
 
-def _pages(verdict: VerdictFacts, verdicts: Sequence[VerdictFacts]) -> list[str]:
+def _pages_of_verdicts(verdict: VerdictFacts, verdicts: Sequence[VerdictFacts]) -> list[str]:
     """Return the page of the pool that admits, or those of all; of many that of the best, and a line for each."""
     if len(verdicts) > _MOST_PAGES:
         return page(verdict) + overview(verdicts)

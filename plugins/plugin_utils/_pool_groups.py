@@ -41,7 +41,7 @@ class PoolGroups:
     def add_group(self, group: str) -> str:
         """Add the group, and return its name."""
         if group not in self._taken:
-            complaint = self._complaint_about(group)
+            complaint = self._why_no_group(group)
             self._taken[group] = not complaint
             if complaint:
                 self._warn(complaint)
@@ -59,7 +59,7 @@ class PoolGroups:
             return False
         return bool(self._inventory.add_child(group, child))
 
-    def _complaint_about(self, name: str) -> str:
+    def _why_no_group(self, name: str) -> str:
         """Return why pools cannot be in a group of this name, or nothing."""
         if name in self._inventory.hosts:
             return f"{name} is the name of a host."

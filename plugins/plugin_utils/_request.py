@@ -124,7 +124,7 @@ class Policy:
 
 def read_request(request: object) -> Request:
     """The request of a user: see the role's README for its keys. Raises InputError naming what is wrong."""
-    given = _mapping("request", request, _REQUEST_KEYS)
+    given = _read_mapping("request", request, _REQUEST_KEYS)
     if "groups" in given:
         mixed = [key for key in _GROUP_KEYS if key in given]
         if mixed:
@@ -133,7 +133,7 @@ def read_request(request: object) -> Request:
         if not isinstance(listed, (list, tuple)) or not listed:
             raise InputError("request.groups must be a list of groups, each with replicas and resources or flavor.")
         groups = tuple(
-            _read_group(f"request.groups[{index}]", _mapping(f"request.groups[{index}]", group, _GROUP_KEYS))
+            _read_group(f"request.groups[{index}]", _read_mapping(f"request.groups[{index}]", group, _GROUP_KEYS))
             for index, group in enumerate(listed)
         )
     else:
@@ -145,13 +145,13 @@ def read_request(request: object) -> Request:
     return Request(
         groups=groups,
         type=None if job_type is None else job_type.strip().lower(),
-        priority=None if priority is None else _integer("request.priority", priority),
+        priority=None if priority is None else _read_integer("request.priority", priority),
         replaces=_read_replaces(given.get("replaces")),
     )
 
 
 def _read_group(where: str, given: Mapping[str, object]) -> Group:
-    replicas = _integer(f"{where}.replicas", given.get("replicas", 1), least=1)
+    replicas = _read_integer(f"{where}.replicas", given.get("replicas", 1), least=1)
     if replicas > _MAX_REPLICAS:
         raise InputError(f"{where}.replicas is {replicas}, and must be at most {_MAX_REPLICAS}.")
     flavor, resources = given.get("flavor"), given.get("resources")
@@ -172,30 +172,34 @@ def _read_group(where: str, given: Mapping[str, object]) -> Group:
 def _read_replaces(given: object) -> Replaces | None:
     if given is None:
         return None
-    replaces = _mapping("request.replaces", given, ("job_uuid", "replicas"))
+    replaces = _read_mapping("request.replaces", given, ("job_uuid", "replicas"))
     job_uuid = replaces.get("job_uuid")
     if not isinstance(job_uuid, str):
         raise InputError("request.replaces must have job_uuid, the job_uuid of the job that is ended first.")
     replicas = replaces.get("replicas")
-    return Replaces(job_uuid, None if replicas is None else _integer("request.replaces.replicas", replicas, least=1))
+    return Replaces(
+        job_uuid, None if replicas is None else _read_integer("request.replaces.replicas", replicas, least=1)
+    )
 
 
 def read_policy(policy: object) -> Policy:
     """The policy of a user: see the role's README for its keys. Raises InputError naming what is wrong."""
-    given = _mapping("policy", {} if policy is None else policy, _POLICY_KEYS)
+    given = _read_mapping("policy", {} if policy is None else policy, _POLICY_KEYS)
     headroom, headroom_of_all = _read_headroom(given.get("headroom"))
     oldest, ladder = given.get("max_oldest_queued_seconds"), given.get("ladder_seconds")
     return Policy(
         headroom=headroom,
         headroom_of_all=headroom_of_all,
-        queue_strategy=_choice("policy.queue_strategy", given.get("queue_strategy", "auto"), ("auto", *STRATEGIES)),
-        ladder_seconds=None if ladder is None else _integer("policy.ladder_seconds", ladder, least=0),
-        queue_scope=_choice("policy.queue_scope", given.get("queue_scope", "pool"), ("pool", "type")),
+        queue_strategy=_read_choice(
+            "policy.queue_strategy", given.get("queue_strategy", "auto"), ("auto", *STRATEGIES)
+        ),
+        ladder_seconds=None if ladder is None else _read_integer("policy.ladder_seconds", ladder, least=0),
+        queue_scope=_read_choice("policy.queue_scope", given.get("queue_scope", "pool"), ("pool", "type")),
         max_oldest_queued_seconds=None
         if oldest is None
-        else _integer("policy.max_oldest_queued_seconds", oldest, least=0),
-        placement=_choice("policy.placement", given.get("placement", "required"), ("required", "aggregate")),
-        stable_seconds=_integer("policy.stable_seconds", given.get("stable_seconds", 0), least=0),
+        else _read_integer("policy.max_oldest_queued_seconds", oldest, least=0),
+        placement=_read_choice("policy.placement", given.get("placement", "required"), ("required", "aggregate")),
+        stable_seconds=_read_integer("policy.stable_seconds", given.get("stable_seconds", 0), least=0),
     )
 
 
@@ -277,7 +281,7 @@ def _without_vendor(resource: str) -> str:
     return canonical(f"huawei.com/{name}").rpartition("/")[2]
 
 
-def remarks(request: Request, policy: Policy, declared: Amounts | None) -> list[str]:
+def remarks_on_amounts(request: Request, policy: Policy, declared: Amounts | None) -> list[str]:
     """A sentence for each amount that can be read, and was hardly meant."""
     headroom = {resource: amount for resource, amount in policy.headroom.items() if isinstance(amount, int)}
     named = [("request.resources", group.resources or {}) for group in request.groups]
@@ -296,7 +300,7 @@ def _read_headroom(given: object) -> tuple[dict[str, int | Fraction], Fraction |
     if given is None:
         return {}, None
     if isinstance(given, str):
-        share = _percent("policy.headroom", given)
+        share = _read_percent("policy.headroom", given)
         if share is not None:
             return {}, share
     if not isinstance(given, dict):
@@ -306,13 +310,13 @@ def _read_headroom(given: object) -> tuple[dict[str, int | Fraction], Fraction |
         )
     headroom: dict[str, int | Fraction] = {}
     for resource, value in given.items():
-        share = _percent(f"policy.headroom[{shown(resource)}]", value)
-        name = _resource_name("policy.headroom", resource, given)
+        share = _read_percent(f"policy.headroom[{shown(resource)}]", value)
+        name = _read_resource_name("policy.headroom", resource, given)
         headroom[name] = _read_amounts("policy.headroom", {resource: value})[name] if share is None else share
     return headroom, None
 
 
-def _percent(where: str, value: object) -> Fraction | None:
+def _read_percent(where: str, value: object) -> Fraction | None:
     match = _PERCENT.fullmatch(trimmed(value)) if isinstance(value, str) else None
     if match is None:
         return None
@@ -327,7 +331,7 @@ def _read_amounts(where: str, given: object, *, down: bool = False) -> Amounts:
         raise InputError(f"{where} is {shown(given)}, and must map resources to quantities, as in {{'cpu': '60'}}.")
     amounts: Amounts = {}
     for resource, value in given.items():
-        name = _resource_name(where, resource, given)
+        name = _read_resource_name(where, resource, given)
         if isinstance(value, str) and not counts_bytes(name) and _SIZE.fullmatch(trimmed(value)):
             raise InputError(f"{where} has {name} {shown(value)}, which is a size: write how many, like 8.")
         try:
@@ -337,7 +341,7 @@ def _read_amounts(where: str, given: object, *, down: bool = False) -> Amounts:
     return amounts
 
 
-def _resource_name(where: str, resource: object, given: Iterable[object]) -> str:
+def _read_resource_name(where: str, resource: object, given: Iterable[object]) -> str:
     """The canonical name of one of the given resources. Raises InputError for what is none, and for one given twice."""
     written = trimmed(resource) if isinstance(resource, str) else ""
     odd = odd_character(written)
@@ -354,7 +358,7 @@ def _resource_name(where: str, resource: object, given: Iterable[object]) -> str
     return name
 
 
-def _mapping(where: str, given: object, known: Iterable[str]) -> dict[str, t.Any]:
+def _read_mapping(where: str, given: object, known: Iterable[str]) -> dict[str, t.Any]:
     """The given keys that have a value. Raises InputError for a key that is not known, naming the nearest."""
     if not isinstance(given, dict):
         raise InputError(f"{where} is {shown(given)}, and must be a dictionary with keys like {', '.join(known)}.")
@@ -367,7 +371,7 @@ def _mapping(where: str, given: object, known: Iterable[str]) -> dict[str, t.Any
     return {key: value for key, value in values.items() if value is not None and value != ""}
 
 
-def _integer(where: str, value: object, least: int | None = None) -> int:
+def _read_integer(where: str, value: object, least: int | None = None) -> int:
     number: int | None = None
     if isinstance(value, int) and not isinstance(value, bool):
         number = value
@@ -379,7 +383,7 @@ def _integer(where: str, value: object, least: int | None = None) -> int:
     return number
 
 
-def _choice(where: str, value: object, choices: tuple[str, ...]) -> str:
+def _read_choice(where: str, value: object, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise InputError(f"{where} is {shown(value)}, and must be one of {', '.join(choices)}.")
     return value

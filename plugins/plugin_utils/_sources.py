@@ -62,7 +62,7 @@ def refuse_facts_behind(given: Mapping[str, t.Any], variables: Mapping[str, t.An
 
     Templates are followed through all variables that they name. ``given`` are the values by name.
     """
-    facts = _Facts(variables)
+    facts = _FactsOfHosts(variables)
     for name, value in given.items():
         fact = _fact_behind(value, variables, facts)
         if fact is not None:
@@ -74,7 +74,7 @@ def refuse_facts_behind(given: Mapping[str, t.Any], variables: Mapping[str, t.An
             )
 
 
-class _Facts:
+class _FactsOfHosts:
     """The names of variables that are facts: those of the own host, and those of any host."""
 
     def __init__(self, variables: Mapping[str, t.Any]) -> None:
@@ -105,7 +105,7 @@ class _Facts:
             return frozenset()
 
 
-def _fact_behind(value: object, variables: Mapping[str, t.Any], facts: _Facts) -> str | None:
+def _fact_behind(value: object, variables: Mapping[str, t.Any], facts: _FactsOfHosts) -> str | None:
     """Return the name of a fact that the value is rendered from, or None."""
     pending, seen = [value], set[str]()
     while pending:
@@ -115,7 +115,7 @@ def _fact_behind(value: object, variables: Mapping[str, t.Any], facts: _Facts) -
         elif isinstance(one, (list, tuple)):
             pending.extend(one)
         elif isinstance(one, str) and is_template(one):
-            names, by_text = _names_in(one)
+            names, by_text = _variables_in_template(one)
             for fact in sorted((names & facts.own) | (by_text & facts.all if by_text else by_text)):
                 return fact
             pending.extend(variables.get(name) for name in (names | by_text) - seen - _BY_NAME)
@@ -123,7 +123,7 @@ def _fact_behind(value: object, variables: Mapping[str, t.Any], facts: _Facts) -
     return None
 
 
-def _names_in(template: str) -> tuple[set[str], set[str]]:
+def _variables_in_template(template: str) -> tuple[set[str], set[str]]:
     """Return the names of variables that a template may read, and those that it may read by a text that is the name.
 
     A name that a template puts together itself is not among them.

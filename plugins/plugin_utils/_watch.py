@@ -86,10 +86,10 @@ class JobWatch:
         self.has_read = True
         self._complete = complete
         said = ""
-        found = [job for job in jobs if self._is_meant(job)]
+        found = [job for job in jobs if self._is_watched_job(job)]
         if len(found) > 1 and not self.has_found:
-            said = self._several(found)
-        self._job = _newest(found) if found else None
+            said = self._note_on_namesakes(found)
+        self._job = _newest_job(found) if found else None
         if self._job is not None:
             self.has_found = True
             self._followed = self._job["job_uuid"]
@@ -97,7 +97,7 @@ class JobWatch:
             self._status = self._job["status"] or self._status
         return said
 
-    def _is_meant(self, job: WorkloadFacts) -> bool:
+    def _is_watched_job(self, job: WorkloadFacts) -> bool:
         if self._followed is not None:
             return bool(job["job_uuid"] == self._followed)
         return self._wanted in (job["job_uuid"], job["job_name"])
@@ -127,7 +127,7 @@ class JobWatch:
     def line(self, progress: str) -> str:
         """Return the line of a look: the progress of the wait, what the job is doing, and its name."""
         seen = one_line(self.status or "", _LONGEST_STATUS) or ("not there" if self._complete else "not known")
-        return sentence(f"{progress} {seen} {self._name}")
+        return sentence(f"{progress} {seen} {self._name_in_line}")
 
     def result(self, seconds: float, queued: Sequence[JobFacts] | None = None) -> Watched:
         """Return what became of the job within so many seconds.
@@ -136,31 +136,39 @@ class JobWatch:
         """
         within = f" within {round(seconds)} s"
         if self._job is None:
-            return self._unseen(within)
+            return self._unseen_job(within)
         if self._status == "Running":
             waited = self._job["pending_duration"] or 0
-            return self._seen("running", f"{self._name} runs in {self._in}, after {waited} s in the queue.")
+            return self._result(
+                "running", f"{self._name_in_line} runs in {self._pool_in_line}, after {waited} s in the queue."
+            )
         if self._status in _ENDS:
             state, ending = _ENDS[self._status]
-            return self._seen(state, self._name + ending.format(ran=self._job["running_duration"] or 0))
+            return self._result(state, self._name_in_line + ending.format(ran=self._job["running_duration"] or 0))
         if self._status in WAITING:
-            return self._queued(within, queued)
+            return self._queued_job(within, queued)
         if self._status is None:
-            return self._seen("unread", f"Whether {self._name} runs is not known: {self._in} does not tell its status.")
-        status = one_line(self._status, _LONGEST_STATUS)
-        return self._seen("waiting", f"{self._name} does not run{within}: its status is {status}.")
-
-    def _unseen(self, within: str) -> Watched:
-        if not self._complete:
-            return self._seen(
+            return self._result(
                 "unread",
-                f"Whether {self._name} runs is not known: the jobs of {self._in} could not be read{within}.",
+                f"Whether {self._name_in_line} runs is not known: {self._pool_in_line} does not tell its status.",
+            )
+        status = one_line(self._status, _LONGEST_STATUS)
+        return self._result("waiting", f"{self._name_in_line} does not run{within}: its status is {status}.")
+
+    def _unseen_job(self, within: str) -> Watched:
+        if not self._complete:
+            return self._result(
+                "unread",
+                f"Whether {self._name_in_line} runs is not known: "
+                f"the jobs of {self._pool_in_line} could not be read{within}.",
             )
         if not self.has_found:
-            return self._seen("missing", f"No job {self._name} has come up in {self._in}{within}.")
-        return self._seen("gone", f"{self._name} has disappeared from {self._in} without having been seen to run.")
+            return self._result("missing", f"No job {self._name_in_line} has come up in {self._pool_in_line}{within}.")
+        return self._result(
+            "gone", f"{self._name_in_line} has disappeared from {self._pool_in_line} without having been seen to run."
+        )
 
-    def _queued(self, within: str, queued: Sequence[JobFacts] | None) -> Watched:
+    def _queued_job(self, within: str, queued: Sequence[JobFacts] | None) -> Watched:
         uuids = [job["job_uuid"] for job in queued or ()]
         ahead = uuids.index(self._followed) if self._followed and self._followed in uuids else None
         if ahead is None or not queued:
@@ -169,28 +177,28 @@ class JobWatch:
             place = "nothing is ahead of it"
         else:
             place = f"{ahead} ahead of it, first {one_line(job_name(queued[0]), _LONGEST_NAME)}"
-        start = f"{self._name} has not started{within}: it still waits in {self._in}"
-        return self._seen("waiting", f"{start} ({self._status}), {place}.", ahead)
+        start = f"{self._name_in_line} has not started{within}: it still waits in {self._pool_in_line}"
+        return self._result("waiting", f"{start} ({self._status}), {place}.", ahead)
 
-    def _seen(self, state: str, message: str, ahead: int | None = None) -> Watched:
+    def _result(self, state: str, message: str, ahead: int | None = None) -> Watched:
         return Watched(state, self.status, self._pool, self._followed, ahead, sentence(message))
 
-    def _several(self, jobs: Sequence[WorkloadFacts]) -> str:
-        newest = _newest(jobs)
+    def _note_on_namesakes(self, jobs: Sequence[WorkloadFacts]) -> str:
+        newest = _newest_job(jobs)
         of = f" of {newest['created_at']}" if newest["created_at"] else ""
         which = f"{one_line(str(newest['job_uuid']), _LONGEST_NAME)}{of}"
-        return sentence(f"{len(jobs)} jobs are named {self._name}; the newest is followed, {which}.")
+        return sentence(f"{len(jobs)} jobs are named {self._name_in_line}; the newest is followed, {which}.")
 
     @property
-    def _name(self) -> str:
+    def _name_in_line(self) -> str:
         return one_line(self._wanted, _LONGEST_NAME)
 
     @property
-    def _in(self) -> str:
+    def _pool_in_line(self) -> str:
         return one_line(self._pool, _LONGEST_POOL)
 
 
-def follow(
+def follow_job(
     watch: JobWatch,
     wait: Wait,
     look: Callable[[float | None], WorkloadsAnswer],
@@ -234,6 +242,6 @@ _ENDS = {
 }
 
 
-def _newest(jobs: Sequence[WorkloadFacts]) -> WorkloadFacts:
+def _newest_job(jobs: Sequence[WorkloadFacts]) -> WorkloadFacts:
     """Return the job that was created last. One that does not tell when is taken for older."""
     return max(jobs, key=lambda job: job["create_time"] or 0)

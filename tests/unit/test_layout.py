@@ -96,7 +96,7 @@ READS_ANYTHING = {
     "module_utils._read.pool_names": "reads pools",
     "module_utils._read.pools": "reads pools",
     "module_utils._read.summary": "reads jobs",
-    "module_utils._read.values": "reads values of any type",
+    "module_utils._read.fields": "reads values of any type",
     "module_utils._api.calls": "its calls return documents",
     "module_utils._api.pages": "puts pages of documents together",
 }

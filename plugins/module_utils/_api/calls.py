@@ -122,7 +122,7 @@ class Client:
     def show_pool(self, pool_name: str) -> Document:
         """ShowPool: GET /v2/{project_id}/pools/{pool_name}."""
         path = f"/pools/{check_pool_name(pool_name)}"
-        document = self._get(path)
+        document = self._get_document(path)
         require_kind(f"GET {path}", document, "Pool")
         metadata = document.get("metadata")
         if not isinstance(metadata, dict) or metadata.get("name") != pool_name:
@@ -132,17 +132,17 @@ class Client:
     def list_pools(self) -> list[Document]:
         """ListPools: GET /v2/{project_id}/pools. The pools of one workspace."""
         workspace = self._connection.workspace_id
-        return self._list("/pools", "PoolList", [] if workspace is None else [("workspaceId", workspace)])
+        return self._list_by_tokens("/pools", "PoolList", [] if workspace is None else [("workspaceId", workspace)])
 
     def list_nodes(self, pool_name: str) -> list[Document]:
         """ListPoolNodes: GET /v2/{project_id}/pools/{pool_name}/nodes."""
-        return self._list(f"/pools/{check_pool_name(pool_name)}/nodes", "NodeList")
+        return self._list_by_tokens(f"/pools/{check_pool_name(pool_name)}/nodes", "NodeList")
 
     def runtime_metrics(self) -> list[Document]:
         """ShowPoolRuntimeMetrics: GET /v2/{project_id}/metrics/runtime/pools. The items, one a pool."""
-        return self._list("/metrics/runtime/pools", "PoolMetricsList")
+        return self._list_by_tokens("/metrics/runtime/pools", "PoolMetricsList")
 
-    def _list(self, path: str, kind: str, filters: Sequence[tuple[str, str]] = ()) -> list[Document]:
+    def _list_by_tokens(self, path: str, kind: str, filters: Sequence[tuple[str, str]] = ()) -> list[Document]:
         """Return the items of a list, followed through its continue tokens.
 
         Each comes once, and of one that changed all versions.
@@ -154,7 +154,7 @@ class Client:
         tokens: set[str] = set()
         query = list(filters)
         while True:
-            document = self._get(path, query)
+            document = self._get_document(path, query)
             require_kind(f"GET {path}", document, kind)
             items += items_of(document)
             token = continue_token(f"GET {path}", document)
@@ -187,7 +187,7 @@ class Client:
 
     def _workloads(self, pool_name: str, query: Query) -> Document:
         path = f"/pools/{check_pool_name(pool_name)}/workloads"
-        document = self._get(path, query)
+        document = self._get_document(path, query)
         require_kind(f"GET {path}", document, "WorkloadList")
         if any(map(_has_too_many_nodes, items_of(document))):
             raise ApiError(f"GET {path}: a job shows more than {_MOST_NODES_OF_JOB} nodes, given up.", status=200)
@@ -195,24 +195,24 @@ class Client:
             raise ApiError(f"GET {path} was answered with the jobs of another pool.", status=200)
         return document
 
-    def _get(self, path: str, query: Iterable[tuple[str, str]] = ()) -> Document:
+    def _get_document(self, path: str, query: Iterable[tuple[str, str]] = ()) -> Document:
         """Return the document at ``path``, below the project."""
         name = f"GET {path}"
 
         def read(url: str, headers: Mapping[str, str], body: bytes) -> Document:
-            self._check_size(name, body)
+            self._check_document_size(name, body)
             try:
-                return _document(name, headers, body)
+                return _document_of_answer(name, headers, body)
             except ApiError as error:
-                raise (error if error.error_code else _with_address(error, url)) from None
+                raise (error if error.error_code else _error_with_address(error, url)) from None
 
         def explain(error: ApiError, headers: Mapping[str, str], url: str) -> ApiError:
-            error = error.with_advice(self._advice(error, path, headers))
-            return _with_address(error, url) if _is_astray(error) else error
+            error = error.with_advice(self._advice_on_error(error, path, headers))
+            return _error_with_address(error, url) if _may_be_wrong_address(error) else error
 
         return self._sender.get(Call(name, path, canonical_query(query), read, explain))
 
-    def _check_size(self, name: str, body: bytes) -> None:
+    def _check_document_size(self, name: str, body: bytes) -> None:
         """Raise ModelArtsError before the body is read, if that would take too much memory or time."""
         size = size_of(body)
         of_nodes = name.endswith("/nodes")
@@ -225,7 +225,7 @@ class Client:
         if self._sender.left() < -_GRACE_SECONDS:
             raise TransportError(f"{name}: the time limit was reached before its answer could be read.")
 
-    def _advice(self, error: ApiError, path: str, headers: Mapping[str, str]) -> str:
+    def _advice_on_error(self, error: ApiError, path: str, headers: Mapping[str, str]) -> str:
         """Return what to do about the error."""
         if error.status == 404 and error.error_code in URL_NOT_KNOWN:
             return "The URL is not known there: check endpoint and region."
@@ -237,11 +237,11 @@ class Client:
         if error.status == 403 and error.error_code == SUSPENDED:
             return "The account is suspended, as it is for an unpaid bill; no permission is missing."
         if error.status == 403:
-            return f"The credentials lack the permission {_permission(path)}, or belong to another project."
+            return f"The credentials lack the permission {_iam_action_of(path)}, or belong to another project."
         return ""
 
 
-def _document(name: str, headers: Mapping[str, str], body: bytes) -> Document:
+def _document_of_answer(name: str, headers: Mapping[str, str], body: bytes) -> Document:
     """Return the document of an answer with status 200."""
     reason = not_text(body, headers)
     if reason is None:
@@ -269,17 +269,17 @@ def _is_of_another_pool(document: Document, pool_name: str) -> bool:
     return pool_name not in named and any(map(_POOL_ID.fullmatch, named))
 
 
-def _is_astray(error: ApiError) -> bool:
+def _may_be_wrong_address(error: ApiError) -> bool:
     """Return whether the address may be wrong: something is not there, and it is not the pool."""
     return error.status == 404 and error.error_code != POOL_NOT_FOUND
 
 
-def _with_address(error: ApiError, url: str) -> ApiError:
+def _error_with_address(error: ApiError, url: str) -> ApiError:
     """Return the error, which then says what address was asked."""
     return error.with_advice(f"The address asked was {url.partition('?')[0]}.")
 
 
-def _permission(path: str) -> str:
+def _iam_action_of(path: str) -> str:
     """Return the IAM action that a call needs.
 
     What one pool says can be granted for that pool alone, what all say can not.

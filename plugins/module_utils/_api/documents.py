@@ -62,7 +62,7 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
     reference. Text in it can be encoded: what stands for no character has become U+FFFD, in keys and in values.
     """
     try:
-        document = _parsed(body.decode("utf-8-sig", "replace"))
+        document = _parse_json(body.decode("utf-8-sig", "replace"))
     except _ContradictionError as error:
         raise ApiError(
             f"{request}: the answer contradicts itself: {error} stands in it twice, with two values.", status=200
@@ -82,31 +82,31 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
         raise api_error(request, 200, headers, body)
     if document and _OWN_KEYS.isdisjoint(document):
         raise api_error(request, 200, headers, body, "That is no document of ModelArts: check the endpoint.")
-    if _may_be_deep(body) and _is_deep(document):
+    if _may_nest_deep(body) and _nests_deep(document):
         raise ApiError(f"{request}: the answer is nested deeper than any that the reference knows.", status=200)
     return document
 
 
-def _parsed(text: str) -> t.Any:
+def _parse_json(text: str) -> t.Any:
     """Return what the JSON holds. A number too long or too large for one stays as the text that it is written as."""
     if "\\" in text and _SURROGATE.search(text):  # half of a pair is valid JSON, and no text that can be printed
         if _NO_JSON in text:
             raise ValueError("a control character in JSON")
         text = _HALF_OF_A_PAIR.sub(r"\\ufffd", text.replace(r"\\", _NO_JSON)).replace(_NO_JSON, r"\\")
     hooks: dict[str, t.Any] = {
-        "parse_constant": _no_number,
-        "parse_float": _finite,
-        "object_pairs_hook": _object,
+        "parse_constant": _refuse_constant,
+        "parse_float": _finite_number,
+        "object_pairs_hook": _object_without_duplicate_keys,
     }
     try:
         return json.loads(text, **hooks)
     except json.JSONDecodeError:
         raise
     except ValueError:  # int() refuses thousands of digits; a function for each integer would cost all answers time
-        return json.loads(text, parse_int=_short, **hooks)
+        return json.loads(text, parse_int=_short_integer, **hooks)
 
 
-def _object(pairs: list[tuple[str, t.Any]]) -> Document:
+def _object_without_duplicate_keys(pairs: list[tuple[str, t.Any]]) -> Document:
     """Return the object that these pairs make.
 
     Raise _ContradictionError when the last value of a key would hide another one.
@@ -121,20 +121,20 @@ def _object(pairs: list[tuple[str, t.Any]]) -> Document:
     return made
 
 
-def _finite(text: str) -> float | str:
+def _finite_number(text: str) -> float | str:
     number = float(text)
     return number if math.isfinite(number) else text
 
 
-def _short(text: str) -> int | str:
+def _short_integer(text: str) -> int | str:
     return int(text) if len(text) <= _LONGEST_INTEGER else text
 
 
-def _no_number(name: str) -> t.NoReturn:
+def _refuse_constant(name: str) -> t.NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _may_be_deep(body: bytes) -> bool:
+def _may_nest_deep(body: bytes) -> bool:
     """Return whether its brackets leave it open that it is, or stand within texts, too; many times as fast to tell."""
     if b"\\" in body:
         body = body.replace(rb"\\", b"").replace(rb"\"", b"")
@@ -148,7 +148,7 @@ def _may_be_deep(body: bytes) -> bool:
     return True
 
 
-def _is_deep(document: Document) -> bool:
+def _nests_deep(document: Document) -> bool:
     """Return whether it is nested so deep that reading or printing it could exhaust the stack."""
     level: list[t.Any] = [document]
     for _depth in range(_DEEPEST):

@@ -86,7 +86,7 @@ class PageReader:
         self._offset = offset
         self._limit = max(limit, _SMALLEST_PAGE)
         self._items: dict[str, Document] = {}
-        self._times: dict[str, float] = {}
+        self._creation_times: dict[str, float] = {}
         self._newest = -math.inf
         self._next = offset
         self._totals: list[int | None] = []
@@ -99,40 +99,42 @@ class PageReader:
         self._wasted = 0
 
     def read_all(self) -> Pages:
-        self._take(self._offset, self._read(self._offset))
-        while not self._ended and not self._gives_up():
+        self._take_page(self._offset, self._read_page_at(self._offset))
+        while not self._ended and not self._gives_up_on_moving_pages():
             at = self._next
-            for start, page in self._read_ahead():
-                if not self._take(start, page) and self._mend(start) and not self._ended:
-                    self._join(start, items_of(page), total_of(page))
-                if self._ended or self._gives_up():
+            for start, page in self._read_pages_ahead():
+                if not self._take_page(start, page) and self._reread_until_pages_join(start) and not self._ended:
+                    self._join_page(start, items_of(page), total_of(page))
+                if self._ended or self._gives_up_on_moving_pages():
                     break
             if self._next <= at and not self._ended:
                 self._ordered = False
-        return self._result()
+        return self._joined_pages()
 
-    def _gives_up(self) -> bool:
+    def _gives_up_on_moving_pages(self) -> bool:
         return self._wasted > _MAX_WASTED + len(self._totals) // 2
 
-    def _step(self) -> int:
+    def _page_step(self) -> int:
         """Return how far apart pages start: they overlap a little, as few jobs have the same createTime."""
         return max(1, self._largest_page - 2 - self._largest_page // 50)
 
-    def _read_ahead(self) -> Iterator[tuple[int, Document]]:
+    def _read_pages_ahead(self) -> Iterator[tuple[int, Document]]:
         """Yield the next pages that the last total promises, side by side; without a total just the next one."""
-        last = (self._totals[-1] or 0) - self._largest_page + self._step()  # what starts later is in the page before
-        starts = range(self._next, max(last, self._next) + 1, self._step())
-        calls = [partial(self._read, start) for start in starts[:_PAGES_AHEAD]]
+        last = (
+            (self._totals[-1] or 0) - self._largest_page + self._page_step()
+        )  # what starts later is in the page before
+        starts = range(self._next, max(last, self._next) + 1, self._page_step())
+        calls = [partial(self._read_page_at, start) for start in starts[:_PAGES_AHEAD]]
         yield from zip(starts, self._in_parallel(calls))
 
-    def _read(self, start: int) -> Document:
+    def _read_page_at(self, start: int) -> Document:
         told = self._totals[0] if self._totals else None  # a later one may grow for ever
-        most = _MAX_PAGES if told is None else _SPARE_PAGES + 3 * min(told, _MAX_RECORDS) // self._step()
+        most = _MAX_PAGES if told is None else _SPARE_PAGES + 3 * min(told, _MAX_RECORDS) // self._page_step()
         if len(self._totals) > most:
             raise ApiError(f"The list of jobs does not end: given up after {len(self._totals)} pages.")
         return self._read_page(start, self._limit)
 
-    def _take(self, start: int, document: Document) -> bool:
+    def _take_page(self, start: int, document: Document) -> bool:
         """Join a page that was just read to what is known. False when it does not fit."""
         page, total = items_of(document), total_of(document)
         self._totals.append(total)
@@ -140,12 +142,12 @@ class PageReader:
         self._says_more = says_more(document)
         self._largest_page = max(self._largest_page, len(page))
         known = len(self._items)
-        fits = self._join(start, page, total)
-        self._wasted += 2 * (len(self._items) - known) < self._step()
+        fits = self._join_page(start, page, total)
+        self._wasted += 2 * (len(self._items) - known) < self._page_step()
         return fits
 
-    def _join(self, start: int, page: Sequence[Document], total: int | None) -> bool:
-        keys, times = self._keys(page), _times(page)
+    def _join_page(self, start: int, page: Sequence[Document], total: int | None) -> bool:
+        keys, times = self._keys_of_page(page), _creation_times(page)
         if any(earlier > later for earlier, later in zip(times, times[1:])) or math.inf in times:
             self._ordered = False
         if start > self._offset:
@@ -156,46 +158,46 @@ class PageReader:
         if late > len(page) // 20:
             self._ordered = False  # a few have ended or came in behind meanwhile, but not so many
         self._items.update(zip(keys, page))
-        self._times.update(zip(keys, times))
+        self._creation_times.update(zip(keys, times))
         self._newest = max([self._newest, *times])
         self._ended = len(page) < self._limit and (total is None or start + len(page) >= total)
         self._length = start + len(page) - self._offset
-        self._next = max(start, self._continuation(start, times))
+        self._next = max(start, self._start_of_next_page(start, times))
         return True
 
-    def _keys(self, page: Sequence[Document]) -> list[str]:
+    def _keys_of_page(self, page: Sequence[Document]) -> list[str]:
         """Return the keys of the jobs of a page. Of two jobs that claim to be one, both count."""
-        keys = [_key(item) for item in page]
+        keys = [_job_key(item) for item in page]
         often = Counter(keys)
         for index, item in enumerate(page):
             known = self._items.get(keys[index])
             if often[keys[index]] > 1:
-                keys[index] = _whole(item)
-            elif known is not None and _identity(known) != _identity(item):
-                keys[index] = repr(_identity(item))
+                keys[index] = _whole_job_as_text(item)
+            elif known is not None and _unchanging_part_of_job(known) != _unchanging_part_of_job(item):
+                keys[index] = repr(_unchanging_part_of_job(item))
         return keys
 
-    def _continuation(self, start: int, times: Sequence[float]) -> int:
+    def _start_of_next_page(self, start: int, times: Sequence[float]) -> int:
         """Return where the next page starts, so that it begins with a job that is older than the newest of this one."""
         older = bisect_left(times, times[-1]) - 1 if times else 0
         if older < 1 and len(times) >= self._limit:
             self._ordered = False
         if self._ordered:
-            return start + min(older, self._step())
+            return start + min(older, self._page_step())
         return start + len(times) - 1
 
-    def _mend(self, start: int) -> bool:
+    def _reread_until_pages_join(self, start: int) -> bool:
         """Read again from further and further back, until a page fits."""
         back = 8
-        while not self._gives_up():
+        while not self._gives_up_on_moving_pages():
             total = self._totals[-1]
             again = max(self._offset, min(start, self._next, start if total is None else total) - back)
-            if self._take(again, self._read(again)):
+            if self._take_page(again, self._read_page_at(again)):
                 return True
             back *= 4
         return False
 
-    def _result(self) -> Pages:
+    def _joined_pages(self) -> Pages:
         total, count = self._totals[-1], len(self._items)
         told = {max(one - self._offset, 0) for one in self._totals if one is not None}
         if len(self._totals) == 1 or not self._ordered:
@@ -204,7 +206,7 @@ class PageReader:
             whole = count >= min(told)  # a list that moves may have fewer by now, and a server may ignore offset
         else:  # a server that ignores offset gives the first page for the last one
             whole = count >= self._length
-        keys = sorted(self._items, key=self._times.__getitem__) if self._ordered else self._items
+        keys = sorted(self._items, key=self._creation_times.__getitem__) if self._ordered else self._items
         items = [self._items[key] for key in keys]
         if self._ended and whole and not self._has_unreadable_total and not self._says_more:
             return Pages(items, total, self._offset == 0 or total == 0)
@@ -218,24 +220,24 @@ class PageReader:
         return Pages(items, total, False, [warning])
 
 
-def joined(parts: Sequence[Pages]) -> Pages:
+def join_oldest_first(parts: Sequence[Pages]) -> Pages:
     """Return several lists as one, oldest job first."""
     items = [item for pages in parts for item in pages.items]
     totals = [pages.total for pages in parts if pages.total is not None]
     return Pages(
-        [item for _at, item in sorted(zip(_times(items), items), key=itemgetter(0))],
+        [item for _at, item in sorted(zip(_creation_times(items), items), key=itemgetter(0))],
         sum(totals) if len(totals) == len(parts) else None,
         all(pages.complete for pages in parts),
         list(dict.fromkeys(warning for pages in parts for warning in pages.warnings)),
     )
 
 
-def _times(page: Sequence[Document]) -> list[float]:
+def _creation_times(page: Sequence[Document]) -> list[float]:
     """Return when each job was created.
 
     One that does not tell counts as created with the one before it, else with the one behind it.
     """
-    times = [_time(item) for item in page]
+    times = [_creation_time(item) for item in page]
     if math.inf not in times:
         return times
     last = next((at for at in times if at < math.inf), math.inf)
@@ -246,7 +248,7 @@ def _times(page: Sequence[Document]) -> list[float]:
     return filled
 
 
-def _time(item: Document) -> float:
+def _creation_time(item: Document) -> float:
     """createTime; infinite when it cannot be read."""
     at = item.get("createTime")
     if isinstance(at, str):
@@ -256,15 +258,15 @@ def _time(item: Document) -> float:
     return at if -_LATEST < at < _LATEST else math.inf
 
 
-def _key(item: Document) -> str:
+def _job_key(item: Document) -> str:
     """Return what tells one job from another: its uid, else jobUUID, else name, else all of it."""
-    return str(item.get("uid") or item.get("jobUUID") or item.get("name") or _whole(item))
+    return str(item.get("uid") or item.get("jobUUID") or item.get("name") or _whole_job_as_text(item))
 
 
-def _identity(item: Document) -> tuple[t.Any, ...]:
+def _unchanging_part_of_job(item: Document) -> tuple[t.Any, ...]:
     """Return what stays the same of a job, whatever happens to it."""
     return item.get("uid"), item.get("jobUUID"), item.get("name"), item.get("createTime")
 
 
-def _whole(item: Document) -> str:
+def _whole_job_as_text(item: Document) -> str:
     return json.dumps(item, sort_keys=True)

@@ -34,7 +34,7 @@ def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes
     errorCode/errorMsg, code/message, and plain text. HTML is named, never repeated.
     """
     lower = {name.lower(): value for name, value in headers.items()}
-    code, text, request_id = _details(body[:_MAX_ERROR], lower)
+    code, text, request_id = _error_details(body[:_MAX_ERROR], lower)
     request_id = request_id or one_line(lower.get("x-request-id", "")) or None
     said = f"{code}: {text}" if code and text else code or text or "no explanation"
     return ApiError(
@@ -73,7 +73,7 @@ def not_text(body: bytes, headers: Mapping[str, str]) -> str | None:
     return "it is not text in UTF-8"
 
 
-def _details(body: bytes, headers: Mapping[str, str]) -> tuple[str | None, str | None, str | None]:
+def _error_details(body: bytes, headers: Mapping[str, str]) -> tuple[str | None, str | None, str | None]:
     is_html = "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<"
     reason = None if is_html else not_text(body, headers)
     if reason is not None:
@@ -89,12 +89,12 @@ def _details(body: bytes, headers: Mapping[str, str]) -> tuple[str | None, str |
         return None, None, None
     nested = document.get("error")
     inner = nested if isinstance(nested, dict) else document
-    code = _first(inner, "error_code", "errorCode", "code")
-    message = _first(inner, "error_msg", "errorMsg", "message", "error_message")
-    return code, message, _first(document, "request_id", "requestId")
+    code = _first_text_of(inner, "error_code", "errorCode", "code")
+    message = _first_text_of(inner, "error_msg", "errorMsg", "message", "error_message")
+    return code, message, _first_text_of(document, "request_id", "requestId")
 
 
-def _first(document: Mapping[str, t.Any], *names: str) -> str | None:
+def _first_text_of(document: Mapping[str, t.Any], *names: str) -> str | None:
     for name in names:
         value = document.get(name)
         if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value):

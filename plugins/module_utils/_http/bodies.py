@@ -12,7 +12,7 @@ import threading
 import typing as t
 import zlib
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults import NoAnswerError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import NoAnswerError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,12 +60,12 @@ class Bodies:
         """
         body = bytearray()
         try:
-            for piece, allowed in self._pieces(response):
+            for piece, allowed in self._pieces_of_body(response):
                 if len(body) <= self._share < len(body) + len(piece):
-                    self._wait_for_turn()
+                    self._wait_for_memory()
                 body += piece
                 if len(body) > allowed:
-                    raise _too_large(allowed, self._largest)
+                    raise _body_too_large(allowed, self._largest)
         except BaseException:
             response.close()  # what is left of the answer must not become the next one on this connection
             self.release(len(body))
@@ -77,7 +77,7 @@ class Bodies:
         if size > self._share:
             self._turn.release()
 
-    def _pieces(self, response: requests.Response) -> Iterator[tuple[bytes, int]]:
+    def _pieces_of_body(self, response: requests.Response) -> Iterator[tuple[bytes, int]]:
         """Yield the body as it comes in, with the size that what came so far allows."""
         is_packed = response.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip")
         unpacker = zlib.decompressobj(_GZIP)
@@ -100,12 +100,12 @@ class Bodies:
         if is_packed and received and not unpacker.eof:
             raise NoAnswerError("the answer broke off", unreached=True)
 
-    def _wait_for_turn(self) -> None:
+    def _wait_for_memory(self) -> None:
         if not self._turn.acquire(timeout=min(max(self._left(), 0.0), threading.TIMEOUT_MAX)):
             raise NoAnswerError(f"the answers under way are larger than {MOST_UNDER_WAY // 2**20} MiB together")
 
 
-def _too_large(allowed: int, largest: int) -> NoAnswerError:
+def _body_too_large(allowed: int, largest: int) -> NoAnswerError:
     if allowed == largest:
         return NoAnswerError(f"the answer is larger than {largest // 2**20} MiB", lasts=True)
     return NoAnswerError(f"the answer unpacks to more than {_HIGHEST_RATIO} times what came", lasts=True)

@@ -24,13 +24,13 @@ _PROXY = re.compile(
 )
 
 
-def variable_of(value: str, names: tuple[str, ...], otherwise: str) -> str:
+def proxy_variable_of(value: str, names: tuple[str, ...], otherwise: str) -> str:
     """Return the variable of the environment that the value comes from; the lower-case one counts before the other."""
     named = [name for name, content in os.environ.items() if content == value and name.lower() in map(str.lower, names)]
     return max(named, default=otherwise)
 
 
-def _proxy_names(url: str) -> tuple[str, str]:
+def _names_of_proxy_variables(url: str) -> tuple[str, str]:
     return f"{url.partition(':')[0]}_proxy", "all_proxy"
 
 
@@ -39,7 +39,7 @@ def check_proxy(url: str, proxies: t.Any, where: str) -> None:
     proxy = select_proxy(url, proxies)
     if not proxy:
         return
-    name = f"{variable_of(proxy, _proxy_names(url), 'The proxy of the system')} on {where}"
+    name = f"{proxy_variable_of(proxy, _names_of_proxy_variables(url), 'The proxy of the system')} on {where}"
     parts = _PROXY.fullmatch(proxy)
     if parts is None or int(parts["port"] or 0) > 65535:
         raise InputError(
@@ -58,5 +58,5 @@ def check_proxy(url: str, proxies: t.Any, where: str) -> None:
 
 def proxy_variable(url: str) -> str:
     """Return the variable that names the proxy of a request."""
-    names = [one for name in _proxy_names(url) for one in (name, name.upper())]
+    names = [one for name in _names_of_proxy_variables(url) for one in (name, name.upper())]
     return next((name for name in names if os.environ.get(name)), "the system")

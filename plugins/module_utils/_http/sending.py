@@ -9,6 +9,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import math
+import re
 import threading
 import time
 import typing as t
@@ -18,8 +19,8 @@ from dataclasses import dataclass
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, ModelArtsError, TransportError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error, http_date
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import LARGEST_ANSWER, Bodies
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults import NoAnswerError, explained
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import requests
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import NoAnswerError, explained
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.retries import pause_after
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import BoundedAdapter
 
@@ -30,11 +31,17 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 
+_AGE = re.compile("[0-9]{1,10}")  # delta-seconds of RFC 9111; longer ones are no age of an answer
+
 _LONGEST_READ = 600.0
 """Seconds that a read without a limit of its own may take; one of 20,000 jobs takes seconds."""
 
 _LONGEST_WAIT = 60.0  # without a limit of its own, a read is one that a person waits for
 _LATEST = 2.0**37  # the year 6325: a Date behind it is none, and would overflow what is reckoned with it
+
+_OLDEST_ANSWER = 60.0
+"""Seconds by which an answer may be older than the request. A proxy that keeps answers keeps them for as long as it
+likes, while the clocks of servers of one API are apart by a few seconds."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,7 @@ class Sender:
         self._not_before = 0.0
         self._spent = 0.0
         self._ahead: float | None = None
+        self._least_ahead = math.inf
         self._first_call = threading.Lock()
         self._accepted = False
         self._login_error: ModelArtsError | None = None
@@ -156,7 +164,7 @@ class Sender:
         failures = 0
         while True:
             try:
-                return self._ask_once(call, url, login_is_fresh)
+                return self._send_with_login(call, url, login_is_fresh)
             except ModelArtsError as raised:
                 error = raised
             if error.status == 401 and not login_is_fresh and self._connection.refusal is None:
@@ -169,32 +177,36 @@ class Sender:
             with self._lock:
                 self._not_before = max(self._not_before, self._clock() + wait)
 
-    def _ask_once(self, call: Call[T], url: str, login_is_fresh: bool) -> T:
+    def _send_with_login(self, call: Call[T], url: str, login_is_fresh: bool) -> T:
         body = b""
         try:
-            with self._turn(call.name):
+            with self._take_connection(call.name):
                 try:
-                    status, headers, body = self._exchange(call, url)
+                    sent = time.monotonic()
+                    status, headers, body = self._send_request(call, url)
                     if status != 200:
                         error = call.explain(api_error(call.name, status, headers, body), headers, url)
-                        raise error.with_advice(self._about_pause(error))
+                        raise error.with_advice(self._note_on_pause(error))
+                    self._note_server_time(call.name, headers, sent)
                 except ModelArtsError as refused:
                     # Before the next thread has its turn: it must not send what will be refused as well.
                     self._note_refusal(refused, login_is_fresh)
                     raise
-            answer = call.read(url, headers, body)
-            self._note_time(headers)
-            return answer
+            return call.read(url, headers, body)
         finally:
             self._bodies.release(len(body))
 
-    def _exchange(self, call: Call[T], url: str) -> tuple[int, Mapping[str, str], bytes]:
+    def _send_request(self, call: Call[T], url: str) -> tuple[int, Mapping[str, str], bytes]:
         timeout = min(self._connection.timeout, self.left())
         try:
             with explained(url, timeout, self._connection.where):
                 response = self.session.get(
                     url,
-                    headers={"Content-Type": "application/json", "Accept": "application/json"},
+                    headers={
+                        "Content-Type": "application/json",
+                        "Accept": "application/json",
+                        "Cache-Control": "no-cache",
+                    },
                     timeout=timeout,
                     verify=self._connection.verify,
                     allow_redirects=False,
@@ -225,25 +237,25 @@ class Sender:
             raise refusal
 
     @contextmanager
-    def _turn(self, name: str) -> Iterator[None]:
+    def _take_connection(self, name: str) -> Iterator[None]:
         """Take one of the connections, once throttling lets the next request go and as long as none was refused."""
         wait = min(max(self.left(), 0.0), threading.TIMEOUT_MAX)
         if not self._turns.acquire(timeout=wait):
-            raise _too_late(name)
+            raise _error_of_time_limit(name)
         try:
-            self._wait_for_turn(name)
+            self._wait_for_throttling(name)
             self._raise_refusal()
             yield
         finally:
             self._turns.release()
 
-    def _wait_for_turn(self, name: str) -> None:
+    def _wait_for_throttling(self, name: str) -> None:
         """Sleep until throttling lets the next request go, for all threads alike. Raises at the deadline."""
         while True:
             with self._lock:
                 wait = self._not_before - self._clock()
             if max(wait, 0.0) >= self.left():
-                raise _too_late(name)
+                raise _error_of_time_limit(name)
             if wait <= 0:
                 return
             self._sleep(wait)
@@ -251,20 +263,44 @@ class Sender:
     def _longest_pause(self) -> float:
         return min(self._longest_wait, self.left())
 
-    def _about_pause(self, error: ApiError) -> str:
+    def _note_on_pause(self, error: ApiError) -> str:
         asked = error.retry_after if error.status in (429, 503) else None
         if asked is None or asked < self._longest_pause():
             return ""
         return f"It asks for a pause of {min(asked, 1e9):.0f} s, which is more than this call can wait."
 
-    def _note_time(self, headers: Mapping[str, str]) -> None:
+    def _note_server_time(self, name: str, headers: Mapping[str, str], sent: float) -> None:
+        """Set the clock of the API by the Date of an answer to a request that was ``sent`` at that monotonic time.
+
+        Raises TransportError for an answer that was there before it was asked for: a proxy has kept it, and what it
+        shows as free may long be taken. By their Dates, which are compared with each other and not with the clock of
+        this host, that is seen once another answer of the same read is not as old.
+        """
+        kept = headers.get("Age", "").strip()
+        if _AGE.fullmatch(kept) and int(kept) > _OLDEST_ANSWER:
+            raise _error_of_kept_answer(name, int(kept))
         at = http_date(headers.get("Date", ""))
         if at is None or not 0 < at < _LATEST:
             return
-        ahead = at - time.monotonic()
         with self._lock:
+            behind = 0.0 if self._ahead is None else self._ahead - (at - sent)
+            if behind > _OLDEST_ANSWER:
+                raise _error_of_kept_answer(name, behind)
+            ahead = at - time.monotonic()
             self._ahead = ahead if self._ahead is None else max(self._ahead, ahead)
+            self._least_ahead = min(self._least_ahead, at - sent)
+            oldest = self._ahead - self._least_ahead
+        if oldest > _OLDEST_ANSWER:
+            raise _error_of_kept_answer(name, oldest, lasts=True)  # it has come before, and something rests on it
 
 
-def _too_late(name: str) -> TransportError:
+def _error_of_time_limit(name: str) -> TransportError:
     return TransportError(f"{name}: the time limit was reached before it could be sent.")
+
+
+def _error_of_kept_answer(name: str, age: float, *, lasts: bool = False) -> TransportError:
+    return TransportError(
+        f"{name}: {'an earlier' if lasts else 'the'} answer is {age:.0f} s old, so a proxy on the way has kept it. "
+        "Let the proxy keep no answers of ModelArts, or name the host in no_proxy.",
+        lasts=lasts,
+    )

@@ -17,20 +17,20 @@ import typing as t
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.authorities import unusable_authorities
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.deadlines import POOLS, Deadline
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults import (
-    AUTHORITIES,
-    NoAnswerError,
-    explained,
-)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import (
     HTTPAdapter,
     requests,
     select_proxy,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import (
+    AUTHORITIES,
+    NoAnswerError,
+    explained,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.proxies import (
     check_proxy,
     proxy_variable,
-    variable_of,
+    proxy_variable_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import is_private, origin
@@ -127,7 +127,7 @@ def _check_authorities(verify: bool | str, where: str) -> None:
     if isinstance(verify, str):
         reason = _unusable_authorities(verify)
         if reason is not None:
-            name = variable_of(verify, AUTHORITIES[:2], "ca_path")
+            name = proxy_variable_of(verify, AUTHORITIES[:2], "ca_path")
             raise InputError(f"{name} on {where} names {reason}, so no certificate could be verified.")
 
 

@@ -64,8 +64,8 @@ def canonical_query(pairs: Iterable[tuple[str, str | bool | int]]) -> str:
 
     True and False become ``true`` and ``false``, as the API spells them.
     """
-    texts = sorted((key, _text(value)) for key, value in pairs)
-    return "&".join(f"{_quoted(key)}={_quoted(value)}" for key, value in texts)
+    texts = sorted((key, _query_text(value)) for key, value in pairs)
+    return "&".join(f"{_quote_for_url(key)}={_quote_for_url(value)}" for key, value in texts)
 
 
 def canonical_path(path: str) -> str:
@@ -73,7 +73,7 @@ def canonical_path(path: str) -> str:
 
     Each segment is quoted once, and a slash closes it that the path sent need not have.
     """
-    quoted = "/".join(_quoted(segment) for segment in unquote(path).split("/"))
+    quoted = "/".join(_quote_for_url(segment) for segment in unquote(path).split("/"))
     return quoted if quoted.endswith("/") else f"{quoted}/"
 
 
@@ -89,11 +89,11 @@ def host_header(url: str) -> str:
     return host if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
-def _quoted(text: str) -> str:
+def _quote_for_url(text: str) -> str:
     return quote(text, safe="~")
 
 
-def _text(value: str | bool | int) -> str:
+def _query_text(value: str | bool | int) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

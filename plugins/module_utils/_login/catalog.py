@@ -12,8 +12,8 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import check_url
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import without_iam_version
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import where_to_set
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.values import without_version
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ def catalog_endpoint(
     """Return the public endpoint of the service type ``modelarts``; in an entry for all regions, ``region`` is "*"."""
     try:
         public = [
-            (endpoint.get("region_id") or endpoint.get("region"), without_version(endpoint["url"], project))
+            (endpoint.get("region_id") or endpoint.get("region"), without_iam_version(endpoint["url"], project))
             for service in catalog or ()
             if service.get("type") == "modelarts"
             for endpoint in service["endpoints"]

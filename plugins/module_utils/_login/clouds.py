@@ -17,9 +17,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.authorities import unusable_authorities
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import missing_library
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import check_url, is_private
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import check_secret
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import versioned_url
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import where_to_set
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.values import check_secret
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
@@ -73,7 +73,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
                 f"{entry} is for region {own}, not {region}: set another cloud or region, "
                 f"{where_to_set(where, 'cloud', 'region')}."
             ) from None
-        _check_auth(entry, config)
+        _check_auth_of_cloud(entry, config)
         # These two would ask IAM for its versions, and send credentials to the address in the answer.
         kind = {"password": "v3password", "token": "v3token"}.get(str(config.get("auth_type")), config.get("auth_type"))
         cloud = clouds.get_one(cloud=name, region_name=region, auth_type=kind)
@@ -82,7 +82,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
     except ModelArtsError:
         raise
     except Exception as failure:
-        raise InputError(f"{entry} cannot be used: {_reason(failure)}.") from None
+        raise InputError(f"{entry} cannot be used: {_reason_of_clouds_library(failure)}.") from None
     if not isinstance(plugin, Identity) or not plugin.auth_url:
         raise InputError(f"{entry} does not log in to an IAM: it needs an auth_url and an auth_type that has one.")
     plugin.auth_url = versioned_url(check_url(plugin.auth_url, f"{entry} has an auth_url that"))
@@ -120,7 +120,7 @@ def _refuse_remote_profile(entry: str, written: Mapping[str, t.Any]) -> None:
         )
 
 
-def _check_auth(entry: str, config: Mapping[str, t.Any]) -> None:
+def _check_auth_of_cloud(entry: str, config: Mapping[str, t.Any]) -> None:
     """Raise InputError for keys that keystoneauth1 does not explain, or would follow blindly."""
     auth = config["auth"]
     for key in ("cacert", "cert", "key"):
@@ -145,7 +145,7 @@ def _check_auth(entry: str, config: Mapping[str, t.Any]) -> None:
             )
 
 
-def _reason(failure: Exception) -> str:
+def _reason_of_clouds_library(failure: Exception) -> str:
     """Return what openstacksdk or keystoneauth1 misses.
 
     The text of the failure is never repeated, as it can quote a line of the file.

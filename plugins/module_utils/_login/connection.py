@@ -21,6 +21,11 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.access_key import SignatureAuth
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.auth_token import TokenAuth
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.catalog import catalog_endpoint
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import (
+    PROJECT_ID,
+    check_options,
+    without_iam_version,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.clouds import read_cloud
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import Iam, versioned_url
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.keystone import KeystoneAuth, password_plugin
@@ -28,18 +33,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     DEFAULT_CONNECTIONS,
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT,
+    login_method_of,
     merge_levels,
-    method_of,
     options_given,
     require_complete,
     where_to_set,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.regions import iam_url, modelarts_url
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.values import (
-    PROJECT_ID,
-    check_options,
-    without_version,
-)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import (
     AnyFacts,
     hide_secrets_of,
@@ -59,7 +59,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
     if REQUESTS_IMPORT_ERROR is not None:
         raise missing_library("requests", "every connection to ModelArts") from REQUESTS_IMPORT_ERROR
     given = check_options(merge_levels(options), where)
-    method = method_of(given)
+    method = login_method_of(given)
     if method is None:
         raise InputError(
             "No credentials: give auth_token, access_key with secret_key, username with password, or cloud, "
@@ -93,7 +93,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
     hide_secrets_of(auth)
     hide_secrets_of(iam)
     connection = Connection(
-        endpoint=endpoint and without_version(endpoint, given.get("project_id")),
+        endpoint=endpoint and without_iam_version(endpoint, given.get("project_id")),
         region=region,
         project_id=given.get("project_id"),
         workspace_id=given.get("workspace_id"),

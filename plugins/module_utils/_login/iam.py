@@ -23,14 +23,14 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import SMALL_ANSWER, Bodies
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults import NoAnswerError, explained
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import requests
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import NoAnswerError, explained
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.retries import pause_after
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import BoundedAdapter
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query, origin
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import PROJECT_ID
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import where_to_set
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import ALGORITHM
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.values import PROJECT_ID
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown
 
 if t.TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Iam:
 
     def log_in(self, plugin: BaseIdentityPlugin, retries: int) -> Login:
         """Return the plugin's login, made anew only when it has none that holds."""
-        return self._until_answered(lambda timeout: self._log_in_once(plugin, timeout), retries)
+        return self._retry_login(lambda timeout: self._log_in_once(plugin, timeout), retries)
 
     def _log_in_once(self, plugin: BaseIdentityPlugin, timeout: float) -> Login:
         from keystoneauth1 import exceptions
@@ -88,19 +88,19 @@ class Iam:
 
         url = f"{plugin.auth_url}/auth/tokens"
         try:
-            with self._session() as session:
+            with self._iam_session() as session:
                 iam = Session(session=session, verify=self.verify, timeout=timeout, redirect=False)
                 access = plugin.get_access(iam)
             return Login(str(access.auth_token), access.project_id, access.service_catalog.catalog)
         except NoAnswerError as failure:
-            raise self._no_answer(url, failure) from None
+            raise self._iam_not_reached(url, failure) from None
         except exceptions.HttpError as failure:
             if failure.response is None:
                 raise ApiError(f"POST {url} was answered {failure.http_status}.", status=failure.http_status) from None
             hint = f"Check the credentials on {self.where}." if failure.http_status == 401 else ""
-            raise self._answered(failure.response, hint) from None
+            raise self._error_of_iam(failure.response, hint) from None
         except exceptions.InvalidResponse as failure:
-            raise self._answered(failure.response) from None
+            raise self._error_of_iam(failure.response) from None
         except exceptions.ClientException as failure:
             raise InputError(f"The login at {url} on {self.where} failed: {one_line(str(failure))}.") from None
         # RecursionError: JSON that is nested some thousand times.
@@ -110,7 +110,7 @@ class Iam:
     def find_project(self, auth_url: str, name: str, auth: AuthBase) -> str:
         """Return the ID of the one project of this name: KeystoneListProjects of the IAM API."""
         url = f"{auth_url}/projects"
-        document = self._until_answered(lambda timeout: self._get(url, name, auth, timeout), self.retries)
+        document = self._retry_login(lambda timeout: self._get_from_iam(url, name, auth, timeout), self.retries)
         listed = document.get("projects") if isinstance(document, dict) else None
         if not isinstance(listed, list):
             raise ApiError(f"GET {url} was answered with something that is not a list of projects.")
@@ -124,9 +124,9 @@ class Iam:
             raise ApiError(f"GET {url} was answered with an ID of a project that cannot be one.")
         return found[0]
 
-    def _get(self, url: str, name: str, auth: AuthBase, timeout: float) -> object:
+    def _get_from_iam(self, url: str, name: str, auth: AuthBase, timeout: float) -> object:
         try:
-            with self._session() as session, explained(url, timeout, self.where):
+            with self._iam_session() as session, explained(url, timeout, self.where):
                 answer = session.get(
                     f"{url}?{canonical_query([('name', name)])}",
                     auth=auth,
@@ -136,25 +136,27 @@ class Iam:
                     allow_redirects=False,
                 )
         except NoAnswerError as failure:
-            raise self._no_answer(url, failure) from None
+            raise self._iam_not_reached(url, failure) from None
         if answer.status_code != 200:
-            raise self._answered(answer, "Set project_id to do without this look-up.")
+            raise self._error_of_iam(answer, "Set project_id to do without this look-up.")
         try:
             return answer.json()
         except (ValueError, RecursionError):
-            raise self._answered(answer) from None
+            raise self._error_of_iam(answer) from None
 
-    def _session(self) -> requests.Session:
+    def _iam_session(self) -> requests.Session:
         session = requests.Session()
         # The answers of a login come one after the other and are small, so none has to wait, or to be released.
-        adapter = BoundedAdapter(self.where, self.left, Bodies(SMALL_ANSWER, 1, self.left), self._note, _MOST_VALUES)
+        adapter = BoundedAdapter(
+            self.where, self.left, Bodies(SMALL_ANSWER, 1, self.left), self._note_credentials, _MOST_VALUES
+        )
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         # Without this, requests would add what ~/.netrc has for the host.
         session.auth = lambda request: request
         return session
 
-    def _note(self, headers: Mapping[str, t.Any]) -> None:
+    def _note_credentials(self, headers: Mapping[str, t.Any]) -> None:
         """Remember the credentials in headers, before they are sent and when they come.
 
         A login may take several steps, each of which has a token of its own, and a server may repeat them in an error.
@@ -163,7 +165,7 @@ class Iam:
             if secret not in self._noted:
                 self._noted.append(secret)
 
-    def _until_answered(self, call: Callable[[float], _Answer], retries: int) -> _Answer:
+    def _retry_login(self, call: Callable[[float], _Answer], retries: int) -> _Answer:
         """Retry what is transient."""
         failures = 0
         while True:
@@ -179,7 +181,7 @@ class Iam:
                     raise
             time.sleep(wait)
 
-    def _answered(self, answer: requests.Response, hint: str = "") -> ApiError:
+    def _error_of_iam(self, answer: requests.Response, hint: str = "") -> ApiError:
         """Return the error of an answer; a login can ask at several addresses, and it names the one that was asked."""
         if 300 <= answer.status_code < 400:
             hint = "Redirects are not followed: set auth_url to the address of IAM itself."
@@ -187,7 +189,7 @@ class Iam:
         asked = f"{answer.request.method} {origin(url)}{urlsplit(url).path}"
         return api_error(asked, answer.status_code, answer.headers, answer.content, hint)
 
-    def _no_answer(self, url: str, failure: NoAnswerError) -> TransportError:
+    def _iam_not_reached(self, url: str, failure: NoAnswerError) -> TransportError:
         sentence = f"IAM at {url} could not be reached from {self.where}: {{cause}}."
         return failure.for_user(sentence, "Check {address}, region and ca_path.", "auth_url")
 

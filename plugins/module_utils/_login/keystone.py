@@ -41,13 +41,13 @@ class KeystoneAuth(Credentials):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         self._sent.token = None
         # Whoever sends the request repeats it, so the login is tried once.
-        self._sent.token = self._login(retries=0).token
+        self._sent.token = self._log_in_by_password(retries=0).token
         request.headers["X-Auth-Token"] = self._sent.token
         return request
 
     def login(self) -> Login:
         """Return the login that holds now; a new one is made when there is none or when it is about to expire."""
-        return self._login(self._iam.retries)
+        return self._log_in_by_password(self._iam.retries)
 
     def secrets(self) -> Iterable[str]:
         return (*self._given, *self._issued.copy())
@@ -66,7 +66,7 @@ class KeystoneAuth(Credentials):
                 self._plugin.invalidate()
             return refused is not None
 
-    def _login(self, retries: int) -> Login:
+    def _log_in_by_password(self, retries: int) -> Login:
         with self._lock:
             if self.refusal is not None:
                 raise self.refusal

@@ -121,8 +121,8 @@ def environment_level(environ: Mapping[str, str]) -> dict[str, t.Any]:
     level: dict[str, t.Any] = {}
     for family in families:
         if pair is not None and family is not pair:
-            family = _without(family, _KEY_OPTIONS)
-        level = _filled(level, family)
+            family = _level_without(family, _KEY_OPTIONS)
+        level = _fill_from_lower_level(level, family)
     return level
 
 
@@ -136,8 +136,8 @@ def merge_levels(*levels: Mapping[str, t.Any]) -> dict[str, t.Any]:
     merged: dict[str, t.Any] = {}
     for level in levels:
         lower = options_given(level)
-        method = method_of(merged) or method_of(lower)
-        merged = _filled(merged, lower)
+        method = login_method_of(merged) or login_method_of(lower)
+        merged = _fill_from_lower_level(merged, lower)
         if method is not None:
             merged = {option: merged[option] for option in merged if option in _GENERAL + _FIELDS[method]}
     return merged
@@ -149,21 +149,21 @@ def options_given(level: Mapping[str, t.Any]) -> dict[str, t.Any]:
     }
 
 
-def method_of(level: Mapping[str, t.Any]) -> str | None:
+def login_method_of(level: Mapping[str, t.Any]) -> str | None:
     return next((method for method, names in _NAMED_BY.items() if any(name in level for name in names)), None)
 
 
-def _without(level: Mapping[str, t.Any], options: Iterable[str]) -> dict[str, t.Any]:
+def _level_without(level: Mapping[str, t.Any], options: Iterable[str]) -> dict[str, t.Any]:
     return {option: value for option, value in level.items() if option not in options}
 
 
-def _filled(higher: Mapping[str, t.Any], lower: Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _fill_from_lower_level(higher: Mapping[str, t.Any], lower: Mapping[str, t.Any]) -> dict[str, t.Any]:
     settled: tuple[str, ...] = ()
     if "project_id" in higher or "project_name" in higher:
         settled += ("project_id", "project_name")
     if "access_key" in higher and "secret_key" in higher:
         settled += ("security_token",)
-    return {**_without(lower, settled), **higher}
+    return {**_level_without(lower, settled), **higher}
 
 
 def require_complete(method: str, given: Mapping[str, t.Any], where: str) -> None:

@@ -14,29 +14,29 @@ import re
 import typing as t
 
 
-class _Hosts(t.NamedTuple):
+class _HostsOfRegions(t.NamedTuple):
     regions: str
     modelarts: str
     iam: str
 
 
 _TABLE = (
-    _Hosts("eu-de|eu-nl", "modelarts.{}.otc.t-systems.com", "iam.{}.otc.t-systems.com"),
+    _HostsOfRegions("eu-de|eu-nl", "modelarts.{}.otc.t-systems.com", "iam.{}.otc.t-systems.com"),
     # The Swiss cloud has a domain of its own, and its public IAM has another name.
-    _Hosts("eu-ch2", "modelarts.{}.sc.otc.t-systems.com", "iam-pub.{}.sc.otc.t-systems.com"),
+    _HostsOfRegions("eu-ch2", "modelarts.{}.sc.otc.t-systems.com", "iam-pub.{}.sc.otc.t-systems.com"),
     # Dublin is eu-west-101. The older eu-west-0 is below .com, with all the others.
-    _Hosts("eu-west-1[0-9]{2}", "modelarts.{}.myhuaweicloud.eu", "iam.{}.myhuaweicloud.eu"),
-    _Hosts(".*", "modelarts.{}.myhuaweicloud.com", "iam.{}.myhuaweicloud.com"),
+    _HostsOfRegions("eu-west-1[0-9]{2}", "modelarts.{}.myhuaweicloud.eu", "iam.{}.myhuaweicloud.eu"),
+    _HostsOfRegions(".*", "modelarts.{}.myhuaweicloud.com", "iam.{}.myhuaweicloud.com"),
 )
 
 
 def modelarts_url(region: str) -> str:
-    return f"https://{_hosts(region).modelarts.format(region)}"
+    return f"https://{_hosts_of_region(region).modelarts.format(region)}"
 
 
 def iam_url(region: str) -> str:
-    return f"https://{_hosts(region).iam.format(region)}"
+    return f"https://{_hosts_of_region(region).iam.format(region)}"
 
 
-def _hosts(region: str) -> _Hosts:
+def _hosts_of_region(region: str) -> _HostsOfRegions:
     return next(hosts for hosts in _TABLE if re.fullmatch(hosts.regions, region))

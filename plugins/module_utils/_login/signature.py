@@ -36,7 +36,7 @@ def sign(method: str, url: str, headers: Mapping[str, str], body: bytes, access_
     Only Host, X-Sdk-*, X-Project-Id, X-Security-Token and Content-Type are signed: proxies may change any other.
     """
     signed = {"host": host_header(url)}
-    signed.update((name.lower(), value.strip()) for name, value in headers.items() if _is_signed(name.lower()))
+    signed.update((name.lower(), value.strip()) for name, value in headers.items() if _is_signed_header(name.lower()))
     names = sorted(signed)
     parts = urlsplit(url)
     request = "\n".join(
@@ -55,5 +55,5 @@ def sign(method: str, url: str, headers: Mapping[str, str], body: bytes, access_
     return f"{ALGORITHM} Access={access_key}, SignedHeaders={';'.join(names)}, Signature={signature}"
 
 
-def _is_signed(name: str) -> bool:
+def _is_signed_header(name: str) -> bool:
     return name in _SIGNED or name.startswith("x-sdk-")

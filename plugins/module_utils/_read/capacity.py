@@ -18,9 +18,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import (
     NoPoolReadableError,
     Read,
-    failed,
+    failure_of_document,
     try_read,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import iso_time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.metrics import metrics_of_pool
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import (
     capacity_facts,
@@ -30,14 +31,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes imp
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.one_node import one_entry_each
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_names import (
-    ids_of,
+    pool_ids_of,
     pools_asked_for,
     pools_listed,
-    with_its_id,
+    with_pool_id,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import pool_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import PoolReading, read_jobs
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import iso_time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import trimmed
 
 if t.TYPE_CHECKING:
@@ -87,13 +87,13 @@ def read_capacity(
     placement_of: Iterable[str],
 ) -> list[PoolReading]:
     """Return what a decision needs of each pool, see read_workloads(). Raises InputError and NoPoolReadableError."""
-    ids, unnamed = ids_of(client, names)
+    ids, unnamed = pool_ids_of(client, names)
 
     def read_pool(name: str) -> _Documents:
         started = time.monotonic()
         if name in unnamed:
             error = unnamed[name]
-            jobs, pool, nodes = (_not_asked(error, document) for document in ("workloads", "pool", "nodes"))
+            jobs, pool, nodes = (_name_not_looked_up(error, document) for document in ("workloads", "pool", "nodes"))
         else:
             documents: list[Callable[[], Read[t.Any]]] = [
                 partial(try_read, "workloads", partial(_read_jobs, client, name, query)),
@@ -114,19 +114,19 @@ def read_capacity(
         now = clock()
         pages = query.selected(documents.jobs.value or Pages([], None, False))
         reading = read_jobs(pool_id, pages, now)
-        entries.append(_entry(reading.entry, documents, metrics, now, placement_of))
+        entries.append(_pool_entry(reading.entry, documents, metrics, now, placement_of))
         readings.append(replace(reading, entry=entries[-1]))
-    if not any(map(_is_readable, entries)):
+    if not any(map(_is_anything_read, entries)):
         raise NoPoolReadableError(entries)
     return readings
 
 
-def _not_asked(error: DocumentError, document: str) -> Read[t.Any]:
+def _name_not_looked_up(error: DocumentError, document: str) -> Read[t.Any]:
     """Return the error of the look-up of a name as that of a document of the pool."""
     return Read(None, {**error, "document": document})
 
 
-def _entry(
+def _pool_entry(
     counted: JobsEntry,
     documents: _Documents,
     metrics: Read[list[Document]],
@@ -146,7 +146,7 @@ def _entry(
     }
 
 
-def _is_readable(entry: PoolEntry) -> bool:
+def _is_anything_read(entry: PoolEntry) -> bool:
     return not (entry["pool"] is None and entry["nodes"] is None and entry["held"] is None)
 
 
@@ -169,26 +169,26 @@ def read_pools(
         metrics, *listed = client.in_parallel(
             [
                 partial(try_read, "metrics", client.runtime_metrics),
-                *(partial(_nodes_of, client, str(pool["pool_name"])) for pool in pools),
+                *(partial(_list_nodes_of_pool, client, str(pool["pool_name"])) for pool in pools),
             ]
         )
         pools = [
-            _with_capacity(pool, _capacity_of(str(pool["pool_name"]), nodes, metrics, None, clock(), started))
+            _pool_with_capacity(pool, _capacity_of(str(pool["pool_name"]), nodes, metrics, None, clock(), started))
             for pool, nodes in zip(pools, listed)
         ]
     return {"pools": pools, "resolved": {name: pool_id for name, pool_id in ids.items() if name != pool_id}}
 
 
-def _with_capacity(pool: PoolFacts, capacity: CapacityReading) -> PoolWithCapacity:
+def _pool_with_capacity(pool: PoolFacts, capacity: CapacityReading) -> PoolWithCapacity:
     return {**pool, **capacity}
 
 
-def _nodes_of(client: Client, pool_name: str) -> Read[list[Document]]:
+def _list_nodes_of_pool(client: Client, pool_name: str) -> Read[list[Document]]:
     """Read the nodes of a pool that the API listed; an ID that cannot stand in a path hides no other pool."""
     try:
         return try_read("nodes", partial(client.list_nodes, pool_name))
     except InputError as error:
-        return failed("nodes", error)
+        return failure_of_document("nodes", error)
 
 
 def _capacity_of(
@@ -203,7 +203,7 @@ def _capacity_of(
 
     ``started`` is when the reading began, by time.monotonic(): that is the age of its oldest document.
     """
-    listed = None if nodes.value is None else one_entry_each([_node(node, occupancy) for node in nodes.value])
+    listed = None if nodes.value is None else one_entry_each([_node_with_held(node, occupancy) for node in nodes.value])
     age = int(time.monotonic() - started)
     return {
         "nodes": listed,
@@ -215,7 +215,7 @@ def _capacity_of(
     }
 
 
-def _node(document: Document, occupancy: Occupancy | None) -> NodeFacts:
+def _node_with_held(document: Document, occupancy: Occupancy | None) -> NodeFacts:
     """Return a node as facts, with what jobs hold on it where the jobs are known, and its address."""
     if occupancy is None:
         return node_facts(document)
@@ -228,4 +228,4 @@ def _read_jobs(client: Client, name: str, query: WorkloadQuery) -> Pages:
     try:
         return query.read_pool(client, name)
     except ApiError as error:
-        raise with_its_id(error, client, name) from None
+        raise with_pool_id(error, client, name) from None

@@ -40,10 +40,10 @@ def try_read(document: str, call: Callable[[], T]) -> Read[T]:
     except InputError:
         raise
     except ModelArtsError as error:
-        return failed(document, error)
+        return failure_of_document(document, error)
 
 
-def failed(document: str, error: ModelArtsError) -> Read[t.Any]:
+def failure_of_document(document: str, error: ModelArtsError) -> Read[t.Any]:
     """Return the error as one of that document."""
     return Read(None, {"document": document, **error.as_result()})
 

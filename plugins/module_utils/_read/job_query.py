@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import PAGE_SIZE
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages, joined
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages, join_oldest_first
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import ADDED_FIELDS, FIELDS, job_type_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
@@ -98,17 +98,17 @@ class WorkloadQuery:
         if len(self.statuses) == 1:
             filters.append(("status", self.statuses[0]))
         if not self.fetch_all:
-            return self._as_one_page(self._read_page(client, pool_name, filters))
+            return self._page_of_statuses(self._read_one_page(client, pool_name, filters))
         if not filters and not self.statuses:
             return self.read_pool(client, pool_name)
-        read = self._read_types if len(self.types) > 1 else self._read_filtered
-        return self._ordered(self.selected(read(client, pool_name, filters)), self.offset or 0)
+        read = self._read_several_types if len(self.types) > 1 else self._read_filtered
+        return self._sorted_and_skipped(self.selected(read(client, pool_name, filters)), self.offset or 0)
 
     def read_pool(self, client: Client, pool_name: str) -> Pages:
         """Return all jobs of one pool, whatever the query filters, in the order that it asks for."""
         skip = self.offset or 0
-        if self._descends:
-            return self._ordered(self._read_filtered(client, pool_name, []), skip)
+        if self._wants_newest_first:
+            return self._sorted_and_skipped(self._read_filtered(client, pool_name, []), skip)
         return client.list_workloads(pool_name, [], offset=skip, limit=self.limit or PAGE_SIZE)
 
     def selected(self, pages: Pages) -> Pages:
@@ -128,7 +128,7 @@ class WorkloadQuery:
     def _read_filtered(self, client: Client, pool_name: str, filters: Query) -> Pages:
         return client.list_workloads(pool_name, filters, limit=self.limit or PAGE_SIZE)
 
-    def _read_types(self, client: Client, pool_name: str, filters: Query) -> Pages:
+    def _read_several_types(self, client: Client, pool_name: str, filters: Query) -> Pages:
         """Return the jobs of several types, whatever the server makes of them.
 
         OTC's reference has an array of types, and the key repeated. In the newer one of Huawei Cloud, ``type`` is one
@@ -153,9 +153,9 @@ class WorkloadQuery:
 
         absent = [partial(read, kind) for kind in dict.fromkeys(self.types) if kind not in found]
         left_out = [part for part in client.in_parallel(absent) if part is not None]
-        return joined([pages, *left_out]) if left_out else pages
+        return join_oldest_first([pages, *left_out]) if left_out else pages
 
-    def _as_one_page(self, page: Pages) -> Pages:
+    def _page_of_statuses(self, page: Pages) -> Pages:
         """Return a page as the API gave it, but for several statuses.
 
         It is surely complete if it has a job of each type.
@@ -165,15 +165,15 @@ class WorkloadQuery:
         return self.selected(page) if len(self.statuses) > 1 else page
 
     @property
-    def _descends(self) -> bool:
+    def _wants_newest_first(self) -> bool:
         return self.sort is not None and not self.ascend
 
-    def _ordered(self, pages: Pages, skip: int) -> Pages:
+    def _sorted_and_skipped(self, pages: Pages, skip: int) -> Pages:
         """Return the whole list in the order asked for, without the first jobs."""
-        items = pages.items[::-1] if self._descends else pages.items
+        items = pages.items[::-1] if self._wants_newest_first else pages.items
         return replace(pages, items=items[skip:], complete=pages.complete and not (skip and items))
 
-    def _read_page(self, client: Client, pool_name: str, filters: Query) -> Pages:
+    def _read_one_page(self, client: Client, pool_name: str, filters: Query) -> Pages:
         asked = {
             "sort": self.sort,
             "ascend": None if self.ascend is None else str(self.ascend).lower(),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     boolean_of,
     created_at,
     integer_of,
@@ -77,7 +77,7 @@ def pending_seconds(item: Document, now: float) -> int | None:
     return exists
 
 
-def _split_hosts(value: object) -> list[str]:
+def _split_host_ips(value: object) -> list[str]:
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
     return [part.strip() for part in parts if isinstance(part, str) and part.strip()]
 
@@ -87,7 +87,7 @@ def hosts_of(item: Document) -> list[str]:
     nodes = item.get("nodes")
     shown = [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []
     placed = [node.get("hostIp") for node in shown if isinstance(node, dict)]
-    return list(dict.fromkeys(_split_hosts(item.get("hostIps")) + _split_hosts(placed)))
+    return list(dict.fromkeys(_split_host_ips(item.get("hostIps")) + _split_host_ips(placed)))
 
 
 def job_nodes(nodes: object, requirements: Requirements) -> tuple[list[JobNode], list[t.Any]]:
@@ -145,14 +145,14 @@ def workload_facts(
     return t.cast("WorkloadFacts", facts if fields is None else {name: facts[name] for name in fields})
 
 
-def _as_sent(value: object) -> object:
+def _any_value(value: object) -> object:
     return value
 
 
 _READERS: dict[str, Callable[[object], t.Any]] = {
-    "resource_requirement": _as_sent,
-    "host_ips": _split_hosts,
-    "nodes": _as_sent,
+    "resource_requirement": _any_value,
+    "host_ips": _split_host_ips,
+    "nodes": _any_value,
     "is_deleted": boolean_of,
     **dict.fromkeys(_INTEGERS, integer_of),
 }

@@ -14,7 +14,7 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     amounts_in,
     count_or_none,
     epoch_seconds,
@@ -54,14 +54,16 @@ def metrics_facts(item: Document, now: float) -> MetricsFacts:
     """
     table = object_in(item, "table")
     allocated, capacity, available = (object_in(table, name) for name in _TABLES)
-    unreadable = [_no_table(part) for part in map(table.get, _TABLES) if not isinstance(part, (dict, type(None)))]
+    unreadable = [
+        _unreadable_table(part) for part in map(table.get, _TABLES) if not isinstance(part, (dict, type(None)))
+    ]
 
     def amounts(part: Document, name: str) -> Numbers | None:
         value = part.get(name)
         read, unread = amounts_in(value, down=part is not allocated)
         unreadable.extend(unread)
         if read is None and value is not None:
-            unreadable.append(_no_table(value))
+            unreadable.append(_unreadable_table(value))
         return None if read is None else to_numbers(read)
 
     # The newest reference shows no timestamp of ``available``: it counts as one document with the others.
@@ -96,19 +98,19 @@ def metrics_of_pool(items: Sequence[Document], pool_name: str, now: float) -> Me
     found = [metrics_facts(item, now) for item in items if object_in(item, "metadata").get("name") == pool_name]
     if len(found) < 2:
         return found[0] if found else None
-    worst = max(found, key=_doubt)
+    worst = max(found, key=_doubt_about_metrics)
     capacity, allocated = [one["capacity"] for one in found], [one["allocated"] for one in found]
     merged = worst.copy()
-    merged["capacity"] = _each(min, capacity)
-    merged["available"] = _each(min, [one["available"] for one in found])
-    merged["allocated"] = _each(max, allocated)
+    merged["capacity"] = _choose_each_amount(min, capacity)
+    merged["available"] = _choose_each_amount(min, [one["available"] for one in found])
+    merged["allocated"] = _choose_each_amount(max, allocated)
     merged["unreadable"] = [what for one in found for what in one["unreadable"]]
-    merged["unreadable"] += _not_in_all(capacity) + _not_in_all(allocated)
+    merged["unreadable"] += _amounts_not_in_all_entries(capacity) + _amounts_not_in_all_entries(allocated)
     merged["window_seconds"] = min((one["window_seconds"] for one in found if one["window_seconds"]), default=None)
     return merged
 
 
-def _doubt(metrics: MetricsFacts) -> tuple[int, int]:
+def _doubt_about_metrics(metrics: MetricsFacts) -> tuple[int, int]:
     """Order metrics by their age, the worst last: one that is not known, one in the future, the oldest."""
     age = metrics["age_seconds"]
     if age is None:
@@ -116,7 +118,7 @@ def _doubt(metrics: MetricsFacts) -> tuple[int, int]:
     return (1, -age) if age < -CLOCK_TOLERANCE else (0, age)
 
 
-def _each(choose: Callable[[Number, Number], Number], tables: Sequence[Numbers | None]) -> Numbers | None:
+def _choose_each_amount(choose: Callable[[Number, Number], Number], tables: Sequence[Numbers | None]) -> Numbers | None:
     """Return the chosen amount of each resource, of those tables that have it. Looks once at each amount."""
     known = [table for table in tables if table is not None]
     chosen: Numbers = {}
@@ -126,7 +128,7 @@ def _each(choose: Callable[[Number, Number], Number], tables: Sequence[Numbers |
     return chosen if known else None
 
 
-def _not_in_all(tables: Sequence[Numbers | None]) -> list[UnreadableAmount]:
+def _amounts_not_in_all_entries(tables: Sequence[Numbers | None]) -> list[UnreadableAmount]:
     """Return what one entry tells and another does not: what there is of it is not known, only that it is no more."""
     known = [table for table in tables if table is not None]
     if known and len(known) < len(tables):
@@ -139,10 +141,10 @@ def _workload_counts(value: object) -> WorkloadCounts | None:
     """Return jobs by type, ``{allocated, queue}``; what is no count is left out."""
     if not isinstance(value, dict):
         return None
-    return {"allocated": _counts(value.get("allocated")), "queue": _counts(value.get("queue"))}
+    return {"allocated": _job_counts(value.get("allocated")), "queue": _job_counts(value.get("queue"))}
 
 
-def _counts(value: object) -> dict[str, int]:
+def _job_counts(value: object) -> dict[str, int]:
     counts = value if isinstance(value, dict) else {}
     return {str(job_type): count for job_type, of in counts.items() if (count := count_or_none(of)) is not None}
 
@@ -153,5 +155,5 @@ def _window_seconds(window: object) -> int | None:
     return seconds if 0 < seconds <= _LONGEST_WINDOW else None
 
 
-def _no_table(value: object) -> UnreadableAmount:
+def _unreadable_table(value: object) -> UnreadableAmount:
     return {"resource": "*", "value": one_line(repr(value), 60)}

@@ -15,7 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     parse_quantity,
     to_numbers,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     amounts_in,
     count_or_none,
     list_of,
@@ -87,7 +87,10 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
     resources, unreadable = amounts_in(status.get("resources"), down=True)
     free, unreadable_free = amounts_in(status.get("availableResources"), down=True)
     phase = text_or_none(status.get("phase"))
-    driver, plugins = _component(status.get("driver")), [_component(one) for one in list_of(status.get("plugins"))]
+    driver, plugins = (
+        _driver_or_plugin(status.get("driver")),
+        [_driver_or_plugin(one) for one in list_of(status.get("plugins"))],
+    )
     # The first reason is told, so what a person sees in the console comes before what a label hides.
     unusable = (
         _why_unusable(phase, taints, annotations, labels)
@@ -104,19 +107,19 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
         "private_ip": address,
         "taints": taints,
         "drain": DRAIN_ANNOTATION in annotations,
-        "exclusive_to": _label(labels, EXCLUSIVE_LABEL),
-        "elastic_quota": _label(labels, QUOTA_LABEL),
+        "exclusive_to": _label_text(labels, EXCLUSIVE_LABEL),
+        "elastic_quota": _label_text(labels, QUOTA_LABEL),
         "hot_standby": _is_standby(labels),
         "billing_status": _billing_status(labels),
         "driver": driver,
         "plugins": plugins,
         "locked": LOCK_ANNOTATION in annotations,
-        "node_pool": _label(labels, NODE_POOL_LABEL),
-        "node_pool_id": _label(labels, NODE_POOL_ID_LABEL),
-        "supernode": _label(labels, SUPERNODE_LABEL),
-        "cabinet": _label(labels, CABINET_LABEL),
-        "server": _label(labels, SERVER_LABEL),
-        "batch": _batch(labels),
+        "node_pool": _label_text(labels, NODE_POOL_LABEL),
+        "node_pool_id": _label_text(labels, NODE_POOL_ID_LABEL),
+        "supernode": _label_text(labels, SUPERNODE_LABEL),
+        "cabinet": _label_text(labels, CABINET_LABEL),
+        "server": _label_text(labels, SERVER_LABEL),
+        "batch": _batch_of_node(labels),
         "usable": unusable is None,
         "unusable": unusable,
         "resources": None if resources is None else to_numbers(resources),
@@ -184,7 +187,7 @@ def _billing_status(labels: Document) -> str | None:
     return BILLING_STATUSES.get(value, value or "empty")
 
 
-def _component(value: object) -> ComponentFacts | None:
+def _driver_or_plugin(value: object) -> ComponentFacts | None:
     """Return a driver or plugin of a node: ``{name, version, phase}``.
 
     A phase that is no text is one that is not known.
@@ -199,7 +202,7 @@ def _component(value: object) -> ComponentFacts | None:
     }
 
 
-def _batch(labels: Document) -> BatchFacts | None:
+def _batch_of_node(labels: Document) -> BatchFacts | None:
     """Return the batch that the node was bought in: ``{uid, name, type, count}``.
 
     One of type hyperinstance is a supernode.
@@ -207,10 +210,10 @@ def _batch(labels: Document) -> BatchFacts | None:
     if not any(label in labels for label in BATCH_LABELS.values()):
         return None
     return {
-        "uid": _label(labels, BATCH_LABELS["uid"]),
-        "name": _label(labels, BATCH_LABELS["name"]),
-        "type": _label(labels, BATCH_LABELS["type"]),
-        "count": count_or_none(_label(labels, BATCH_LABELS["count"])),
+        "uid": _label_text(labels, BATCH_LABELS["uid"]),
+        "name": _label_text(labels, BATCH_LABELS["name"]),
+        "type": _label_text(labels, BATCH_LABELS["type"]),
+        "count": count_or_none(_label_text(labels, BATCH_LABELS["count"])),
     }
 
 
@@ -224,7 +227,7 @@ def _why_doubtful(document: Document, taints: Sequence[object]) -> str | None:
     return f"{wrong[0]} cannot be read" if wrong else None
 
 
-def _label(labels: Document, name: str) -> str | None:
+def _label_text(labels: Document, name: str) -> str | None:
     """Return a label whose being there matters, as text whatever its type; None when there is none."""
     if name not in labels or labels[name] == "":
         return None
@@ -241,10 +244,10 @@ def capacity_facts(nodes: Sequence[NodeFacts]) -> CapacityFacts:
     usable: Amounts = {}
     free: Amounts = {}
     for node in nodes:
-        _add_numbers(total, node["resources"])
+        _add_capacity(total, node["resources"])
         if node["usable"]:
-            _add_numbers(usable, node["resources"])
-            _add_numbers(free, node["free"])
+            _add_capacity(usable, node["resources"])
+            _add_capacity(free, node["free"])
     return {
         "nodes": len(nodes),
         "usable_nodes": sum(node["usable"] for node in nodes),
@@ -254,5 +257,5 @@ def capacity_facts(nodes: Sequence[NodeFacts]) -> CapacityFacts:
     }
 
 
-def _add_numbers(total: Amounts, facts: Numbers | None) -> None:
+def _add_capacity(total: Amounts, facts: Numbers | None) -> None:
     add_amounts(total, {resource: parse_quantity(resource, value) for resource, value in (facts or {}).items()})

@@ -22,14 +22,14 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     merge_spellings,
     to_numbers,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of, job_nodes, pending_seconds
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     created_at,
     integer_of,
     label_of,
     text_of,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of, job_nodes, pending_seconds
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ACTIVE, OVER, WAITING
 
 if t.TYPE_CHECKING:
@@ -87,22 +87,22 @@ class Occupancy:
         self._placements: list[PlacementFacts] = []
         self._count = 0
         for item in items:
-            self._add(item)
+            self._add_job(item)
 
-    def _add(self, item: Document) -> None:
+    def _add_job(self, item: Document) -> None:
         self._count += 1
         status = label_of(item.get("status"))
         if text_of(item.get("jobUUID")) in self._placement_of:
             nodes = job_nodes(item.get("nodes"), self._requirements)[0]
             split: list[NodeShare] = [{"host_ip": node["host_ip"], "resources": node["resources"]} for node in nodes]
-            self._placements.append({**self._job(item), "host_ips": hosts_of(item), "nodes": split})
+            self._placements.append({**self._listed_job(item), "host_ips": hosts_of(item), "nodes": split})
         if status in WAITING:
             self._add_queued(item)
-        if _holds(item):
+        if _holds_resources(item):
             self._add_holder(item)
 
     def _add_holder(self, item: Document) -> None:
-        amounts, unread = self._read(item.get("resourceRequirement"))
+        amounts, unread = self._read_requirement(item.get("resourceRequirement"))
         add_amounts(self._held, amounts)
         self._held_unread.update(unread)
         if label_of(item.get("status")) in ACTIVE:
@@ -127,7 +127,7 @@ class Occupancy:
         if len(hosts) == 1 and not unread and _tells_no_other_share(item):
             add_amounts(on[0].held, total)
             return
-        shares = self._shares_of(item.get("nodes"))
+        shares = self._shares_by_address(item.get("nodes"))
         names = {*total, *unread, *(name for amounts, _unread in shares.values() for name in amounts)}
         if len(names) > _MOST_RESOURCES:
             for there in on:
@@ -157,19 +157,19 @@ class Occupancy:
                 for host in over:
                     add_amounts(self._on_hosts[host].unsplit, together)
 
-    def _shares_of(self, nodes: object) -> dict[str, tuple[Amounts, set[str]]]:
+    def _shares_by_address(self, nodes: object) -> dict[str, tuple[Amounts, set[str]]]:
         """Return (amounts, what of them cannot be read) by the address of each node that a job tells its share of."""
         shares: dict[str, tuple[Amounts, set[str]]] = {}
         for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
             host = node.get("hostIp") if isinstance(node, dict) else None
             if isinstance(host, str):
-                share, unread = self._read(node.get("resourceRequirement"))
+                share, unread = self._read_requirement(node.get("resourceRequirement"))
                 so_far = shares.setdefault(host.strip(), ({}, set()))
                 add_amounts(so_far[0], share)
                 so_far[1].update(unread)
         return shares
 
-    def _read(self, requirement: object) -> tuple[Amounts, list[str]]:
+    def _read_requirement(self, requirement: object) -> tuple[Amounts, list[str]]:
         """Return a requirement with each card under its one name.
 
         Parts of a list may spell it differently, and add up.
@@ -192,7 +192,7 @@ class Occupancy:
         order = (math.inf if priority is None else priority, -(integer_of(item.get("createTime")) or 0))
         _keep_largest(self._queue, (order, -self._count, item), _QUEUED)
 
-    def _job(self, item: Document) -> JobFacts:
+    def _listed_job(self, item: Document) -> JobFacts:
         amounts, unread = self._requirements.read(item.get("resourceRequirement"))
         status = label_of(item.get("status"))
         waits = status in WAITING
@@ -209,7 +209,7 @@ class Occupancy:
             "resources": to_numbers(merge_spellings(amounts)),
             "unread": unread,
             "waits": waits,
-            "holds": _holds(item),
+            "holds": _holds_resources(item),
         }
 
     def held_on(self, address: str) -> HeldOnNode:
@@ -229,7 +229,7 @@ class Occupancy:
             self._held_on[address] = held
         return self._held_on[address]
 
-    def _not_listed(self, listed: Collection[str]) -> list[UnplacedGroup]:
+    def _held_off_listed_nodes(self, listed: Collection[str]) -> list[UnplacedGroup]:
         """Return what jobs hold on addresses that no listed node has, and so on nodes which nobody knows."""
         groups: list[UnplacedGroup] = [
             {"count": 1, "resources": to_numbers(on.held), "unread": sorted(on.unread)}
@@ -263,17 +263,19 @@ class Occupancy:
                 "active": to_numbers(self._active),
                 "unread": dict(self._held_unread),
             },
-            "holders": [self._job(item) for *_order, item in sorted(self._holders, key=_order_of, reverse=True)],
-            "queued": [self._job(item) for *_order, item in sorted(self._queue, key=_order_of, reverse=True)],
+            "holders": [
+                self._listed_job(item) for *_order, item in sorted(self._holders, key=_heap_order, reverse=True)
+            ],
+            "queued": [self._listed_job(item) for *_order, item in sorted(self._queue, key=_heap_order, reverse=True)],
             "queue_counts": [
                 _queue_count(job_type, priority, ages) for (job_type, priority), ages in self._queue_ages.items()
             ],
-            "unplaced": [*self._unplaced.values(), *(() if listed is None else self._not_listed(listed))],
+            "unplaced": [*self._unplaced.values(), *(() if listed is None else self._held_off_listed_nodes(listed))],
             "placements": self._placements,
         }
 
 
-def _holds(item: Document) -> bool:
+def _holds_resources(item: Document) -> bool:
     """Return whether it holds resources.
 
     One that waits and shows a node is on it already, while its images are pulled.
@@ -310,5 +312,5 @@ def _keep_largest(heap: list[t.Any], entry: tuple[t.Any, int, Document], most: i
         heapq.heapreplace(heap, entry)
 
 
-def _order_of(entry: tuple[t.Any, int, Document]) -> tuple[t.Any, int]:
+def _heap_order(entry: tuple[t.Any, int, Document]) -> tuple[t.Any, int]:
     return entry[:2]

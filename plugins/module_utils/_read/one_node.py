@@ -30,19 +30,19 @@ def one_entry_each(nodes: Sequence[NodeFacts]) -> list[NodeFacts]:
 
     A node with neither a name nor an address may be any of the others, and takes no work.
     """
-    entries = [node if node["name"] or node["private_ip"] else _nameless(node) for node in nodes]
+    entries = [node if node["name"] or node["private_ip"] else _unusable_without_name(node) for node in nodes]
     names = [node["name"] for node in entries if node["name"]]
     addresses = [node["private_ip"] for node in entries if node["private_ip"]]
     if len(set(names)) == len(names) and len(set(addresses)) == len(addresses):
         return entries
-    return [group[0] if len(group) == 1 else _worst_of(group) for group in _same(entries)]
+    return [group[0] if len(group) == 1 else _worst_entry(group) for group in _entries_of_one_node(entries)]
 
 
-def _same(nodes: Sequence[NodeFacts]) -> list[list[NodeFacts]]:
+def _entries_of_one_node(nodes: Sequence[NodeFacts]) -> list[list[NodeFacts]]:
     """Return groups of entries, each joined by a name or an address. Each entry is looked at once, whatever repeats."""
     by_key: dict[tuple[str, str], list[int]] = {}
     for index, node in enumerate(nodes):
-        for key in _keys(node):
+        for key in _node_keys(node):
             by_key.setdefault(key, []).append(index)
     groups: list[list[NodeFacts]] = []
     seen: set[int] = set()
@@ -53,7 +53,7 @@ def _same(nodes: Sequence[NodeFacts]) -> list[list[NodeFacts]]:
         group, left = [first], [first]
         while left:
             node = nodes[left.pop()]
-            for key in _keys(node):
+            for key in _node_keys(node):
                 # A key is taken when it is followed, so that no key is followed twice.
                 found = [index for index in by_key.pop(key, ()) if index not in seen]
                 seen.update(found)
@@ -63,13 +63,13 @@ def _same(nodes: Sequence[NodeFacts]) -> list[list[NodeFacts]]:
     return groups
 
 
-def _keys(node: NodeFacts) -> list[tuple[str, str]]:
+def _node_keys(node: NodeFacts) -> list[tuple[str, str]]:
     """Return what tells the node from others."""
     keys = (("name", node["name"]), ("private_ip", node["private_ip"]))
     return [(key, value) for key, value in keys if value]
 
 
-def _worst_of(entries: Sequence[NodeFacts]) -> NodeFacts:
+def _worst_entry(entries: Sequence[NodeFacts]) -> NodeFacts:
     """Return one entry of several for one node: it takes work when each of them says so, and has what each of them has.
 
     A size in which they differ is not known: taking the smaller for sure could refuse for good what fits.
@@ -86,8 +86,8 @@ def _worst_of(entries: Sequence[NodeFacts]) -> NodeFacts:
     occupied = [entry["cards_occupied"] for entry in entries if entry["cards_occupied"] is not None]
     merged["cards_occupied"] = max(occupied) if len(occupied) == len(entries) else None
     unreadable = [what for entry in entries for what in entry["unreadable"]]
-    merged["resources"], differ = _in_all([entry["resources"] for entry in entries])
-    merged["free"], _differ = _in_all([entry["free"] for entry in entries])
+    merged["resources"], differ = _least_in_all_entries([entry["resources"] for entry in entries])
+    merged["free"], _differ = _least_in_all_entries([entry["free"] for entry in entries])
     for resource in differ:
         unreadable.append({"resource": resource, "value": "told differently by two entries"})
         for table in (merged["resources"], merged["free"]):
@@ -99,16 +99,16 @@ def _worst_of(entries: Sequence[NodeFacts]) -> NodeFacts:
     merged["jobs"] = sum(jobs) if jobs and len(jobs) == len(by_address) else None
     merged["private_ip"] = next(iter(by_address), None)
     held = [entry["held"] for entry in by_address.values() if entry["held"] is not None]
-    merged["held"] = _sum_of(held) if held and len(held) == len(by_address) else None
+    merged["held"] = _sum_of_held(held) if held and len(held) == len(by_address) else None
     return merged
 
 
-def _nameless(node: NodeFacts) -> NodeFacts:
+def _unusable_without_name(node: NodeFacts) -> NodeFacts:
     unusable = node["unusable"] or "it has neither a name nor an address"
     return {**node, "usable": False, "unusable": unusable}
 
 
-def _in_all(tables: Sequence[Numbers | None]) -> tuple[Numbers | None, list[str]]:
+def _least_in_all_entries(tables: Sequence[Numbers | None]) -> tuple[Numbers | None, list[str]]:
     """Return (the least of what every entry has in that table, the resources in which they differ).
 
     Each amount is looked at once.
@@ -129,7 +129,7 @@ def _in_all(tables: Sequence[Numbers | None]) -> tuple[Numbers | None, list[str]
     return chosen, [name for name in times if name in differ or times[name] < len(known)]
 
 
-def _sum_of(held: Sequence[HeldOnNode]) -> HeldOnNode:
+def _sum_of_held(held: Sequence[HeldOnNode]) -> HeldOnNode:
     resources: Amounts = {}
     unsplit: Amounts = {}
     for one in held:

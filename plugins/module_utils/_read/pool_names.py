@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
 _POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
 
 
-def ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, DocumentError]]:
+def pool_ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, DocumentError]]:
     """Return (the ID of each pool, the error of each whose display name could not be looked up).
 
     Pools are listed only when a name does not look like an ID. A name that no pool has stays as it is: the API says so.
@@ -42,9 +42,9 @@ def ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, D
         return list(names), {name: pools.error for name in names if not _POOL_ID.fullmatch(name)}
     ids: list[str] = []
     for name in names:
-        named = _named(name, pools.value or ())
+        named = _ids_under_name(name, pools.value or ())
         if len(named) > 1:
-            raise _several(name, named)
+            raise _several_pools_of_name(name, named)
         ids.append(check_pool_name(named[0] if named else name))
         if ids[-1] in ids[:-1]:
             raise InputError(f"{ids[-1]} is asked for twice, by ID and by display name.")
@@ -58,18 +58,18 @@ def pools_asked_for(client: Client, names: Sequence[str]) -> dict[str, PoolFacts
     and the list is that of one workspace. The pools are listed when that leaves a name open.
     """
     likely = [name for name in dict.fromkeys(names) if _POOL_ID.fullmatch(name)]
-    shown = list(client.in_parallel([partial(_shown, client, name) for name in likely]))
+    shown = list(client.in_parallel([partial(_show_one_pool, client, name) for name in likely]))
     known = {name: pool for name, pool in zip(likely, shown) if pool is not None}
     if not known.keys() >= set(names):
         documents = client.list_pools()
         pools = pools_listed(documents)
         for name in names:
             if name not in known:
-                known[name] = pools[_resolve(client, name, documents)]
+                known[name] = pools[_resolve_display_name(client, name, documents)]
     return {name: known[name] for name in names}
 
 
-def _shown(client: Client, name: str) -> PoolFacts | None:
+def _show_one_pool(client: Client, name: str) -> PoolFacts | None:
     try:
         return pool_facts(client.show_pool(name))
     except ApiError as error:
@@ -90,42 +90,45 @@ def pools_listed(documents: Iterable[Document]) -> dict[str, PoolFacts]:
     return pools
 
 
-def _named(name: str, documents: Sequence[Document]) -> list[str]:
+def _ids_under_name(name: str, documents: Sequence[Document]) -> list[str]:
     """Return the IDs of the pools that have the ID or, if none has, the display name."""
     ids = dict.fromkeys(own for own in map(pool_id, documents) if own == name)
     return list(ids or dict.fromkeys(own for own in (pool_id(d) for d in documents if display_name(d) == name) if own))
 
 
-def _several(name: str, ids: Sequence[str]) -> InputError:
+def _several_pools_of_name(name: str, ids: Sequence[str]) -> InputError:
     return InputError(f"{shown_name(name)} is the display name of {len(ids)} pools: give one of the IDs {listed(ids)}.")
 
 
-def _resolve(client: Client, name: str, documents: Sequence[Document]) -> str:
-    named = _named(name, documents)
+def _resolve_display_name(client: Client, name: str, documents: Sequence[Document]) -> str:
+    named = _ids_under_name(name, documents)
     if len(named) == 1:
         return check_pool_name(named[0])
     if named:
-        raise _several(name, named)
+        raise _several_pools_of_name(name, named)
     known = listed(sorted(str(display_name(d) or pool_id(d)) for d in documents))
     raise InputError(
-        f"No pool has the ID or the display name {shown_name(name)}; the project has {known}. {_only_listed(client)}"
+        f"No pool has the ID or the display name {shown_name(name)}; the project has {known}. "
+        f"{_workspace_advice(client)}"
     )
 
 
-def _only_listed(client: Client) -> str:
+def _workspace_advice(client: Client) -> str:
     """ListPools lists one workspace, while ShowPool answers for a pool of any."""
     return f"Only workspace {client.workspace} was listed: for a pool of another, give its ID or set workspace_id."
 
 
-def with_its_id(error: ApiError, client: Client, name: str) -> ApiError:
+def with_pool_id(error: ApiError, client: Client, name: str) -> ApiError:
     """Return the error. Where a pool is not found, it says which one has that display name, when that can be told."""
     if error.error_code != POOL_NOT_FOUND:
         return error
     pools = try_read("pools", client.list_pools)
-    ids = _named(name, pools.value or ())
+    ids = _ids_under_name(name, pools.value or ())
     if len(ids) == 1:
         return error.with_advice(f"{name} is the display name of {shown_name(ids[0])}: give that ID.")
     error = error.with_advice(
         "Give the ID of the pool, which is its metadata.name and not the name that the console shows."
     )
-    return error.with_advice(_only_listed(client)) if pools.error is None and not _POOL_ID.fullmatch(name) else error
+    return (
+        error.with_advice(_workspace_advice(client)) if pools.error is None and not _POOL_ID.fullmatch(name) else error
+    )

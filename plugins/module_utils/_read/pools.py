@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import (
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     count_or_none,
     list_of,
     misshapen,
@@ -74,11 +74,11 @@ def pool_facts(document: Document) -> PoolFacts:
     unreadable = misshapen(document, _POOL_SHAPES)
     if annotations.get(SUBPOOLS_ANNOTATION) is not None and count_or_none(annotations[SUBPOOLS_ANNOTATION]) is None:
         unreadable.append(SUBPOOLS_ANNOTATION)
-    if not all(map(_is_driver, object_in(status, "driver").values())):
+    if not all(map(_is_documented_driver, object_in(status, "driver").values())):
         unreadable.append("status.driver")
-    if not all(map(_is_scope, list_of(status.get("scope")))):
+    if not all(map(_is_documented_scope, list_of(status.get("scope")))):
         unreadable.append(SCOPE)
-    control_mode = _control_mode(spec.get("controlMode"))
+    control_mode = _control_mode_bits(spec.get("controlMode"))
     if control_mode is None:
         unreadable.append("spec.controlMode")
     billing_mode = annotations.get(BILLING_MODE_ANNOTATION)
@@ -89,15 +89,15 @@ def pool_facts(document: Document) -> PoolFacts:
         "type": text_or_none(spec.get("type")),
         "phase": text_or_none(status.get("phase")),
         "message": text_or_none(status.get("message")),
-        "job_types": _job_types(status.get("scope"), spec.get("scope")),
-        "flavors": _flavors(spec.get("resources"), object_in(status, "resources")),
+        "job_types": _states_of_job_types(status.get("scope"), spec.get("scope")),
+        "flavors": _flavor_counts(spec.get("resources"), object_in(status, "resources")),
         "driver": {
             kind: {"version": text_or_none(state.get("version")), "state": text_or_none(state.get("state"))}
             for kind, state in object_in(status, "driver").items()
             if isinstance(state, dict)
         },
         "control_mode": control_mode or [],
-        "node_pools": _node_pools(spec.get("resources")),
+        "node_pools": _node_pool_facts(spec.get("resources")),
         "workspace_id": text_or_none(object_in(metadata, "labels").get(WORKSPACE_LABEL)),
         "billing_mode": None if billing_mode is None else BILLING_MODES.get(str(billing_mode), str(billing_mode)),
         "queue_strategy": text_or_none(annotations.get(STRATEGY_ANNOTATION)),
@@ -108,17 +108,17 @@ def pool_facts(document: Document) -> PoolFacts:
     }
 
 
-def _is_driver(value: object) -> bool:
+def _is_documented_driver(value: object) -> bool:
     """Return whether the driver of one kind of card is as documented, or not told."""
     state = value.get("state") if isinstance(value, dict) else value
     return state is None or (isinstance(value, dict) and isinstance(state, str) and state != "")
 
 
-def _is_scope(value: object) -> bool:
+def _is_documented_scope(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("scopeType"), str)
 
 
-def _job_types(scopes: object, meant: object) -> dict[str, str] | None:
+def _states_of_job_types(scopes: object, meant: object) -> dict[str, str] | None:
     """Return the state of each job type; a type that stands there twice with different states has both.
 
     A type that the pool is ``meant`` to take and that has no state yet is being enabled. That is assumed: no document
@@ -128,16 +128,16 @@ def _job_types(scopes: object, meant: object) -> dict[str, str] | None:
         return None
     states: dict[str, dict[str, None]] = {}
     for scope in scopes:
-        if _is_scope(scope):
+        if _is_documented_scope(scope):
             states.setdefault(scope["scopeType"].strip().lower(), {})[str(scope.get("state"))] = None
     # One that cannot be read may be any type, and its state any state.
-    for name in list_of(meant) if all(map(_is_scope, scopes)) else ():
+    for name in list_of(meant) if all(map(_is_documented_scope, scopes)) else ():
         if isinstance(name, str):
             states.setdefault(name.strip().lower(), {"Enabling": None})
     return {job_type: " and ".join(of) for job_type, of in states.items()}
 
 
-def _control_mode(value: object) -> list[str] | None:
+def _control_mode_bits(value: object) -> list[str] | None:
     """Return the names of the bits that are set, ``bit_<value>`` for one that is not known; None when not readable."""
     bits = 0 if value is None else count_or_none(value)
     if bits is None:
@@ -145,7 +145,7 @@ def _control_mode(value: object) -> list[str] | None:
     return [CONTROL_MODES.get(1 << bit, f"bit_{1 << bit}") for bit in range(bits.bit_length()) if bits >> bit & 1]
 
 
-def _node_pools(specified: object) -> list[NodePoolFacts]:
+def _node_pool_facts(specified: object) -> list[NodePoolFacts]:
     """Return ``[{name, flavor, count, max_count}]``. A node pool without a name is the default of its flavor."""
     return [
         {
@@ -154,11 +154,11 @@ def _node_pools(specified: object) -> list[NodePoolFacts]:
             "count": count_or_none(entry.get("count")),
             "max_count": count_or_none(entry.get("maxCount")),
         }
-        for entry in _counts(specified)
+        for entry in _counts_by_flavor(specified)
     ]
 
 
-def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[FlavorCount]:
+def _flavor_counts(specified: object, by_state: Mapping[str, t.Any]) -> list[FlavorCount]:
     flavors: dict[str, FlavorCount] = {}
 
     def row(name: str) -> FlavorCount:
@@ -173,8 +173,8 @@ def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[FlavorCou
         }
         return flavors.setdefault(name, none)
 
-    told = _are_counts(specified)
-    for entry in _counts(specified):
+    told = _are_readable_counts(specified)
+    for entry in _counts_by_flavor(specified):
         count = count_or_none(entry.get("count"))
         row(entry["flavor"])["count"] = (row(entry["flavor"])["count"] or 0) + (count or 0) if told else None
         most = count_or_none(entry.get("maxCount"))
@@ -182,12 +182,12 @@ def _flavors(specified: object, by_state: Mapping[str, t.Any]) -> list[FlavorCou
             row(entry["flavor"])["max_count"] = (row(entry["flavor"])["max_count"] or 0) + most
     states: tuple[NodeState, ...] = ("available", "creating", "abnormal", "deleting")
     for state in states:
-        for entry in _counts(by_state.get(state)):
+        for entry in _counts_by_flavor(by_state.get(state)):
             row(entry["flavor"])[state] += count_or_none(entry.get("count")) or 0
     return list(flavors.values())
 
 
-def _are_counts(entries: object) -> bool:
+def _are_readable_counts(entries: object) -> bool:
     """Return whether all counts can be read.
 
     Where one cannot, how many nodes the pool is meant to have is not known.
@@ -202,7 +202,7 @@ def _are_counts(entries: object) -> bool:
     )
 
 
-def _counts(entries: object) -> list[Document]:
+def _counts_by_flavor(entries: object) -> list[Document]:
     """Return counts by flavor: the reference shows an array, the SDK models one object."""
     several = [entries] if isinstance(entries, dict) else entries if isinstance(entries, list) else []
     return [entry for entry in several if isinstance(entry, dict) and isinstance(entry.get("flavor"), str)]

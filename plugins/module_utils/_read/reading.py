@@ -14,7 +14,7 @@ from functools import partial
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_name
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import combine, read_jobs
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import combine_readings, read_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import trimmed
 
 if t.TYPE_CHECKING:
@@ -49,7 +49,7 @@ def read_workloads(
         # Here and below, as a list of jobs alone needs neither nodes nor pools, and starts sooner without them.
         from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_capacity
 
-        return combine(read_capacity(client, names, query, clock, placement_of), query.fields)
+        return combine_readings(read_capacity(client, names, query, clock, placement_of), query.fields)
     for name in names:
         check_pool_name(name)
 
@@ -57,8 +57,8 @@ def read_workloads(
         try:
             return read_jobs(name, query.read(client, name), clock())
         except ApiError as error:
-            from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_names import with_its_id
+            from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_names import with_pool_id
 
-            raise with_its_id(error, client, name) from None
+            raise with_pool_id(error, client, name) from None
 
-    return combine(list(client.in_parallel([partial(read, name) for name in names])), query.fields)
+    return combine_readings(list(client.in_parallel([partial(read, name) for name in names])), query.fields)

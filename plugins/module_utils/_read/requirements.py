@@ -16,7 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     add_amounts,
     parse_quantity,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import MOST_RESOURCES
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import MOST_RESOURCES
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 if t.TYPE_CHECKING:

@@ -15,9 +15,9 @@ from itertools import islice
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, to_numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import label_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import pending_seconds, workload_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import label_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import WAITING
 
 if t.TYPE_CHECKING:
@@ -53,9 +53,9 @@ class Tally:
             # As text, see Requirements.read().
             alike.setdefault(repr((status, kind, requirement)), [0, status, kind, requirement])[0] += 1
         for jobs, status, kind, requirement in alike.values():
-            self._add(status, kind, requirement, jobs)
+            self._count_alike(status, kind, requirement, jobs)
 
-    def _add(self, status: object, kind: object, requirement: object, jobs: int) -> None:
+    def _count_alike(self, status: object, kind: object, requirement: object, jobs: int) -> None:
         """Count so many jobs that are alike."""
         self._by_status[label_of(status)] += jobs
         self._by_type[label_of(kind)] += jobs
@@ -93,7 +93,7 @@ class Tally:
         }
 
 
-def merge(tallies: Sequence[Tally]) -> Tally:
+def merge_tallies(tallies: Sequence[Tally]) -> Tally:
     """Return one tally of several pools; that of a single pool is itself."""
     if len(tallies) == 1:
         return tallies[0]
@@ -125,7 +125,7 @@ def read_jobs(pool_name: str, pages: Pages, now: float) -> PoolReading:
     return PoolReading(entry, pages.items, tally, [f"{pool_name}: {warning}" for warning in pages.warnings])
 
 
-def combine(readings: Sequence[PoolReading], fields: Sequence[str] | None) -> WorkloadsAnswer:
+def combine_readings(readings: Sequence[PoolReading], fields: Sequence[str] | None) -> WorkloadsAnswer:
     """Return one answer about all pools, the jobs pool after pool, with the keys that ``fields`` names."""
     totals = [reading.entry["total"] for reading in readings]
     requirements = Requirements()
@@ -139,7 +139,7 @@ def combine(readings: Sequence[PoolReading], fields: Sequence[str] | None) -> Wo
         "workloads": workloads,
         "total": sum(known) if len(known) == len(totals) else None,
         "complete": all(reading.entry["complete"] for reading in readings),
-        "summary": merge([reading.tally for reading in readings]).as_facts(),
+        "summary": merge_tallies([reading.tally for reading in readings]).as_facts(),
         "pools": [reading.entry for reading in readings],
         "warnings": [warning for reading in readings for warning in reading.warnings],
     }
@@ -148,8 +148,8 @@ def combine(readings: Sequence[PoolReading], fields: Sequence[str] | None) -> Wo
 def entries_with_jobs(answer: WorkloadsAnswer) -> list[JobsEntryWithJobs]:
     """Return the entries of ``pools``, each with its ``workloads``, which follow each other pool after pool."""
     workloads = iter(answer["workloads"])
-    return [_with_jobs(entry, list(islice(workloads, entry["summary"]["total"]))) for entry in answer["pools"]]
+    return [_entry_with_jobs(entry, list(islice(workloads, entry["summary"]["total"]))) for entry in answer["pools"]]
 
 
-def _with_jobs(entry: JobsEntry, workloads: list[WorkloadFacts]) -> JobsEntryWithJobs:
+def _entry_with_jobs(entry: JobsEntry, workloads: list[WorkloadFacts]) -> JobsEntryWithJobs:
     return {**entry, "workloads": workloads}

@@ -28,7 +28,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdi
     VerdictFacts,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import remarks
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import remarks_on_amounts
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def decide(situation: Situation, request: Request, policy: Policy, declared: Amo
     queue = Queue.of(situation, request, policy)
     alone = check_facts(situation, age)
     if alone is not None:
-        return _verdict(situation, request, queue, None, Findings.of([alone]))
+        return _verdict_of_findings(situation, request, queue, None, Findings.of([alone]))
 
     case = Case.of(situation, request, policy, queue, declared, age)
     findings = check_pool(situation, request) + case.findings
@@ -67,14 +67,16 @@ def decide(situation: Situation, request: Request, policy: Policy, declared: Amo
         # Replicas that ask for more than there ever is find no place either: once is enough.
         if not any(check.outcome is Outcome.NEVER for check in resources.checks):
             findings += check_placement(case, case.room, resources)
-    findings += Findings.of(queue.checks(case.empty, policy), remarks(request, policy, declared))
+    findings += Findings.of(queue.checks(case.empty, policy), remarks_on_amounts(request, policy, declared))
     if policy.queue_scope == "type":
         note = f"only {request.type} jobs are taken to stand in this queue (policy.queue_scope)"
         findings += Findings.of(notes=[note])
-    return _verdict(situation, request, queue, case.room, findings)
+    return _verdict_of_findings(situation, request, queue, case.room, findings)
 
 
-def _verdict(situation: Situation, request: Request, queue: Queue, room: Room | None, findings: Findings) -> Verdict:
+def _verdict_of_findings(
+    situation: Situation, request: Request, queue: Queue, room: Room | None, findings: Findings
+) -> Verdict:
     is_measured = room is not None and room.source == "metrics" and situation.metrics is not None
     return Verdict(
         findings=findings,

@@ -64,9 +64,9 @@ class Queue:
         """Return the queue that the request would stand in."""
         strategy, known, is_assumed = _strategy_of(situation, policy)
         left = [job for job in situation.waiting if not is_replaced(job, request)]
-        waiting = [job for job in left if _stands_here(job.type, request, policy)]
+        waiting = [job for job in left if _stands_in_queue_of(job.type, request, policy)]
         all_groups = _groups_without_replaced(situation, request)
-        groups = [group for group in all_groups if _stands_here(group.type, request, policy)]
+        groups = [group for group in all_groups if _stands_in_queue_of(group.type, request, policy)]
         return cls(
             strategy=strategy,
             priority=request.priority,
@@ -74,10 +74,10 @@ class Queue:
             is_assumed=is_assumed,
             is_read=situation.queue is not None,
             waiting=waiting,
-            other_queues=_by_queue(job for job in left if not _stands_here(job.type, request, policy)),
-            ahead=[job for job in waiting if _goes_first(job.priority, request)],
+            other_queues=_by_queue(job for job in left if not _stands_in_queue_of(job.type, request, policy)),
+            ahead=[job for job in waiting if _goes_before_request(job.priority, request)],
             groups=groups,
-            groups_ahead=[group for group in groups if _goes_first(group.priority, request)],
+            groups_ahead=[group for group in groups if _goes_before_request(group.priority, request)],
             all_groups=all_groups,
         )
 
@@ -96,8 +96,8 @@ class Queue:
     @property
     def hides_starting(self) -> bool:
         """Whether a job that is not listed may be on its way to a node."""
-        _jobs, are_all = self._startable_jobs(_is_young)
-        return not are_all and any(_is_new(group.youngest_seconds) for group in self.all_groups)
+        _jobs, are_all = self._startable_jobs(_is_about_to_start)
+        return not are_all and any(_has_just_queued(group.youngest_seconds) for group in self.all_groups)
 
     def jobs_about_to_start(self, room: Room | None) -> Sequence[Job]:
         """Return the jobs that may be on their way to a node already, of whatever type and priority.
@@ -105,7 +105,9 @@ class Queue:
         A job that has waited for longer does not fit, or is held up; one that asks for more than the room has does not
         fit. Jobs ahead in a strict order hold the deployment back whether they start or not.
         """
-        starting, _are_all = self._startable_jobs(lambda job: _is_young(job) and (room is None or _may_fit(job, room)))
+        starting, _are_all = self._startable_jobs(
+            lambda job: _is_about_to_start(job) and (room is None or _may_fit(job, room))
+        )
         return starting
 
     def jobs_starting_in(self, room: Room) -> tuple[Sequence[Job], bool]:
@@ -176,12 +178,12 @@ def _by_queue(jobs: Iterable[Job]) -> list[list[Job]]:
     return list(queues.values())
 
 
-def _is_new(seconds: int | None) -> bool:
+def _has_just_queued(seconds: int | None) -> bool:
     return seconds is None or seconds < ABOUT_TO_START
 
 
-def _is_young(job: Job) -> bool:
-    return _is_new(job.seconds)
+def _is_about_to_start(job: Job) -> bool:
+    return _has_just_queued(job.seconds)
 
 
 def _may_fit(job: Job, room: Room) -> bool:
@@ -192,7 +194,7 @@ def _may_fit(job: Job, room: Room) -> bool:
     )
 
 
-def _stands_here(job_type: str | None, request: Request, policy: Policy) -> bool:
+def _stands_in_queue_of(job_type: str | None, request: Request, policy: Policy) -> bool:
     """Return whether a job of that type stands in the queue of the request; one of a type not known always does."""
     if policy.queue_scope == "pool":
         return True
@@ -205,7 +207,7 @@ def _queue_of(job_type: str | None) -> str:
     return _QUEUES.get((job_type or "").lower(), (job_type or "unknown").lower())
 
 
-def _goes_first(priority: int | None, request: Request) -> bool:
+def _goes_before_request(priority: int | None, request: Request) -> bool:
     """Return whether a job of that priority goes before the request.
 
     All jobs are older than the request, so equal priorities go first; so does one that cannot be read.

@@ -47,18 +47,20 @@ class ReplacedJob:
         if request.replaces is None:
             return cls()
         if situation.placements is None:
-            return cls(findings=_found(Check("replaces", Outcome.UNKNOWN, "the jobs could not be read")))
+            return cls(findings=_findings_of_check(Check("replaces", Outcome.UNKNOWN, "the jobs could not be read")))
         jobs = [job for job in situation.placements if is_replaced(job, request)]
         holding = [job for job in jobs if job.holds]
         if not jobs:
-            return cls(findings=_noted(f"job {request.replaces.job_uuid} is not in the pool: nothing is given back"))
+            return cls(
+                findings=_findings_of_note(f"job {request.replaces.job_uuid} is not in the pool: nothing is given back")
+            )
         if not holding:
             waits = any(job.waits for job in jobs)
             what = "waits itself, and does not count as ahead" if waits else f"is {jobs[0].status}"
-            return cls(findings=_noted(f"{jobs[0].name} {what}: nothing is given back"))
+            return cls(findings=_findings_of_note(f"{jobs[0].name} {what}: nothing is given back"))
         if situation.nodes is None:
             note = f"what {holding[0].name} gives back is not counted: the nodes are not known"
-            return cls(findings=_noted(note))
+            return cls(findings=_findings_of_note(note))
         return cls._split(holding, situation.nodes, request, order)
 
     @classmethod
@@ -80,18 +82,18 @@ class ReplacedJob:
             possible: Amounts = {}
             for job in jobs:
                 add_amounts(possible, job.amounts)
-            return cls(possible=possible, findings=_found(Check("replaces", Outcome.UNKNOWN, unknown)))
+            return cls(possible=possible, findings=_findings_of_check(Check("replaces", Outcome.UNKNOWN, unknown)))
         shares = [(by_address[address], amounts) for address, amounts in split]
         replicas = request.replaces.replicas if request.replaces else None
         if replicas is None:
-            return cls(shares, findings=_noted(f"{name} is given back first"))
+            return cls(shares, findings=_findings_of_note(f"{name} is given back first"))
         shape = request.groups[0].resources if len(request.groups) == 1 else None
         if shape is not None and len(splits) == 1 and has_whole_replicas(splits[0] or {}, shape, replicas):
             note = f"of {name}, as much as {replicas} of the replicas asked for is given back first"
-            return cls(shares, replicas, shape, findings=_noted(note))
+            return cls(shares, replicas, shape, findings=_findings_of_note(note))
         message = f"{name} does not have whole replicas of the size asked for on each of its nodes"
         remedy = "leave out replaces.replicas if all of it is ended first."
-        return cls(findings=_found(Check("replaces", Outcome.UNKNOWN, message, remedy)))
+        return cls(findings=_findings_of_check(Check("replaces", Outcome.UNKNOWN, message, remedy)))
 
     @property
     def is_partial(self) -> bool:
@@ -161,9 +163,9 @@ def _is_blind(node: Node, order: Sequence[str]) -> bool:
     return node.unusable is None and is_unread(node.unread_free, order)
 
 
-def _found(check: Check) -> Findings:
+def _findings_of_check(check: Check) -> Findings:
     return Findings((check,))
 
 
-def _noted(note: str) -> Findings:
+def _findings_of_note(note: str) -> Findings:
     return Findings((), (note,))

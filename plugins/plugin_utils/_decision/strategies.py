@@ -54,7 +54,7 @@ class Fifo:
 
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         if queue.count_ahead:
-            outcome, why, remedy = _why_it_stands(queue, empty)
+            outcome, why, remedy = _why_queue_stands(queue, empty)
             return Check("queue", outcome, queue.words + why, remedy, queue.figures)
         if queue.hides_starting:
             message = f"{queue.words}, but jobs that are not listed may be about to start"
@@ -171,12 +171,12 @@ def _is_first_tier(priority: int | None) -> bool:
     return priority is None or priority >= _FIRST_TIER
 
 
-def _why_it_stands(queue: Queue, empty: EmptyPool) -> tuple[Outcome, str, str]:
+def _why_queue_stands(queue: Queue, empty: EmptyPool) -> tuple[Outcome, str, str]:
     """Return (whether the jobs ahead ever start, who holds them up, what to do)."""
     if not queue.ahead:
         return Outcome.FAILED, "", "wait for the jobs ahead, or use another pool."
     for position, job in enumerate(queue.ahead):
-        too_much = _too_much(job, empty)
+        too_much = _more_than_pool_has(job, empty)
         if too_much:
             who = f"its head, {job.name}," if position == 0 else f"number {position + 1}, {job.name},"
             # An assumed strategy holds back; that a job blocks all others for good is only said of a known one.
@@ -193,7 +193,7 @@ def _why_it_stands(queue: Queue, empty: EmptyPool) -> tuple[Outcome, str, str]:
     return Outcome.FAILED, f", first {head.name}", remedy
 
 
-def _too_much(job: Job, empty: EmptyPool) -> str:
+def _more_than_pool_has(job: Job, empty: EmptyPool) -> str:
     """Return what the job asks more of than the whole pool has; empty when it may start some day."""
     for resource, amount in job.amounts.items():
         # A resource that no node names may be one of another spelling, or one that nodes do not tell.

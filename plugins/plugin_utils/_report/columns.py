@@ -25,10 +25,10 @@ def page_line(text: str) -> str:
 
 def width_of(line: str) -> int:
     """Return the columns of a terminal that the line takes."""
-    return len(line) if line.isascii() else sum(map(_columns, line))
+    return len(line) if line.isascii() else sum(map(_columns_of_character, line))
 
 
-def cut(line: str, width: int) -> str:
+def cut_to_width(line: str, width: int) -> str:
     """Return the line, or as much of its start as fits into the width together with ``..``."""
     if width_of(line) <= width:
         return line
@@ -37,12 +37,12 @@ def cut(line: str, width: int) -> str:
     return f"{line}.."
 
 
-def wrap(start: str, message: str) -> list[str]:
+def wrap_to_width(start: str, message: str) -> list[str]:
     """Return the message after ``start``, its further lines under the first, none wider than WIDTH."""
     lines = [start]
     indent = width_of(start)
     for word in page_line(message).split(" "):
-        for piece in _pieces(word, WIDTH - indent):
+        for piece in _pieces_of_word(word, WIDTH - indent):
             apart = "" if lines[-1].strip() == start.strip() or not lines[-1].strip() else " "
             if width_of(lines[-1] + apart + piece) > WIDTH and lines[-1].strip() not in ("", start.strip()):
                 lines.append(" " * indent)
@@ -51,20 +51,20 @@ def wrap(start: str, message: str) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _pieces(word: str, width: int) -> list[str]:
+def _pieces_of_word(word: str, width: int) -> list[str]:
     """Return the word in pieces that are no wider than a line: names of the API have no blanks to break at."""
     pieces = [""]
     used = 0
     for character in word:
-        used += _columns(character)
-        if used > width and _columns(character):  # a mark stays with the character that it belongs to
+        used += _columns_of_character(character)
+        if used > width and _columns_of_character(character):  # a mark stays with the character that it belongs to
             pieces.append("")
-            used = _columns(character)
+            used = _columns_of_character(character)
         pieces[-1] += character
     return pieces
 
 
-def _columns(character: str) -> int:
+def _columns_of_character(character: str) -> int:
     """Return the columns of a terminal that a character takes: a mark none, an East Asian wide character two.
 
     Marks are the categories Mn and Me, and the vowels and final consonants that a terminal joins to a Hangul syllable.

@@ -63,11 +63,11 @@ def report_document(
         "reasons": outcome["reasons"],
         "attempts": outcome["attempts"],
         "waited_seconds": None if waited is None else int(waited),
-        "pools": [_pool(candidate, policy) for candidate in candidates],
+        "pools": [_report_of_pool(candidate, policy) for candidate in candidates],
     }
 
 
-def _pool(candidate: Observed, policy: Policy) -> ReportPool:
+def _report_of_pool(candidate: Observed, policy: Policy) -> ReportPool:
     request, entry, verdict = candidate
     nodes, placed = _nodes_with_replicas(entry["nodes"], request)
     return {
@@ -77,21 +77,21 @@ def _pool(candidate: Observed, policy: Policy) -> ReportPool:
         "source": verdict["source"],
         "observed_at": verdict["observed_at"],
         "age_seconds": verdict["age_seconds"],
-        "request": _request(request),
+        "request": _report_of_request(request),
         "checks": verdict["checks"],
         "reasons": verdict["reasons"],
         "remedies": verdict["remedies"],
         "notes": verdict["notes"],
         "resources": verdict["resources"],
-        "holders": [_job(job) for job in verdict["holders"]],
+        "holders": [_report_of_job(job) for job in verdict["holders"]],
         "placed": placed,
         "nodes": nodes,
-        "queue": _queue(candidate, policy),
-        "errors": [_error(error) for error in entry["errors"]],
+        "queue": _report_of_queue(candidate, policy),
+        "errors": [_report_of_error(error) for error in entry["errors"]],
     }
 
 
-def _request(request: Request) -> ReportRequest:
+def _report_of_request(request: Request) -> ReportRequest:
     replaces = request.replaces
     return {
         "type": request.type,
@@ -116,10 +116,10 @@ def _nodes_with_replicas(
         return None, None
     nodes = read_nodes(facts)
     asked, placed = assign_replicas(nodes, request)
-    return [_node(*each) for each in zip(facts, nodes, asked)], placed
+    return [_report_of_node(*each) for each in zip(facts, nodes, asked)], placed
 
 
-def _node(fact: NodeFacts, node: Node, asked: Amounts) -> ReportNode:
+def _report_of_node(fact: NodeFacts, node: Node, asked: Amounts) -> ReportNode:
     return {
         "name": fact["name"],
         "flavor": fact["flavor"],
@@ -134,7 +134,7 @@ def _node(fact: NodeFacts, node: Node, asked: Amounts) -> ReportNode:
     }
 
 
-def _queue(candidate: Observed, policy: Policy) -> ReportQueue | None:
+def _report_of_queue(candidate: Observed, policy: Policy) -> ReportQueue | None:
     request, entry, verdict = candidate
     if entry["queue_counts"] is None:
         return None
@@ -146,11 +146,11 @@ def _queue(candidate: Observed, policy: Policy) -> ReportQueue | None:
         "known": queue.known,
         "waiting": sum(group["count"] for group in entry["queue_counts"]),
         "ahead": next((check["ahead"] for check in verdict["checks"] if "ahead" in check), None),
-        "jobs": [{**_job(job), "ahead": id(job) in ahead} for job in entry["queued"] or ()],
+        "jobs": [{**_report_of_job(job), "ahead": id(job) in ahead} for job in entry["queued"] or ()],
     }
 
 
-def _job(job: JobFacts) -> ReportJob:
+def _report_of_job(job: JobFacts) -> ReportJob:
     return {
         "job_uuid": job["job_uuid"],
         "job_name": job["job_name"],
@@ -164,7 +164,7 @@ def _job(job: JobFacts) -> ReportJob:
     }
 
 
-def _error(error: DocumentError) -> ReportError:
+def _report_of_error(error: DocumentError) -> ReportError:
     return {
         "document": error["document"],
         "msg": error["msg"],

@@ -48,7 +48,7 @@ class ReportDirectory:
                 if not directory.exists():
                     directory.mkdir(_DIRECTORY_MODE, exist_ok=True)
             self._refuse_what_others_can_change()
-            self._replace(NAMES[0], "")
+            self._replace_file(NAMES[0], "")
             for name in NAMES:
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
@@ -64,7 +64,7 @@ class ReportDirectory:
         """Write the three files, each of them whole or not at all. Raises OSError."""
         texts = (json.dumps(document, separators=(",", ":")) + "\n", markdown(document, verdicts), html_page(document))
         for name, text in zip(NAMES, texts):
-            self._replace(name, text)
+            self._replace_file(name, text)
 
     def _refuse_what_others_can_change(self) -> None:
         """Refuse a directory, and a link on the way, of another user, and a directory that all may write to.
@@ -82,7 +82,7 @@ class ReportDirectory:
         if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
             raise PermissionError(errno.EPERM, "all users may write to it")
 
-    def _replace(self, name: str, text: str) -> None:
+    def _replace_file(self, name: str, text: str) -> None:
         """Write another file and rename it when it is complete: a link of that name is replaced, not followed."""
         temporary = self.path / f".{name}.{secrets.token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL

@@ -33,15 +33,15 @@ def html_page(document: ReportDocument) -> str:
     """Return the document as an HTML page."""
     style = _style_sheet()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    body = _template().render(page=view_page(document), style=Markup(style), style_digest=digest)
+    body = _page_template().render(page=view_page(document), style=Markup(style), style_digest=digest)
     return f"<!DOCTYPE html>\n{body}\n"
 
 
 # Compiling takes longer than rendering most pages, and the items of a loop share a process.
 @functools.cache
-def _template() -> Template:
+def _page_template() -> Template:
     """Return the template of the page, whose lines are joined: between elements, blanks are content."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_printable)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_printable_in_html)
     lines = _text_beside("page.html.j2").splitlines()
     return environment.from_string("".join(line.strip() for line in lines))
 
@@ -56,6 +56,6 @@ def _text_beside(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
-def _printable(value: object) -> object:
+def _printable_in_html(value: object) -> object:
     """Return what the template writes out: any text as one printable line of bounded length, before it is escaped."""
     return one_line(value, _LONGEST_TEXT) if isinstance(value, str) and not isinstance(value, Markup) else value

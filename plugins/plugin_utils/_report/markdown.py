@@ -54,7 +54,7 @@ def markdown(document: ReportDocument, verdicts: Sequence[VerdictFacts]) -> str:
         if many and pool["pool"] != document["pool"]:
             continue
         said = page(verdict) + (overview(verdicts) if many else [])
-        fence = "`" * max(3, 1 + _longest_run("\n".join(said)))
+        fence = "`" * max(3, 1 + _longest_backtick_run("\n".join(said)))
         lines += ["", f"{fence}text", *said, fence]
         if pool["resources"]:
             lines += ["", *_resource_table(pool["resources"])]
@@ -73,7 +73,7 @@ def _resource_table(resources: Sequence[ResourceFigures]) -> list[str]:
 def _code_span(value: str) -> str:
     """Return text as a code span, whose fence is longer than any run of backticks in it."""
     line = one_line(value) or " "
-    fence = "`" * (1 + _longest_run(line))
+    fence = "`" * (1 + _longest_backtick_run(line))
     return f"{fence} {line} {fence}" if line[0] == "`" or line[-1] == "`" else f"{fence}{line}{fence}"
 
 
@@ -82,5 +82,5 @@ def _code_cell(value: str) -> str:
     return "<code>" + "".join(c if c.isalnum() else f"&#{ord(c)};" for c in one_line(value)) + "</code>"
 
 
-def _longest_run(value: str) -> int:
+def _longest_backtick_run(value: str) -> int:
     return max((len(run) for run in re.findall("`+", value)), default=0)

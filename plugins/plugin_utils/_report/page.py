@@ -15,10 +15,10 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock, duration, job_name, label
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns import (
     WIDTH,
-    cut,
+    cut_to_width,
     page_line,
     width_of,
-    wrap,
+    wrap_to_width,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
     HEADLINES,
@@ -64,7 +64,7 @@ def attempt_line(verdict: VerdictFacts, now: str, elapsed: float, timeout: float
     reason = verdict["brief"]
     start = f"{now[11:]} {clock(elapsed)}/{clock(timeout)} {verdict['decision'].upper()} "
     room = max(_SHORTEST_NAME, WIDTH - width_of(start) - width_of(reason) - 2)
-    return cut(f"{start}{cut(_pool_title(verdict), room)}: {page_line(reason)}", WIDTH)
+    return cut_to_width(f"{start}{cut_to_width(_pool_title(verdict), room)}: {page_line(reason)}", WIDTH)
 
 
 def overview(verdicts: Sequence[VerdictFacts]) -> list[str]:
@@ -75,8 +75,8 @@ def overview(verdicts: Sequence[VerdictFacts]) -> list[str]:
     for verdict in admitted + others:
         left = ", ".join(_left_of_total(figures) for figures in verdict["resources"])
         said = f"left {left}" if verdict["decision"] == "admit" else verdict["brief"]
-        name = cut(_pool_title(verdict), _LONGEST_NAME_IN_OVERVIEW)
-        lines.append(cut(f"  {verdict['decision'].upper():<8}{name}: {page_line(said)}", WIDTH))
+        name = cut_to_width(_pool_title(verdict), _LONGEST_NAME_IN_OVERVIEW)
+        lines.append(cut_to_width(f"  {verdict['decision'].upper():<8}{name}: {page_line(said)}", WIDTH))
     return lines
 
 
@@ -85,19 +85,19 @@ def page(verdict: VerdictFacts) -> list[str]:
     lines = _headline(verdict)
     lines += _room_lines(verdict) if verdict["decision"] == "admit" else _refusal_lines(verdict)
     for note in verdict["notes"]:
-        lines += wrap("  note: ", note)
+        lines += wrap_to_width("  note: ", note)
     return lines
 
 
 def _headline(verdict: VerdictFacts) -> list[str]:
     left = f"{verdict['decision'].upper()} {_pool_title(verdict)}: {HEADLINES[verdict['decision']]}"
     if verdict["source"] is None or verdict["observed_at"] is None:
-        return wrap("", left)
+        return wrap_to_width("", left)
     source = "jobs" if verdict["source"] == "declared" else verdict["source"]
     right = f"({source} read {verdict['observed_at'][11:]}, {duration(verdict['age_seconds'] or 0)} ago)"
     if width_of(left) + len(right) + 2 <= WIDTH:
         return [left + " " * (WIDTH - width_of(left) - len(right)) + right]
-    return [*wrap("", left), f"  {right}"]
+    return [*wrap_to_width("", left), f"  {right}"]
 
 
 def _room_lines(verdict: VerdictFacts) -> list[str]:
@@ -105,7 +105,7 @@ def _room_lines(verdict: VerdictFacts) -> list[str]:
     lines = [line for figures in verdict["resources"] for line in _resource_lines(figures)]
     for check in verdict["checks"]:
         if check["name"] in ("placement", "queue"):
-            lines += wrap(f"  {check['name']:<15} ", check["message"])
+            lines += wrap_to_width(f"  {check['name']:<15} ", check["message"])
     return lines
 
 
@@ -113,18 +113,20 @@ def _refusal_lines(verdict: VerdictFacts) -> list[str]:
     """Return the checks with what to do, who holds what is missing, and who is ahead."""
     lines = []
     for check in failed_first(verdict["checks"]):
-        name = cut(label(check["name"]), _LONGEST_LABEL)
-        lines += wrap(f"  {_MARKS[check['passed']]} {name:<10} ", check["message"])
+        name = cut_to_width(label(check["name"]), _LONGEST_LABEL)
+        lines += wrap_to_width(f"  {_MARKS[check['passed']]} {name:<10} ", check["message"])
     for remedy in verdict["remedies"]:
-        lines += wrap("  Do: ", remedy)
+        lines += wrap_to_width("  Do: ", remedy)
     missing = [figures["resource"] for figures in verdict["resources"] if figures["missing"]]
     wanted = missing or verdict["asked"]
     holders = [job for job in verdict["holders"] if any(job["resources"].get(resource) for resource in wanted)]
     # A rejection names no holders: their end would not help.
     if verdict["decision"] != "reject" and holders:
-        lines += wrap("  held by  ", "; ".join(_job_words(job, missing) for job in holders[:_NAMED_JOBS]))
+        lines += wrap_to_width("  held by  ", "; ".join(_job_line(job, missing) for job in holders[:_NAMED_JOBS]))
     if verdict["ahead"]:
-        lines += wrap("  ahead    ", "; ".join(_job_words(job, missing) for job in verdict["ahead"][:_NAMED_JOBS]))
+        lines += wrap_to_width(
+            "  ahead    ", "; ".join(_job_line(job, missing) for job in verdict["ahead"][:_NAMED_JOBS])
+        )
     return lines
 
 
@@ -146,13 +148,16 @@ def _resource_lines(figures: ResourceFigures) -> list[str]:
     )
     said += f" of {format_amount(resource, amounts['total'])}"
     for name in (page_line(resource), label(resource)):
-        line = f"  {name:<15} [{_gauge(amounts)}] {said}"
+        line = f"  {name:<15} [{_usage_gauge(amounts)}] {said}"
         if width_of(line) <= WIDTH:
             return [line]
-    return [f"  {cut(label(resource), _LONGEST_LABEL):<15} [{_gauge(amounts)}]", *wrap(" " * 18, said)]
+    return [
+        f"  {cut_to_width(label(resource), _LONGEST_LABEL):<15} [{_usage_gauge(amounts)}]",
+        *wrap_to_width(" " * 18, said),
+    ]
 
 
-def _gauge(amounts: Mapping[AmountName, int]) -> str:
+def _usage_gauge(amounts: Mapping[AmountName, int]) -> str:
     """Return the amounts as a bar: taken, asked, kept free, and left. What takes a part of a cell takes all of it."""
     if not amounts["total"]:
         return "." * _GAUGE_CELLS
@@ -165,13 +170,15 @@ def _gauge(amounts: Mapping[AmountName, int]) -> str:
     return "#" * taken + "+" * (asked - taken) + "k" * (kept - asked) + "." * (_GAUGE_CELLS - kept)
 
 
-def _job_words(job: JobFacts, missing: Sequence[str]) -> str:
+def _job_line(job: JobFacts, missing: Sequence[str]) -> str:
     """Return a job with its owner, what it holds, and for how long: ``train llm (kim) 16 cards 2 h``."""
     owner = f" ({page_line(job['user_name'])})" if job["user_name"] else ""
     held = [
         (resource, from_number(resource, job["resources"][resource])) for resource in _shown_resources(job, missing)
     ]
-    amounts = ", ".join(f"{format_amount(resource, size)} {_unit(resource, size)}" for resource, size in held)
+    amounts = ", ".join(
+        f"{format_amount(resource, size)} {_unit_of_resource(resource, size)}" for resource, size in held
+    )
     age = f" {duration(job['seconds'])}" if job["seconds"] is not None else ""
     return f"{page_line(job_name(job))}{owner} {amounts}{age}"
 
@@ -187,7 +194,7 @@ def _shown_resources(job: JobFacts, missing: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*decisive, *cards])) or [name for name in ("cpu", "memory") if name in has] or has[:2]
 
 
-def _unit(resource: str, size: int) -> str:
+def _unit_of_resource(resource: str, size: int) -> str:
     if not is_card(resource):
         return label(resource)
     return "card" if size == 1000 else "cards"

@@ -123,40 +123,40 @@ def view_page(document: ReportDocument) -> Page:
     pools = document["pools"]
     closest = sorted(range(len(pools)), key=lambda index: PREFERENCE.index(pools[index]["decision"]))
     shown = sorted(closest[:SHOWN_POOLS])
-    sections = {index: _pool(pools[index], index, symbols) for index in shown}
+    sections = {index: _view_pool(pools[index], index, symbols) for index in shown}
     # By its place, as best() finds it, and not by its ID: a pool may stand there twice, with two requests.
     deciding = closest[0]
     waited = "" if document["waited_seconds"] is None else f", waited {duration(document['waited_seconds'])}"
     return Page(
         decision=document["decision"],
-        window_title=f"{document['decision'].upper()} {_title(pools[deciding])}: capacity gate",
+        window_title=f"{document['decision'].upper()} {_pool_heading(pools[deciding])}: capacity gate",
         attempts=plural(document["attempts"], "attempt") + waited,
         written_at=document["written_at"],
         deciding=sections[deciding],
-        candidates=[_candidate(pool, index, shown) for index, pool in enumerate(pools)] if len(pools) > 1 else [],
+        candidates=[_view_candidate(pool, index, shown) for index, pool in enumerate(pools)] if len(pools) > 1 else [],
         left_out=len(shown) < len(pools),
         pools=list(sections.values()),
         symbols=symbols.symbols,
     )
 
 
-def _candidate(pool: ReportPool, index: int, shown: Collection[int]) -> Candidate:
+def _view_candidate(pool: ReportPool, index: int, shown: Collection[int]) -> Candidate:
     return Candidate(
         place=index + 1,
-        section=_section(index) if index in shown else "",
-        title=_title(pool),
+        section=_section_id(index) if index in shown else "",
+        title=_pool_heading(pool),
         other_id=_id_beside_display_name(pool),
         decision=pool["decision"],
         reason=next(iter(pool["reasons"]), HEADLINES[pool["decision"]]),
     )
 
 
-def _pool(pool: ReportPool, index: int, symbols: Symbols) -> Pool:
+def _view_pool(pool: ReportPool, index: int, symbols: Symbols) -> Pool:
     return Pool(
-        section=_section(index),
+        section=_section_id(index),
         id=pool["pool"],
         other_id=_id_beside_display_name(pool),
-        title=_title(pool),
+        title=_pool_heading(pool),
         decision=pool["decision"],
         headline=HEADLINES[pool["decision"]],
         reasons=pool["reasons"],
@@ -173,11 +173,11 @@ def _pool(pool: ReportPool, index: int, symbols: Symbols) -> Pool:
     )
 
 
-def _section(index: int) -> str:
+def _section_id(index: int) -> str:
     return f"pool-{index + 1}"
 
 
-def _title(pool: ReportPool) -> str:
+def _pool_heading(pool: ReportPool) -> str:
     return str(pool["display_name"] or pool["pool"])
 
 

@@ -107,7 +107,7 @@ def view_holders(holders: Sequence[ReportJob]) -> Holders | None:
     if not holders:
         return None
     rows = [
-        HolderRow(_job_words(job), "not known" if job["seconds"] is None else duration(job["seconds"]))
+        HolderRow(_view_job_words(job), "not known" if job["seconds"] is None else duration(job["seconds"]))
         for job in holders
     ]
     return Holders(
@@ -118,7 +118,9 @@ def view_holders(holders: Sequence[ReportJob]) -> Holders | None:
 def _queue_table(queue: ReportQueue) -> QueueTable:
     jobs = queue["jobs"]
     longest = max([job["seconds"] or 0 for job in jobs] + [1])
-    rows = [QueuedRow(place, _job_words(job), _waits(job["seconds"], longest)) for place, job in enumerate(jobs, 1)]
+    rows = [
+        QueuedRow(place, _view_job_words(job), _view_wait(job["seconds"], longest)) for place, job in enumerate(jobs, 1)
+    ]
     # Behind the last that goes first: an older job of a lower priority may stand between two that do.
     place = max((place for place, job in enumerate(jobs, 1) if job["ahead"]), default=0)
     ahead, behind = rows[:place], rows[place:]
@@ -140,14 +142,14 @@ def _queue_table(queue: ReportQueue) -> QueueTable:
     )
 
 
-def _job_words(job: ReportJob) -> JobWords:
+def _view_job_words(job: ReportJob) -> JobWords:
     cards_first = sorted(job["resources"].items(), key=lambda each: not is_card(each[0]))
     amounts = ", ".join(amount_words(*each) for each in cards_first) or "nothing that could be read"
     # Of the facts of a job, a report has all that job_name() reads.
     return JobWords(job_name(t.cast("JobFacts", job)), job["user_name"] or "", amounts)
 
 
-def _waits(seconds: int | None, longest: int) -> Waits | None:
+def _view_wait(seconds: int | None, longest: int) -> Waits | None:
     if seconds is None:
         return None
     part = max(LEAST_PART, seconds / longest)

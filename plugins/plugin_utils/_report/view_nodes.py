@@ -159,7 +159,7 @@ class Symbols:
         key = (cell.size, cell.taken, cell.asked, letter)
         if key not in self._numbers:
             self._numbers[key] = len(self.symbols)
-            self.symbols.append(_symbol(len(self.symbols), cell, letter))
+            self.symbols.append(_cell_symbol(len(self.symbols), cell, letter))
         return self._numbers[key]
 
 
@@ -174,9 +174,9 @@ def view_nodes(pool: ReportPool, symbols: Symbols) -> Nodes:
     cells = [cell_of(node, wanted) for node in nodes]
     reasons = count_reasons(cells)
     letters = letters_of(reasons)
-    summary, legend = _summary(pool, nodes), _legend(cells)
+    summary, legend = _nodes_summary(pool, nodes), _cell_legend(cells)
     if len(cells) <= NAMED_NODES:
-        named = [_named_node(node, cell, letters, symbols) for node, cell in zip(nodes, cells)]
+        named = [_view_named_node(node, cell, letters, symbols) for node, cell in zip(nodes, cells)]
         return Nodes(summary, legend, named=named)
     drawn = []
     if len(cells) <= DRAWN_NODES:
@@ -187,13 +187,13 @@ def view_nodes(pool: ReportPool, symbols: Symbols) -> Nodes:
         legend,
         drawn=drawn,
         drawn_words=f"{len(cells)} nodes, those that are alike side by side; the table below counts them",
-        states=_states(cells, letters, symbols),
+        states=_view_states(cells, letters, symbols),
         reasons=listed,
         other_reasons=len(reasons) - len(listed),
     )
 
 
-def _summary(pool: ReportPool, nodes: Sequence[ReportNode]) -> str:
+def _nodes_summary(pool: ReportPool, nodes: Sequence[ReportNode]) -> str:
     left_out = sum(node["unusable"] is not None for node in nodes)
     replicas = sum(group["replicas"] for group in pool["request"]["groups"])
     said = plural(len(nodes), "node") + (f", {left_out} left out" if left_out else "") + ". "
@@ -204,7 +204,7 @@ def _summary(pool: ReportPool, nodes: Sequence[ReportNode]) -> str:
     return said + (" What is given back first still shows as taken." if pool["request"]["replaces"] else "")
 
 
-def _legend(cells: Sequence[Cell]) -> CellLegend:
+def _cell_legend(cells: Sequence[Cell]) -> CellLegend:
     kinds = set(cells)  # of ten thousand nodes, most are alike
     units = sorted({cell.unit for cell in kinds if cell.resource})
     return CellLegend(
@@ -216,13 +216,13 @@ def _legend(cells: Sequence[Cell]) -> CellLegend:
     )
 
 
-def _named_node(node: ReportNode, cell: Cell, letters: Mapping[str, str], symbols: Symbols) -> NamedNode:
+def _view_named_node(node: ReportNode, cell: Cell, letters: Mapping[str, str], symbols: Symbols) -> NamedNode:
     letter = "" if cell.unusable is None else letters[cell.unusable]
     name = node["name"] or "without a name"
     return NamedNode(name, symbols.number_of(cell, letters), cell.words, letter, cell.unusable)
 
 
-def _states(cells: Sequence[Cell], letters: Mapping[str, str], symbols: Symbols) -> States:
+def _view_states(cells: Sequence[Cell], letters: Mapping[str, str], symbols: Symbols) -> States:
     alike = count_alike(cells)
     rows = [
         StateRow(
@@ -239,7 +239,7 @@ def _states(cells: Sequence[Cell], letters: Mapping[str, str], symbols: Symbols)
     return States(rows, rest, has_flavors=len({cell.flavor for cell in cells}) > 1)
 
 
-def _symbol(number: int, cell: Cell, letter: str) -> Symbol:
+def _cell_symbol(number: int, cell: Cell, letter: str) -> Symbol:
     columns = _COLUMNS if cell.size > _COLUMNS // 2 else cell.size
     rows = -(-cell.size // columns)
     # All pictures are as wide as four squares and as high as two at least, so that a card looks the same on each.

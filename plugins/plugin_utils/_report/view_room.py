@@ -88,7 +88,7 @@ def view_room(resources: Sequence[ResourceFigures]) -> Room | None:
         for name, style in _STYLES.items()
         if any(figures[name] for figures in resources)
     ]
-    return Room([_bar(figures) for figures in resources], legend)
+    return Room([_resource_bar(figures) for figures in resources], legend)
 
 
 def percent(part: float, whole: float) -> str:
@@ -96,9 +96,9 @@ def percent(part: float, whole: float) -> str:
     return f"{round(100 * part / whole, 2):g}%"
 
 
-def _bar(figures: ResourceFigures) -> Bar:
+def _resource_bar(figures: ResourceFigures) -> Bar:
     resource, amounts = figures["resource"], exact_amounts(figures)
-    segments, end = _segments(amounts)
+    segments, end = _bar_segments(amounts)
     return Bar(
         resource=resource,
         segments=segments,
@@ -112,7 +112,7 @@ def _bar(figures: ResourceFigures) -> Bar:
     )
 
 
-def _segments(amounts: Mapping[AmountName, int]) -> tuple[list[Segment], str | None]:
+def _bar_segments(amounts: Mapping[AmountName, int]) -> tuple[list[Segment], str | None]:
     """Return (the parts of a bar, where the pool ends): it is as long as the pool, and what is missing stands out."""
     total = amounts["total"]
     asked = amounts["used"] + amounts["unplaced"] + amounts["need"] + amounts["kept"]

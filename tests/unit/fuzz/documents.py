@@ -213,7 +213,7 @@ class DocumentSender(Sender):
     def in_parallel(self, calls: t.Sequence[t.Callable[[], t.Any]]) -> t.Iterator[t.Any]:
         return iter([call() for call in calls])
 
-    def _exchange(self, call: Call[t.Any], url: str) -> tuple[int, t.Mapping[str, str], bytes]:
+    def _send_request(self, call: Call[t.Any], url: str) -> tuple[int, t.Mapping[str, str], bytes]:
         path = url.partition("?")[0]
         name = {"workloads": "workloads", "nodes": "nodes"}.get(path.rpartition("/")[2], "pool")
         if "/metrics/" in path:

@@ -32,12 +32,12 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates imp
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import PREFERENCE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, why_nothing
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import refusal
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import refusal_of_outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import NAMES, ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch, follow
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch, follow_job
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.faults import surfaces
@@ -250,7 +250,7 @@ def of_gate(server: ScriptedServer, text: str) -> tuple[list[str], list[t.Any]]:
             lines += [
                 *outcome["report"],
                 outcome["summary"],
-                refusal(outcome)["msg"],
+                refusal_of_outcome(outcome)["msg"],
                 *outcome["reasons"],
                 *overview(outcome["pools"]),
             ]
@@ -311,7 +311,7 @@ def of_watch(server: ScriptedServer, text: str) -> list[str]:
                         raise ObservationError({"msg": text})
                     return seen
 
-                follow(watch, Wait(30.0, 30.0, Clock().time), look, said.extend, said.append)
+                follow_job(watch, Wait(30.0, 30.0, Clock().time), look, said.extend, said.append)
                 said.append(watch.result(0, queued).message)
     return said
 

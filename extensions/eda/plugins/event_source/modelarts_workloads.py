@@ -161,9 +161,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     merge_levels,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import NoPoolReadableError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import iso_time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import iso_time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import (
     JOB_FIELDS,
@@ -178,7 +178,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
     read_policy,
     read_request,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import varied
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import varied_pause
 
 Facts = dict[str, t.Any]
 
@@ -258,7 +258,7 @@ class Source:
     def pause(self) -> float:
         """Seconds until the next look: longer and longer while nothing can be read."""
         seconds = min(math.ldexp(self._interval, min(self._failures, 10)), max(self._interval, _LONGEST_PAUSE))
-        return varied(seconds, random.uniform)
+        return varied_pause(seconds, random.uniform)
 
     def __enter__(self) -> Source:
         return self

@@ -22,7 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.lookup import modelarts_work
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login import connection as _auth
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WORKLOAD_OPTIONS
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import config_level
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_options import config_level
 from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, trust_as_template
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 

@@ -19,7 +19,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import 
     JOB_FIELDS,
     PoolWatch,
     Seen,
-    changes,
+    job_changes,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, read_policy, read_request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
@@ -296,7 +296,7 @@ def test_what_is_kept_is_no_more_than_the_last_complete_look(looks: list[tuple[d
 def test_a_look_that_knows_nothing_changes_nothing() -> None:
     known = Seen({"a": job("a")}, True)
     assert known.followed_by(Seen()) == known
-    assert changes(known, known.followed_by(Seen())) == []
+    assert job_changes(known, known.followed_by(Seen())) == []
 
 
 # Text of the API

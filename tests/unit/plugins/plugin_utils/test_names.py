@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries, pool_names
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries_of_names, pool_names
 
 
 @pytest.mark.parametrize(
@@ -72,5 +72,5 @@ def test_what_is_no_name_is_said(given: t.Any, words: list[str]) -> None:
 
 def test_dictionaries_are_entries() -> None:
     given = ["a", [{"pool": "b"}]]
-    assert list(entries("pools", given)) == ["a", {"pool": "b"}]
-    assert list(entries("pools", str(given))) == ["a", {"pool": "b"}]
+    assert list(entries_of_names("pools", given)) == ["a", {"pool": "b"}]
+    assert list(entries_of_names("pools", str(given))) == ["a", {"pool": "b"}]

@@ -10,7 +10,11 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import in_figures, outcome, refusal
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import (
+    gate_outcome,
+    in_figures,
+    refusal_of_outcome,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, node, observed
 
@@ -25,7 +29,7 @@ def decided(request: Facts, *nodes: t.Any) -> Facts:
 def test_an_artifact_holds_no_name_that_a_template_could_be_made_of(name: str) -> None:
     """Whole nodes are asked for, so the keys of a node's resources become names of checks."""
     verdict = decided({"flavor": "f"}, node({GPU: "8", name: "1"}, flavor="f"))
-    result = outcome(verdict, [verdict], 1, None)
+    result = gate_outcome(verdict, [verdict], 1, None)
     assert any(check["name"] != "placement" for check in result["checks"])
     text = json.dumps(result["artifact"])
     assert not set("{}%\x1b'") & set("".join(_texts(result["artifact"])))
@@ -53,8 +57,8 @@ def test_the_sentence_of_an_artifact_has_what_is_short(checks: list[Facts], word
 
 def test_a_task_that_fails_repeats_nothing_of_the_page() -> None:
     verdict = decided({"resources": {GPU: 9}}, node({GPU: "8"}))
-    result = outcome(verdict, [verdict], 3, 61.0)
-    failed = refusal(result)
+    result = gate_outcome(verdict, [verdict], 3, 61.0)
+    failed = refusal_of_outcome(result)
     assert failed["msg"] == result["summary"]
     assert failed["msg"].endswith("(waited 61 s, 3 attempts)")
     assert failed["failed"] is True

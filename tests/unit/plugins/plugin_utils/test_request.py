@@ -19,7 +19,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
     read_policy,
     read_request,
     read_seconds,
-    remarks,
+    remarks_on_amounts,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -320,14 +320,14 @@ def test_a_name_that_none_of_the_requests_can_mean(
 
 def test_bytes_that_were_hardly_meant_are_remarked() -> None:
     asked = read_request({"resources": {GPU: 8, "memory": 400, "cpu": 60}})
-    assert remarks(asked, read_policy(None), None) == [
+    assert remarks_on_amounts(asked, read_policy(None), None) == [
         "request.resources has memory 400, which is 400 bytes: did you mean 400Gi?"
     ]
     whole = read_request({"resources": {"memory": "400Gi", "ephemeral-storage": 2**20}})
     strict, declared = read_policy({"headroom": {"memory": 64}}), read_declared_capacity({"memory": 512, "cpu": 1})
-    said = remarks(whole, strict, declared)
+    said = remarks_on_amounts(whole, strict, declared)
     assert [one.partition(" has ")[0] for one in said] == ["policy.headroom", "declared_capacity"]
-    assert remarks(whole, read_policy({"headroom": "10%"}), None) == []
+    assert remarks_on_amounts(whole, read_policy({"headroom": "10%"}), None) == []
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "\u200b\n"])

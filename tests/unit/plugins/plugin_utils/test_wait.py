@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Steady, Wait, varied
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Steady, Wait, varied_pause
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 
 
@@ -44,7 +44,7 @@ def test_pauses_vary_by_a_tenth() -> None:
     """Gates that were started together drift apart."""
     _lefts, clock, _wait = waited(100, 30, 0.0)
     assert set(clock.varied) == {(0.9, 1.1)}
-    assert varied(30.0, lambda least, most: least) == 27.0
+    assert varied_pause(30.0, lambda least, most: least) == 27.0
 
 
 def test_the_progress_of_a_wait() -> None:

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch, Watched, follow
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch, Watched, follow_job
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 
 Facts = dict[str, t.Any]
@@ -53,7 +53,7 @@ class Follow:
         self.left: list[float | None] = []
         self.watch = JobWatch(POOL, wanted)
         self._looks, self._timeout, self._incomplete = looks, timeout, incomplete
-        follow(self.watch, Wait(timeout, 10.0, Clock().time), self._look, self.said.extend, self.remarks.append)
+        follow_job(self.watch, Wait(timeout, 10.0, Clock().time), self._look, self.said.extend, self.remarks.append)
 
     def _look(self, left: float | None) -> Facts:
         number = len(self.left)
@@ -176,7 +176,7 @@ def test_what_is_wrong_with_the_connection_ends_it(looks: tuple[Look, ...], coun
         return {"workloads": seen, "complete": True}
 
     with pytest.raises(ObservationError, match="GET /pools was answered"):
-        follow(JobWatch(POOL, "llm"), Wait(30.0, 10.0, Clock().time), look, said.append, said.append)
+        follow_job(JobWatch(POOL, "llm"), Wait(30.0, 10.0, Clock().time), look, said.append, said.append)
     assert len(left) == count
 
 

@@ -17,7 +17,7 @@ import requests
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http import bodies, sending
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import Bodies
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.faults import NoAnswerError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import NoAnswerError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
 

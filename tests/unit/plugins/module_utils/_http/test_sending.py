@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
 import socket
 import threading
@@ -252,3 +253,57 @@ def test_a_new_token_that_is_refused_too_is_an_error(script: Start) -> None:
     assert sum(seen.method == "GET" for seen in server.seen) == 2
     assert raised.value.status == 401
     assert "SECRET" not in json.dumps(raised.value.as_result())
+
+
+def dated(seconds: float, **headers: str) -> Reply:
+    return Reply(body=EMPTY, headers={"Date": email.utils.formatdate(time.time() + seconds, usegmt=True), **headers})
+
+
+def read_in_turn(url: str, *pools: str, **options: t.Any) -> None:
+    with client(url, connections=1, **options) as opened:
+        read_workloads(opened, list(pools), WorkloadQuery(), clock=opened.now)
+
+
+def test_answers_are_asked_for_anew(script: Start) -> None:
+    server = script(Reply(body=EMPTY))
+    read(server.url)
+    assert [seen.headers["cache-control"] for seen in server.seen] == ["no-cache"]
+
+
+KEPT = pytest.mark.parametrize("kept", [dated(0, Age="3600"), dated(-3600)], ids=["Age", "Date"])
+
+
+@KEPT
+def test_an_answer_that_a_proxy_has_kept_is_asked_for_again(script: Start, kept: Reply) -> None:
+    server = script(dated(0), kept, dated(0))
+    read_in_turn(server.url, "pool-a", "pool-b")
+    assert len(server.seen) == 3
+
+
+@KEPT
+def test_an_answer_that_a_proxy_keeps_is_an_error(script: Start, kept: Reply) -> None:
+    server = script(dated(0), kept)
+    with pytest.raises(
+        TransportError, match=r"the answer is 3[56]\d\d s old, so a proxy on the way has kept it\. Let the"
+    ):
+        read_in_turn(server.url, "pool-a", "pool-b", max_retries=1)
+    assert len(server.seen) == 3
+
+
+def test_nothing_rests_on_an_answer_that_turns_out_to_be_old(script: Start) -> None:
+    """The first answer is an hour old, which only the second can tell."""
+    server = script(dated(-3600), dated(0))
+    with pytest.raises(TransportError, match=r"an earlier answer is 36\d\d s old"):
+        read_in_turn(server.url, "pool-a", "pool-b")
+    assert len(server.seen) == 2
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Age": "59"}, {"Age": "soon"}, {"Age": "9" * 400}, {"Age": "-1"}],
+    ids=["young", "word", "huge", "below"],
+)
+def test_an_age_that_tells_nothing_is_passed_over(script: Start, headers: dict[str, str]) -> None:
+    server = script(dated(0, **headers), dated(-25), dated(25))
+    read_in_turn(server.url, "pool-a", "pool-b", "pool-c")
+    assert len(server.seen) == 3

@@ -12,8 +12,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, TransportError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import not_text
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import amounts_in
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import amounts_in
 
 
 def resources(count: int, amount: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login import iam as _iam
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide_secrets
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.iam import (
     ISSUED,
     PASSWORD,
@@ -156,8 +156,8 @@ def test_no_secret_in_any_text(
         assert not leaked(text)
         assert ISSUED not in text
     wire = str(dict(request.headers))
-    assert hide(wire, connection.secrets) != wire
-    assert not leaked(hide(wire, connection.secrets))
+    assert hide_secrets(wire, connection.secrets) != wire
+    assert not leaked(hide_secrets(wire, connection.secrets))
     given_secrets = {value for option, value in options.items() if option in SECRETS}
     assert given_secrets <= connection.secrets
     if index == 1:
@@ -181,8 +181,8 @@ def test_redaction_finds_a_secret_however_it_is_spelled() -> None:
         b64encode(SECRETS["password"].encode()).decode().rstrip("="),
     ]
     for text in spelled:
-        assert hide(f"a {text} b", connection.secrets) == "a ******** b"
-    assert hide("nothing to hide", connection.secrets) == "nothing to hide"
+        assert hide_secrets(f"a {text} b", connection.secrets) == "a ******** b"
+    assert hide_secrets("nothing to hide", connection.secrets) == "nothing to hide"
 
 
 def log_ins(mine: Credentials) -> dict[str, Level]:

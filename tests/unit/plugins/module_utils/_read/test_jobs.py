@@ -15,11 +15,11 @@ import pytest
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import created_at
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import ADDED_FIELDS, FIELDS, workload_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import created_at
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.jobs import (
     FIELD,
     FULL,

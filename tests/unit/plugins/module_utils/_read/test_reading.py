@@ -17,9 +17,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages impo
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import epoch_seconds
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import epoch_seconds
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.api import (
     POOL,
     TOKEN,

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally, merge
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally, merge_tallies
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, WAITING
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.jobs import FIELD, NOW
 from hypothesis import given, settings
@@ -39,7 +39,7 @@ def test_any_jobs_are_counted(items: list[dict[str, t.Any]]) -> None:
 @settings(max_examples=40)
 @given(st.lists(JOB, max_size=6), st.integers(0, 6))
 def test_a_summary_of_two_pools_is_that_of_all_their_jobs(items: list[dict[str, t.Any]], cut: int) -> None:
-    together = merge([Tally(NOW, items[:cut]), Tally(NOW, items[cut:])]).as_facts()
+    together = merge_tallies([Tally(NOW, items[:cut]), Tally(NOW, items[cut:])]).as_facts()
     whole = Tally(NOW, items).as_facts()
     for unordered in (together, whole):
         unordered["unparsed"] = sorted(unordered["unparsed"], key=repr)

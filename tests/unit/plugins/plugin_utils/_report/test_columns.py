@@ -10,10 +10,10 @@ import random
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns import (
     WIDTH,
-    cut,
+    cut_to_width,
     page_line,
     width_of,
-    wrap,
+    wrap_to_width,
 )
 
 
@@ -36,13 +36,13 @@ def test_the_columns_of_a_text(text: str, width: int) -> None:
 
 
 def test_what_fits_is_not_cut() -> None:
-    assert cut("train-a100", 10) == "train-a100"
-    assert cut("train-a100", 9) == "train-a.."
-    assert cut("训练任务", 7) == "训练.."
+    assert cut_to_width("train-a100", 10) == "train-a100"
+    assert cut_to_width("train-a100", 9) == "train-a.."
+    assert cut_to_width("训练任务", 7) == "训练.."
 
 
 def test_the_lines_under_the_first_stand_where_its_message_starts() -> None:
-    lines = wrap("  note: ", "word " * 30)
+    lines = wrap_to_width("  note: ", "word " * 30)
     assert len(lines) == 3
     assert [line[:9] for line in lines] == ["  note: w", *["        w"] * 2]
 
@@ -52,13 +52,13 @@ def test_wrapped_text_keeps_its_words_and_its_width() -> None:
     for _i in range(300):
         words = ["".join(rng.choices("ab训e\u0301", k=rng.randint(1, 30))) for _j in range(rng.randint(1, 9))]
         start = " " * rng.randint(0, 20)
-        lines = wrap(start, " ".join(words))
+        lines = wrap_to_width(start, " ".join(words))
         assert max(map(width_of, lines)) <= WIDTH
         assert " ".join(line.strip() for line in lines).split() == words
 
 
 def test_a_word_without_a_blank_is_broken_where_the_line_ends() -> None:
-    lines = wrap("  ", "x" * 200)
+    lines = wrap_to_width("  ", "x" * 200)
     assert [len(line) for line in lines] == [80, 80, 46]
 
 

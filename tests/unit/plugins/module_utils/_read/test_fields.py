@@ -9,11 +9,11 @@ import json
 import typing as t
 
 import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import created_at, epoch_seconds
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import pending_seconds, workload_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.values import created_at, epoch_seconds
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.api import POOL, api, client_of, job
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 

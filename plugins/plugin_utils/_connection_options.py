@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from ansible.template import Templar
 
 
-def templated(values: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
+def template_values(values: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
     """The values, which come as they were written, with templates and vaulted; without those that are omitted."""
     level = templar.template(dict(values))
     # From ansible-core 2.19 on, a template leaves the key out. Before, it gives a text that stands for omit.
@@ -41,7 +41,7 @@ def templated_variables_level(variables: Mapping[str, t.Any], templar: Templar) 
     names = (f"modelarts_{option}" for option in CONNECTION_OPTIONS)
     given = {name: variables[name] for name in names if name in variables}
     refuse_facts_behind(given, variables)
-    return variables_level(templated(given, templar))
+    return variables_level(template_values(given, templar))
 
 
 def config_level(path: str | None) -> dict[str, t.Any]:

@@ -76,10 +76,10 @@ def explained(url: str, timeout: float | None, where: str) -> Iterator[None]:
     except ModelArtsError:
         raise
     except Exception as error:
-        raise _fault(list(_chain(error)), url, timeout, where) from None
+        raise _fault_of_request(list(_causes_of(error)), url, timeout, where) from None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _causes_of(error: BaseException | None) -> Iterator[BaseException]:
     """Yield the error and what it was raised for, the innermost last."""
     for _depth in range(12):
         if error is None:
@@ -89,25 +89,27 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
 
 
-def _fault(chain: list[BaseException], url: str, timeout: float | None, where: str) -> InputError | NoAnswerError:
+def _fault_of_request(
+    chain: list[BaseException], url: str, timeout: float | None, where: str
+) -> InputError | NoAnswerError:
     innermost = chain[-1]
-    if _any(chain, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
+    if _has_cause_of(chain, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
         return _fault_of_proxy(chain, url)
     if _is_timeout(chain):
         return NoAnswerError("no answer within the time" if timeout is None else f"no answer within {timeout:g} s")
     tls = next((error for error in chain if isinstance(error, ssl.SSLError)), None)
     if tls is not None:
         return _fault_of_tls(tls)
-    if _any(chain, zlib.error):
+    if _has_cause_of(chain, zlib.error):
         return NoAnswerError(
             "the answer is packed in another way than its header says", "Check {address}, and proxies.", lasts=True
         )
-    if _any(chain, http.client.IncompleteRead):
+    if _has_cause_of(chain, http.client.IncompleteRead):
         return NoAnswerError("the answer broke off", unreached=True)
     if isinstance(innermost, http.client.HTTPException) and not isinstance(innermost, OSError):
-        return _fault_of_speech(innermost, url)
+        return _fault_of_protocol(innermost, url)
     refused = next((error for error in chain if error.__class__ is OSError or isinstance(error, _FILE_ERRORS)), None)
-    file = None if refused is None else _file_of(refused)
+    file = None if refused is None else _file_of_error(refused)
     if file is not None:
         reason = getattr(refused, "strerror", None) or "it is not there, or it is no such file"
         name = next((name for name in AUTHORITIES if os.environ.get(name) == file), "The libraries' settings")
@@ -118,7 +120,7 @@ def _fault(chain: list[BaseException], url: str, timeout: float | None, where: s
         return NoAnswerError(one_line(str(innermost)), unreached=True)
     if isinstance(innermost, (UnicodeError, requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError)):
         return NoAnswerError("this is no address that can be asked", "Check {address}, and proxies.", lasts=True)
-    if _any(chain, urllib3.exceptions.ProtocolError):
+    if _has_cause_of(chain, urllib3.exceptions.ProtocolError):
         return NoAnswerError("the answer broke off", unreached=True)
     # Not met in any test; the name of its class is all that can be shown of it without the risk of a secret.
     return NoAnswerError(f"the request failed in the libraries of {where}: {type(innermost).__name__}", lasts=True)
@@ -127,7 +129,7 @@ def _fault(chain: list[BaseException], url: str, timeout: float | None, where: s
 _FILE_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
-def _any(chain: list[BaseException], *kinds: type[BaseException]) -> bool:
+def _has_cause_of(chain: list[BaseException], *kinds: type[BaseException]) -> bool:
     return any(isinstance(error, kinds) for error in chain)
 
 
@@ -141,7 +143,7 @@ def _is_timeout(chain: list[BaseException]) -> bool:
     )
 
 
-def _file_of(error: BaseException) -> str | None:
+def _file_of_error(error: BaseException) -> str | None:
     """Return the file that an error is about: requests names it in a text only."""
     named = getattr(error, "filename", None)
     if isinstance(named, str):
@@ -199,7 +201,7 @@ def _fault_of_tls(error: ssl.SSLError) -> NoAnswerError:
     return NoAnswerError(f"the two sides do not agree on TLS ({words})", "Check {address}, and proxies.", lasts=True)
 
 
-def _fault_of_speech(error: http.client.HTTPException, url: str) -> NoAnswerError:
+def _fault_of_protocol(error: http.client.HTTPException, url: str) -> NoAnswerError:
     if isinstance(error, http.client.BadStatusLine) and "\x15\x03" in str(error) and url.startswith("http:"):
         return NoAnswerError("the server speaks TLS on this port", "Write https in {address}.", lasts=True)
     return NoAnswerError("what came is no answer in HTTP/1.1", "Check {address}, and proxies.", lasts=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection import (
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_options import (
     config_level,
     templated_variables_level,
 )

@@ -22,7 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     SECRETS,
     where_to_set,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_common
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_common_word
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown
 
 if t.TYPE_CHECKING:
@@ -49,30 +49,30 @@ _BOOLEANS = {
 
 
 def check_options(level: Mapping[str, t.Any], where: str) -> dict[str, t.Any]:
-    return {option: _checked(option, value, where) for option, value in level.items()}
+    return {option: _check_option(option, value, where) for option, value in level.items()}
 
 
-def _checked(option: str, value: object, where: str) -> object:
+def _check_option(option: str, value: object, where: str) -> object:
     kind = CONNECTION_OPTIONS[option]["type"]
     if isinstance(value, (Mapping, list, tuple, set)):
-        raise _unusable(option, "must be a single value", where)
+        raise _unusable_option(option, "must be a single value", where)
     if kind == "bool":
-        return _boolean(option, value, where)
+        return _check_boolean(option, value, where)
     if kind == "float":
-        return _seconds(option, value, where)
+        return _check_seconds(option, value, where)
     if kind == "int":
-        return _count(option, value, 1 if option == "connections" else 0, where)
+        return _check_count(option, value, 1 if option == "connections" else 0, where)
     text = str(value)
     if option in ("endpoint", "auth_url"):
         return check_url(text, f"{option} (on {where}: {' or '.join(ENVIRONMENT[option])})")
     if option == "ca_path":
         path = os.path.expanduser(os.path.expandvars(text))
         if not os.path.exists(path):
-            raise _unusable(option, f"names a file that does not exist, {one_line(repr(path), 300)}", where)
+            raise _unusable_option(option, f"names a file that does not exist, {one_line(repr(path), 300)}", where)
         return path
     expected, accepted = _TEXTS.get(option, ("must be printable text on one line", str.isprintable))
     if not accepted(text):
-        raise _unusable(option, expected, where)
+        raise _unusable_option(option, expected, where)
     if option in SECRETS:
         check_secret(text, option, where_to_set(where, option))
     return text
@@ -80,7 +80,7 @@ def _checked(option: str, value: object, where: str) -> object:
 
 def check_secret(text: str, subject: str, where_to_set: str) -> None:
     """Raise InputError for a secret that could not be hidden without changing what is decided on."""
-    if is_common(text):
+    if is_common_word(text):
         raise InputError(
             f"{subject} is too short, a number, or a word of every answer, so it cannot be kept out of output without "
             f"changing what is read and decided: use one that is longer. It can be set {where_to_set}."
@@ -99,38 +99,38 @@ _TEXTS: dict[str, tuple[str, Callable[[str], t.Any]]] = {
 }
 
 
-def _boolean(option: str, value: object, where: str) -> bool:
+def _check_boolean(option: str, value: object, where: str) -> bool:
     if isinstance(value, bool):
         return value
     known = _BOOLEANS.get(str(value).strip().lower())
     if known is None:
-        raise _unusable(option, f"must be true or false, not {shown(value)}", where)
+        raise _unusable_option(option, f"must be true or false, not {shown(value)}", where)
     return known
 
 
-def _seconds(option: str, value: object, where: str) -> float:
+def _check_seconds(option: str, value: object, where: str) -> float:
     try:
         seconds = float(str(value))
     except ValueError:
         seconds = math.nan
     if not 0 < seconds <= _LONGEST_TIMEOUT:
         most = f"and {_LONGEST_TIMEOUT:.0f} at most"
-        raise _unusable(option, f"must be a number of seconds above 0, not {shown(value)}, {most}", where)
+        raise _unusable_option(option, f"must be a number of seconds above 0, not {shown(value)}, {most}", where)
     return seconds
 
 
-def _count(option: str, value: object, least: int, where: str) -> int:
+def _check_count(option: str, value: object, least: int, where: str) -> int:
     try:
         count = int(str(value))
     except ValueError:
         count = -1
     if not least <= count <= _MOST[option]:
         bounds = f"from {least} to {_MOST[option]}"
-        raise _unusable(option, f"must be a whole number, {bounds}, not {shown(value)}", where)
+        raise _unusable_option(option, f"must be a whole number, {bounds}, not {shown(value)}", where)
     return count
 
 
-def without_version(url: str, project: str | None) -> str:
+def without_iam_version(url: str, project: str | None) -> str:
     """Return a service's URL without the version at its end, or the version and the project.
 
     A last segment is a project when it is ``project``, or has the form that clouds give to IDs of projects: in
@@ -143,5 +143,5 @@ def without_version(url: str, project: str | None) -> str:
     return url[: end.start()]
 
 
-def _unusable(option: str, expected: str, where: str) -> InputError:
+def _unusable_option(option: str, expected: str, where: str) -> InputError:
     return InputError(f"{option} {expected}. It can be set {where_to_set(where, option)}.")
