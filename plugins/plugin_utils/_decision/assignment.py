@@ -23,10 +23,10 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
 
 
-def assign_replicas(nodes: Sequence[Node], request: Request) -> tuple[list[Amounts], int]:
+def assign_replicas(nodes: Sequence[Node], request: Request, policy: Policy) -> tuple[list[Amounts], int]:
     """Return (what each node takes of the request, how many replicas found a place).
 
     It is the placement that was decided; where there is none, as many replicas as one greedy pass places. What a
@@ -35,7 +35,9 @@ def assign_replicas(nodes: Sequence[Node], request: Request) -> tuple[list[Amoun
     order = order_of(request)
     needs = needs_of(request, order)
     whole = any(need.amounts is None for need in needs)
-    offers = [None if node.unusable is not None else node.offer(order, whole=whole) for node in nodes]
+    offers = [
+        None if node.unusable is not None else node.offer(order, policy.card_groups, whole=whole) for node in nodes
+    ]
     counted = Counter(offer for offer in offers if offer is not None)
     placement = place(counted, needs)
     if not isinstance(placement, Placement):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, counts_bytes
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import CardGroups, Cards, NodeCards
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind, Offer
 
 if t.TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Node(t.NamedTuple):
 
     ``shown`` is what its entry gives as free. The list of jobs is read at another moment, and either may be behind.
     So ``free`` is certain: the smaller of ``shown`` and of what ``held`` leaves. ``at_most`` is what may be free.
+    ``cards`` tells which of its Ascend cards these are, as far as that is known.
     """
 
     name: str | None
@@ -110,6 +112,7 @@ class Node(t.NamedTuple):
     unread_free: Names
     at_most: Amounts
     is_short: bool = False
+    cards: NodeCards | None = None
 
     @property
     def flavor(self) -> str | None:
@@ -147,7 +150,7 @@ class Node(t.NamedTuple):
                 unread_free=unread_free,
                 at_most=at_most,
             )
-        return Node._make((*self[:_FREE], free, unread_free, at_most, self.is_short))
+        return Node._make((*self[:_FREE], free, unread_free, at_most, *self[_FREE + 3 :]))
 
     @property
     def shows_too_much(self) -> bool:
@@ -168,10 +171,11 @@ class Node(t.NamedTuple):
         add_amounts(possible, self.held.possible)
         return self._replace(held=self.held._replace(possible=possible)).weighed()
 
-    def without(self, amounts: Mapping[str, int]) -> Node:
+    def without(self, amounts: Mapping[str, int], own_cards: int | None = None) -> Node:
         """Return the node when a job that holds these amounts on it has gone. It never offers more than it has.
 
         What comes back on a node whose size cannot be read is only possible: the entry may be older than the job.
+        ``own_cards`` are the numbers of the job's cards as bits, where they are known.
         """
         shown, certain = dict(self.shown), dict(self.held.certain)
         unsized: Amounts = {}
@@ -190,6 +194,7 @@ class Node(t.NamedTuple):
             free=shown,
             unread_free=self.unread_shown,
             at_most=shown,
+            cards=self.cards and self.cards.with_back(-(-amounts.get(self.cards.resource, 0) // 1000), own_cards),
         ).weighed()
         if not unsized:
             return left
@@ -224,20 +229,35 @@ class Node(t.NamedTuple):
             return False
         return True if is_known else None
 
-    def offer(self, order: Sequence[str], *, whole: bool) -> Offer:
-        """Return what the node certainly offers of the resources in ``order``.
+    def offer(self, order: Sequence[str], by_policy: CardGroups, *, whole: bool) -> Offer:
+        """Return what the node certainly offers of the resources in ``order``, by what the policy says of its cards.
 
         Whether it is idle only matters where ``whole`` nodes are asked for.
         """
         free = self.free
-        return Offer(tuple([free.get(resource, 0) for resource in order]), self.kind, whole and self.is_idle is True)
+        amounts = tuple([free.get(resource, 0) for resource in order])
+        if self.cards is None:
+            return Offer(amounts, self.kind, whole and self.is_idle is True)
+        is_idle = whole and self.is_idle is True and self.cards.shows_all_free
+        return Offer(amounts, self.kind, is_idle, self._cards(self.cards, order, by_policy, amounts, is_hopeful=False))
 
-    def best_offer(self, order: Sequence[str], *, whole: bool) -> Offer | None:
+    def best_offer(self, order: Sequence[str], by_policy: CardGroups, *, whole: bool) -> Offer | None:
         """Return the most that the node may offer, and idle if it may be; None when not even that is known."""
         if self.unread_free and is_unread(self.unbounded, order):
             return None
-        amounts = tuple(self.at_most.get(resource, 0) for resource in order)
-        return Offer(amounts, self.kind, whole and self.is_idle is not False)
+        amounts = tuple([self.at_most.get(resource, 0) for resource in order])
+        if self.cards is None:
+            return Offer(amounts, self.kind, whole and self.is_idle is not False)
+        is_idle = whole and self.is_idle is not False and self.cards.shows_all_free
+        return Offer(amounts, self.kind, is_idle, self._cards(self.cards, order, by_policy, amounts, is_hopeful=True))
+
+    def _cards(
+        self, cards: NodeCards, order: Sequence[str], by_policy: CardGroups, amounts: Sequence[int], *, is_hopeful: bool
+    ) -> Cards | None:
+        if cards.resource not in order:
+            return None
+        index = order.index(cards.resource)
+        return Cards.of(cards, self.flavor, by_policy, index, amounts[index] // 1000, is_hopeful=is_hopeful)
 
     def empty_offer(self, order: Sequence[str]) -> Offer:
         """Return what the node takes beside its own services at present, were all of its jobs gone."""

@@ -69,7 +69,7 @@ def report_document(
 
 def _pool(candidate: Observed, policy: Policy) -> ReportPool:
     request, entry, verdict = candidate
-    nodes, placed = _nodes_with_replicas(entry["nodes"], request)
+    nodes, placed = _nodes_with_replicas(entry["nodes"], request, policy)
     return {
         "pool": verdict["pool"],
         "display_name": verdict["display_name"],
@@ -109,13 +109,13 @@ def _request(request: Request) -> ReportRequest:
 
 
 def _nodes_with_replicas(
-    facts: Sequence[NodeFacts] | None, request: Request
+    facts: Sequence[NodeFacts] | None, request: Request, policy: Policy
 ) -> tuple[list[ReportNode] | None, int | None]:
     """Return (the nodes with what each takes of the request, how many replicas found a place)."""
     if facts is None:
         return None, None
     nodes = read_nodes(facts)
-    asked, placed = assign_replicas(nodes, request)
+    asked, placed = assign_replicas(nodes, request, policy)
     return [_node(*each) for each in zip(facts, nodes, asked)], placed
 
 

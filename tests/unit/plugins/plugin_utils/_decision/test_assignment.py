@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.assignment import assign_replicas
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import read_nodes
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_request
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     GPU,
@@ -46,7 +46,7 @@ def test_as_many_replicas_are_drawn_as_were_decided(share: int) -> None:
         verdict = decide(nodes, request=asked)
         request = read_request(asked)
         read = read_nodes(observed(nodes)["nodes"])
-        taken, placed = assign_replicas(read, request)
+        taken, placed = assign_replicas(read, request, read_policy(None))
         fits = any(check["name"] == "placement" for check in verdict["checks"]) and bool(
             check_of(verdict, "placement")["passed"]
         )
