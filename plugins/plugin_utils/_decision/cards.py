@@ -183,7 +183,11 @@ class Cards(t.NamedTuple):
         if not offers_size(rule, self.places, size):
             return self._by_count(size * 1000) if self.is_hopeful else 0
         groups = self.groups[self.rules.index(rule)]
-        found = _fits(groups, rule, self.back, self.free, self.taken, size)
+        taken: list[int] = []
+        for one in self.taken:
+            # What is only hoped for may be given any cards.
+            taken += [one] if offers_size(rule, self.places, one) else [1] * one
+        found = _fits(groups, rule, self.back, self.free, tuple(sorted(taken, reverse=True)), size)
         return found[1] if self.is_hopeful else found[0]
 
     def take(self, amount: int, replicas: int) -> Cards:
