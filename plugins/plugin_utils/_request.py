@@ -25,7 +25,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import MOST_CARDS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, odd_character, shown, trimmed
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import CardGroups
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import NO_CARD_GROUPS, CardGroups
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
 
 if t.TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Policy:
     queue_scope: str = "pool"
     max_oldest_queued_seconds: int | None = None
     placement: str = "required"
-    card_groups: CardGroups = CardGroups()
+    card_groups: CardGroups = NO_CARD_GROUPS
     stable_seconds: int = 0
 
     def kept(self, resource: str, capacity: int) -> int:
@@ -214,7 +214,7 @@ def read_policy(policy: object) -> Policy:
 
 def _read_card_groups(given: object) -> CardGroups:
     if given is None:
-        return CardGroups()
+        return NO_CARD_GROUPS
     if not isinstance(given, dict):
         raise InputError(
             f"policy.card_groups is {shown(given)}, and must map flavors to the number of cards that lie together, as "

@@ -81,7 +81,7 @@ class OwnCards:
 def free_cards(text: object, cards: int | None) -> list[int] | None:
     """Return the numbers of the cards that a text shows as free, on a node that has so many.
 
-    None when it cannot be read: it has another length or another character, or names a card that the node does not have.
+    None when it cannot be read: its length or a character is another, or it names a card that the node does not have.
     """
     if cards is None or not isinstance(text, str) or not _TEXT.fullmatch(text):
         return None

@@ -56,7 +56,7 @@ def why_scattered(nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[
 def why_cards_not_known(
     nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[str], by_policy: CardGroups
 ) -> tuple[str, str]:
-    """Return (why it is not known whether replicas get cards that lie together, the remedy); empty where it is known."""
+    """Return (why it is not known whether replicas get cards that lie together, the remedy); empty where it is."""
     found = [one for one in _enough_by_number(nodes, needs, order, by_policy) if not _fits(one)]
     if not found:
         return "", ""
@@ -80,8 +80,8 @@ def _enough_by_number(
             continue
         seen.add(offer)
         for need in needs:
-            amount = need.amounts[offer.cards.index] if need.amounts else 0
-            if amount and offer.free[offer.cards.index] >= amount:
+            amount = need.amounts[offer.cards.at] if need.amounts else 0
+            if amount and offer.free[offer.cards.at] >= amount:
                 yield _Found(node, offer.cards, amount)
 
 

@@ -75,6 +75,9 @@ class CardGroups(t.NamedTuple):
         return dict(self.by_flavor).get(flavor or "")
 
 
+NO_CARD_GROUPS = CardGroups()
+
+
 @lru_cache(maxsize=_CACHED)
 def rules_of(flavor: str | None, places: int, batch_type: str | None, by_policy: CardGroups) -> tuple[int, ...]:
     """Return every n that may hold on a node made for so many cards: one where it is known, none where nothing is."""
@@ -146,11 +149,11 @@ def groups_of(shown: int | None, places: int, rule: int) -> Groups:
 class Cards(t.NamedTuple):
     """The cards that a node offers: ``free`` of them, in ``groups`` for each of the ``rules`` that may hold.
 
-    ``taken`` are the sizes of the replicas that have been placed there. Where something is not known, what fits surely
-    is told, and with ``is_hopeful`` what fits at best.
+    ``at`` is where cards stand among the amounts of the problem, and ``taken`` are the sizes of the replicas that have
+    been placed there. Where something is not known, it tells what fits surely, and with ``is_hopeful`` what may fit.
     """
 
-    index: int
+    at: int
     places: int
     rules: tuple[int, ...]
     groups: tuple[Groups, ...]
@@ -161,9 +164,9 @@ class Cards(t.NamedTuple):
 
     @classmethod
     def of(
-        cls, cards: NodeCards, flavor: str | None, by_policy: CardGroups, index: int, free: int, *, is_hopeful: bool
+        cls, cards: NodeCards, flavor: str | None, by_policy: CardGroups, at: int, free: int, *, is_hopeful: bool
     ) -> Cards:
-        return _cards_of(cards, flavor, by_policy, index, free, is_hopeful)
+        return _cards_of(cards, flavor, by_policy, at, free, is_hopeful)
 
     def fits(self, amount: int) -> int:
         """Return how many replicas find cards that ask for so many thousandths of one."""
@@ -231,12 +234,12 @@ class Cards(t.NamedTuple):
 
 @lru_cache(maxsize=_CACHED)
 def _cards_of(
-    cards: NodeCards, flavor: str | None, by_policy: CardGroups, index: int, free: int, is_hopeful: bool
+    cards: NodeCards, flavor: str | None, by_policy: CardGroups, at: int, free: int, is_hopeful: bool
 ) -> Cards:
     rules = rules_of(flavor, cards.places, cards.batch_type, by_policy)
     groups = tuple(groups_of(cards.shown, cards.places, rule) for rule in rules)
     back = 0 if cards.shown is None else cards.back
-    return Cards(index, cards.places, rules, groups, back, min(free, cards.places), is_hopeful)
+    return Cards(at, cards.places, rules, groups, back, min(free, cards.places), is_hopeful)
 
 
 @lru_cache(maxsize=_CACHED)

@@ -131,9 +131,16 @@ def _offers(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
 
 
 def _best_offers(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
-    whole = case.asks_whole_nodes
-    offers = (node.best_offer(case.order, case.policy.card_groups, whole=whole) for node in nodes)
-    return Counter(offer for offer in offers if offer is not None)
+    whole, by_policy = case.asks_whole_nodes, case.policy.card_groups
+    pairs = Counter(
+        (node.offer(case.order, by_policy, whole=whole), node.best_offer(case.order, by_policy, whole=whole))
+        for node in nodes
+    )
+    offers: Counter[Offer] = Counter()
+    for (surely, at_best), count in pairs.items():
+        if at_best is not None:
+            offers[surely if surely.is_all_of(at_best, case.needs) else at_best] += count
+    return offers
 
 
 def _left_out(nodes: Sequence[Node]) -> str:

@@ -113,6 +113,7 @@ class Node(t.NamedTuple):
     at_most: Amounts
     is_short: bool = False
     cards: NodeCards | None = None
+    supernode: str | None = None
 
     @property
     def flavor(self) -> str | None:
@@ -256,8 +257,8 @@ class Node(t.NamedTuple):
     ) -> Cards | None:
         if cards.resource not in order:
             return None
-        index = order.index(cards.resource)
-        return Cards.of(cards, self.flavor, by_policy, index, amounts[index] // 1000, is_hopeful=is_hopeful)
+        at = order.index(cards.resource)
+        return Cards.of(cards, self.flavor, by_policy, at, amounts[at] // 1000, is_hopeful=is_hopeful)
 
     def empty_offer(self, order: Sequence[str]) -> Offer:
         """Return what the node takes beside its own services at present, were all of its jobs gone."""

@@ -78,16 +78,24 @@ class Offer:
         if need.amounts is None:
             return int(self.is_idle)
         most = max(0, min(free // asked for free, asked in zip(self.free, need.amounts) if asked))
-        if self.cards is None or not most or not need.amounts[self.cards.index]:
+        if self.cards is None or not most or not need.amounts[self.cards.at]:
             return most
-        return min(most, self.cards.fits(need.amounts[self.cards.index]))
+        return min(most, self.cards.fits(need.amounts[self.cards.at]))
 
     def fits_by(self, rule: int, need: Need) -> int:
         """Return the same for a need of whole cards where that rule holds for them."""
         if self.cards is None or need.amounts is None or not need.accepts(self.kind):
             return 0
         by_amounts = Offer(self.free, self.kind, self.is_idle).fits(need)
-        return min(by_amounts, self.cards.fits_by(rule, need.amounts[self.cards.index] // 1000))
+        return min(by_amounts, self.cards.fits_by(rule, need.amounts[self.cards.at] // 1000))
+
+    def is_all_of(self, best: Offer, needs: Sequence[Need]) -> bool:
+        """Return whether what the node may offer at best is no more than this, for these needs."""
+        if (self.free, self.is_idle) != (best.free, best.is_idle):
+            return False
+        if any(self.fits(need) < best.fits(need) for need in needs):
+            return False
+        return len(needs) == 1 or self.cards is None or self.cards.is_certain
 
     def take(self, need: Need, replicas: int) -> Offer:
         """Return what is left when that many replicas have been placed there; a whole node leaves nothing."""
@@ -96,7 +104,7 @@ class Offer:
         if need.amounts is None:
             return Offer((0,) * len(self.free), self.kind, False)
         left = tuple(free - asked * replicas for free, asked in zip(self.free, need.amounts))
-        return Offer(left, self.kind, False, self.cards and self.cards.take(need.amounts[self.cards.index], replicas))
+        return Offer(left, self.kind, False, self.cards and self.cards.take(need.amounts[self.cards.at], replicas))
 
     def prices(self, need: Need, index: int, unit: int) -> Counter[int]:
         """Return how much of one resource others must take there for the place of each replica that fits, counted.
@@ -109,7 +117,7 @@ class Offer:
             return Counter()
         asked = t.cast("tuple[int, ...]", need.amounts)[index]
         slack = self.free[index] - places * asked
-        if self.cards is None or self.cards.index != index:
+        if self.cards is None or self.cards.at != index:
             prices = Counter({asked: places - 1})
             prices[slack + unit] += 1
             return prices
@@ -165,18 +173,16 @@ def most_replicas(offers: Offers, need: Need) -> int:
     Nodes of one flavor have the same hardware: where their rule is not known, it is one for all of them.
     """
     most = 0
-    by_rule: dict[tuple[str, tuple[int, ...]], list[int]] = {}
-    is_hopeful = False
+    by_rule: dict[tuple[str, tuple[int, ...], bool], list[int]] = {}
     for offer, nodes in offers.items():
         cards, flavor = offer.cards, offer.kind.flavor
-        if cards is None or len(cards.rules) < 2 or flavor is None or not _asks_whole_cards(need, cards.index):
+        if cards is None or len(cards.rules) < 2 or flavor is None or not _asks_whole_cards(need, cards.at):
             most += offer.fits(need) * nodes
             continue
-        is_hopeful = cards.is_hopeful
-        of_flavor = by_rule.setdefault((flavor, cards.rules), [0] * len(cards.rules))
+        of_flavor = by_rule.setdefault((flavor, cards.rules, cards.is_hopeful), [0] * len(cards.rules))
         for index, rule in enumerate(cards.rules):
             of_flavor[index] += offer.fits_by(rule, need) * nodes
-    return most + sum(max(found) if is_hopeful else min(found) for found in by_rule.values())
+    return most + sum(max(found) if is_hopeful else min(found) for (*_of, is_hopeful), found in by_rule.items())
 
 
 def _asks_whole_cards(need: Need, index: int) -> bool:

@@ -429,7 +429,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
 
 
 def _with_cards(nodes: list[Node], facts: Sequence[NodeFacts]) -> list[Node]:
-    """Return the nodes, those with Ascend cards with what their texts tell of these."""
+    """Return the nodes, those with Ascend cards with what their texts tell of these, and with their supernode."""
     # By identity, as nodes that are alike share their amounts, and most pools have no such cards at all.
     ascend: dict[int, str | None] = {}
     for index, node in enumerate(nodes):
@@ -438,7 +438,8 @@ def _with_cards(nodes: list[Node], facts: Sequence[NodeFacts]) -> list[Node]:
             ascend[key] = next((name for name, of in node.resources.items() if of and is_ascend(name)), None)
         name = ascend[key]
         if name is not None:
-            nodes[index] = node._replace(cards=_cards_of(name, node, facts[index]))
+            fact = facts[index]
+            nodes[index] = node._replace(cards=_cards_of(name, node, fact), supernode=fact.get("supernode"))
     return nodes
 
 

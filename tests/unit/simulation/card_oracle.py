@@ -48,7 +48,7 @@ _MOST_WAYS = 1500
 
 @dataclass
 class Machine:
-    """A node: ``free`` is the number of free cards in its entry, ``shown`` the free cards of its text, if it has one."""
+    """A node: ``free`` is how many cards its entry gives as free, ``shown`` those that its text does, if it has one."""
 
     flavor: str
     free: int
@@ -182,9 +182,8 @@ def _machine(rng: random.Random, flavor: str) -> Machine:
     if chance < 0.15:
         shown, text = None, None
     elif chance < 0.22:
-        shown, text = None, rng.choice(("", "0" * 15, "0" * 17, "000000000000000x", "1" * (17 - cards) + "0" * (cards - 1)))
-        if cards == 16 and text is not None and set(text) <= {"0", "1"} and len(text) == 16:
-            text = "0" * 8
+        beyond = "1" * (17 - cards) + "0" * (cards - 1) if cards < 16 else "0" * 8
+        shown, text = None, rng.choice(("", "0" * 15, "0" * 17, "000000000000000x", beyond))
     elif chance < 0.32:
         shown = frozenset(rng.sample(sorted(free), max(0, len(free) - rng.randint(1, 3))))
         text = _text(shown, cards)
