@@ -166,6 +166,10 @@ class Node(t.NamedTuple):
         has, shown = self.resources, self.shown
         return any(shown.get(name, 0) > has[name] - held for name, held in self.held.certain.items() if name in has)
 
+    def with_cards(self, cards: NodeCards, supernode: str | None) -> Node:
+        """Return the node with what is known of its Ascend cards."""
+        return Node._make((*self[:_CARDS], cards, supernode))
+
     def beside(self, services: Amounts) -> Node:
         """Return the node where its own services may take so much beside the jobs."""
         possible = dict(services)
@@ -268,6 +272,8 @@ class Node(t.NamedTuple):
 
 _FREE = Node._fields.index("free")
 """Where the results of weighing begin. Building a node from there is faster than _replace(), which looks fields up."""
+
+_CARDS = Node._fields.index("cards")
 
 
 def services_of(nodes: Iterable[Node]) -> Amounts:

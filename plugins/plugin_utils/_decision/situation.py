@@ -432,25 +432,22 @@ def _with_cards(nodes: list[Node], facts: Sequence[NodeFacts]) -> list[Node]:
     """Return the nodes, those with Ascend cards with what their texts tell of these, and with their supernode."""
     # By identity, as nodes that are alike share their amounts, and most pools have no such cards at all.
     ascend: dict[int, str | None] = {}
+    known: dict[t.Any, NodeCards] = {}
     for index, node in enumerate(nodes):
-        key = id(node.resources)
-        if key not in ascend:
-            ascend[key] = next((name for name, of in node.resources.items() if of and is_ascend(name)), None)
-        name = ascend[key]
-        if name is not None:
-            fact = facts[index]
-            nodes[index] = node._replace(cards=_cards_of(name, node, fact), supernode=fact.get("supernode"))
+        resources = id(node.resources)
+        if resources not in ascend:
+            ascend[resources] = next((name for name, of in node.resources.items() if of and is_ascend(name)), None)
+        name = ascend[resources]
+        if name is None:
+            continue
+        fact = facts[index]
+        free, batch = fact.get("cards_free"), fact.get("batch")
+        key = resources, None if free is None else tuple(free), batch and batch["type"]
+        if key not in known:
+            shown = None if free is None else sum(1 << number - 1 for number in free)
+            known[key] = NodeCards(name, places_of(-(-node.resources[name] // 1000)), shown, key[-1])
+        nodes[index] = node.with_cards(known[key], fact.get("supernode"))
     return nodes
-
-
-def _cards_of(resource: str, node: Node, fact: NodeFacts) -> NodeCards:
-    free, batch = fact.get("cards_free"), fact.get("batch")
-    return NodeCards(
-        resource,
-        places_of(-(-node.resources[resource] // 1000)),
-        None if free is None else sum(1 << number - 1 for number in free),
-        batch["type"] if batch else None,
-    )
 
 
 def _may_come(fact: NodeFacts, resources: Amounts) -> Names:
