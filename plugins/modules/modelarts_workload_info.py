@@ -204,8 +204,8 @@ workloads:
         cards_free:
           description:
             - Numbers of the cards for which RV(workloads[].nodes[].npu_topology_placement) has V(0).
-            - Null when it cannot be read, and without O(include_capacity), as only the list of nodes tells how many there
-              are.
+            - Null when it cannot be read, and without O(include_capacity). Only the list of nodes tells how many cards
+              there are.
           type: list
           elements: int
         resource_requirement:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, to_numbers
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.assignment import assign_replicas
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.assignment import Taken, assign_replicas
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Situation, read_nodes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import VERSION
@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import VerdictFacts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import (
         GateOutcome,
+        ReportCards,
         ReportDocument,
         ReportError,
         ReportJob,
@@ -119,7 +120,7 @@ def _nodes_with_replicas(
     return [_node(*each) for each in zip(facts, nodes, asked)], placed
 
 
-def _node(fact: NodeFacts, node: Node, asked: Amounts) -> ReportNode:
+def _node(fact: NodeFacts, node: Node, taken: Taken) -> ReportNode:
     return {
         "name": fact["name"],
         "flavor": fact["flavor"],
@@ -130,7 +131,19 @@ def _node(fact: NodeFacts, node: Node, asked: Amounts) -> ReportNode:
         "resources": None if "*" in node.unread_resources else to_numbers(node.resources),
         "free": None if "*" in node.unread_free else to_numbers(node.free),
         "unread": sorted((node.unread_free | node.unread_resources) - {"*"}),
-        "asked": to_numbers(asked),
+        "asked": to_numbers(taken.amounts),
+        "cards": _cards(node, taken),
+    }
+
+
+def _cards(node: Node, taken: Taken) -> ReportCards | None:
+    if node.cards is None:
+        return None
+    return {
+        "resource": node.cards.resource,
+        "group": taken.rule,
+        "free": taken.free,
+        "asked": list(taken.cards),
     }
 
 
