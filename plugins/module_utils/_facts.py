@@ -108,6 +108,7 @@ class NodeFacts(t.TypedDict):
     free: Numbers | None
     unreadable: list[UnreadableAmount]
     cards_occupied: int | None
+    cards_free: list[int] | None
     jobs: int | None
     held: HeldOnNode | None
 
@@ -233,8 +234,15 @@ class NodeShare(t.TypedDict):
     resources: Numbers
 
 
+class PlacedShare(NodeShare):
+    """The same with the numbers of its cards there; None where its text does not tell them for certain."""
+
+    cards: list[int] | None
+
+
 class _JobNode(NodeShare):
     npu_topology_placement: str | None
+    cards_free: list[int] | None
     resource_requirement: t.Any
 
 
@@ -299,7 +307,7 @@ class PlacementFacts(JobFacts):
     """A job with its split over nodes."""
 
     host_ips: list[str]
-    nodes: list[NodeShare]
+    nodes: list[PlacedShare]
 
 
 class QueueCount(t.TypedDict):

@@ -113,6 +113,15 @@ options:
             description:
               - How many of the replicas asked for are given back. Without it, all of the job is.
             type: int
+      affinity_group_size:
+        description:
+          - How many replicas must be in one supernode, each on a whole node. The label C(spod.id) of nodes tells which
+            are one.
+          - A number of replicas that is no multiple of it, replicas of several shapes, and nodes without the label that
+            are needed make the verdict V(unknown). With V(1), nothing is checked.
+        type: int
+        default: 1
+        version_added: 1.1.0
   policy:
     description:
       - How strictly to decide.
@@ -164,6 +173,15 @@ options:
           required: The replicas must fit on the nodes, one by one.
           aggregate: The sums count, whether or not a replica fits on a node.
         default: required
+      card_groups:
+        description:
+          - >-
+            How many Ascend cards of a node lie together, by flavor, like V({"my.flavor.8": 4}). A replica gets its
+            cards from one such group, or all cards of several.
+          - It counts for flavors whose names do not tell their hardware. Without it, a replica fits there when it fits
+            whatever the hardware is.
+        type: dict
+        version_added: 1.1.0
       stable_seconds:
         description:
           - For how long the request must have fitted at every attempt.

@@ -234,6 +234,14 @@ pools:
         cards_occupied:
           description: Number of occupied NPU cards, by the placement bits; null when the API gives none.
           type: int
+        cards_free:
+          description:
+            - Numbers of the NPU cards that the placement bits show as free. The right-most bit is card 1, and of a node
+              with eight cards the left eight bits are no cards.
+            - Null when the API gives none, or gives bits that cannot be read or that name a card which is not there.
+          type: list
+          elements: int
+          sample: [2, 3, 4, 5, 6, 8]
         jobs:
           description:
             - How many jobs that hold resources show its address. Null here, because this module reads no jobs;

@@ -199,7 +199,15 @@ workloads:
         npu_topology_placement:
           description:
             - Sixteen bits as text, the right-most one for the first card. V(1) means occupied.
+            - Whether these are the job's own cards or all that are occupied on the node is not documented.
           type: str
+        cards_free:
+          description:
+            - Numbers of the cards for which RV(workloads[].nodes[].npu_topology_placement) has V(0).
+            - Null when it cannot be read, and without O(include_capacity). Only the list of nodes tells how many cards
+              there are.
+          type: list
+          elements: int
         resource_requirement:
           description: Requested resources, as the API sends them.
           type: raw
@@ -314,7 +322,10 @@ pools:
       type: list
       elements: dict
     placements:
-      description: With O(include_capacity), the jobs of O(placement_of) with their split over nodes.
+      description:
+        - With O(include_capacity), the jobs of O(placement_of) with their split over nodes. The C(cards) of a node are
+          the numbers of the job's own cards there. They are null where the placement bits of the job cannot be taken
+          for that, because they are not as many as its cards, or another job shows one of them, too.
       type: list
       elements: dict
     observed_at:

@@ -23,14 +23,16 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     counts_bytes,
     parse_quantity,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import MOST_CARDS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, odd_character, shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import NO_CARD_GROUPS, CardGroups
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _GROUP_KEYS = ("replicas", "resources", "flavor")
-_REQUEST_KEYS = (*_GROUP_KEYS, "groups", "type", "priority", "replaces")
+_REQUEST_KEYS = (*_GROUP_KEYS, "groups", "type", "priority", "replaces", "affinity_group_size")
 _POLICY_KEYS = (
     "headroom",
     "queue_strategy",
@@ -38,6 +40,7 @@ _POLICY_KEYS = (
     "queue_scope",
     "max_oldest_queued_seconds",
     "placement",
+    "card_groups",
     "stable_seconds",
 )
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%")
@@ -75,12 +78,16 @@ class Replaces:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. Amounts are in the smallest unit of their resource, under canonical names."""
+    """What is asked for. Amounts are in the smallest unit of their resource, under canonical names.
+
+    Of ``affinity_group_size`` replicas each, all must be in one supernode.
+    """
 
     groups: tuple[Group, ...]
     type: str | None
     priority: int | None
     replaces: Replaces | None
+    affinity_group_size: int = 1
 
     @property
     def replicas(self) -> int:
@@ -98,7 +105,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Policy:
-    """How strictly to decide. ``headroom`` maps resources to an amount, or to a share of the usable capacity."""
+    """How strictly to decide. ``headroom`` maps resources to an amount, or to a share of the usable capacity.
+
+    ``card_groups`` says how many cards of a node lie together, by flavor.
+    """
 
     headroom: Mapping[str, int | Fraction] = field(default_factory=dict)
     headroom_of_all: Fraction | None = None
@@ -107,6 +117,7 @@ class Policy:
     queue_scope: str = "pool"
     max_oldest_queued_seconds: int | None = None
     placement: str = "required"
+    card_groups: CardGroups = NO_CARD_GROUPS
     stable_seconds: int = 0
 
     def kept(self, resource: str, capacity: int) -> int:
@@ -147,6 +158,7 @@ def read_request(request: object) -> Request:
         type=None if job_type is None else job_type.strip().lower(),
         priority=None if priority is None else _read_integer("request.priority", priority),
         replaces=_read_replaces(given.get("replaces")),
+        affinity_group_size=_read_integer("request.affinity_group_size", given.get("affinity_group_size", 1), least=1),
     )
 
 
@@ -199,8 +211,29 @@ def read_policy(policy: object) -> Policy:
         if oldest is None
         else _read_integer("policy.max_oldest_queued_seconds", oldest, least=0),
         placement=_read_choice("policy.placement", given.get("placement", "required"), ("required", "aggregate")),
+        card_groups=_read_card_groups(given.get("card_groups")),
         stable_seconds=_read_integer("policy.stable_seconds", given.get("stable_seconds", 0), least=0),
     )
+
+
+def _read_card_groups(given: object) -> CardGroups:
+    if given is None:
+        return NO_CARD_GROUPS
+    if not isinstance(given, dict):
+        raise InputError(
+            f"policy.card_groups is {shown(given)}, and must map flavors to the number of cards that lie together, as "
+            "in {'my.flavor.8': 4}."
+        )
+    groups: dict[str, int] = {}
+    for flavor, size in given.items():
+        name = trimmed(flavor) if isinstance(flavor, str) else ""
+        if not name:
+            raise InputError(f"policy.card_groups has {shown(flavor)}, and must have names of flavors.")
+        where = f"policy.card_groups[{shown(name)}]"
+        groups[name] = _read_integer(where, size, least=1)
+        if groups[name] > MOST_CARDS:
+            raise InputError(f"{where} is {groups[name]}, and no node has more than {MOST_CARDS} cards.")
+    return CardGroups(tuple(sorted(groups.items())))
 
 
 def read_declared_capacity(declared: object) -> Amounts | None:

@@ -25,6 +25,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
     refused,
 )
 
+NPU = "huawei.com/ascend-1980"
 SIZE = {"cpu": "94", "memory": "960Gi", GPU: "8"}
 DAY = 86400
 WRITTEN_AT = "2026-11-26T12:31:05Z"
@@ -121,6 +122,32 @@ def many(count: int) -> list[Asked]:
     return [(request, observed(nodes, queued(120), pool_document=pool({FLAVOR: count}, label="research")))]
 
 
+def cards() -> list[Asked]:
+    """Ascend nodes: rings of four, pairs, any cards, and some of which it is not known which cards are free."""
+    rings, pairs, any_cards = "modelarts.kat1.8xlarge", "modelarts.bm.npu.arm.16snt9b23", "modelarts.bm.npu.arm.8snt9b3"
+    texts = ("0000000011001100", "0000000000001111", "0000000010000001", "0000000000000000", "0000000011111111")
+    on_rings = [npu_node(rings, 8, text) for text in texts]
+    on_rings += [npu_node(rings, 8, None, free=4), npu_node(rings, 8, "0000000000000000", drain=True)]
+    on_pairs = [npu_node(pairs, 16, text) for text in ("1111111111100010", "0101010111110000", "0000000000000011")]
+    asked = [
+        ({"replicas": 2, "type": "train", "resources": {NPU: 4}}, named(on_rings, "ascend")),
+        ({"replicas": 3, "type": "train", "resources": {NPU: 6}}, named(on_pairs, "super")),
+        ({"resources": {NPU: 5}}, named([npu_node(any_cards, 8, "0000000001001001")], "any")),
+        ({"resources": {NPU: 4}}, named([npu_node("own", 8, "0000000011001100")], "own")),
+    ]
+    entries = [(request, observed(nodes)) for request, nodes in asked]
+    for number, (_request, facts) in enumerate(entries):
+        facts["pool_name"] = f"pool-{number}-3c7e52d1f0984b6a8e5d2b7c41a96f03"
+    return entries
+
+
+def npu_node(flavor: str, count: int, text: str | None, free: int | None = None, **states: t.Any) -> Document:
+    size = {"cpu": "192", "memory": "1500Gi", NPU: str(count)}
+    left = {**size, NPU: str(count - (text or "").count("1") if free is None else free)}
+    annotations = {} if text is None else {"os.modelarts/npu-topology-placement": text}
+    return node(size, left, flavor=flavor, annotations=annotations, **states)
+
+
 def hostile() -> list[Asked]:
     """Every text that the API has is such as nobody should call anything."""
     nodes = nodes_of(0, 0, taints=["NoSchedule"]) + nodes_of(8)
@@ -144,6 +171,7 @@ CASES: dict[str, t.Callable[[], list[Asked]]] = {
     "unknown": unknown,
     "unread": unread,
     "several": several,
+    "cards": cards,
     "thousand": lambda: many(1000),
     "ten-thousand": lambda: many(10_000),
     "hostile": hostile,

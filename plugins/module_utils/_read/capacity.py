@@ -15,6 +15,7 @@ from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import cards_on
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import (
     NoPoolReadableError,
     Read,
@@ -115,7 +116,9 @@ def read_capacity(
         pages = query.selected(documents.jobs.value or Pages([], None, False))
         reading = read_jobs(pool_id, pages, now)
         entries.append(_pool_entry(reading.entry, documents, metrics, now, placement_of))
-        readings.append(replace(reading, entry=entries[-1]))
+        nodes = entries[-1]["nodes"] or ()
+        cards = {node["private_ip"]: cards_on(node["resources"]) for node in nodes if node["private_ip"]}
+        readings.append(replace(reading, entry=entries[-1], cards=cards))
     if not any(map(_is_anything_read, entries)):
         raise NoPoolReadableError(entries)
     return readings

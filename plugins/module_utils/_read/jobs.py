@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import free_cards
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     boolean_of,
     created_at,
@@ -21,7 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields im
 )
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobNode, WorkloadFacts
@@ -90,10 +91,12 @@ def hosts_of(item: Document) -> list[str]:
     return list(dict.fromkeys(_split_host_ips(item.get("hostIps")) + _split_host_ips(placed)))
 
 
-def job_nodes(nodes: object, requirements: Requirements) -> tuple[list[JobNode], list[t.Any]]:
+def job_nodes(
+    nodes: object, requirements: Requirements, cards: Mapping[str, int | None] | None = None
+) -> tuple[list[JobNode], list[t.Any]]:
     """Return (nodes of a job as facts, what was no object).
 
-    The table of the reference gives one object, the SDK a list.
+    The table of the reference gives one object, the SDK a list. ``cards`` is how many the node of an address has.
     """
     facts: list[JobNode] = []
     unreadable: list[t.Any] = []
@@ -102,9 +105,11 @@ def job_nodes(nodes: object, requirements: Requirements) -> tuple[list[JobNode],
             unreadable.append(node)
             continue
         amounts, _unread = requirements.read(node.get("resourceRequirement"))
+        host, text = text_of(node.get("hostIp")), text_of(node.get("npuTopologyPlacement"))
         fact: JobNode = {
-            "host_ip": text_of(node.get("hostIp")),
-            "npu_topology_placement": text_of(node.get("npuTopologyPlacement")),
+            "host_ip": host,
+            "npu_topology_placement": text,
+            "cards_free": free_cards(text, cards.get(host or "")) if cards else None,
             "resource_requirement": node.get("resourceRequirement"),
             "resources": to_numbers(amounts),
         }
@@ -116,13 +121,17 @@ def job_nodes(nodes: object, requirements: Requirements) -> tuple[list[JobNode],
 
 
 def workload_facts(
-    item: Document, pool_name: str, requirements: Requirements, fields: Sequence[str] | None = None
+    item: Document,
+    pool_name: str,
+    requirements: Requirements,
+    fields: Sequence[str] | None = None,
+    cards: Mapping[str, int | None] | None = None,
 ) -> WorkloadFacts:
     """Return a job as facts: every documented field, null where the API gave none, and what is added to them.
 
     Added are ``pool_name``, ``resources`` (cores, bytes, cards), ``created_at`` (ISO 8601, UTC) and ``extra`` (what
     the reference does not document, and documented fields of a type that cannot be theirs, as the API sent them).
-    ``fields`` keeps only those keys.
+    ``fields`` keeps only those keys, and ``cards`` is how many the node of an address has.
     """
     extra = {key: value for key, value in item.items() if key not in _DOCUMENTED}
     facts: dict[str, t.Any] = {}
@@ -134,7 +143,7 @@ def workload_facts(
             facts[name] = value if isinstance(value, str) else text_of(value)
         if facts[name] is None and value is not None:
             extra[key] = value
-    facts["nodes"], unreadable = job_nodes(item.get("nodes"), requirements)
+    facts["nodes"], unreadable = job_nodes(item.get("nodes"), requirements, cards)
     if unreadable:
         extra["nodes"] = unreadable
     facts["pool_name"] = pool_name

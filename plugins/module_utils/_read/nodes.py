@@ -15,6 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     parse_quantity,
     to_numbers,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import cards_on, free_cards
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     amounts_in,
     count_or_none,
@@ -78,8 +79,8 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
     readable.
 
     ``usable`` tells whether it can take new work, ``unusable`` says why not. ``jobs`` is how many jobs show its
-    address; ``cards_occupied`` counts the ones of its NPU placement bits, when it has them. ``locked`` protects the
-    node from deletion and decides nothing.
+    address; ``cards_occupied`` counts the ones of its NPU placement bits, when it has them, and ``cards_free`` numbers
+    the cards that they show as free. ``locked`` protects the node from deletion and decides nothing.
     """
     metadata, spec, status = (object_in(document, name) for name in ("metadata", "spec", "status"))
     labels, annotations = object_in(metadata, "labels"), object_in(metadata, "annotations")
@@ -99,6 +100,7 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
     )
     address = node_address(document)
     bits = annotations.get(PLACEMENT_ANNOTATION)
+    has = None if resources is None else to_numbers(resources)
     return {
         "name": text_or_none(metadata.get("name")),
         "phase": phase,
@@ -122,10 +124,11 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
         "batch": _batch_of_node(labels),
         "usable": unusable is None,
         "unusable": unusable,
-        "resources": None if resources is None else to_numbers(resources),
+        "resources": has,
         "free": None if free is None else to_numbers(free),
         "unreadable": unreadable + unreadable_free,
         "cards_occupied": bits.count("1") if isinstance(bits, str) and set(bits) <= {"0", "1"} else None,
+        "cards_free": None if bits is None else free_cards(bits, cards_on(has)),
         "jobs": None if jobs_by_host is None or address is None else jobs_by_host.get(address, 0),
         "held": None,
     }

@@ -22,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     merge_spellings,
     to_numbers,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import OwnCards
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     created_at,
     integer_of,
@@ -39,8 +40,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
         HeldOnNode,
         JobFacts,
-        NodeShare,
         OccupancyFacts,
+        PlacedShare,
         PlacementFacts,
         QueueCount,
         UnplacedGroup,
@@ -85,6 +86,8 @@ class Occupancy:
         self._held_on: dict[str, HeldOnNode] = {}
         self._unsplit: list[tuple[Sequence[str], Amounts]] = []
         self._placements: list[PlacementFacts] = []
+        self._own_cards = OwnCards()
+        self._texts: list[tuple[PlacedShare, str | None]] = []
         self._count = 0
         for item in items:
             self._add_job(item)
@@ -94,7 +97,10 @@ class Occupancy:
         status = label_of(item.get("status"))
         if text_of(item.get("jobUUID")) in self._placement_of:
             nodes = job_nodes(item.get("nodes"), self._requirements)[0]
-            split: list[NodeShare] = [{"host_ip": node["host_ip"], "resources": node["resources"]} for node in nodes]
+            split: list[PlacedShare] = [
+                {"host_ip": node["host_ip"], "resources": node["resources"], "cards": None} for node in nodes
+            ]
+            self._texts += zip(split, (node["npu_topology_placement"] for node in nodes))
             self._placements.append({**self._listed_job(item), "host_ips": hosts_of(item), "nodes": split})
         if status in WAITING:
             self._add_queued(item)
@@ -103,6 +109,8 @@ class Occupancy:
 
     def _add_holder(self, item: Document) -> None:
         amounts, unread = self._read_requirement(item.get("resourceRequirement"))
+        if self._placement_of:
+            self._own_cards.note(item.get("nodes"))
         add_amounts(self._held, amounts)
         self._held_unread.update(unread)
         if label_of(item.get("status")) in ACTIVE:
@@ -257,6 +265,8 @@ class Occupancy:
         A job's ``seconds`` are those that it has waited, or run; ``unread`` names what of its requirement could not be
         read (``"*"``: all of it).
         """
+        for share, text in self._texts:
+            share["cards"] = self._own_cards.of(text, share["host_ip"], share["resources"])
         return {
             "held": {
                 "resources": to_numbers(self._held),

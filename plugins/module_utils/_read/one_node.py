@@ -85,6 +85,8 @@ def _worst_entry(entries: Sequence[NodeFacts]) -> NodeFacts:
     merged["flavor"] = flavors.pop() if len(flavors) == 1 else None
     occupied = [entry["cards_occupied"] for entry in entries if entry["cards_occupied"] is not None]
     merged["cards_occupied"] = max(occupied) if len(occupied) == len(entries) else None
+    free = [set(entry["cards_free"]) for entry in entries if entry["cards_free"] is not None]
+    merged["cards_free"] = sorted(set.intersection(*free)) if len(free) == len(entries) else None
     unreadable = [what for entry in entries for what in entry["unreadable"]]
     merged["resources"], differ = _least_in_all_entries([entry["resources"] for entry in entries])
     merged["free"], _differ = _least_in_all_entries([entry["free"] for entry in entries])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
@@ -21,7 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requireme
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import WAITING
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
@@ -105,12 +105,16 @@ def merge_tallies(tallies: Sequence[Tally]) -> Tally:
 
 @dataclass(frozen=True)
 class PoolReading:
-    """What was read of one pool: its entry in ``pools``, and the documents of its jobs."""
+    """What was read of one pool: its entry in ``pools``, and the documents of its jobs.
+
+    ``cards`` is how many the node of an address has, where the nodes were read.
+    """
 
     entry: JobsEntry
     items: list[Document]
     tally: Tally
     warnings: list[str]
+    cards: Mapping[str, int | None] = field(default_factory=dict)
 
 
 def read_jobs(pool_name: str, pages: Pages, now: float) -> PoolReading:
@@ -133,7 +137,7 @@ def combine_readings(readings: Sequence[PoolReading], fields: Sequence[str] | No
     if fields is None or fields:
         for reading in readings:
             name = reading.entry["pool_name"]
-            workloads += [workload_facts(item, name, requirements, fields) for item in reading.items]
+            workloads += [workload_facts(item, name, requirements, fields, reading.cards) for item in reading.items]
     known = [total for total in totals if total is not None]
     return {
         "workloads": workloads,

@@ -12,6 +12,10 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.card_words import (
+    why_cards_not_known,
+    why_scattered,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import shapes_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
@@ -58,13 +62,19 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
         found = place(offers, case.needs)
         fits = isinstance(found, Placement)
         message = f"{'all' if fits else 'not all'} {replicas} of {len(case.needs)} groups on {where}"
-    unknown = _why_not_known(case, fits, found, offers, usable)
+    unknown, remedy = _why_not_known(case, fits, found, offers, usable)
     if unknown:
-        return Findings.of([Check("placement", Outcome.UNKNOWN, f"{replicas} on {where}: {unknown}")])
+        return Findings.of([Check("placement", Outcome.UNKNOWN, f"{replicas} on {where}: {unknown}", remedy)])
     if fits:
         return Findings.of([Check("placement", Outcome.PASSED, message)])
     is_enough = all(check.outcome is Outcome.PASSED for check in resources.checks if check.is_about_resource)
-    remedy = "ask for smaller replicas, or wait: there is enough, but scattered over nodes." if is_enough else ""
+    scattered = why_scattered(usable, case.needs, case.order, case.policy.card_groups)
+    remedy = ""
+    if scattered:
+        message += f"; {scattered}"
+        remedy = "wait, or ask for fewer cards a replica: there are enough, but they do not lie together."
+    elif is_enough:
+        remedy = "ask for smaller replicas, or wait: there is enough, but scattered over nodes."
     return Findings.of([Check("placement", Outcome.FAILED, message, remedy)])
 
 
@@ -90,36 +100,47 @@ def _why_not_known(
     found: Placement | NoPlacement | None,
     offers: Counter[Offer],
     usable: Sequence[Node],
-) -> str:
-    """Return why it cannot be told whether all replicas find a place; empty when it can."""
+) -> tuple[str, str]:
+    """Return (why it cannot be told whether all replicas find a place, the remedy); empty when it can."""
     is_one_shape = len(case.needs) == 1
     if found is NoPlacement.GAVE_UP:
-        return "the search over several groups was given up"
+        return "the search over several groups was given up", ""
     if fits:
         if is_one_shape or case.unplaced.is_empty:
-            return ""
+            return "", ""
         rest = case.unplaced.without_hit_nodes(offers, case.order)
         is_certain = bool(rest) and isinstance(place(rest or Counter(), case.needs), Placement)
-        return "" if is_certain else f"{case.starting} may take their places"
+        return "" if is_certain else f"{case.starting} may take their places", ""
     if case.untold:
-        return f"the nodes do not tell about {joined(map(label, case.untold))}"
+        return f"the nodes do not tell about {joined(map(label, case.untold))}", ""
     if case.replaced.possible or (not is_one_shape and case.replaced.is_partial):
-        return "which places are given back is not known"
+        return "which places are given back is not known", ""
+    unread = "nodes that could not be read may take them", ""
+    if any(is_unread(node.unbounded, case.order) for node in usable):
+        return unread
     best = _best_offers(case, usable)
-    has_unread = any(is_unread(node.unbounded, case.order) for node in usable)
-    if has_unread or (best != offers and place(best, case.needs) is not NoPlacement.IMPOSSIBLE):
-        return "nodes that could not be read may take them"
-    return ""
+    if best == offers or place(best, case.needs) is NoPlacement.IMPOSSIBLE:
+        return "", ""
+    cards = why_cards_not_known(usable, case.needs, case.order, case.policy.card_groups)
+    return cards if cards[0] else unread
 
 
 def _offers(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
     whole = case.asks_whole_nodes
-    return Counter([node.offer(case.order, whole=whole) for node in nodes])
+    return Counter([node.offer(case.order, case.policy.card_groups, whole=whole) for node in nodes])
 
 
 def _best_offers(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
-    offers = (node.best_offer(case.order, whole=case.asks_whole_nodes) for node in nodes)
-    return Counter(offer for offer in offers if offer is not None)
+    whole, by_policy = case.asks_whole_nodes, case.policy.card_groups
+    pairs = Counter(
+        (node.offer(case.order, by_policy, whole=whole), node.best_offer(case.order, by_policy, whole=whole))
+        for node in nodes
+    )
+    offers: Counter[Offer] = Counter()
+    for (surely, at_best), count in pairs.items():
+        if at_best is not None:
+            offers[surely if surely.is_all_of(at_best, case.needs) else at_best] += count
+    return offers
 
 
 def _left_out(nodes: Sequence[Node]) -> str:

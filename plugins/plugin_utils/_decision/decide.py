@@ -16,6 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_placement import check_placement
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_pool import check_facts, check_pool
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_resources import check_resources
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_supernodes import check_supernodes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Situation
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
@@ -67,6 +68,7 @@ def decide(situation: Situation, request: Request, policy: Policy, declared: Amo
         # Replicas that ask for more than there ever is find no place either: once is enough.
         if not any(check.outcome is Outcome.NEVER for check in resources.checks):
             findings += check_placement(case, case.room, resources)
+        findings += Findings.of([check_supernodes(case)])
     findings += Findings.of(queue.checks(case.empty, policy), remarks_on_amounts(request, policy, declared))
     if policy.queue_scope == "type":
         note = f"only {request.type} jobs are taken to stand in this queue (policy.queue_scope)"

@@ -14,6 +14,7 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, counts_bytes
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import CardGroups, Cards, NodeCards
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind, Offer
 
 if t.TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Node(t.NamedTuple):
 
     ``shown`` is what its entry gives as free. The list of jobs is read at another moment, and either may be behind.
     So ``free`` is certain: the smaller of ``shown`` and of what ``held`` leaves. ``at_most`` is what may be free.
+    ``cards`` tells which of its Ascend cards these are, as far as that is known.
     """
 
     name: str | None
@@ -115,6 +117,8 @@ class Node(t.NamedTuple):
     unread_free: Names
     at_most: Amounts
     is_short: bool = False
+    cards: NodeCards | None = None
+    supernode: str | None = None
 
     @property
     def flavor(self) -> str | None:
@@ -151,7 +155,7 @@ class Node(t.NamedTuple):
                 unread_free=unread_free,
                 at_most=at_most,
             )
-        return Node._make((*self[:_FREE], free, unread_free, at_most, self.is_short))
+        return Node._make((*self[:_FREE], free, unread_free, at_most, *self[_FREE + 3 :]))
 
     @property
     def shows_too_much(self) -> bool:
@@ -167,6 +171,10 @@ class Node(t.NamedTuple):
         behind = [name for name, of in self.held.certain.items() if name in has and shown.get(name, 0) > has[name] - of]
         return bool(behind)
 
+    def with_cards(self, cards: NodeCards, supernode: str | None) -> Node:
+        """Return the node with what is known of its Ascend cards."""
+        return Node._make((*self[:_CARDS], cards, supernode))
+
     def beside(self, services: Amounts) -> Node:
         """Return the node where its own services may take so much beside the jobs."""
         possible = dict(services)
@@ -174,10 +182,11 @@ class Node(t.NamedTuple):
         held = Held(self.held.certain, possible, self.held.unread, self.held.unsplit)
         return Node._make((*self[:_HELD], held, *self[_HELD + 1 :]))
 
-    def without(self, amounts: Mapping[str, int]) -> Node:
+    def without(self, amounts: Mapping[str, int], own_cards: int | None = None) -> Node:
         """Return the node when a job that holds these amounts on it has gone. It never offers more than it has.
 
         What comes back on a node whose size cannot be read is only possible: the entry may be older than the job.
+        ``own_cards`` are the numbers of the job's cards as bits, where they are known.
         """
         shown, certain = dict(self.shown), dict(self.held.certain)
         unsized: Amounts = {}
@@ -196,6 +205,7 @@ class Node(t.NamedTuple):
             free=shown,
             unread_free=self.unread_shown,
             at_most=shown,
+            cards=self.cards and self.cards.with_back(-(-amounts.get(self.cards.resource, 0) // 1000), own_cards),
         ).weighed()
         if not unsized:
             return left
@@ -230,20 +240,35 @@ class Node(t.NamedTuple):
             return False
         return True if is_known else None
 
-    def offer(self, order: Sequence[str], *, whole: bool) -> Offer:
-        """Return what the node certainly offers of the resources in ``order``.
+    def offer(self, order: Sequence[str], by_policy: CardGroups, *, whole: bool) -> Offer:
+        """Return what the node certainly offers of the resources in ``order``, by what the policy says of its cards.
 
         Whether it is idle only matters where ``whole`` nodes are asked for.
         """
         free = self.free
-        return Offer(tuple([free.get(resource, 0) for resource in order]), self.kind, whole and self.is_idle is True)
+        amounts = tuple([free.get(resource, 0) for resource in order])
+        if self.cards is None:
+            return Offer(amounts, self.kind, whole and self.is_idle is True)
+        is_idle = whole and self.is_idle is True and self.cards.shows_all_free
+        return Offer(amounts, self.kind, is_idle, self._cards(self.cards, order, by_policy, amounts, is_hopeful=False))
 
-    def best_offer(self, order: Sequence[str], *, whole: bool) -> Offer | None:
+    def best_offer(self, order: Sequence[str], by_policy: CardGroups, *, whole: bool) -> Offer | None:
         """Return the most that the node may offer, and idle if it may be; None when not even that is known."""
         if self.unread_free and is_unread(self.unbounded, order):
             return None
-        amounts = tuple(self.at_most.get(resource, 0) for resource in order)
-        return Offer(amounts, self.kind, whole and self.is_idle is not False)
+        amounts = tuple([self.at_most.get(resource, 0) for resource in order])
+        if self.cards is None:
+            return Offer(amounts, self.kind, whole and self.is_idle is not False)
+        is_idle = whole and self.is_idle is not False and self.cards.shows_all_free
+        return Offer(amounts, self.kind, is_idle, self._cards(self.cards, order, by_policy, amounts, is_hopeful=True))
+
+    def _cards(
+        self, cards: NodeCards, order: Sequence[str], by_policy: CardGroups, amounts: Sequence[int], *, is_hopeful: bool
+    ) -> Cards | None:
+        if cards.resource not in order:
+            return None
+        at = order.index(cards.resource)
+        return Cards.of(cards, self.flavor, by_policy, at, amounts[at] // 1000, is_hopeful=is_hopeful)
 
     def empty_offer(self, order: Sequence[str]) -> Offer:
         """Return what the node takes beside its own services at present, were all of its jobs gone."""
@@ -254,6 +279,8 @@ class Node(t.NamedTuple):
 # Building a node from these on is faster than _replace(), which looks fields up.
 _HELD = Node._fields.index("held")
 _FREE = Node._fields.index("free")  # here the results of weighing begin
+
+_CARDS = Node._fields.index("cards")
 
 
 def services_of(nodes: Iterable[Node]) -> Amounts:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import Cards
+
 State = tuple[int, ...]
 """Numbers of replicas, one for each need: those still to place, or those that a node takes."""
 
@@ -56,16 +58,18 @@ class Need:
 class Offer:
     """What is left of a node: ``free`` amounts, one for each resource of the problem.
 
-    It alone knows which replicas a node takes, and what is left of it afterwards.
+    It alone knows which replicas a node takes, and what is left of it afterwards. ``cards`` tells it which replicas
+    find cards that lie together, on nodes where that matters.
     """
 
     free: tuple[int, ...]
     kind: NodeKind
     is_idle: bool
+    cards: Cards | None = None
 
     def __hash__(self) -> int:
         """Hash the text of the numbers: its hash has a secret key, while numbers can be chosen to collide."""
-        return hash((str(self.free), self.kind, self.is_idle))
+        return hash((str(self.free), self.kind, self.is_idle, self.cards))
 
     def fits(self, need: Need) -> int:
         """Return how many replicas of one shape the node takes when it takes nothing else."""
@@ -73,7 +77,25 @@ class Offer:
             return 0
         if need.amounts is None:
             return int(self.is_idle)
-        return max(0, min(free // asked for free, asked in zip(self.free, need.amounts) if asked))
+        most = max(0, min(free // asked for free, asked in zip(self.free, need.amounts) if asked))
+        if self.cards is None or not most or not need.amounts[self.cards.at]:
+            return most
+        return min(most, self.cards.fits(need.amounts[self.cards.at]))
+
+    def fits_by(self, rule: int, need: Need) -> int:
+        """Return the same for a need of whole cards where that rule holds for them."""
+        if self.cards is None or need.amounts is None or not need.accepts(self.kind):
+            return 0
+        by_amounts = Offer(self.free, self.kind, self.is_idle).fits(need)
+        return min(by_amounts, self.cards.fits_by(rule, need.amounts[self.cards.at] // 1000))
+
+    def is_all_of(self, best: Offer, needs: Sequence[Need]) -> bool:
+        """Return whether what the node may offer at best is no more than this, for these needs."""
+        if (self.free, self.is_idle) != (best.free, best.is_idle):
+            return False
+        if any(self.fits(need) < best.fits(need) for need in needs):
+            return False
+        return len(needs) == 1 or self.cards is None or self.cards.is_certain
 
     def take(self, need: Need, replicas: int) -> Offer:
         """Return what is left when that many replicas have been placed there; a whole node leaves nothing."""
@@ -82,12 +104,27 @@ class Offer:
         if need.amounts is None:
             return Offer((0,) * len(self.free), self.kind, False)
         left = tuple(free - asked * replicas for free, asked in zip(self.free, need.amounts))
-        return Offer(left, self.kind, False)
+        return Offer(left, self.kind, False, self.cards and self.cards.take(need.amounts[self.cards.at], replicas))
 
-    def slack(self, need: Need, index: int) -> int:
-        """Return what is left of one resource when as many replicas of a shape are there as fit."""
-        amounts = t.cast("tuple[int, ...]", need.amounts)
-        return self.free[index] - self.fits(need) * amounts[index]
+    def prices(self, need: Need, index: int, unit: int) -> Counter[int]:
+        """Return how much of one resource others must take there for the place of each replica that fits, counted.
+
+        The first place costs what is left beside them and one unit more, every further place what a replica asks. Of
+        cards that lie in groups, one may be enough.
+        """
+        places = self.fits(need)
+        if not places:
+            return Counter()
+        asked = t.cast("tuple[int, ...]", need.amounts)[index]
+        slack = self.free[index] - places * asked
+        if self.cards is None or self.cards.at != index:
+            prices = Counter({asked: places - 1})
+            prices[slack + unit] += 1
+            return prices
+        if unit == 1:
+            return Counter({1: places})  # a part of a card takes all of it
+        # Amounts may leave fewer places than cards do, and the dearest of these are not there.
+        return Counter(sorted(price * unit for price in self.cards.prices(asked))[:places])
 
 
 Offers = t.Mapping[Offer, int]
@@ -131,8 +168,25 @@ class NoPlacement(enum.Enum):
 
 
 def most_replicas(offers: Offers, need: Need) -> int:
-    """Return how many replicas of one shape all nodes take when they take nothing else."""
-    return sum(offer.fits(need) * nodes for offer, nodes in offers.items())
+    """Return how many replicas of one shape all nodes take when they take nothing else.
+
+    Nodes of one flavor have the same hardware: where their rule is not known, it is one for all of them.
+    """
+    most = 0
+    by_rule: dict[tuple[str, tuple[int, ...], bool], list[int]] = {}
+    for offer, nodes in offers.items():
+        cards, flavor = offer.cards, offer.kind.flavor
+        if cards is None or len(cards.rules) < 2 or flavor is None or not _asks_whole_cards(need, cards.at):
+            most += offer.fits(need) * nodes
+            continue
+        of_flavor = by_rule.setdefault((flavor, cards.rules, cards.is_hopeful), [0] * len(cards.rules))
+        for index, rule in enumerate(cards.rules):
+            of_flavor[index] += offer.fits_by(rule, need) * nodes
+    return most + sum(max(found) if is_hopeful else min(found) for (*_of, is_hopeful), found in by_rule.items())
+
+
+def _asks_whole_cards(need: Need, index: int) -> bool:
+    return need.amounts is not None and need.amounts[index] > 0 and need.amounts[index] % 1000 == 0
 
 
 def place(offers: Offers, needs: Sequence[Need], bound: int = SEARCH_BOUND) -> Placement | NoPlacement:

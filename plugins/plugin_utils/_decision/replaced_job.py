@@ -24,7 +24,13 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import PlacedJob, Situation
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request
 
-Share = tuple[Node, Amounts]
+
+class Share(t.NamedTuple):
+    """What a job gives back on a node, and the numbers of its cards there as bits, None where they are not known."""
+
+    node: Node
+    amounts: Amounts
+    cards: int | None
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,8 @@ class ReplacedJob:
     ) -> ReplacedJob:
         name = jobs[0].name
         by_address = {node.address: node for node in nodes if node.address is not None}
-        splits = [job.split_over_nodes() for job in jobs if job.addresses]
+        shown = [job for job in jobs if job.addresses]
+        splits = [job.split_over_nodes() for job in shown]
         split = [(address, amounts) for one in splits for address, amounts in (one or {}).items()]
         unknown = ""
         if len(splits) < len(jobs):
@@ -83,7 +90,11 @@ class ReplacedJob:
             for job in jobs:
                 add_amounts(possible, job.amounts)
             return cls(possible=possible, findings=_findings_of_check(Check("replaces", Outcome.UNKNOWN, unknown)))
-        shares = [(by_address[address], amounts) for address, amounts in split]
+        shares = [
+            Share(by_address[address], amounts, job.cards_on(address))
+            for job, one in zip(shown, splits)
+            for address, amounts in (one or {}).items()
+        ]
         replicas = request.replaces.replicas if request.replaces else None
         if replicas is None:
             return cls(shares, findings=_findings_of_note(f"{name} is given back first"))
@@ -107,7 +118,7 @@ class ReplacedJob:
             and resource in node.resources
             and resource in node.shown
             and node.shown[resource] + amount > node.resources[resource]
-            for node, amounts in self.shares
+            for node, amounts, _cards in self.shares
             for resource, amount in amounts.items()
         )
 
@@ -115,10 +126,10 @@ class ReplacedJob:
         """Return the nodes when all of the job has gone from them; those of a part of it stay as they are."""
         if not self.shares or self.is_partial:
             return nodes
-        gone: dict[int, list[Amounts]] = {}
-        for node, amounts in self.shares:
-            gone.setdefault(id(node), []).append(amounts)
-        return [functools.reduce(Node.without, gone.get(id(node), ()), node) for node in nodes]
+        gone: dict[int, list[Share]] = {}
+        for share in self.shares:
+            gone.setdefault(id(share.node), []).append(share)
+        return [functools.reduce(_without, gone.get(id(node), ()), node) for node in nodes]
 
     def worst_case_places(self) -> int:
         """Return how many places for replicas of ``shape`` are opened, if those go whose going opens none."""
@@ -127,7 +138,7 @@ class ReplacedJob:
         order = tuple(self.shape)
         need = Need(1, tuple(self.shape.values()), None)
         useless = 0
-        for node, amounts in self.shares:
+        for node, amounts, _cards in self.shares:
             here = min(amounts.get(resource, 0) // asked for resource, asked in self.shape.items())
             opened = 0 if node.unusable is not None else min(here, node.empty_offer(order).fits(need))
             useless += here - opened
@@ -139,10 +150,14 @@ class ReplacedJob:
             places = self.worst_case_places()
             return {resource: amount * places for resource, amount in self.shape.items()}
         back: Amounts = {}
-        for node, amounts in self.shares:
+        for node, amounts, _cards in self.shares:
             if node.unusable is None:
                 add_amounts(back, amounts)
         return back
+
+
+def _without(node: Node, share: Share) -> Node:
+    return node.without(share.amounts, share.cards)
 
 
 def has_whole_replicas(split: Mapping[str, Amounts], shape: Mapping[str, int], replicas: int) -> bool:

@@ -21,6 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     merge_spellings,
     parse_quantity,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import is_ascend, places_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     CLOCK_TOLERANCE,
     DRIVER_RUNNING,
@@ -28,6 +29,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
     NODE_CREATING,
     NODE_DELETING,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import NodeCards
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
     EVERYTHING,
     NO_NAMES,
@@ -54,7 +56,7 @@ if t.TYPE_CHECKING:
         JobFacts,
         MetricsFacts,
         NodeFacts,
-        NodeShare,
+        PlacedShare,
         PlacementFacts,
         PoolEntry,
         PoolFacts,
@@ -164,7 +166,7 @@ class PlacedJob(Job):
     """A job with the addresses that it shows, and what it has on each of its nodes as far as it tells."""
 
     addresses: Sequence[str]
-    shares: Sequence[NodeShare]
+    shares: Sequence[PlacedShare]
 
     @classmethod
     def of_placement(cls, facts: PlacementFacts) -> PlacedJob:
@@ -197,6 +199,13 @@ class PlacedJob(Job):
         if len(self.addresses) == 1 and not self.unread:
             return {self.addresses[0]: merge_spellings(self.amounts)}
         return None
+
+    def cards_on(self, address: str) -> int | None:
+        """Return the numbers of its cards on an address as bits; None where they are not known."""
+        told = [share.get("cards") for share in self.shares if share["host_ip"] == address]
+        if None in told or not told:
+            return None
+        return sum(1 << number - 1 for number in {number for cards in told for number in cards or ()})
 
 
 @dataclass(frozen=True)
@@ -419,7 +428,29 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
                 at_most=shown,
             )
         )
-    return with_shortages(weigh(nodes))
+    return _with_cards(with_shortages(weigh(nodes)), facts)
+
+
+def _with_cards(nodes: list[Node], facts: Sequence[NodeFacts]) -> list[Node]:
+    """Return the nodes, those with Ascend cards with what their texts tell of these, and with their supernode."""
+    # By identity, as nodes that are alike share their amounts, and most pools have no such cards at all.
+    ascend: dict[int, str | None] = {}
+    known: dict[t.Any, NodeCards] = {}
+    for index, node in enumerate(nodes):
+        resources = id(node.resources)
+        if resources not in ascend:
+            ascend[resources] = next((name for name, of in node.resources.items() if of and is_ascend(name)), None)
+        name = ascend[resources]
+        if name is None:
+            continue
+        fact = facts[index]
+        free, batch = fact.get("cards_free"), fact.get("batch")
+        key = resources, None if free is None else tuple(free), batch and batch["type"]
+        if key not in known:
+            shown = None if free is None else sum(1 << number - 1 for number in free)
+            known[key] = NodeCards(name, places_of(-(-node.resources[name] // 1000)), shown, key[-1])
+        nodes[index] = node.with_cards(known[key], fact.get("supernode"))
+    return nodes
 
 
 def _may_come(fact: NodeFacts, resources: Amounts) -> Names:

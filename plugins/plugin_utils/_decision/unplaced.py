@@ -81,20 +81,15 @@ class Unplaced:
         return min(everything, cards + rest)
 
     def _lost_by(self, offers: Offers, places: t.Mapping[Offer, int], need: Need, index: int, resource: str) -> int:
-        """Return the places that the total of one resource can take.
-
-        On each node the first place costs its slack and one unit more, every further place what a replica asks. Buying
-        the cheapest first is the worst case.
-        """
-        asked = t.cast("tuple[int, ...]", need.amounts)[index]
+        """Return the places that the total of one resource can take. Buying the cheapest first is the worst case."""
         budget = self.total.get(resource, 0)
         amounts = [budget, *(offer.free[index] for offer in offers)]
         unit = _CARD if is_card(resource) and all(amount % _CARD == 0 for amount in amounts) else 1
         prices: Counter[int] = Counter()
         for offer, nodes in offers.items():
             if places[offer]:
-                prices[offer.slack(need, index) + unit] += nodes
-                prices[asked] += (places[offer] - 1) * nodes
+                for price, count in offer.prices(need, index, unit).items():
+                    prices[price] += count * nodes
         lost = 0
         for price, count in sorted(prices.items()):
             bought = min(count, budget // price)

@@ -18,7 +18,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import ReportGroup, ReportNode
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import (
+        ReportCards,
+        ReportGroup,
+        ReportNode,
+    )
 
 # Nodes have up to sixteen cards; of more, squares are too small to be counted.
 _MOST_CARDS = 16
@@ -32,6 +36,9 @@ class Cell(t.NamedTuple):
 
     A part is a card where it counts ``in_cards``, or else an eighth of the node's ``resource``. ``taken`` is None where
     it could not be read, and ``unusable`` says why the node takes no work. Nodes that are alike have equal cells.
+
+    ``cards`` has a letter for each card, ``t`` taken, ``a`` asked and ``f`` free, where it is known which they are. Of
+    ``group`` each, as far as it is known, the cards lie together.
     """
 
     flavor: str
@@ -41,16 +48,19 @@ class Cell(t.NamedTuple):
     taken: int | None
     asked: int
     unusable: str | None
+    cards: str = ""
+    group: int | None = None
 
     @property
     def free(self) -> int:
         return self.size - (self.taken or 0) - self.asked
 
     @property
-    def order(self) -> tuple[str, bool, bool, int, int, str]:
+    def order(self) -> tuple[str, bool, bool, int, int, str, str]:
         """What is asked for first, then the emptier; what is left out or not known last."""
         left_out = self.unusable is not None
-        return (self.flavor, left_out, self.taken is None, -self.asked, self.taken or 0, self.unusable or "")
+        left = (self.taken is None, -self.asked, self.taken or 0)
+        return (self.flavor, left_out, *left, self.unusable or "", self.cards)
 
     @property
     def words(self) -> str:
@@ -59,7 +69,9 @@ class Cell(t.NamedTuple):
             return "not known"
         unit = "" if self.in_cards else f"/{self.size}"
         parts = [(self.taken, "taken"), (self.asked, "asked"), (self.free, "free")]
-        return ", ".join(f"{count}{unit} {word}" for count, word in parts if count or word == "taken")
+        said = ", ".join(f"{count}{unit} {word}" for count, word in parts if count or word == "taken")
+        numbers = [str(number) for number, state in enumerate(self.cards, 1) if state == "f"]
+        return said + (f" ({', '.join(numbers)})" if numbers and self.taken else "")
 
     @property
     def unit(self) -> str:
@@ -87,7 +99,20 @@ def cell_of(node: ReportNode, wanted: Iterable[str]) -> Cell:
         return Cell(flavor, resource, size, in_cards, None, 0, node["unusable"])
     taken = min(size, -(-max(0, total - from_number(resource, free)) * size // total))
     asked = min(size - taken, -(-from_number(resource, node["asked"].get(resource, 0)) * size // total))
-    return Cell(flavor, resource, size, in_cards, taken, asked, node["unusable"])
+    cards = node["cards"]
+    if cards is None or cards["resource"] != resource:
+        return Cell(flavor, resource, size, in_cards, taken, asked, node["unusable"])
+    states = _states_of(cards, size, asked)
+    taken = states.count("t") if states else taken
+    return Cell(flavor, resource, size, in_cards, taken, asked, node["unusable"], states, cards["group"])
+
+
+def _states_of(cards: ReportCards, size: int, asked: int) -> str:
+    """Return the state of each card; empty where it is not known which are free or asked for."""
+    free = cards["free"]
+    if free is None or len(cards["asked"]) != asked or max(free, default=0) > size:
+        return ""
+    return "".join("a" if number in cards["asked"] else "f" if number in free else "t" for number in range(1, size + 1))
 
 
 def wanted_resources(groups: Sequence[ReportGroup]) -> list[str]:

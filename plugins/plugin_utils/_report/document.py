@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, to_numbers
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.assignment import assign_replicas
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.assignment import Taken, assign_replicas
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Situation, read_nodes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import VERSION
@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import VerdictFacts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import (
         GateOutcome,
+        ReportCards,
         ReportDocument,
         ReportError,
         ReportJob,
@@ -69,7 +70,7 @@ def report_document(
 
 def _report_of_pool(candidate: Observed, policy: Policy) -> ReportPool:
     request, entry, verdict = candidate
-    nodes, placed = _nodes_with_replicas(entry["nodes"], request)
+    nodes, placed = _nodes_with_replicas(entry["nodes"], request, policy)
     return {
         "pool": verdict["pool"],
         "display_name": verdict["display_name"],
@@ -109,17 +110,17 @@ def _report_of_request(request: Request) -> ReportRequest:
 
 
 def _nodes_with_replicas(
-    facts: Sequence[NodeFacts] | None, request: Request
+    facts: Sequence[NodeFacts] | None, request: Request, policy: Policy
 ) -> tuple[list[ReportNode] | None, int | None]:
     """Return (the nodes with what each takes of the request, how many replicas found a place)."""
     if facts is None:
         return None, None
     nodes = read_nodes(facts)
-    asked, placed = assign_replicas(nodes, request)
+    asked, placed = assign_replicas(nodes, request, policy)
     return [_report_of_node(*each) for each in zip(facts, nodes, asked)], placed
 
 
-def _report_of_node(fact: NodeFacts, node: Node, asked: Amounts) -> ReportNode:
+def _report_of_node(fact: NodeFacts, node: Node, taken: Taken) -> ReportNode:
     return {
         "name": fact["name"],
         "flavor": fact["flavor"],
@@ -130,7 +131,19 @@ def _report_of_node(fact: NodeFacts, node: Node, asked: Amounts) -> ReportNode:
         "resources": None if "*" in node.unread_resources else to_numbers(node.resources),
         "free": None if "*" in node.unread_free else to_numbers(node.free),
         "unread": sorted((node.unread_free | node.unread_resources) - {"*"}),
-        "asked": to_numbers(asked),
+        "asked": to_numbers(taken.amounts),
+        "cards": _cards(node, taken),
+    }
+
+
+def _cards(node: Node, taken: Taken) -> ReportCards | None:
+    if node.cards is None:
+        return None
+    return {
+        "resource": node.cards.resource,
+        "group": taken.rule,
+        "free": taken.free,
+        "asked": list(taken.cards),
     }
 
 

@@ -41,6 +41,18 @@ class ReportRequest(t.TypedDict):
     groups: list[ReportGroup]
 
 
+class ReportCards(t.TypedDict):
+    """Cards of a node that have numbers: the free ones, and those that the request takes of them.
+
+    ``group`` is how many lie together. None is what is not known.
+    """
+
+    resource: str
+    group: int | None
+    free: list[int] | None
+    asked: list[int]
+
+
 class ReportNode(t.TypedDict):
     """A node; None and ``unread`` are what could not be read of it, ``asked`` is what it takes of the request."""
 
@@ -54,6 +66,7 @@ class ReportNode(t.TypedDict):
     free: Numbers | None
     unread: list[str]
     asked: Numbers
+    cards: ReportCards | None
 
 
 class ReportJob(t.TypedDict):

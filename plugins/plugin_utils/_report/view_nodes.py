@@ -57,13 +57,17 @@ class Square:
 
 @dataclass(frozen=True)
 class Symbol:
-    """A picture that nodes share, by its number. ``letter`` is that of the reason why they are left out, or empty."""
+    """A picture that nodes share, by its number. ``letter`` is that of the reason why they are left out, or empty.
+
+    ``joins`` is the path that joins cards which lie together.
+    """
 
     number: int
     width: int
     height: int
     side: int
     squares: Sequence[Square]
+    joins: str
     letter: str
     is_known: bool
     center_x: float
@@ -124,6 +128,7 @@ class CellLegend:
     asked: bool
     unknown: bool
     left_out: bool
+    joined: bool
     units: Sequence[str]
     other_units: int
 
@@ -150,13 +155,13 @@ class Symbols:
     """Numbers the pictures of a page. Nodes that look the same share one, which keeps the page small."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[int, int | None, int, str], int] = {}
+        self._numbers: dict[tuple[int, int | None, int, str, str, int | None], int] = {}
         self.symbols: list[Symbol] = []
 
     def number_of(self, cell: Cell, letters: Mapping[str, str]) -> int:
         """Return the number of the picture of the cell, which is made when it is the first of its kind."""
         letter = letters.get(cell.unusable or "", "")
-        key = (cell.size, cell.taken, cell.asked, letter)
+        key = (cell.size, cell.taken, cell.asked, letter, cell.cards, cell.group)
         if key not in self._numbers:
             self._numbers[key] = len(self.symbols)
             self.symbols.append(_cell_symbol(len(self.symbols), cell, letter))
@@ -211,6 +216,7 @@ def _cell_legend(cells: Sequence[Cell]) -> CellLegend:
         asked=any(cell.asked for cell in kinds),
         unknown=any(cell.taken is None for cell in kinds),
         left_out=any(cell.unusable is not None for cell in kinds),
+        joined=any(_joins_of(cell) for cell in kinds),
         units=units[:_LISTED_UNITS],
         other_units=max(0, len(units) - _LISTED_UNITS),
     )
@@ -246,6 +252,7 @@ def _cell_symbol(number: int, cell: Cell, letter: str) -> Symbol:
     width, height = _COLUMNS * _PITCH - 2, max(rows, 2) * _PITCH - 2
     states = "t" * (cell.taken or 0) + "a" * cell.asked
     states += ("f" if cell.taken is not None else "u") * (cell.size - len(states))
+    states = cell.cards or states
     squares = []
     for index, state in enumerate(states):
         x, y = index % columns * _PITCH, index // columns * _PITCH
@@ -257,6 +264,7 @@ def _cell_symbol(number: int, cell: Cell, letter: str) -> Symbol:
         height=height,
         side=_SIDE,
         squares=squares,
+        joins=_joins_of(cell),
         letter=letter,
         is_known=cell.taken is not None,
         center_x=width / 2,
@@ -264,3 +272,17 @@ def _cell_symbol(number: int, cell: Cell, letter: str) -> Symbol:
         letter_y=height / 2 + 4,
         mark_y=height / 2 + 5,
     )
+
+
+def _joins_of(cell: Cell) -> str:
+    """Return the lines between the cards of a node that lie together; none where all of them do, or it is not known."""
+    if not cell.cards or cell.group is None or cell.group in (1, cell.size):
+        return ""
+    joins = ""
+    for index in range(cell.size - 1):
+        x, y = index % _COLUMNS * _PITCH, index // _COLUMNS * _PITCH
+        if index // cell.group != (index + 1) // cell.group:
+            continue
+        is_in_row = index % _COLUMNS < _COLUMNS - 1
+        joins += f"M{x + _SIDE} {y + 3.5}h2" if is_in_row else f"M3.5 {y + _SIDE}v2"
+    return joins

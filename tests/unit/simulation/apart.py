@@ -109,7 +109,9 @@ def world(seed: object, kind: str, *, apart: bool = True, services: bool = False
 def _machine(rng: random.Random, index: int, card: str, services: Amounts) -> Machine:
     cards = rng.choice((8, 8, 4, 0))
     size = {"cpu": rng.choice((16, 16, 24)) * 1000, "memory": 64 * 1024, **({card: cards * 1000} if cards else {})}
-    return Machine(f"10.0.0.{index + 1}", f"f.{cards}", size, services, rng.random() < 0.85)
+    # Of this flavor any cards go together: where they do not, the oracle over cards knows.
+    flavor = f"f.{cards}.8snt9b3" if card in ASCEND else f"f.{cards}"
+    return Machine(f"10.0.0.{index + 1}", flavor, size, services, rng.random() < 0.85)
 
 
 def _start(
@@ -215,7 +217,7 @@ def _request(rng: random.Random, kind: str, card: str, machines: t.Sequence[Mach
 def _group(rng: random.Random, cards: bool, card: str) -> Document:
     asked: Amounts = {}
     if cards:
-        asked[card] = rng.choice((500, 1000, 2000, 3000, 4000, 6000, 8000))
+        asked[card] = rng.choice((1000 if card in ASCEND else 500, 1000, 2000, 3000, 4000, 6000, 8000))
     if not cards or rng.random() < 0.4:
         asked["cpu"] = rng.choice((500, 1000, 3000, 7000, 11000, 15500, 16000))
         if rng.random() < 0.5:

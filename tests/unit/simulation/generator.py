@@ -18,7 +18,8 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
 )
 
 ASCENDS = ("huawei.com/ascend-snt9", "huawei.com/ascend-1980")
-CARD_COUNTS = {"f.gpu8": 8, "f.gpu4": 4, "f.npu8": 8, "f.cpu": 0}
+NPU = "f.8snt9b3"  # any of its cards go together: where they do not, the oracle over cards knows
+CARD_COUNTS = {"f.gpu8": 8, "f.gpu4": 4, NPU: 8, "f.cpu": 0}
 DRIVER_PHASES = ("Running", "Running", "Updating", "Pending", "Abnormal")
 UNREADABLE = ("eight", "", "-2", "8 cards", "1e", "NaN")
 
@@ -63,7 +64,7 @@ def case(seed: object) -> Case:
 def _node(rng: random.Random, flavor: str, jobs: list[Document]) -> Document:
     """A node with the jobs that run on it; system pods take a little of an idle one."""
     cards, cores = CARD_COUNTS[flavor], rng.choice((16, 16, 16, 17))
-    key = {"f.npu8": rng.choice(ASCENDS)}.get(flavor, GPU)
+    key = {NPU: rng.choice(ASCENDS)}.get(flavor, GPU)
     size = {"cpu": cores * 1000, "memory": 64 * 1024, **({key: cards * 1000} if cards else {})}
     free = dict(size)
     if rng.random() < 0.3:
@@ -150,10 +151,12 @@ def _group(rng: random.Random, flavors: t.Sequence[str]) -> Document:
     if rng.random() < 0.15:
         return {"replicas": replicas, "flavor": rng.choice(flavors)}
     asked: dict[str, int] = {}
-    cards = [key for flavor, key in (("f.gpu8", GPU), ("f.gpu4", GPU), ("f.npu8", ASCENDS[0])) if flavor in flavors]
+    cards = [key for flavor, key in (("f.gpu8", GPU), ("f.gpu4", GPU), (NPU, ASCENDS[0])) if flavor in flavors]
     if cards and rng.random() < 0.8:
         key = rng.choice(ASCENDS) if rng.random() < 0.5 and ASCENDS[0] in cards else rng.choice(cards)
-        asked[key] = rng.choice((1000, 2000, 3000, 4000, 6000, 8000, 500, 927, 1073))
+        # Of Ascend cards no parts are given.
+        parts = () if key in ASCENDS else (500, 927, 1073)
+        asked[key] = rng.choice((1000, 2000, 3000, 4000, 6000, 8000, *parts))
     if not asked or rng.random() < 0.5:
         asked["cpu"] = rng.choice((2000, 4000, 5500, 7000, 11000, 15500, 16000))
     if rng.random() < 0.3:

@@ -65,6 +65,8 @@ def test_the_documented_defaults_are_those_that_are_read() -> None:
     read = Policy()
     assert documented.pop("headroom") is None
     assert (read.headroom, read.headroom_of_all) == ({}, None)
+    assert documented.pop("card_groups") is None
+    assert read.card_groups.by_flavor == ()
     assert documented == {key: getattr(read, key) for key in documented}
     assert REQUEST["replicas"]["default"] == read_request(NODES).groups[0].replicas
     assert REQUEST["groups"]["suboptions"]["replicas"]["default"] == read_request({"groups": [NODES]}).replicas

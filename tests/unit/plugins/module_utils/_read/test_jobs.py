@@ -99,6 +99,7 @@ def test_every_documented_field() -> None:
         {
             "host_ip": "10.0.0.1",
             "npu_topology_placement": "0000000000001111",
+            "cards_free": None,
             "resource_requirement": FULL["nodes"][0]["resourceRequirement"],
             "resources": RESOURCES,
         }
@@ -118,7 +119,15 @@ def test_every_documented_field() -> None:
             "nodes",
             [{}],
             "nodes",
-            [{"host_ip": None, "npu_topology_placement": None, "resource_requirement": None, "resources": {}}],
+            [
+                {
+                    "host_ip": None,
+                    "npu_topology_placement": None,
+                    "cards_free": None,
+                    "resource_requirement": None,
+                    "resources": {},
+                }
+            ],
         ),
         ("resourceRequirement", [FULL["resourceRequirement"]], "resources", RESOURCES),  # the table: an array
         (

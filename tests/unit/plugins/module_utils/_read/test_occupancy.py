@@ -81,5 +81,5 @@ def test_jobs_that_show_no_node_yet_and_one_that_is_asked_for() -> None:
     assert dict(occupancy.jobs_by_host) == {"10.0.0.1": 2, "10.0.0.2": 1}
     assert [(one["job_uuid"], one["host_ips"], one["nodes"]) for one in facts["placements"]] == [
         ("b", [], []),
-        ("e", ["10.0.0.1"], [{"host_ip": "10.0.0.1", "resources": {"nvidia.com/gpu": 4}}]),
+        ("e", ["10.0.0.1"], [{"host_ip": "10.0.0.1", "resources": {"nvidia.com/gpu": 4}, "cards": None}]),
     ]

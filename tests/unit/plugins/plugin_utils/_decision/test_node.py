@@ -115,7 +115,7 @@ def test_services_of_a_node_that_is_behind_its_jobs() -> None:
 
 def test_two_spellings_of_a_card_are_held_as_one() -> None:
     for has, holds in ((SNT9, D1980), (D1980, SNT9)):
-        nodes = [node({has: "8", "cpu": "64", "memory": "1Gi"})]
+        nodes = [node({has: "8", "cpu": "64", "memory": "1Gi"}, flavor="modelarts.bm.npu.arm.8snt9b3")]
         jobs = [job({holds: "6"}, on={address_of(nodes[0]): {holds: "6"}})]
         assert decide(nodes, jobs, request={"resources": {holds: 3}})["decision"] == "wait"
         assert decide(nodes, jobs, request={"resources": {has: 2}})["decision"] == "admit"

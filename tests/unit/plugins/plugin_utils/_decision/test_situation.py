@@ -22,6 +22,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
 
 SNT9, D1980 = "huawei.com/ascend-snt9", "huawei.com/ascend-1980"
 SNT3, D310 = "huawei.com/ascend-snt3", "huawei.com/ascend-310"
+ANY_CARDS = "modelarts.bm.npu.arm.8snt9b3"
 
 
 def test_an_unreadable_requirement_of_a_job_that_holds() -> None:
@@ -83,18 +84,18 @@ def test_an_unreadable_node_that_is_needed(resources: Document | None, free: Doc
 @pytest.mark.parametrize(("new", "old"), [(SNT9, D1980), (SNT3, D310)])
 def test_both_spellings_meet(new: str, old: str) -> None:
     for has, wants in ((new, old), (old, new)):
-        nodes = [node({has: "8"}, {has: "4"})]
+        nodes = [node({has: "8"}, {has: "4"}, flavor=ANY_CARDS)]
         assert decide(nodes, request={"resources": {wants: 4}})["decision"] == "admit"
         assert decide(nodes, request={"resources": {wants: 5}})["decision"] == "wait"
-        both = [node({new: "8", old: "8"}, {new: "4", old: "4"})]
+        both = [node({new: "8", old: "8"}, {new: "4", old: "4"}, flavor=ANY_CARDS)]
         assert check_of(decide(both, request={"resources": {wants: 5}}), new)["total"] == 8
         starting = job({has: "3"}, "Creating")
-        verdict = decide([node({wants: "8"})], [starting], request={"resources": {wants: 6}})
+        verdict = decide([node({wants: "8"}, flavor=ANY_CARDS)], [starting], request={"resources": {wants: 6}})
         assert verdict["decision"] == "wait"
 
 
 def test_both_spellings_on_one_node_that_differ() -> None:
-    nodes = [node({SNT9: "8", D1980: "8"}, {SNT9: "4", D1980: "2"})]
+    nodes = [node({SNT9: "8", D1980: "8"}, {SNT9: "4", D1980: "2"}, flavor=ANY_CARDS)]
     assert decide(nodes, request={"resources": {SNT9: 3}})["decision"] != "admit"
     assert decide(nodes, request={"resources": {SNT9: 2}})["decision"] == "admit"
 

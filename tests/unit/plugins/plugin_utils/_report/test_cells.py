@@ -22,6 +22,7 @@ HAS = {"cpu": 94, "memory": 2**40, GPU: 8}
 
 def report_node(free: t.Any, has: t.Any = None, **more: t.Any) -> t.Any:
     node = {"name": "a", "flavor": "f", "phase": "Available", "az": None, "unusable": None, "jobs": 0, "unread": []}
+    node["cards"] = None
     return {**node, "resources": has or HAS, "free": free, "asked": {}, **more}
 
 

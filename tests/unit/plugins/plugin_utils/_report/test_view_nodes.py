@@ -123,3 +123,57 @@ def test_nodes_that_all_differ_take_time_by_their_number() -> None:
     began = time.process_time()
     view_nodes(pool, Symbols())
     assert time.process_time() - began < 2
+
+
+def test_the_very_cards_are_drawn_and_joined_in_their_groups(made: t.Any) -> None:
+    """Rings of four are the rows of a picture, pairs are half of one; any cards and unknown rules are not joined."""
+    symbols = Symbols()
+    pools = made["cards"][0]["pools"]
+    drawn = [view_nodes(pool, symbols) for pool in pools]
+    assert [[node.words for node in nodes.named] for nodes in drawn] == [
+        [
+            "4 taken, 4 free (1, 2, 5, 6)",
+            "4 taken, 4 asked",
+            "2 taken, 6 free (2, 3, 4, 5, 6, 7)",
+            "0 taken, 4 asked, 4 free",
+            "8 taken",
+            "4 taken, 4 free",
+            "0 taken, 8 free",
+        ],
+        [
+            "12 taken, 4 free (1, 3, 4, 5)",
+            "8 taken, 8 free (1, 2, 3, 4, 10, 12, 14, 16)",
+            "2 taken, 12 asked, 2 free (15, 16)",
+        ],
+        ["3 taken, 5 asked"],
+        ["4 taken, 4 free (1, 2, 5, 6)"],
+    ]
+    states = ["".join(square.state for square in symbol.squares) for symbol in symbols.symbols]
+    assert states[:5] == ["ffttfftt", "ttttaaaa", "tfffffft", "aaaaffff", "tttttttt"]
+    rings, pairs = (
+        symbols.symbols[0].joins,
+        next(symbol.joins for symbol in symbols.symbols if len(symbol.squares) == 16),
+    )
+    row, next_row = "M7 3.5h2M16 3.5h2M25 3.5h2", "M7 12.5h2M16 12.5h2M25 12.5h2"
+    assert rings == row + next_row
+    assert pairs.startswith("M7 3.5h2M25 3.5h2M7 12.5h2")
+    assert [symbol.joins for symbol in symbols.symbols[-2:]] == ["", ""]
+    assert [nodes.legend is not None and nodes.legend.joined for nodes in drawn] == [True, True, False, False]
+    page = text_of(parsed(html_page(made["cards"][0])))
+    assert "joined: cards that lie together" in page
+    assert "joined" not in text_of(parsed(html_page(made["room"][0])))
+
+
+def test_rings_of_eight_are_joined_over_two_rows() -> None:
+    card = "huawei.com/ascend-1980"
+    text = {"os.modelarts/npu-topology-placement": "0000000000000001"}
+    there = node({card: "16"}, {card: "15"}, flavor="own.16", annotations=text)
+    asked = [({"resources": {card: 8}}, observed([there]))]
+    (pool,) = reports.report_of(asked, {"card_groups": {"own.16": 8}})[0]["pools"]
+    symbols = Symbols()
+    view_nodes(pool, symbols)
+    (symbol,) = symbols.symbols
+    assert "".join(square.state for square in symbol.squares) == "tfffffffaaaaaaaa"
+    ring = "M7 0h2M16 0h2M25 0h2M3.5 7v2M7 9h2M16 9h2M25 9h2"
+    assert symbol.joins.replace("3.5h", "0h").replace("12.5h", "9h").startswith(ring)
+    assert "M3.5 16v2" not in symbol.joins

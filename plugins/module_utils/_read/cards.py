@@ -1,0 +1,91 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which cards of a node a text of placement names: sixteen digits, the right-most for card 1.
+
+This module util is private to the collection. Source: npuTopologyPlacement of ListWorkloads, and the annotation of
+ListPoolNodes.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import Number
+
+MOST_CARDS = 16
+"""As many cards as a text of placement has digits, and as any node with Ascend cards has."""
+
+_ASCEND = "huawei.com/ascend"
+_TEXT = re.compile(r"[01]{16}")
+_SIZES = (1, 2, 4, 8, MOST_CARDS)  # of nodes when none of their cards is broken
+
+
+def is_ascend(resource: str) -> bool:
+    """Return whether the resource is an Ascend card, of which a text of placement tells."""
+    return resource.lower().startswith(_ASCEND)
+
+
+def places_of(cards: int) -> int:
+    """Return for how many cards a node is made that has so many: a card that is broken keeps its number."""
+    return next((size for size in _SIZES if size >= cards), cards)
+
+
+def cards_on(resources: Mapping[str, Number] | None) -> int | None:
+    """Return how many Ascend cards a node has; None when it is not told, or it has none, or parts of cards."""
+    counts = {amount for name, amount in (resources or {}).items() if is_ascend(name) and amount}
+    count = counts.pop() if len(counts) == 1 else None
+    return int(count) if count is not None and float(count).is_integer() and count <= MOST_CARDS else None
+
+
+def taken_cards(text: object) -> list[int] | None:
+    """Return the numbers of the cards that a text shows as taken; None when it cannot be read."""
+    if not isinstance(text, str) or not _TEXT.fullmatch(text):
+        return None
+    return [number for number in range(1, MOST_CARDS + 1) if text[-number] == "1"]
+
+
+class OwnCards:
+    """Tells the cards of jobs by their texts, where these can only be the jobs' own.
+
+    Whether a job's text shows its own cards or all that are taken on the node is in no document. It is the former where
+    it shows as many as the job has there, and none that another job shows, too.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, set[int]] = {}
+        self._shared: set[str] = set()
+
+    def note(self, nodes: object) -> None:
+        """Take note of what the nodes of a job that holds resources show."""
+        for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
+            text = node.get("npuTopologyPlacement") if isinstance(node, dict) else None
+            mine = taken_cards(text) if text else None
+            host = node.get("hostIp") if mine else None
+            if mine and isinstance(host, str):
+                seen = self._seen.setdefault(host.strip(), set())
+                if not seen.isdisjoint(mine):
+                    self._shared.add(host.strip())
+                seen.update(mine)
+
+    def of(self, text: object, host: str | None, resources: Mapping[str, Number]) -> list[int] | None:
+        """Return the numbers of a job's cards on a host; None where its text does not tell them for certain."""
+        mine = taken_cards(text)
+        return mine if mine and host not in self._shared and cards_on(resources) == len(mine) else None
+
+
+def free_cards(text: object, cards: int | None) -> list[int] | None:
+    """Return the numbers of the cards that a text shows as free, on a node that has so many.
+
+    None when it cannot be read: its length or a character is another, or it names a card that the node does not have.
+    """
+    if cards is None or not isinstance(text, str) or not _TEXT.fullmatch(text):
+        return None
+    places = places_of(cards)
+    if "1" in text[: MOST_CARDS - places]:
+        return None
+    return [number for number in range(1, places + 1) if text[-number] == "0"]

@@ -1,0 +1,135 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sentences about cards that are free, and do not or may not lie together.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import (
+    PAIR,
+    RING,
+    hardware_of,
+    offers_size,
+    sizes_of,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import joined, plural
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import CardGroups, Cards
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
+
+_RING_OF_EIGHT = 8
+
+
+class _Found(t.NamedTuple):
+    """A node on which a replica finds enough cards by their number, surely or at best."""
+
+    node: Node
+    cards: Cards
+    amount: int
+
+
+def why_scattered(nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[str], by_policy: CardGroups) -> str:
+    """Return where a replica would find enough cards if these lay together; empty where no node is like that."""
+    found = [
+        one for one in _enough_by_number(nodes, needs, order, by_policy) if one.cards.is_certain and not _fits(one)
+    ]
+    if not found:
+        return ""
+    node, cards, _amount = max(found, key=lambda one: one.cards.free)
+    rule, groups = cards.rules[0], cards.groups[0]
+    told = f"{plural(sum(groups), 'card')} {'is' if sum(groups) == 1 else 'are'} free on {_name(node)}, but "
+    if rule == PAIR:
+        whole = groups.count(PAIR)
+        return told + (f"only {plural(whole, 'whole pair')}" if whole else "no whole pair")
+    return told + " + ".join(map(str, groups)) + f" over its {_groups_word(rule)}"
+
+
+def why_cards_not_known(
+    nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[str], by_policy: CardGroups
+) -> tuple[str, str]:
+    """Return (why it is not known whether replicas get cards that lie together, the remedy); empty where it is."""
+    found = [one for one in _enough_by_number(nodes, needs, order, by_policy) if not _fits(one)]
+    if not found:
+        return "", ""
+    for one in found:
+        if not _is_offered(one):
+            return _why_size(one)
+    for one in found:
+        if len(one.cards.rules) > 1:
+            return _why_rule(one)
+    return _why_text(max(found, key=lambda one: one.cards.free))
+
+
+def _enough_by_number(
+    nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[str], by_policy: CardGroups
+) -> Iterable[_Found]:
+    """Yield one node of each kind that has enough free cards for a replica of one of the needs."""
+    seen = set()
+    for node in nodes:
+        offer = None if node.cards is None else node.offer(order, by_policy, whole=False)
+        if offer is None or offer.cards is None or offer in seen:
+            continue
+        seen.add(offer)
+        for need in needs:
+            amount = need.amounts[offer.cards.at] if need.amounts else 0
+            if amount and offer.free[offer.cards.at] >= amount:
+                yield _Found(node, offer.cards, amount)
+
+
+def _fits(found: _Found) -> bool:
+    return found.cards.fits(found.amount) > 0
+
+
+def _is_offered(found: _Found) -> bool:
+    size, part = divmod(found.amount, 1000)
+    return not part and any(offers_size(rule, found.cards.places, size) for rule in found.cards.rules)
+
+
+def _why_size(found: _Found) -> tuple[str, str]:
+    size, part = divmod(found.amount, 1000)
+    hardware = hardware_of(found.node.flavor)
+    kind = "a node of its kind" if hardware is None else f"a {hardware.name} node"
+    offered = sizes_of(found.cards.rules, found.cards.places)
+    asked = "a part of a card" if part else plural(size, "card")
+    larger = next((one for one in offered if one > size), None)
+    message = f"a replica asks {asked}, and {kind} gives {joined(map(str, offered))}"
+    return message, f"ask for {plural(larger, 'card')} a replica." if larger else ""
+
+
+def _why_rule(found: _Found) -> tuple[str, str]:
+    node, cards, _amount = found
+    flavor = node.flavor or "without a name"
+    free = f"the {plural(cards.free, 'free card')} of {_name(node)}"
+    message = f"whether {free} lie together is not known, as its flavor {flavor} does not tell its hardware"
+    return message, (
+        f"say how many cards lie together in policy.card_groups, like {{'{flavor}': {RING}}}." if node.flavor else ""
+    )
+
+
+def _why_text(found: _Found) -> tuple[str, str]:
+    node, cards, _amount = found
+    free = f"which {plural(cards.free, 'card')} of {_name(node)} {'is' if cards.free == 1 else 'are'} free"
+    shown = node.cards.shown if node.cards else None
+    told = "it shows no placement that can be read"
+    if shown is not None:
+        told = f"its placement shows {bin(shown).count('1')} free"
+    if node.cards and node.cards.back:
+        told = "which are given back there is not told"
+    return f"{free} is not known: {told}", "ask for 1 card or for a whole node a replica, or wait until more are free."
+
+
+def _groups_word(rule: int) -> str:
+    return "rings" if rule in (RING, _RING_OF_EIGHT) else f"groups of {rule}"
+
+
+def _name(node: Node) -> str:
+    return node.name or node.address or "a node without a name"

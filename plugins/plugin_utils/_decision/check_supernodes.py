@@ -1,0 +1,125 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether replicas that belong together, each on a whole node, find their nodes in one supernode.
+
+By default nothing binds the replicas of a job. Where a request has an affinity_group_size, so many of them at a time
+must be in one supernode. Source: the label spod.id of nodes; not tried on a real pool.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import is_ascend
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import ASCEND_950, hardware_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import plural
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import Case
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
+
+_NAME = "supernodes"
+
+
+def check_supernodes(case: Case) -> Check | None:
+    """Return whether the replicas find supernodes with enough idle nodes; None where they need not be in one."""
+    size, replicas = case.request.affinity_group_size, case.request.replicas
+    if size == 1:
+        return None
+    unclear = _why_unclear(case)
+    if unclear is not None:
+        return Check(_NAME, Outcome.UNKNOWN, *unclear)
+    usable = [node for node in case.nodes or () if node.unusable is None]
+    need = case.needs[0]
+    idle, unlabelled = _count_places(case, usable, need)
+    taken = case.unplaced.most_lost(_offers(case, usable), need, case.order)
+    # Each place that others take can break up one group at most.
+    certain = sum(count // size for count in idle.values()) - taken
+    wanted = replicas // size
+    where = f"{plural(len(idle), 'supernode')} with {plural(sum(idle.values()), 'idle node')}"
+    message = f"{max(0, min(certain, wanted))} of {plural(wanted, 'group')} of {size} replicas on {where}"
+    if certain >= wanted:
+        return Check(_NAME, Outcome.PASSED, message)
+    best, best_unlabelled = _count_places(case, usable, need, is_hopeful=True)
+    everywhere = sum(best.values()) + best_unlabelled
+    # A node of a supernode that is not known completes one group at most.
+    at_best = min(everywhere // size, sum(count // size for count in best.values()) + best_unlabelled)
+    if case.replaced.is_partial or case.replaced.possible:
+        message += "; which nodes are given back is not known"
+        return Check(_NAME, Outcome.UNKNOWN, message)
+    if unlabelled and at_best >= wanted:
+        message += f"; of {plural(unlabelled, 'node')} more the supernode is not told"
+        return Check(_NAME, Outcome.UNKNOWN, message, "leave out request.affinity_group_size if nothing binds them.")
+    if at_best >= wanted:
+        message += "; nodes that could not be read may be idle"
+        return Check(_NAME, Outcome.UNKNOWN, message)
+    remedy = f"wait until {size} nodes of one supernode are idle, or ask for smaller groups."
+    return Check(_NAME, Outcome.FAILED, message, remedy)
+
+
+def _why_unclear(case: Case) -> tuple[str, str] | None:
+    """Return (why it cannot be told at all, the remedy)."""
+    size, request = case.request.affinity_group_size, case.request
+    if case.nodes is None:
+        return "only the list of nodes tells which of them are one supernode", "allow listing nodes."
+    if len(request.groups) > 1:
+        return "how groups of several shapes share supernodes is not known", "ask for one shape."
+    if request.replicas % size:
+        asked = f"{plural(request.replicas, 'replica')} are no multiple of an affinity_group_size of {size}"
+        return f"{asked}, and how the rest is placed is not known", f"ask for a multiple of {size} replicas."
+    serving = [node for node in case.nodes if _may_serve(node, case.needs[0])]
+    if serving and all(hardware_of(node.flavor) is ASCEND_950 for node in serving):
+        return "what these nodes tell as their supernode is their frame, a smaller unit", ""
+    resources = request.groups[0].resources
+    if resources is not None and not any(_is_whole(node, resources) for node in serving):
+        message = "groups in one supernode are of whole nodes, and a replica asks for less than one"
+        return message, "ask for all cards of a node, or for its flavor."
+    return None
+
+
+def _may_serve(node: Node, need: Need) -> bool:
+    return node.unusable is None and need.accepts(node.kind)
+
+
+def _is_whole(node: Node, resources: t.Mapping[str, int]) -> bool:
+    """Return whether a replica takes all Ascend cards of the node."""
+    cards = [name for name in resources if is_ascend(name)]
+    return bool(cards) and all(node.resources.get(name) == resources[name] for name in cards)
+
+
+def _offers(case: Case, nodes: Sequence[Node]) -> Counter[t.Any]:
+    whole = case.asks_whole_nodes
+    return Counter([node.offer(case.order, case.policy.card_groups, whole=whole) for node in nodes])
+
+
+def _count_places(
+    case: Case, nodes: Sequence[Node], need: Need, *, is_hopeful: bool = False
+) -> tuple[Counter[str], int]:
+    """Return (how many nodes of each supernode take a replica, how many do whose supernode is not known)."""
+    whole, by_policy = case.asks_whole_nodes, case.policy.card_groups
+    resources = case.request.groups[0].resources
+    idle: Counter[str] = Counter()
+    unlabelled = 0
+    for node in nodes:
+        offered = node.best_offer if is_hopeful else node.offer
+        offer = offered(case.order, by_policy, whole=whole)
+        is_whole = resources is None or _is_whole(node, resources)
+        fits = bool(is_whole and offer is not None and offer.fits(need))
+        if is_hopeful and offer is None and is_whole:
+            fits = True
+        if not fits:
+            continue
+        # The label of a 950 names its frame.
+        if node.supernode is None or hardware_of(node.flavor) is ASCEND_950:
+            unlabelled += 1
+        else:
+            idle[node.supernode] += 1
+    return idle, unlabelled
