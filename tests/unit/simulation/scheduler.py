@@ -127,16 +127,24 @@ class Gang:
 
 
 class Pool:
-    """The pool, its queue and its clock."""
+    """The pool, its queue and its clock. ``hides_cards`` is the share of texts of nodes that are not there."""
 
-    def __init__(self, rng: random.Random, *, strategy: str, ladder_seconds: float = 0.0, card: str = GPU) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        *,
+        strategy: str,
+        ladder_seconds: float = 0.0,
+        card: str = GPU,
+        hides_cards: float = 0.0,
+    ) -> None:
         self.rng = rng
         self.card = card
         self.strategy = strategy
         self.ladder_seconds = ladder_seconds
         self.now = 0.0
         self.nodes = {node.address: node for node in _nodes(rng, card)}
-        self.hides_cards = rng.choice((0.0, 0.2, 0.8)) if card == NPU else 0.0
+        self.hides_cards = hides_cards
         self.running: dict[int, Gang] = {}
         self.waiting: list[Gang] = []
         self._events: list[tuple[float, int, t.Callable[[], None]]] = []

@@ -114,14 +114,26 @@ def moments_of_a_day(rng: random.Random) -> list[float]:
 
 
 def live_through(
-    strategy: str, day: int, *, while_starting: bool = False, replacing: float = 0.1, card: str = GPU
+    strategy: str,
+    day: int,
+    *,
+    while_starting: bool = False,
+    replacing: float = 0.1,
+    card: str = GPU,
+    hides_cards: float = 0.0,
 ) -> tuple[Counter[str], list[str]]:
     """(what came of the questions of a day, what went wrong).
 
     ``while_starting`` asks in the seconds after a job has got its nodes and shows none yet.
     """
     rng = random.Random(f"{strategy} {day}")
-    pool = Pool(random.Random(f"{strategy} {day} pool"), strategy=strategy, ladder_seconds=LADDER, card=card)
+    pool = Pool(
+        random.Random(f"{strategy} {day} pool"),
+        strategy=strategy,
+        ladder_seconds=LADDER,
+        card=card,
+        hides_cards=hides_cards,
+    )
     live(pool, len(pool.nodes) / rng.choice((3000, 6000, 9000, 20000)))
     counts: Counter[str] = Counter()
     wrong = []
@@ -202,15 +214,19 @@ def test_nothing_is_let_through_on_room_that_a_job_is_about_to_take(strategy: st
     assert counts["wait"] > tries(100), counts
 
 
+@pytest.mark.parametrize("hides_cards", [0.0, 0.6])
 @pytest.mark.parametrize("strategy", ORDERS)
 def test_what_is_let_through_gets_cards_that_lie_together(
-    strategy: str, record_property: t.Callable[[str, object], None]
+    strategy: str, hides_cards: float, record_property: t.Callable[[str, object], None]
 ) -> None:
-    """On nodes with rings and with pairs, whose texts are late at times, and at times not there."""
+    """On nodes with rings and with pairs, whose texts are late at times, and at times not there.
+
+    Where they are there, what would have started at once is as seldom held back as on other nodes.
+    """
     counts: Counter[str] = Counter()
     wrong: list[str] = []
     for day in range(DAYS):
-        of_day, wrong_of_day = live_through(strategy, day, card=NPU, replacing=0.2)
+        of_day, wrong_of_day = live_through(strategy, day, card=NPU, replacing=0.2, hides_cards=hides_cards)
         counts += of_day
         wrong += wrong_of_day
     said = (
@@ -221,4 +237,7 @@ def test_what_is_let_through_gets_cards_that_lie_together(
     record_property(strategy, said)
     assert not wrong, said + "\n" + "\n".join(wrong[:5])
     assert min(counts["admit"], counts["wait"]) > tries(100), said
-    assert counts["unknown"] > tries(20), said
+    if hides_cards:
+        assert counts["unknown"] > tries(20), said
+    else:
+        assert held_back(counts, "plain") < HELD_BACK_LIMITS["plain"] * (1 if DAYS == WHOLE else 2), said
