@@ -9,6 +9,7 @@ import json
 import typing as t
 from dataclasses import dataclass, field
 
+from .cards import MOST_CARDS
 from .clock import Clock
 from .node import Node
 from .parts import digest, merged, uuid_of
@@ -39,8 +40,8 @@ _GVK = {  # only that of train is documented, the others are a guess
 }
 
 _JOB_KEYS = (
-    "age", "count", "createTime", "every", "extra", "flavor", "jobUUID", "name", "nodes", "owner", "priority", "ran",
-    "replicas", "resources", "status", "type", "uid", "waited",
+    "age", "cards", "count", "createTime", "every", "extra", "flavor", "jobUUID", "name", "nodes", "owner", "priority",
+    "ran", "replicas", "resources", "status", "type", "uid", "waited",
 )  # fmt: skip
 _CYCLED = ("type", "status", "owner", "resources", "priority", "flavor")
 
@@ -50,7 +51,8 @@ class Job:
     """A job. Times are whole seconds of the scenario's clock, None where it did not happen.
 
     ``requirement`` is a replica's. ``order`` sorts by creation, and among equals by appearance. ``wanted_nodes`` is
-    None where the emulator chooses, and empty for a job that holds resources but shows no node.
+    None where the emulator chooses, and empty for a job that holds resources but shows no node. ``wanted_cards`` are
+    the numbers of a replica's cards, None where the emulator chooses.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Job:
     ended: int | None
     order: tuple[int, int]
     extra: dict[str, t.Any] | None
+    wanted_cards: list[int] | None = None
     placement: list[tuple[Node, str | None]] = field(default_factory=list)
     fragment: tuple[str, int, str] | str | None = None
 
@@ -120,6 +123,8 @@ class JobReader:
         replicas = whole(scenario.get("replicas", len(wanted_nodes or "1")), f"{where}.replicas", most=LARGEST_COUNT)
         if wanted_nodes and len(wanted_nodes) != replicas:
             raise ScenarioError(f"{where}: {replicas} replicas, but {len(wanted_nodes)} nodes")
+        if "cards" in scenario and not wanted_nodes:
+            raise ScenarioError(f"{where}: cards are those of nodes, so give nodes")
         now = int(self._clock.now)
         create_ms = whole(scenario.get("createTime", (now - int(age)) * 1000), f"{where}.createTime")
         began = create_ms // 1000 + int(number(scenario.get("waited", 0), f"{where}.waited"))
@@ -143,12 +148,21 @@ class JobReader:
             ended=ended,
             order=(create_ms, self._sequence),
             extra=mapping_of(scenario["extra"], f"{where}.extra") if "extra" in scenario else None,
+            wanted_cards=_cards(scenario["cards"], f"{where}.cards") if "cards" in scenario else None,
         )
 
     def invented(self, position: int) -> Job:
         """A job of a server that never ends."""
         entry = {"jobUUID": uuid_of(digest(self._pool_id, "invented", position)[:32])}
         return self._job_of(entry, f"invented-{position}", {}, 10**9 + position, "quirks.endless")
+
+
+def _cards(value: object, where: str) -> list[int]:
+    """The numbers of the cards that each replica has on its node."""
+    numbers = [whole(number, where, most=MOST_CARDS) for number in listed(value, where)]
+    if len(set(numbers)) != len(numbers) or 0 in numbers:
+        raise ScenarioError(f"{where} must be different numbers of cards, from 1 on")
+    return numbers
 
 
 def _priority(value: object, where: str) -> str:

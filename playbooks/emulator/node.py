@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from .cards import MOST_CARDS, Cards, text_of, together_on
 from .parts import digest, iso_time, merged
 from .quantities import Resources, node_quantity
 from .scenario import (
@@ -39,8 +40,6 @@ _NODE_KEYS = (
     "annotations", "az", "count", "created", "driver", "extra", "flavor", "hostNetwork", "ip", "labels", "name",
     "overhead", "phase", "plugins", "resources", "taints",
 )  # fmt: skip
-# The placement of a node's NPU cards is written in 16 bits.
-_MOST_NPU_CARDS = 16
 _DRIVER_VERSION = "535.54.03"
 _PLUGIN_VERSION = "1.0.0"
 
@@ -71,6 +70,7 @@ class Node:
         resources: Resources,
         document: dict[str, t.Any],
         extra: dict[str, t.Any],
+        together: int | None = None,
     ) -> None:
         self.name = name
         self.ip = ip
@@ -82,7 +82,7 @@ class Node:
         self._encoded: str | None = None
         cards = [key for key in resources if key.startswith("huawei.com/ascend")]
         self.npu = cards[0] if cards else ""
-        self.cards: list[str | None] = [None] * (resources[self.npu] // 1000) if cards else []
+        self.cards = Cards(resources[self.npu] // 1000, together or together_on(flavor)) if cards else None
 
     @property
     def phase(self) -> str:
@@ -108,27 +108,31 @@ class Node:
             and all(part.get("phase", "Running") == "Running" for part in parts)
         )
 
-    def has_room(self, wanted: Resources, replicas: int = 1) -> bool:
-        return all(self.free.get(resource, 0) >= amount * replicas for resource, amount in wanted.items())
+    def has_room(self, wanted: Resources, replicas: int = 1, cards: t.Sequence[int] | None = None) -> bool:
+        """Whether so many replicas fit, on ``cards`` if they want those."""
+        if not all(self.free.get(resource, 0) >= amount * replicas for resource, amount in wanted.items()):
+            return False
+        if self.cards is None or not wanted.get(self.npu):
+            return True
+        if cards is not None:
+            return replicas == 1 and len(cards) == _whole(wanted[self.npu]) and self.cards.are_free(cards)
+        return self.cards.replicas(_whole(wanted[self.npu])) >= replicas
 
-    def take(self, job: str, wanted: Resources) -> str | None:
+    def take(self, job: str, wanted: Resources, cards: t.Sequence[int] | None = None) -> str | None:
         """Take a replica's resources; for NPU the cards that it got, as 16 bits."""
         self._encoded = None
         for resource, amount in wanted.items():
             self.free[resource] = self.free.get(resource, 0) - amount
-        if self.npu not in wanted:
+        if self.cards is None or not wanted.get(self.npu):
             return None
-        idle = [index for index, holder in enumerate(self.cards) if holder is None]
-        mine = idle[: -(-wanted[self.npu] // 1000)]
-        for index in mine:
-            self.cards[index] = job
-        return bits_of(index in mine for index in range(len(self.cards)))
+        return text_of(self.cards.take(job, _whole(wanted[self.npu]), cards))
 
     def give_back(self, job: str, wanted: Resources) -> None:
         self._encoded = None
         for resource, amount in wanted.items():
             self.free[resource] = self.free.get(resource, 0) + amount
-        self.cards = [None if holder == job else holder for holder in self.cards]
+        if self.cards is not None:
+            self.cards.give_back(job)
 
     def change(self, changes: t.Mapping[str, t.Any]) -> None:
         """Put it into another state: each of NODE_CHANGES that is given takes the place of what there was."""
@@ -153,14 +157,15 @@ class Node:
         status["resources"] = {key: node_quantity(key, amount) for key, amount in self.resources.items()}
         status["availableResources"] = {key: node_quantity(key, max(0, self.free[key])) for key in self.resources}
         metadata = self.document["metadata"]
-        if self.cards:
-            placement = {"os.modelarts/npu-topology-placement": bits_of(card is not None for card in self.cards)}
+        if self.cards is not None:
+            placement = {"os.modelarts/npu-topology-placement": text_of(self.cards.taken)}
             metadata = {**metadata, "annotations": {**metadata.get("annotations", {}), **placement}}
         return merged({**self.document, "metadata": metadata, "status": status}, self.extra)
 
 
-def bits_of(occupied: t.Iterable[bool]) -> str:
-    return "".join("1" if bit else "0" for bit in occupied)[::-1].rjust(16, "0")
+def _whole(amount: int) -> int:
+    """Cards of which a job has a part are its own."""
+    return -(-amount // 1000)
 
 
 class NodeReader:
@@ -182,8 +187,8 @@ class NodeReader:
             raise ScenarioError(f"{where}: give resources, or describe the flavor {flavor!r} with allocatable")
         resources = quantities(given, f"{where}.resources")
         for resource, amount in resources.items():
-            if resource.startswith("huawei.com/ascend") and amount > _MOST_NPU_CARDS * 1000:
-                raise ScenarioError(f"{where}.resources: {resource} is more than {_MOST_NPU_CARDS}")
+            if resource.startswith("huawei.com/ascend") and amount > MOST_CARDS * 1000:
+                raise ScenarioError(f"{where}.resources: {resource} is more than {MOST_CARDS}")
         overhead = quantities(scenario.get("overhead", {}), f"{where}.overhead")
         extra = mapping_of(scenario.get("extra", {}), f"{where}.extra")
         host_network = mapping_of(scenario.get("hostNetwork", {}), f"{where}.hostNetwork")
@@ -209,7 +214,7 @@ class NodeReader:
                 "spec": spec,
                 "status": {"phase": "", "az": az, "privateIp": ip},
             }
-            node = Node(name, ip, flavor, resources, document, extra)
+            node = Node(name, ip, flavor, resources, document, extra, described.get("cards_together"))
             node.change(changes)
             for resource, amount in overhead.items():
                 node.free[resource] = node.free.get(resource, 0) - amount

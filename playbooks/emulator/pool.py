@@ -13,6 +13,7 @@ from bisect import insort
 from .clock import Clock
 from .job import HOLDING, WAITING, Job, JobReader, JobWriter
 from .node import Node, NodeReader
+from .queue import checked_queue
 from .rights import refusal_of
 from .scenario import (
     LARGEST_COUNT,
@@ -41,7 +42,8 @@ _STOPPING_MODES = 4 | 8 | 16
 _HIGHEST_MODE = 31
 _POOL_KEYS = (
     "annotations", "controlMode", "created", "driver", "extra", "id", "jobs", "labels", "message", "metrics", "name",
-    "network", "nodes", "parent", "phase", "quirks", "refuse", "resources", "root", "scope", "type", "workspace",
+    "network", "nodes", "parent", "phase", "queue", "quirks", "refuse", "resources", "root", "scope", "type",
+    "workspace",
 )  # fmt: skip
 _FLAG_QUIRKS = (
     "endless", "ignore_offset", "ignore_sort", "no_total", "no_x_infer", "nodes_as_object", "nodes_overlap",
@@ -155,6 +157,7 @@ class Pool:
         self._first_fit: dict[tuple[tuple[str, int], ...], int] = {}
         self._selections: dict[tuple[frozenset[str], str | None, frozenset[str]], list[Job]] = {}
         self._enter_all(listed(scenario.get("jobs", []), f"{where}.jobs"), where)
+        self._queue = checked_queue(scenario["queue"], f"{where}.queue") if "queue" in scenario else None
 
     @property
     def workspace(self) -> str:
@@ -234,10 +237,10 @@ class Pool:
         else:
             chosen = [self._nodes_by_name[name] for name in job.wanted_nodes]
             for node in set(chosen):
-                if not node.has_room(job.requirement, chosen.count(node)):
+                if not node.has_room(job.requirement, chosen.count(node), job.wanted_cards):
                     raise NoRoomError(job.name)
         for node in chosen:
-            job.placement.append((node, node.take(job.job_uuid, job.requirement)))
+            job.placement.append((node, node.take(job.job_uuid, job.requirement, job.wanted_cards)))
 
     def _first_fitting(self, job: Job) -> list[Node]:
         """One node a replica. The search goes on where the last one for the same resources ended."""
@@ -246,7 +249,7 @@ class Pool:
         position = self._first_fit.get(kind, 0)
         while position < len(self.nodes) and len(found) < job.replicas:
             node = self.nodes[position]
-            if node.takes_work and node.has_room(job.requirement, found.count(node) + 1):
+            if node.takes_work and node.has_room(job.requirement, found.count(node) + 1, job.wanted_cards):
                 found.append(node)
             else:
                 position += 1
@@ -289,6 +292,19 @@ class Pool:
         if self._jobs_by_name.get(job.name) is job:
             del self._jobs_by_name[job.name]
         self._changed(job)
+
+    def run_queue(self) -> None:
+        """Start the jobs that wait and may start by now, where the scenario says by which strategy."""
+        if self._queue is not None:
+            self._queue.run(self)
+
+    def start(self, job: Job) -> bool:
+        """Start a job that waits, whatever stands before it; whether it found room."""
+        try:
+            self.set_status(job, "Running")
+        except NoRoomError:
+            return False
+        return True
 
     def _changed(self, job: Job) -> None:
         job.fragment = None

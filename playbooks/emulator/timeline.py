@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import typing as t
 
+from .cards import MOST_CARDS
 from .clock import Clock
 from .job import HOLDING, STATUSES, Job
 from .node import NODE_CHANGES, checked_changes
@@ -26,7 +27,7 @@ from .scenario import (
     whole,
 )
 
-_FLAVOR_KEYS = ("allocatable", "arch", "cpu", "gpu", "labels", "memory", "npu", "spec")
+_FLAVOR_KEYS = ("allocatable", "arch", "cards_together", "cpu", "gpu", "labels", "memory", "npu", "spec")
 _JOB_ACTIONS = ("add", "end", "remove", "start")
 _EVENT_KEYS = frozenset(("after", "after_reads", "node", "pool", "status", *_JOB_ACTIONS, *NODE_CHANGES, *POOL_CHANGES))
 # The last second but a few of the year 2100: documents write times in four digits of a year.
@@ -36,6 +37,8 @@ _LATEST_START = 4_102_444_799
 def _checked_flavor(entry: object, where: str) -> dict[str, t.Any]:
     flavor = checked(entry, _FLAVOR_KEYS, where)
     quantities(flavor.get("allocatable", {}), f"{where}.allocatable")
+    if "cards_together" in flavor and not 1 <= whole(flavor["cards_together"], f"{where}.cards_together") <= MOST_CARDS:
+        raise ScenarioError(f"{where}.cards_together must be 1 to {MOST_CARDS}")
     texts_by_name(flavor.get("labels", {}), f"{where}.labels")
     mapping_of(flavor.get("spec", {}), f"{where}.spec")
     return flavor
@@ -113,14 +116,15 @@ class World:
         self._reads_at[pool.id, pool.reads] = self.clock.elapsed
 
     def catch_up(self) -> None:
-        """Apply what is due, in the order of the timeline."""
-        if not self._events:
-            return
+        """Apply what is due, in the order of the timeline, and let the queues move after each of it."""
         elapsed = self.clock.elapsed
         due = [event for event in self._events if self._due_at(event) <= elapsed]
         for event in sorted(due, key=self._due_at):
             self._events.remove(event)
             self._apply(event)
+            event["pool"].run_queue()
+        for pool in self.pools.values():
+            pool.run_queue()
 
     def _due_at(self, event: dict[str, t.Any]) -> float:
         reads = event.get("after_reads")

@@ -15,6 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards
     RING,
     hardware_of,
     offers_size,
+    rules_of,
     sizes_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import joined, plural
@@ -67,6 +68,21 @@ def why_cards_not_known(
         if len(one.cards.rules) > 1:
             return _why_rule(one)
     return _why_text(max(found, key=lambda one: one.cards.free))
+
+
+def notes_on_card_groups(nodes: Sequence[Node], by_policy: CardGroups) -> list[str]:
+    """Return a note on each flavor of the policy whose name tells something else of its cards."""
+    notes = []
+    for flavor, size in by_policy.by_flavor:
+        cards = next((node.cards for node in nodes if node.flavor == flavor and node.cards is not None), None)
+        hardware = hardware_of(flavor)
+        if cards is None or hardware is None:
+            continue
+        rules = rules_of(flavor, cards.places, cards.batch_type, by_policy)
+        if rules != (min(size, cards.places),):
+            told = f"policy.card_groups has {size} for {flavor}, whose name tells {joined(map(str, rules))}"
+            notes.append(f"{told}: not used")
+    return notes
 
 
 def _enough_by_number(

@@ -66,10 +66,13 @@ class Case:
         if nodes is not None and pool is not None and pool.tells_its_size:
             empty = EmptyPool.of(nodes, pool.flavors, order)
         replaced = ReplacedJob.of(situation, request, order)
-        jobs, starting, found_starting = _starting(situation, queue, replaced, age)
+        jobs, larger, starting, found_starting = _starting(situation, queue, replaced, age)
         known = None if nodes is None else frozenset(name for node in nodes for name in (*node.resources, *node.shown))
         holding = [*situation.unplaced, *_beyond_nodes(nodes or ())]
-        unplaced = Unplaced.of([*holding, *(JobGroup(1, job.amounts, job.unread) for job in jobs)], known)
+        waiting = [JobGroup(1, job.amounts, job.unread) for job in jobs]
+        unplaced = Unplaced.of([*holding, *waiting], known)
+        if larger is not None:
+            unplaced = Unplaced.of(holding, known).and_also(Unplaced.of_waiting(waiting, larger, known))
         credited = None if nodes is None else replaced.credit(nodes)
         # Of what is taken off later, only what jobs hold already is in what all jobs hold together.
         held = Unplaced.of(situation.unplaced, known).total
@@ -125,12 +128,12 @@ def needs_of(request: Request, order: Sequence[str]) -> list[Need]:
 
 def _starting(
     situation: Situation, queue: Queue, replaced: ReplacedJob, age: float
-) -> tuple[Sequence[Job], str, Findings]:
-    """Return (jobs that may start before the deployment is there, words for them, what there is to say)."""
+) -> tuple[Sequence[Job], Room | None, str, Findings]:
+    """Return (jobs that may start before the deployment is there, in which larger room, words for them, findings)."""
     some = "jobs that are about to start"
     if not replaced.shares:
         starting = queue.jobs_about_to_start(None if situation.nodes is None else Room.on_nodes(situation.nodes, age))
-        return starting, some, Findings()
+        return starting, None, some, Findings()
     room = Room.on_nodes(situation.nodes or (), age).plus(replaced.certain_amounts())
     starting, are_all = queue.jobs_starting_in(room)
     checks = []
@@ -138,9 +141,9 @@ def _starting(
         message = "more jobs wait than are listed, and what is given back goes to them first"
         checks.append(Check("replaces", Outcome.UNKNOWN, message))
     if not starting:
-        return starting, some, Findings.of(checks)
+        return starting, None, some, Findings.of(checks)
     words = starting[0].name + (f" and {len(starting) - 1} more" if len(starting) > 1 else "")
-    return starting, words, Findings.of(checks, [f"what is given back may go to {words} first"])
+    return starting, room, words, Findings.of(checks, [f"what is given back may go to {words} first"])
 
 
 def _beyond_nodes(nodes: Sequence[Node]) -> list[JobGroup]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.card_words import notes_on_card_groups
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import Case
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_placement import check_placement
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_pool import check_facts, check_pool
@@ -68,7 +69,7 @@ def decide(situation: Situation, request: Request, policy: Policy, declared: Amo
         # Replicas that ask for more than there ever is find no place either: once is enough.
         if not any(check.outcome is Outcome.NEVER for check in resources.checks):
             findings += check_placement(case, case.room, resources)
-        findings += Findings.of([check_supernodes(case)])
+        findings += Findings.of([check_supernodes(case)], notes_on_card_groups(case.nodes or (), policy.card_groups))
     findings += Findings.of(queue.checks(case.empty, policy), remarks_on_amounts(request, policy, declared))
     if policy.queue_scope == "type":
         note = f"only {request.type} jobs are taken to stand in this queue (policy.queue_scope)"

@@ -19,8 +19,9 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdi
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import (
@@ -28,7 +29,7 @@ if t.TYPE_CHECKING:
         QueueGroup,
         Situation,
     )
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import Strategy
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import MayStart, Strategy
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
 
 ABOUT_TO_START = 30
@@ -96,7 +97,7 @@ class Queue:
     @property
     def hides_starting(self) -> bool:
         """Whether a job that is not listed may be on its way to a node."""
-        _jobs, are_all = self._startable_jobs(_is_about_to_start)
+        _jobs, are_all = self._startable_jobs(lambda job, _taken: _is_about_to_start(job))
         return not are_all and any(_has_just_queued(group.youngest_seconds) for group in self.all_groups)
 
     def jobs_about_to_start(self, room: Room | None) -> Sequence[Job]:
@@ -105,8 +106,9 @@ class Queue:
         A job that has waited for longer does not fit, or is held up; one that asks for more than the room has does not
         fit. Jobs ahead in a strict order hold the deployment back whether they start or not.
         """
+        # Each by itself: some may be on their nodes already, which show what these take.
         starting, _are_all = self._startable_jobs(
-            lambda job: _is_about_to_start(job) and (room is None or _may_fit(job, room))
+            lambda job, _taken: _is_about_to_start(job) and (room is None or _may_fit(job, room, {}))
         )
         return starting
 
@@ -115,9 +117,9 @@ class Queue:
 
         The larger room is there before the deployment is submitted, so its priority does not matter.
         """
-        return self._startable_jobs(lambda job: _may_fit(job, room))
+        return self._startable_jobs(lambda job, taken: _may_fit(job, room, taken))
 
-    def _startable_jobs(self, may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+    def _startable_jobs(self, may_start: MayStart) -> tuple[Sequence[Job], bool]:
         found = [self.strategy.startable_jobs(jobs, may_start) for jobs in (self.waiting, *self.other_queues)]
         listed = sum(len(jobs) for jobs in (self.waiting, *self.other_queues))
         lists_all = sum(group.count for group in self.all_groups) <= listed
@@ -186,9 +188,9 @@ def _is_about_to_start(job: Job) -> bool:
     return _has_just_queued(job.seconds)
 
 
-def _may_fit(job: Job, room: Room) -> bool:
+def _may_fit(job: Job, room: Room, taken: Amounts) -> bool:
     return not any(
-        amount > room.at_most.get(resource, 0)
+        amount + taken.get(resource, 0) > room.at_most.get(resource, 0)
         for resource, amount in job.amounts.items()
         if resource in room.usable and not is_unread(room.unbounded, (resource,))
     )

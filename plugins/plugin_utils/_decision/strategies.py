@@ -12,7 +12,7 @@ import typing as t
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, format_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, label
@@ -27,6 +27,10 @@ if t.TYPE_CHECKING:
 _STUCK_SECONDS = 14 * 86400  # training jobs run for days, and hardly one waits two weeks for a turn that comes
 
 
+MayStart = Callable[["Job", Amounts], bool]
+"""Whether a job may start beside amounts that have been taken by then."""
+
+
 class Strategy(t.Protocol):
     """How jobs that wait start, as far as the decision asks."""
 
@@ -37,8 +41,8 @@ class Strategy(t.Protocol):
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         """Return whether the request is next once there is room for it."""
 
-    def startable_jobs(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
-        """Return (the jobs that start where each starts by itself if it may, whether no job behind these does).
+    def startable_jobs(self, jobs: Sequence[Job], may_start: MayStart) -> tuple[Sequence[Job], bool]:
+        """Return (the jobs that start where each starts if it may, whether no job behind these does).
 
         ``jobs`` are those of one queue, the first first.
         """
@@ -61,12 +65,14 @@ class Fifo:
             return Check("queue", Outcome.UNKNOWN, message, figures=queue.figures)
         return Check("queue", Outcome.PASSED, queue.words, figures=queue.figures)
 
-    def startable_jobs(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+    def startable_jobs(self, jobs: Sequence[Job], may_start: MayStart) -> tuple[Sequence[Job], bool]:
         starting: list[Job] = []
+        taken: Amounts = {}
         for job in jobs:
-            if not may_start(job):
+            if not may_start(job, taken):
                 return starting, True
             starting.append(job)
+            add_amounts(taken, job.amounts)
         return starting, False
 
 
@@ -82,8 +88,8 @@ class Traversal:
             return Check("queue", Outcome.UNKNOWN, message, figures=queue.figures)
         return Check("queue", Outcome.PASSED, queue.words, figures=queue.figures)
 
-    def startable_jobs(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
-        return [job for job in jobs if may_start(job)], False
+    def startable_jobs(self, jobs: Sequence[Job], may_start: MayStart) -> tuple[Sequence[Job], bool]:
+        return [job for job in jobs if may_start(job, {})], False
 
 
 @dataclass(frozen=True)
@@ -112,11 +118,14 @@ class Ladder:
             return Check("queue", Outcome.UNKNOWN, message, figures=queue.figures)
         return Traversal().check_turn(queue, empty)
 
-    def startable_jobs(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+    def startable_jobs(self, jobs: Sequence[Job], may_start: MayStart) -> tuple[Sequence[Job], bool]:
         starting: list[Job] = []
+        taken: Amounts = {}
         for job in jobs:
-            if may_start(job):
+            if may_start(job, taken):
                 starting.append(job)
+                # One that lets others pass may not have started when they do.
+                add_amounts(taken, job.amounts if self._locks(job) else {})
             elif self._locks(job):
                 return starting, True
         return starting, False
@@ -142,13 +151,13 @@ class Tiered:
         remedy = f"wait until no job of priority {_FIRST_TIER} waits, or use another pool."
         return Check("queue", Outcome.FAILED, message, remedy, queue.figures)
 
-    def startable_jobs(self, jobs: Sequence[Job], may_start: Callable[[Job], bool]) -> tuple[Sequence[Job], bool]:
+    def startable_jobs(self, jobs: Sequence[Job], may_start: MayStart) -> tuple[Sequence[Job], bool]:
         first = [job for job in jobs if _is_first_tier(job.priority)]
         starting, is_held_up = Ladder(self.seconds).startable_jobs(first, may_start)
         if len(starting) < len(first):
             # One of them goes on waiting, so no other starts; whether those not listed do is told by the ladder.
             return starting, is_held_up or len(first) < len(jobs)
-        return [*starting, *(job for job in jobs if not _is_first_tier(job.priority) and may_start(job))], False
+        return [*starting, *(job for job in jobs if not _is_first_tier(job.priority) and may_start(job, {}))], False
 
 
 STRATEGIES: dict[str, Callable[[int | None], Strategy]] = {

@@ -13,16 +13,19 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, is_card
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, is_card, is_unread
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, Offer, Offers
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import JobGroup
 
 _CARD = 1000
 """One card, in the thousandths in which amounts of cards are counted."""
+
+_MOST_TRIED = 10  # jobs whose 1,024 sets are tried; of more, all that there is room for may start
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,25 @@ class Unplaced:
             is_whole = cards > 0 and cards % _CARD == 0
             pods = None if pods is None or not is_whole else pods + cards // _CARD * group.count
         return cls(total, pods, frozenset(unread))
+
+    @classmethod
+    def of_waiting(cls, jobs: Sequence[JobGroup], room: Room, known: Names | None) -> Unplaced:
+        """Return the most that jobs take which wait and may start in a room: some of them, as many as find room."""
+        everything = cls.of(jobs, known)
+        limits = {name: of for name, of in room.at_most.items() if not is_unread(room.unbounded, (name,))}
+        most = _most_together(jobs, limits)
+        total = {name: min(of, most.get(name, of)) for name, of in everything.total.items()}
+        pods = everything.pods
+        if pods is not None:
+            pods = min(pods, sum(amount for name, amount in total.items() if is_card(name)) // _CARD)
+        return cls(total, pods, everything.unread)
+
+    def and_also(self, other: Unplaced) -> Unplaced:
+        """Return what these jobs and others take together."""
+        total = dict(self.total)
+        add_amounts(total, other.total)
+        pods = None if self.pods is None or other.pods is None else self.pods + other.pods
+        return Unplaced(total, pods, self.unread | other.unread)
 
     @property
     def is_empty(self) -> bool:
@@ -105,6 +127,25 @@ class Unplaced:
         if self.pods is None or takes_others or not _are_whole(offers, order):
             return None
         return Counter({offer: nodes - self.pods for offer, nodes in offers.items() if nodes > self.pods})
+
+
+def _most_together(jobs: Sequence[JobGroup], limits: Amounts) -> Amounts:
+    """Return the most that any of the jobs take of each resource which fit into the limits together."""
+    if len(jobs) > _MOST_TRIED:
+        return limits
+    most: Amounts = {}
+
+    def add(index: int, taken: Amounts) -> None:
+        for name, amount in taken.items():
+            most[name] = max(amount, most.get(name, 0))
+        for later in range(index, len(jobs)):
+            both = dict(taken)
+            add_amounts(both, jobs[later].amounts)
+            if all(amount <= limits.get(name, amount) for name, amount in both.items()):
+                add(later + 1, both)
+
+    add(0, {})
+    return most
 
 
 def _are_whole(offers: Offers, order: Sequence[str]) -> bool:

@@ -5,7 +5,8 @@
 
 It is written from what the scheduler does, not from how the gate decides: jobs go by priority, then age; a job starts
 with all its replicas or not at all; a job that finds no room locks the resources that it asked for, or lets others
-pass, as its strategy says. Amounts are cores, GiB and cards.
+pass, as its strategy says. Amounts are cores, GiB and cards. On Ascend nodes a replica gets its cards from one group,
+or whole groups; of those that would do, any.
 """
 
 from __future__ import annotations
@@ -21,7 +22,14 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation import documen
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, Document
 
 RESOURCES = ("cpu", "memory", GPU)
-SIZES = {"f.gpu8": (64, 500, 8), "f.gpu4": (32, 250, 4)}
+NPU = "huawei.com/ascend-1980"
+RINGS, PAIRS = "modelarts.kat1.8xlarge", "modelarts.bm.npu.arm.16snt9b23"
+SIZES = {"f.gpu8": (64, 500, 8), "f.gpu4": (32, 250, 4), RINGS: (64, 500, 8), PAIRS: (128, 1000, 16)}
+GROUPS = {RINGS: 4, PAIRS: 2}
+"""How many cards lie together, on nodes where that matters."""
+
+FLAVORS = {GPU: ("f.gpu8", "f.gpu8", "f.gpu4"), NPU: (RINGS, RINGS, PAIRS)}
+PLACEMENT = "os.modelarts/npu-topology-placement"
 SYSTEM_PODS = (1, 3, 0)
 SHOWS_NO_NODE_SECONDS = (2.0, 8.0)
 DRIVER_SECONDS = 900.0
@@ -55,6 +63,7 @@ class Node:
     frozen: bool = False
     driver: str = "Running"
     gangs: set[int] = field(default_factory=set)
+    holders: list[int | None] = field(default_factory=list)
 
     @property
     def takes_work(self) -> bool:
@@ -66,7 +75,39 @@ class Node:
             return 0
         if group.flavor is not None:
             return int(self.flavor == group.flavor and not self.gangs)
-        return min(free // asked for free, asked in zip(self.free, group.shape) if asked)
+        most = min(free // asked for free, asked in zip(self.free, group.shape) if asked)
+        return min(most, self.replicas_with_cards(group.shape[2]))
+
+    def card_groups(self) -> list[list[int]]:
+        """The free cards of each group."""
+        size = GROUPS.get(self.flavor, len(self.holders) or 1)
+        return [
+            [card for card in range(first, first + size) if self.holders[card] is None]
+            for first in range(0, len(self.holders), size)
+        ]
+
+    def replicas_with_cards(self, size: int) -> int:
+        """How many replicas find cards that lie together."""
+        if not size or self.flavor not in GROUPS:
+            return 10**9
+        groups, together = self.card_groups(), GROUPS[self.flavor]
+        if size <= together:
+            return sum(len(group) // size for group in groups)
+        return sum(len(group) == together for group in groups) // (size // together)
+
+    def give_cards(self, rng: random.Random, gang: int, size: int, replicas: int) -> None:
+        """Give replicas their cards, of any groups that would do."""
+        together = GROUPS.get(self.flavor, len(self.holders))
+        for _replica in range(replicas if size and self.holders else 0):
+            groups = self.card_groups()
+            rng.shuffle(groups)
+            if size <= together:
+                mine = rng.sample(next(group for group in groups if len(group) >= size), size)
+            else:
+                whole = [group for group in groups if len(group) == together]
+                mine = [card for group in whole[: size // together] for card in group]
+            for card in mine:
+                self.holders[card] = gang
 
 
 @dataclass(eq=False)
@@ -86,14 +127,24 @@ class Gang:
 
 
 class Pool:
-    """The pool, its queue and its clock."""
+    """The pool, its queue and its clock. ``hides_cards`` is the share of texts of nodes that are not there."""
 
-    def __init__(self, rng: random.Random, *, strategy: str, ladder_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        *,
+        strategy: str,
+        ladder_seconds: float = 0.0,
+        card: str = GPU,
+        hides_cards: float = 0.0,
+    ) -> None:
         self.rng = rng
+        self.card = card
         self.strategy = strategy
         self.ladder_seconds = ladder_seconds
         self.now = 0.0
-        self.nodes = {node.address: node for node in _nodes(rng)}
+        self.nodes = {node.address: node for node in _nodes(rng, card)}
+        self.hides_cards = hides_cards
         self.running: dict[int, Gang] = {}
         self.waiting: list[Gang] = []
         self._events: list[tuple[float, int, t.Callable[[], None]]] = []
@@ -124,7 +175,8 @@ class Pool:
         other.rng = random.Random(self.now)
         other._events = []
         other.nodes = {
-            address: replace(node, free=list(node.free), gangs=set(node.gangs)) for address, node in self.nodes.items()
+            address: replace(node, free=list(node.free), gangs=set(node.gangs), holders=list(node.holders))
+            for address, node in self.nodes.items()
         }
         other.running = {number: replace(gang, on=dict(gang.on)) for number, gang in self.running.items()}
         other.waiting = [replace(gang, on=dict(gang.on)) for gang in self.waiting]
@@ -168,6 +220,7 @@ class Pool:
             node = self.nodes[address]
             node.free = [free + amount for free, amount in zip(node.free, took)]
             node.gangs.discard(gang.number)
+            node.holders = [None if holder == gang.number else holder for holder in node.holders]
 
     def _start(self, gang: Gang, found: list[tuple[Node, Group, int]]) -> None:
         self.waiting.remove(gang)
@@ -178,6 +231,10 @@ class Pool:
             shape = node.free if group.flavor is not None else [amount * count for amount in group.shape]
             took = gang.on.setdefault(node.address, [0, 0, 0])
             gang.on[node.address] = [had + more for had, more in zip(took, shape)]
+            if group.flavor is not None:
+                node.holders = [gang.number for _card in node.holders]
+            else:
+                node.give_cards(self.rng, gang.number, group.shape[2], count)
             node.free = [free - amount for free, amount in zip(node.free, shape)]
             node.gangs.add(gang.number)
         self.at(self.now + gang.lasts, lambda: self.end(gang))
@@ -236,8 +293,8 @@ class Pool:
                     unseen[address] = [had + more for had, more in zip(so_far, took)]
         return [
             documents.node(
-                _table(SIZES[node.flavor]),
-                _table([free + more for free, more in zip(node.free, unseen.get(node.address, (0, 0, 0)))]),
+                self._table(SIZES[node.flavor]),
+                self._table([free + more for free, more in zip(node.free, unseen.get(node.address, (0, 0, 0)))]),
                 address=node.address,
                 flavor=node.flavor,
                 phase="Available" if node.up else "Abnormal",
@@ -247,9 +304,26 @@ class Pool:
                     **({BILLING_LABEL: "1"} if node.frozen else {}),
                 },
                 driver={"phase": node.driver},
+                annotations=self._placement_of(node),
             )
             for node in self.nodes.values()
         ]
+
+    def _placement_of(self, node: Node) -> dict[str, str]:
+        """The text of a node's cards: at times it is not there, or shows what the amounts do not show yet."""
+        chance = random.Random(f"{self.now} {node.address}").random()
+        if not node.holders or chance < self.hides_cards:
+            return {}
+        is_late = chance < 0.9
+        taken = {
+            card
+            for card, holder in enumerate(node.holders)
+            if holder is not None and not (is_late and self.now < self.running[holder].shown_at)
+        }
+        return {PLACEMENT: _text_of(taken)}
+
+    def _table(self, amounts: t.Sequence[int]) -> Document:
+        return _asked(amounts, self.card)
 
     def job_documents(self) -> list[Document]:
         """Items of ListWorkloads: those that wait, those that start and those that run."""
@@ -259,7 +333,7 @@ class Pool:
         for gang in self.running.values():
             seen = self.now >= gang.shown_at
             since = t.cast(float, gang.started)
-            on = {address: _table(took) for address, took in gang.on.items()} if seen else {}
+            on = {address: self._table(took) for address, took in gang.on.items()} if seen else {}
             jobs.append(self._job_document(gang, "Running" if seen else "Creating", since, on))
         return jobs
 
@@ -269,7 +343,7 @@ class Pool:
         else:
             asked = [sum(group.replicas * group.shape[index] for group in gang.groups) for index in range(3)]
         document = documents.job(
-            _table(asked),
+            self._table(asked),
             status,
             kind=gang.kind,
             uuid=uuid_of(gang),
@@ -278,7 +352,17 @@ class Pool:
             seconds=int(self.now - since),
         )
         document["createTime"] = int((documents.NOW - self.now + gang.arrived) * 1000)
+        for share in document.get("nodes", ()):
+            holders = self.nodes[share["hostIp"]].holders
+            if holders and self.rng_of_texts(gang) < 0.8:
+                share["npuTopologyPlacement"] = _text_of(
+                    {card for card, holder in enumerate(holders) if holder == gang.number}
+                )
         return document
+
+    def rng_of_texts(self, gang: Gang) -> float:
+        """Below which share of the jobs one is: some show no cards."""
+        return random.Random(f"texts {gang.number}").random()
 
     def pool_document(self) -> Document:
         return documents.pool(_count(node.flavor for node in self.nodes.values()))
@@ -298,12 +382,12 @@ def uuid_of(gang: Gang) -> str:
     return f"00000000-0000-4000-8000-{gang.number:012}"
 
 
-def request_of(groups: tuple[Group, ...], kind: str, priority: int) -> Document:
+def request_of(groups: tuple[Group, ...], kind: str, priority: int, card: str = GPU) -> Document:
     """The same, as a user writes it."""
     written = [
         {"replicas": group.replicas, "flavor": group.flavor}
         if group.flavor is not None
-        else {"replicas": group.replicas, "resources": _table(group.shape)}
+        else {"replicas": group.replicas, "resources": _asked(group.shape, card)}
         for group in groups
     ]
     return {"groups": written, "type": kind, "priority": priority}
@@ -321,7 +405,9 @@ def _find(
         if taken is None or group.flavor is not None:
             return 0
         left = [free - amount for free, amount in zip(node.free, taken)]
-        return min(free // asked for free, asked in zip(left, group.shape) if asked)
+        most = min(free // asked for free, asked in zip(left, group.shape) if asked)
+        # Of the groups of a job, only one asks for cards.
+        return min(most, node.replicas_with_cards(group.shape[2]))
 
     group = groups[0]
     rooms = [(node, room(node, group)) for node in nodes]
@@ -355,7 +441,8 @@ def _find(
 
 
 def _kind(node: Node) -> tuple[t.Any, ...]:
-    return node.flavor, tuple(node.free), node.takes_work, bool(node.gangs)
+    cards = tuple(len(group) for group in node.card_groups())
+    return node.flavor, tuple(node.free), node.takes_work, bool(node.gangs), cards
 
 
 def _splits(rooms: t.Sequence[int], replicas: int) -> t.Iterator[tuple[int, ...]]:
@@ -368,20 +455,26 @@ def _splits(rooms: t.Sequence[int], replicas: int) -> t.Iterator[tuple[int, ...]
             yield (count, *rest)
 
 
-def _nodes(rng: random.Random) -> list[Node]:
-    flavors = [rng.choice(("f.gpu8", "f.gpu8", "f.gpu4"))] if rng.random() < 0.6 else sorted(SIZES)
+def _nodes(rng: random.Random, card: str) -> list[Node]:
+    flavors = [rng.choice(FLAVORS[card])] if rng.random() < 0.6 else sorted(set(FLAVORS[card]))
     nodes = [
         Node(f"192.168.0.{index + 1}", flavor, [size - taken for size, taken in zip(SIZES[flavor], SYSTEM_PODS)])
         for index, flavor in enumerate(rng.choice(flavors) for _i in range(rng.randint(3, 9)))
     ]
     for node in nodes[1:]:
         node.standby = rng.random() < STANDBYS
+    for node in nodes:
+        node.holders = [None] * SIZES[node.flavor][2] if card == NPU else []
     return nodes
 
 
-def _table(amounts: t.Sequence[int]) -> Document:
+def _asked(amounts: t.Sequence[int], card: str) -> Document:
     cpu, memory, cards = amounts
-    return {"cpu": str(cpu), "memory": f"{memory}Gi", GPU: str(cards)}
+    return {"cpu": str(cpu), "memory": f"{memory}Gi", card: str(cards)}
+
+
+def _text_of(taken: t.Collection[int]) -> str:
+    return "".join("1" if card in taken else "0" for card in range(15, -1, -1))
 
 
 def _count(names: t.Iterable[str]) -> dict[str, int]:

@@ -109,3 +109,13 @@ def test_cards_that_are_given_back_somewhere() -> None:
 def test_too_few_cards_say_nothing_of_how_they_lie() -> None:
     passed, message, _remedies = placement_of([named("n-01", A1, "0000000011101110")], 4)
     assert (passed, message) == (False, "0 of 1 replica on 1 usable node")
+
+
+def test_a_policy_that_says_something_else_than_the_flavor_is_named() -> None:
+    there = [named("n-01", A1, "0000000000001111")]
+    request = {"resources": {CARD: 4}}
+    notes = decide(there, request=request, policy={"card_groups": {A1: 8, "elsewhere": 2}})["notes"]
+    assert f"policy.card_groups has 8 for {A1}, whose name tells 4: not used" in notes
+    assert not [note for note in notes if "elsewhere" in note]
+    for policy in ({"card_groups": {A1: 4}}, {"card_groups": {OWN8: 2}}, {}):
+        assert not [note for note in decide(there, request=request, policy=policy)["notes"] if "card_groups" in note]
