@@ -8,6 +8,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import os
 import random
 import time
 import typing as t
@@ -38,6 +39,9 @@ Facts = dict[str, t.Any]
 
 _ROLE = "poolgate.modelarts.capacity_gate"
 _GROUP_OF_DEFAULTS = "group/poolgate.modelarts.modelarts"
+
+STORE_VARIABLE = "MODELARTS_CLAIM_STORE"
+"""The variable of the controller's environment that names the store of claims."""
 
 _ENVIRONMENT = frozenset(name for names in ENVIRONMENT.values() for name in names)
 
@@ -146,6 +150,12 @@ class ObservingAction(ActionBase):
     def remark(words: str) -> None:
         """Warn of something that does not change the result."""
         display.warning(sentence(words))
+
+
+def given_store(option: object) -> object | None:
+    """Return the store of claims that the option, or else the controller's environment, names; None for none."""
+    named = os.environ.get(STORE_VARIABLE)
+    return option if option is not None else None if is_blank(named) else named
 
 
 def is_of_role(task: Task) -> bool:

@@ -21,6 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures 
     failed,
     try_read,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.found import find_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.metrics import metrics_of_pool
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import (
     capacity_facts,
@@ -48,6 +49,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
         CapacityReading,
         DocumentError,
+        FoundInPool,
         JobsEntry,
         NodeFacts,
         OccupancyFacts,
@@ -85,6 +87,7 @@ def read_capacity(
     query: WorkloadQuery,
     clock: Callable[[], float],
     placement_of: Iterable[str],
+    look_for: Sequence[str] = (),
 ) -> list[PoolReading]:
     """Return what a decision needs of each pool, see read_workloads(). Raises InputError and NoPoolReadableError."""
     ids, unnamed = ids_of(client, names)
@@ -114,7 +117,7 @@ def read_capacity(
         now = clock()
         pages = query.selected(documents.jobs.value or Pages([], None, False))
         reading = read_jobs(pool_id, pages, now)
-        entries.append(_entry(reading.entry, documents, metrics, now, placement_of))
+        entries.append(_entry(reading.entry, documents, metrics, now, placement_of, look_for))
         readings.append(replace(reading, entry=entries[-1]))
     if not any(map(_is_readable, entries)):
         raise NoPoolReadableError(entries)
@@ -132,13 +135,18 @@ def _entry(
     metrics: Read[list[Document]],
     now: float,
     placement_of: Iterable[str],
+    look_for: Sequence[str],
 ) -> PoolEntry:
     jobs, pool, nodes = documents.jobs, documents.pool, documents.nodes
     occupancy = None if jobs.value is None else Occupancy(now, jobs.value.items, placement_of)
     addresses = None if nodes.value is None else {at for at in map(node_address, nodes.value) if at}
     capacity = _capacity_of(counted["pool_name"], nodes, metrics, occupancy, now, documents.started)
+    found: FoundInPool = {}
+    if look_for:
+        found["found"] = None if jobs.value is None else find_jobs(jobs.value.items, look_for)
     return {
         **counted,
+        **found,
         "pool": None if pool.value is None else pool_facts(pool.value),
         **(_NO_OCCUPANCY if occupancy is None else occupancy.as_facts(addresses)),
         **capacity,

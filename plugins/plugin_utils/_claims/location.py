@@ -21,9 +21,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-STORE_VARIABLE = "MODELARTS_CLAIM_STORE"
-"""The variable of the environment that names the store."""
-
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 # Locks on them are lost, or hold on one machine alone: two gates would write into one another's claims.

@@ -77,10 +77,12 @@ def _fits_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tupl
         # A place that is given back is one of its very size, on some node: others may take it like any other.
         offers[Offer(need.amounts, NodeKind(need.flavor), False)] += places
     most = most_replicas(offers, need)
-    certain = most - case.unplaced.most_lost(offers, need, case.order)
+    beside_claims = most - case.claimed.most_lost(offers, need, case.order)
+    certain = beside_claims - case.unplaced.most_lost(offers, need, case.order)
     message = f"{max(0, min(certain, need.replicas))} of {where}"
     if certain < need.replicas <= most:
-        message += f"; {case.starting} may take the other places"
+        who = case.starting if beside_claims >= need.replicas else "what others have claimed"
+        message += f"; {who} may take the other places"
     return certain >= need.replicas, message
 
 
@@ -96,11 +98,12 @@ def _why_not_known(
     if found is NoPlacement.GAVE_UP:
         return "the search over several groups was given up"
     if fits:
-        if is_one_shape or case.unplaced.is_empty:
+        if is_one_shape or (case.unplaced.is_empty and not case.claimed.replicas):
             return ""
-        rest = case.unplaced.without_hit_nodes(offers, case.order)
+        rest = case.unplaced.without_hit_nodes(case.claimed.without_hit_nodes(offers), case.order)
         is_certain = bool(rest) and isinstance(place(rest or Counter(), case.needs), Placement)
-        return "" if is_certain else f"{case.starting} may take their places"
+        who = "what others have claimed" if case.unplaced.is_empty else case.starting
+        return "" if is_certain else f"{who} may take their places"
     if case.untold:
         return f"the nodes do not tell about {joined(map(label, case.untold))}"
     if case.replaced.possible or (not is_one_shape and case.replaced.is_partial):

@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import VerdictFacts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import (
         GateOutcome,
+        ReportClaims,
         ReportDocument,
         ReportError,
         ReportJob,
@@ -70,7 +71,13 @@ def report_document(
 def _pool(candidate: Observed, policy: Policy) -> ReportPool:
     request, entry, verdict = candidate
     nodes, placed = _nodes_with_replicas(entry["nodes"], request)
+    claims: ReportClaims = {}
+    if "claims" in verdict:
+        claims["claims"] = verdict["claims"]
+    if "claim" in verdict:
+        claims["claim"] = verdict["claim"]
     return {
+        **claims,
         "pool": verdict["pool"],
         "display_name": verdict["display_name"],
         "decision": verdict["decision"],
