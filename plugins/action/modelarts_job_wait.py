@@ -74,7 +74,7 @@ class ActionModule(ObservingAction):
             asked = {"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": limit}
             return t.cast("WorkloadsAnswer", observer.look(asked))
 
-        url = None if options["claim_id"] is None else given_store(options["store"])
+        url = None if options.get("claim_id") is None else given_store(options.get("store"))
         if url is not None and not self._task.check_mode:
             self._with_store(url, options["claim_id"], None, options)
         watch = JobWatch(pool, job)

@@ -37,6 +37,12 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 
 
+class Observe(t.Protocol):
+    """A look at the pools within the seconds that are left, and at the jobs that have these names."""
+
+    def __call__(self, seconds_left: float | None, names: Sequence[str] = (), /) -> Sequence[PoolEntry]: ...
+
+
 class Gate:
     """Decides over the candidates, and waits for one that admits."""
 
@@ -57,9 +63,7 @@ class Gate:
         self._observed: Sequence[PoolEntry] = []
         self._waited: float | None = None
 
-    def wait(
-        self, observe: Callable[[float | None, Sequence[str]], Sequence[PoolEntry]], say: Callable[[list[str]], None]
-    ) -> OutcomeFacts:
+    def wait(self, observe: Observe, say: Callable[[list[str]], None]) -> OutcomeFacts:
         """Return the outcome: at once when it is admitted or rejected, else at the last attempt that ends in time.
 
         ``observe`` returns facts about the pool of each candidate, in their order; it is given the seconds that are
@@ -71,8 +75,7 @@ class Gate:
             # The facts are as old as the look that read them: by a steady clock, from before the first request.
             began = self._wait.time.clock()
             # What is claimed is read first: what ends while a pool is read counts all the same.
-            names = [] if self._claims is None else self._claims.begin()
-            self._observed = observe(left, names)
+            self._observed = observe(left) if self._claims is None else observe(left, self._claims.begin())
             now = self._wait.time.clock()
             verdicts = self._decide(now, now - began)
             verdict = best(verdicts)

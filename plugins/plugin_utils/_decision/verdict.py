@@ -12,13 +12,14 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import Numbers
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts, Numbers
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts
 
 PREFERENCE = ("admit", "wait", "unknown", "reject")
 """Decisions, the better first: over several pools the best one counts."""
