@@ -147,7 +147,7 @@ def _lines(claims: list[ListedClaim]) -> list[str]:
         )
         owner = f" of {claim['owner']}" if claim["owner"] else ""
         lines.append(sentence(f"{one['pool']}: {amounts} for {claim['job']}{owner}, {clock(claim['seconds_left'])}"))
-        lines.append(sentence(f"  {claim['id']}"))
+        lines.append("  " + sentence(claim["id"]))
     return lines
 
 

@@ -29,13 +29,8 @@ print([name for name in sys.modules if "_claims" in name or name in ("sqlite3", 
 
 
 def test_without_a_store_nothing_is_imported() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_A_STORE],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": ":".join(sys.path)},
-    )
+    words, environment = [sys.executable, "-c", WITHOUT_A_STORE], {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     assert done.stdout.strip() == "[]", done.stderr
 
 

@@ -23,10 +23,15 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 from ansible_collections.poolgate.modelarts.tests.unit.cards import gpu_nodes
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
-from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, job, observed
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, address_of, job, observed
 
 POOL = observed([])["pool_name"]
 REQUEST = read_request({"type": "train", "replicas": 1, "resources": {GPU: 8}})
+
+
+# A node with the job of the first claim, and a free one.
+NODES = gpu_nodes(0, 8)
+RUNNING = job({GPU: "8"}, "Running", name="first", on={address_of(NODES[0]): {GPU: "8"}})
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def gate(
     store: Store,
     name: str | None,
     *jobs: t.Any,
-    free: tuple[int, ...] = (8,),
+    nodes: t.Any = None,
     dry: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
     clock: Clock | None = None,
@@ -50,7 +55,7 @@ def gate(
     claims = GateClaims(store, wanted, clock.time, is_dry=dry)
 
     def observe(left: float | None, names: t.Sequence[str] = ()) -> list[t.Any]:
-        entry = observed(gpu_nodes(*free), jobs)
+        entry = observed(gpu_nodes(8) if nodes is None else nodes, jobs)
         entry["found"] = find_jobs(jobs, names)
         meanwhile()
         return [entry]
@@ -74,7 +79,7 @@ def test_the_room_of_one_is_not_the_room_of_another(store: Store) -> None:
     assert (second["decision"], second["changed"], "claim" in second) == ("wait", False, False)
     assert [one["id"] for one in second["pools"][0]["claims"]] == ["first"]
     assert any(line.startswith("  claims   gpu 8 for first of ") for line in second["report"])
-    assert gate(store, "second", free=(8, 8))["decision"] == "admit"
+    assert gate(store, "second", nodes=gpu_nodes(8, 8))["decision"] == "admit"
     assert gate(store, None)["decision"] == "wait", "one that claims nothing subtracts all the same"
 
 
@@ -91,8 +96,7 @@ def test_check_mode_says_what_it_would_do_and_writes_nothing(store: Store, tmp_p
     assert list(tmp_path.iterdir()) == []
     gate(store, "first")
     before = (tmp_path / "claims.db").read_bytes()
-    running = job({GPU: "8"}, "Running", name="first", on={"10.0.0.1": {GPU: "8"}})
-    assert gate(store, "second", running, dry=True, free=(8, 8))["decision"] == "admit"
+    assert gate(store, "second", RUNNING, dry=True, nodes=NODES)["decision"] == "admit"
     assert (tmp_path / "claims.db").read_bytes() == before, "not even that a claim has ended"
 
 
@@ -105,12 +109,11 @@ def test_a_refused_gate_writes_nothing(store: Store, tmp_path: Path) -> None:
 
 def test_a_job_with_its_cards_ends_its_claim(store: Store) -> None:
     gate(store, "first")
-    running = job({GPU: "8"}, "Running", name="first", on={"10.0.0.1": {GPU: "8"}})
-    assert gate(store, "second", running, free=(0, 8))["decision"] == "admit"
+    assert gate(store, "second", RUNNING, nodes=NODES)["decision"] == "admit"
     ended = parse_document(str(text_of(store))).claims["first"].ended
     assert ended is not None
     assert ended.why == "started"
-    assert gate(store, "third", running, free=(0, 8))["decision"] == "wait", "the claim of the second"
+    assert gate(store, "third", RUNNING, nodes=NODES)["decision"] == "wait", "the claim of the second"
 
 
 def test_a_job_that_waits_holds_its_claim(store: Store) -> None:
@@ -195,7 +198,7 @@ def test_a_store_that_was_made_anew_meanwhile_is_never_room(store: Store, tmp_pa
         (tmp_path / "claims.db").unlink()
         gate(open_store(store._location), "other")
 
-    outcome = gate(store, "second", free=(8, 8, 8), meanwhile=replace)
+    outcome = gate(store, "second", nodes=gpu_nodes(8, 8, 8), meanwhile=replace)
     assert outcome["decision"] == "unknown"
     assert "made anew" in outcome["reasons"][0]
 
@@ -216,8 +219,7 @@ def test_a_late_job_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> No
     version, text = store.read().by_pool[POOL]
     claim = parse_document(str(text)).claims["first"]
     store.swap(POOL, version, str(text).replace(repr(claim.expires), repr(claim.expires - 1000)))
-    running = job({GPU: "8"}, "Running", name="first", on={"10.0.0.1": {GPU: "8"}})
-    outcome = gate(store, "second", running, free=(0, 8))
+    outcome = gate(store, "second", RUNNING, nodes=NODES)
     assert any("first came after the time of its claim, 0:01:" in note for note in outcome["pools"][0]["notes"])
 
 

@@ -30,12 +30,8 @@ def claimed(replicas: int, cards: int, cpu: int = 0, **more: t.Any) -> Claimed:
 
 
 def decide(nodes: t.Any, request: t.Any, room: Claimed, jobs: t.Any = (), **policy: t.Any) -> t.Any:
-    return capacity_verdict(
-        observed(nodes, jobs),
-        read_request(dict(request)),
-        read_policy({"queue_strategy": "traversal", **policy}),
-        claimed=room,
-    )
+    strictness = read_policy({"queue_strategy": "traversal", **policy})
+    return capacity_verdict(observed(nodes, jobs), read_request(dict(request)), strictness, claimed=room)
 
 
 def test_what_is_claimed_is_taken_off_and_said() -> None:
@@ -84,8 +80,6 @@ def test_what_is_claimed_never_rejects() -> None:
 
 def test_claims_are_no_jobs_without_a_node() -> None:
     """What all jobs hold together has these in it, and claims are in neither: each would free as much as it takes."""
-    failed = PermissionError("403")
-    del failed
     request, running = asking(1, 8), [job({GPU: "8"}, "Running", on={"10.0.0.1": {GPU: "8"}})]
     declared = {GPU: 24 * CARDS}
     entry = observed(_error(), running)
@@ -103,7 +97,7 @@ def _error() -> Exception:
 
 
 def test_a_job_that_waits_for_its_claim_counts_once() -> None:
-    young = job({GPU: "8"}, "Queue", pendingDuration=1)
+    young = job({GPU: "8"}, "Queue", seconds=1)
     uuid = young["jobUUID"]
     assert decide(gpu_nodes(8, 8), asking(1, 8), claimed(1, 8), [young])["decision"] == "wait"
     assert decide(gpu_nodes(8, 8), asking(1, 8), claimed(1, 8, jobs=frozenset({uuid})), [young])["decision"] == "admit"
