@@ -12,6 +12,7 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import ClaimedShape
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import shapes_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
@@ -61,11 +62,25 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     unknown = _why_not_known(case, fits, found, offers, usable)
     if unknown:
         return Findings.of([Check("placement", Outcome.UNKNOWN, f"{replicas} on {where}: {unknown}")])
+    if fits and not _keeps_claims(case, usable):
+        message += "; wherever they land, what others have claimed would not find its places for certain"
+        return Findings.of([Check("placement", Outcome.FAILED, message, "wait until what is claimed has started.")])
     if fits:
         return Findings.of([Check("placement", Outcome.PASSED, message)])
     is_enough = all(check.outcome is Outcome.PASSED for check in resources.checks if check.is_about_resource)
     remedy = "ask for smaller replicas, or wait: there is enough, but scattered over nodes." if is_enough else ""
     return Findings.of([Check("placement", Outcome.FAILED, message, remedy)])
+
+
+def _keeps_claims(case: Case, usable: Sequence[Node]) -> bool:
+    """Return whether the request leaves what others have claimed its places, of all resources that it names."""
+    if not case.claimed.shapes:
+        return True
+    asked = [ClaimedShape(group.replicas, group.resources, group.flavor) for group in case.request.groups]
+    named = (shape.resources or {} for shape in (*case.claimed.shapes, *asked))
+    order = sorted({resource for resources in named for resource in resources})
+    offers = Counter(node.offer(order, whole=True) for node in usable)
+    return case.claimed.keeps_its_places(offers, asked, case.unplaced, order)
 
 
 def _fits_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tuple[bool, str]:

@@ -15,11 +15,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, most_replicas
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, Offer, Offers
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer, Offers
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import ClaimFacts
 
 
@@ -58,6 +60,24 @@ class Claimed:
         most = sum(shape.replicas * _most_lost_by_one(shape, offers, need, order) for shape in self.shapes)
         return min(most, sum(offer.fits(need) * nodes for offer, nodes in offers.items()))
 
+    def keeps_its_places(
+        self, offers: Offers, asked: Sequence[ClaimedShape], unplaced: Unplaced, order: Sequence[str]
+    ) -> bool:
+        """Return whether all that is claimed still finds its places, wherever the replicas that are asked for land.
+
+        They may be submitted first, and take a part of the one node that somebody else's whole replica needs.
+        """
+        shapes = _together(self.shapes)
+        if len(shapes) > _MOST_SHAPES:
+            return False
+        for shape in shapes:
+            need = Need(shape.replicas, _amounts(shape, order), shape.flavor)
+            others = Claimed(shapes=[*(one for one in shapes if one is not shape), *asked])
+            lost = others.most_lost(offers, need, order) + unplaced.most_lost(offers, need, order)
+            if most_replicas(offers, need) - lost < shape.replicas:
+                return False
+        return True
+
     def without_hit_nodes(self, offers: Offers) -> Counter[Offer]:
         """Return what is left of every kind of node in the worst case: each replica spoils one, of any kind."""
         hit = self.replicas
@@ -65,6 +85,23 @@ class Claimed:
 
 
 NOTHING_CLAIMED = Claimed()
+
+# Each is held against all others. Deployments of one pool have a few shapes, and a document made up could have thousands.
+_MOST_SHAPES = 100
+
+
+def _together(shapes: Sequence[ClaimedShape]) -> list[ClaimedShape]:
+    """Return the shapes, those that are alike as one."""
+    found: dict[t.Any, ClaimedShape] = {}
+    for shape in shapes:
+        key = (str(sorted((shape.resources or {}).items())), shape.resources is None, shape.flavor)
+        before = found[key].replicas if key in found else 0
+        found[key] = ClaimedShape(before + shape.replicas, shape.resources, shape.flavor)
+    return list(found.values())
+
+
+def _amounts(shape: ClaimedShape, order: Sequence[str]) -> tuple[int, ...] | None:
+    return None if shape.resources is None else tuple(shape.resources.get(name, 0) for name in order)
 
 
 def _most_lost_by_one(shape: ClaimedShape, offers: Offers, need: Need, order: Sequence[str]) -> int:

@@ -143,9 +143,7 @@ def admitted(runner: Runner) -> None:
     check(runner, "it does not wait", runner.report()["waited_seconds"] is None)
     runner.forget()
     check(runner, "GitLab, train: gate, deployment and watch end with 0", runner.gitlab("train") == 0)
-    said = [
-        runner.printed.find(words) for words in ("ADMIT train-a100", " is submitted to pool-", "runs in pool-")
-    ]
+    said = [runner.printed.find(words) for words in ("ADMIT train-a100", " is submitted to pool-", "runs in pool-")]
     check(runner, "in this order", -1 not in said and said == sorted(said))
     runner.forget()
     check(runner, "GitHub: every step ends with 0", runner.github() == [0, 0, 0])
