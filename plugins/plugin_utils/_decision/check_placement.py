@@ -92,11 +92,11 @@ def _fits_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tupl
         # A place that is given back is one of its very size, on some node: others may take it like any other.
         offers[Offer(need.amounts, NodeKind(need.flavor), False)] += places
     most = most_replicas(offers, need)
-    beside_claims = most - case.claimed.most_lost(offers, need, case.order)
-    certain = beside_claims - case.unplaced.most_lost(offers, need, case.order)
+    beside_jobs = most - case.unplaced.most_lost(offers, need, case.order)
+    certain = most - case.claimed.most_lost(offers, need, case.order, case.unplaced)
     message = f"{max(0, min(certain, need.replicas))} of {where}"
     if certain < need.replicas <= most:
-        who = case.starting if beside_claims >= need.replicas else "what others have claimed"
+        who = "what others have claimed" if beside_jobs >= need.replicas else case.starting
         message += f"; {who} may take the other places"
     return certain >= need.replicas, message
 

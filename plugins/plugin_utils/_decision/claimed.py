@@ -14,14 +14,14 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, most_replicas
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer, Offers
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import ClaimFacts
 
 
@@ -51,14 +51,27 @@ class Claimed:
     def replicas(self) -> int:
         return sum(shape.replicas for shape in self.shapes)
 
-    def most_lost(self, offers: Offers, need: Need, order: Sequence[str]) -> int:
-        """Return the most places for replicas of one shape that those to come can take, wherever they land.
+    def most_lost(self, offers: Offers, need: Need, order: Sequence[str], unplaced: Unplaced) -> int:
+        """Return the most places for replicas of one shape that those to come take, and ``unplaced`` jobs beside them.
 
-        A replica lands on one node. It takes no more places there than its largest part is of what a place needs, and
-        no more than there are. So the sum over all of them is never too small, beside whatever else is taken there.
+        Two bounds, of which the smaller counts. A replica lands on one node, and takes no more places there than its
+        largest part is of what a place needs. And all of them together have so much of each resource.
         """
-        most = sum(shape.replicas * _most_lost_by_one(shape, offers, need, order) for shape in self.shapes)
-        return min(most, sum(offer.fits(need) * nodes for offer, nodes in offers.items()))
+        whole = [shape for shape in self.shapes if shape.resources is None]
+        one_by_one = sum(shape.replicas * _most_lost_by_one(shape, offers, need, order) for shape in self.shapes)
+        together = self._as_jobs(unplaced).most_lost(offers, need, order)
+        together += sum(shape.replicas * _most_lost_by_one(shape, offers, need, order) for shape in whole)
+        everything = sum(offer.fits(need) * nodes for offer, nodes in offers.items())
+        return min(everything, one_by_one + unplaced.most_lost(offers, need, order), together)
+
+    def _as_jobs(self, unplaced: Unplaced) -> Unplaced:
+        """Return the jobs without a node with those that are to come among them, but for whole nodes."""
+        total, replicas = dict(unplaced.total), 0
+        for shape in self.shapes:
+            if shape.resources is not None:
+                replicas += shape.replicas
+                add_amounts(total, {name: amount * shape.replicas for name, amount in shape.resources.items()})
+        return Unplaced(total, None if unplaced.pods is None else unplaced.pods + replicas, unplaced.unread)
 
     def keeps_its_places(
         self, offers: Offers, asked: Sequence[ClaimedShape], unplaced: Unplaced, order: Sequence[str]
@@ -73,8 +86,7 @@ class Claimed:
         for shape in shapes:
             need = Need(shape.replicas, _amounts(shape, order), shape.flavor)
             others = Claimed(shapes=[*(one for one in shapes if one is not shape), *asked])
-            lost = others.most_lost(offers, need, order) + unplaced.most_lost(offers, need, order)
-            if most_replicas(offers, need) - lost < shape.replicas:
+            if most_replicas(offers, need) - others.most_lost(offers, need, order, unplaced) < shape.replicas:
                 return False
         return True
 
@@ -86,7 +98,7 @@ class Claimed:
 
 NOTHING_CLAIMED = Claimed()
 
-# Each is held against all others. Deployments of one pool have a few shapes, and a document made up could have thousands.
+# Each is held against all others. Deployments of one pool have a few shapes; a document made up could have thousands.
 _MOST_SHAPES = 100
 
 

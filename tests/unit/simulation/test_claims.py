@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Days on which several deployers ask in the same second: with one store none of them is let through too many.
 
-Jobs appear late: up to a minute after their admission they are submitted, and up to forty seconds later the list of jobs
-has them. Nobody else submits, and no node fails, as neither is promised.
+Jobs appear late: up to a minute after their admission they are submitted, and up to forty seconds later the list of
+jobs has them. Nobody else submits, and no node fails, as neither is promised.
 """
 
 from __future__ import annotations
@@ -151,6 +151,5 @@ def test_with_one_store_nobody_is_let_through_too_many(
     record_property(strategy, said)
     assert counts[True]["overbooked"] == 0, said
     assert counts[False]["overbooked"] > DAYS, said
-    assert counts[True]["unknown"] == counts[False]["unknown"], said
     # What claims hold back is in proportion: most of what is let through without them is let through with them.
     assert counts[True]["admit"] > counts[False]["admit"] // 2, said

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed, ClaimedShape
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, NodeKind, Offer
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.cards import asking, gpu_nodes
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
@@ -21,6 +22,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
 
 CARDS = 1000
 ORDER = ["cpu", GPU]
+NO_JOBS = Unplaced({}, 0, frozenset())
 
 
 def claimed(replicas: int, cards: int, cpu: int = 0, **more: t.Any) -> Claimed:
@@ -61,8 +63,25 @@ def test_a_claim_on_a_part_of_a_node_takes_no_more_places_than_it_is_large() -> 
 def test_a_whole_node_that_is_claimed() -> None:
     whole = Claimed(total={GPU: 8 * CARDS}, shapes=[ClaimedShape(1, None, "flavor")])
     offers = {Offer((8 * CARDS,), NodeKind("flavor"), True): 2, Offer((8 * CARDS,), NodeKind("other"), True): 1}
-    assert whole.most_lost(offers, Need(1, (1 * CARDS,), None), [GPU]) == 8
-    assert whole.most_lost(offers, Need(1, None, "flavor"), [GPU]) == 1
+    assert whole.most_lost(offers, Need(1, (1 * CARDS,), None), [GPU], NO_JOBS) == 8
+    assert whole.most_lost(offers, Need(1, None, "flavor"), [GPU], NO_JOBS) == 1
+
+
+def test_what_is_admitted_later_leaves_the_earlier_one_its_place() -> None:
+    """The later one may be submitted first, and land on the only node that is whole."""
+    nodes = gpu_nodes(8, 4)
+    verdict = decide(nodes, asking(1, 4), claimed(1, 8))
+    assert verdict["decision"] == "wait"
+    assert "would not find its places" in verdict["reasons"][0]
+    assert decide(gpu_nodes(8, 8), asking(1, 4), claimed(1, 8))["decision"] == "admit"
+    assert decide(nodes, asking(1, 4), claimed(1, 4))["decision"] == "admit"
+    assert decide(nodes, asking(1, 4), claimed(1, 8), placement="aggregate")["decision"] == "admit"
+
+
+def test_claims_of_very_many_shapes_are_not_tried_out() -> None:
+    shapes = [ClaimedShape(1, {GPU: 1, "cpu": number}, None) for number in range(101)]
+    assert decide(gpu_nodes(8, 8), asking(1, 1), Claimed(shapes=shapes))["decision"] == "wait"
+    assert decide(gpu_nodes(8, 8), asking(1, 1), Claimed(shapes=shapes[:1] * 10))["decision"] == "admit"
 
 
 def test_several_groups_are_placed_beside_what_is_claimed() -> None:
@@ -109,29 +128,41 @@ def test_claims_that_are_not_known_are_no_room() -> None:
     assert verdict["reasons"] == ["claims: the store is down"]
 
 
-@pytest.mark.parametrize("seed", range(tries(100)))
-def test_no_way_in_which_claims_land_takes_more_places(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(tries(400)))
+def test_no_way_in_which_claims_and_jobs_land_takes_more_places(seed: int) -> None:
+    """Of a job without a node nobody knows how it is split: here it is cut into pieces of one card, or of one core."""
     rng = random.Random(seed)
-    nodes = [(rng.randint(0, 4), rng.randint(0, 4)) for _node in range(rng.randint(1, 3))]
+    nodes = [(rng.randint(0, 4) * 1000, rng.randint(0, 4) * 1000) for _node in range(rng.randint(1, 3))]
     shapes = [
-        ClaimedShape(rng.randint(1, 2), {"cpu": rng.randint(0, 3), GPU: rng.randint(0, 4)}, None)
+        ClaimedShape(rng.randint(1, 2), {"cpu": rng.randint(0, 3) * 1000, GPU: rng.randint(0, 4) * 1000}, None)
         for _shape in range(rng.randint(1, 2))
     ]
-    need = Need(1, (rng.randint(0, 2), rng.randint(1, 3)), None)
+    pieces = [(0, 1000)] * rng.randint(0, 2) + [(1000, 0)] * rng.randint(0, 1)
+    cards = sum(piece[1] for piece in pieces)
+    jobs = Unplaced(
+        {"cpu": sum(piece[0] for piece in pieces), GPU: cards},
+        cards // 1000 if len(pieces) * 1000 == cards else None,
+        frozenset(),
+    )
+    need = Need(1, (rng.randint(0, 2) * 1000, rng.randint(1, 3) * 1000), None)
     offers = Counter(Offer(free, NodeKind(None), False) for free in nodes)
 
     def places(free: t.Sequence[tuple[int, ...]]) -> int:
         return sum(Offer(tuple(one), NodeKind(None), False).fits(need) for one in free)
 
-    replicas = [tuple(shape.resources[name] for name in ORDER) for shape in shapes for _one in range(shape.replicas)]
+    parts = [
+        tuple((shape.resources or {})[name] for name in ORDER) for shape in shapes for _one in range(shape.replicas)
+    ]
+    parts += pieces
     worst = 0
-    for where in itertools.product(range(len(nodes)), repeat=len(replicas)):
+    for where in itertools.product(range(len(nodes) + 1), repeat=len(parts)):
         left = [list(free) for free in nodes]
-        for index, takes in zip(where, replicas):
-            left[index] = [has - taken for has, taken in zip(left[index], takes)]
+        for index, takes in zip(where, parts):
+            if index < len(nodes):  # else it is on none of them
+                left[index] = [has - taken for has, taken in zip(left[index], takes)]
         if all(amount >= 0 for free in left for amount in free):
             worst = max(worst, places(nodes) - places([tuple(free) for free in left]))
-    assert Claimed(shapes=shapes).most_lost(offers, need, ORDER) >= worst
+    assert Claimed(shapes=shapes).most_lost(offers, need, ORDER, jobs) >= worst
 
 
 @pytest.mark.parametrize("seed", range(tries(200)))
