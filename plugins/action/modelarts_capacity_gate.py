@@ -19,7 +19,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import (
     REAL_TIME,
+    STORE_VARIABLE,
     ObservingAction,
+    given_store,
     is_of_role,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import (
@@ -42,7 +44,10 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 
 if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import GateClaims
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import OutcomeFacts
 
 Facts = dict[str, t.Any]
@@ -62,6 +67,8 @@ class ActionModule(ObservingAction):
         "poll_interval": {"type": "raw"},
         "on_refusal": {"type": "raw"},
         "report_dir": {"type": "raw"},
+        "store": {"type": "raw"},
+        "claim": {"type": "raw"},
     }
 
     _directory: ReportDirectory | None = None
@@ -88,13 +95,26 @@ class ActionModule(ObservingAction):
         check_names([candidate.request for candidate in candidates], strictness, capacity)
         for candidate in candidates:
             check_together(candidate.request, strictness, timeout)
+        claims = self._claims(options["store"], options["claim"])
         look = Look(self.observer(options), candidates)
         wait = Wait(0.0 if self._task.check_mode else timeout, interval, REAL_TIME)
-        gate = Gate(candidates, strictness, capacity, wait)
+        gate = Gate(candidates, strictness, capacity, wait, claims)
         outcome = gate.wait(look, self.say)
         written = [] if self._directory is None else self._write_report(self._directory, gate, outcome)
         self.say(outcome["report"] + written)
         return {**(outcome if goes_on or outcome["decision"] == "admit" else refusal_of_outcome(outcome))}
+
+    def _claims(self, store: object, claim: object) -> GateClaims | None:
+        """Return what the gate does with claims; None without a store, of which nothing is imported then."""
+        url = given_store(store)
+        if url is None:
+            if claim is not None:
+                raise InputError(f"claim is given, and there is no store to claim in: set store, or {STORE_VARIABLE}.")
+            return None
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.asked import claims_of_gate
+
+        host = str(self._variables.get("inventory_hostname", "localhost"))
+        return claims_of_gate(url, claim, host, self._variables, REAL_TIME, self._task.check_mode, self.remark)
 
     def _refuse_mistake_of_role(self) -> None:
         """Raise InputError for what is wrong in a variable that the role reads after this task, if it was given."""
@@ -120,8 +140,15 @@ class Look:
         self._names = [candidate.pool for candidate in candidates]
         self._replaced = [one.request.replaces.job_uuid for one in candidates if one.request.replaces is not None]
 
-    def __call__(self, seconds_left: float | None) -> list[PoolEntry]:
-        asked = {"pool_name": self._names, "fields": [], "include_capacity": True, "placement_of": self._replaced}
+    def __call__(self, seconds_left: float | None, names: Sequence[str] = ()) -> list[PoolEntry]:
+        asked: Facts = {
+            "pool_name": self._names,
+            "fields": [],
+            "include_capacity": True,
+            "placement_of": self._replaced,
+        }
+        if names:
+            asked["look_for"] = list(names)
         # The module counts from its start, which may take seconds on a host that is far.
         limit = None if seconds_left is None else max(0.0, seconds_left - self._observer.start)
         pools: list[PoolEntry] = self._observer.look({**asked, "time_limit": limit})["pools"]

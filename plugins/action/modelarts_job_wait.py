@@ -8,7 +8,12 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown, trimmed
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import REAL_TIME, ObservingAction, is_of_role
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import (
+    REAL_TIME,
+    ObservingAction,
+    given_store,
+    is_of_role,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
@@ -20,6 +25,12 @@ if t.TYPE_CHECKING:
 Facts = dict[str, t.Any]
 
 _WAIT_TIMEOUT, _POLL_INTERVAL = 600.0, 15.0
+
+# As long as a claim lasts that does not say for how long.
+_RENEWED_SECONDS = 900.0
+
+# What became of a job that has, or had, its cards.
+_ENDED = ("running", "completed", "failed")
 
 # A look may end after the deadline, for its answer is the result. A healthy API takes much less than a minute.
 _SHORTEST_LIMIT = 60.0
@@ -41,6 +52,8 @@ class ActionModule(ObservingAction):
         "job": {"type": "raw", "required": True},
         "wait_timeout": {"type": "raw"},
         "poll_interval": {"type": "raw"},
+        "store": {"type": "raw"},
+        "claim_id": {"type": "raw"},
     }
 
     def act(self, options: Facts) -> Facts:
@@ -61,13 +74,37 @@ class ActionModule(ObservingAction):
             asked = {"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": limit}
             return t.cast("WorkloadsAnswer", observer.look(asked))
 
+        url = None if options.get("claim_id") is None else given_store(options.get("store"))
+        if url is not None and not self._task.check_mode:
+            self._with_store(url, options["claim_id"], None, options)
         watch = JobWatch(pool, job)
         follow_job(watch, Wait(timeout, interval, REAL_TIME), look, self.say, self.remark)
         watched = watch.result(timeout, _read_queued_jobs(observer, pool) if watch.is_queued else None)
+        if url is not None and watched.state in _ENDED and not self._task.check_mode:
+            self._with_store(url, options["claim_id"], watched.job_uuid, options)
         if not watched.has_run:
             return {"failed": True, "changed": False, "msg": watched.message, **watched.as_facts()}
         self.say([watched.message])
         return {"changed": False, **watched.as_facts()}
+
+    def _with_store(self, url: object, claim_id: object, job_uuid: str | None, options: Facts) -> None:
+        """Renew the claim before the job is followed, or end it by the job that was. What fails is a warning.
+
+        A job that cannot be followed to its end is not what fails a deployment.
+        """
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.asked import store_of
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import note_job, renew_claim
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_id
+
+        own, store = read_id(claim_id, "claim_id"), store_of(url, self.remark)
+        try:
+            if job_uuid is None:
+                renew_claim(store, own, _RENEWED_SECONDS)
+            else:
+                note_job(store, own, job_uuid, self.job_look(options))
+        except StoreError as error:
+            self.remark(f"{error} The claim is left to its time.")
 
 
 def _read_queued_jobs(observer: Observer, pool: str) -> list[JobFacts] | None:

@@ -310,6 +310,18 @@ class PlacementFacts(JobFacts):
     nodes: list[PlacedShare]
 
 
+class FoundJobFacts(t.TypedDict):
+    """A job whose name was looked for, and the nodes that it shows."""
+
+    job_uuid: str | None
+    job_name: str
+    type: str | None
+    status: str | None
+    host_ips: list[str]
+    resources: Numbers
+    unread: list[str]
+
+
 class QueueCount(t.TypedDict):
     """How many jobs of one type and priority wait. A priority that cannot be read is None."""
 
@@ -371,7 +383,13 @@ class JobsEntry(t.TypedDict):
     summary: SummaryFacts
 
 
-class PoolEntry(JobsEntry, OccupancyFacts, CapacityReading):
+class FoundInPool(t.TypedDict, total=False):
+    """Only where names were looked for: the jobs that have them, None when the jobs could not be read."""
+
+    found: list[FoundJobFacts] | None
+
+
+class PoolEntry(JobsEntry, OccupancyFacts, CapacityReading, FoundInPool):
     """All that a decision and its report need of one pool: an entry of ``pools`` with include_capacity."""
 
     pool: PoolFacts | None

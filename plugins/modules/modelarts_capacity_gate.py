@@ -29,7 +29,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Decides once, without waiting, and writes no report.
+      - Decides once, without waiting, and writes no report and no claim.
   action:
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
       controller.
@@ -225,8 +225,48 @@ options:
       - In an execution environment the files vanish with the container, unless the directory is a mounted path.
     type: path
     version_added: 1.0.0
+  store:
+    description:
+      - A store of claims, so that two gates never take the same room. It is a file of SQLite for one controller, like
+        V(sqlite:////var/lib/poolgate/claims.db), or a database of PostgreSQL for many, like
+        V(postgresql://poolgate@db.example.com/poolgate), which needs C(psycopg).
+      - Without it, the variable C(MODELARTS_CLAIM_STORE) of the controller's environment counts. Without either,
+        nothing is opened, and a gate looks and lets go.
+      - What others have claimed is taken off what is free. When the store cannot be asked, the decision is V(unknown).
+      - It is opened on the controller. A password is best given by C(PGPASSWORD) or C(~/.pgpass).
+    type: str
+    version_added: 1.1.0
+  claim:
+    description:
+      - Name of the job that will be submitted, exact or with the wildcards C(*), C(?) and C([]). An admission then
+        claims the room, which is this deployment's until the job is seen with its cards, or the time of the claim ends.
+      - In its place, a dictionary with O(claim.job) and more.
+    type: raw
+    suboptions:
+      job:
+        description:
+          - Name of the job.
+        type: str
+        required: true
+      id:
+        description:
+          - What tells this deployment from all others. Who claims again with the same one replaces its first claim.
+          - In GitLab it is derived from the pipeline and its job. Elsewhere it is random.
+        type: str
+      seconds:
+        description:
+          - For how long the claim lasts, 30 s to seven days. It must be longer than from the admission until the job
+            has its cards.
+        type: float
+        default: 900
+      labels:
+        description:
+          - Texts to know the claim by.
+        type: dict
+    version_added: 1.1.0
 seealso:
   - module: poolgate.modelarts.modelarts_workload_info
+  - module: poolgate.modelarts.modelarts_claim
   - plugin: poolgate.modelarts.capacity_verdict
     plugin_type: filter
 """
@@ -329,10 +369,31 @@ attempts:
 pools:
   description:
     - The verdict on each pool, in the order asked for, with C(decision), C(checks), C(reasons), C(remedies), C(notes),
-      C(resources), C(ahead) and C(holders).
+      C(resources), C(ahead) and C(holders). With O(store) also C(claims), those of others that count.
   returned: when the task does not fail
   type: list
   elements: dict
+claim:
+  description: The claim that the admission has made.
+  returned: when O(claim) is given and the decision is V(admit)
+  type: dict
+  version_added: 1.1.0
+  contains:
+    id:
+      description: Its ID, by which it is released and renewed.
+      type: str
+    job:
+      description: Name of the coming job.
+      type: str
+    expires_at:
+      description: When its time is over, ISO 8601 in UTC, by the clock of the store.
+      type: str
+    seconds_left:
+      description: How long that was when it was made.
+      type: int
+    is_made:
+      description: Always V(true).
+      type: bool
 report:
   description:
     - The page that was printed, as lines of at most 80 columns. Of more than five pools it is the page of the best and

@@ -58,6 +58,17 @@ options:
       - Seconds between two looks, give or take a tenth.
     type: float
     default: 15
+  store:
+    description:
+      - The store of claims, see O(poolgate.modelarts.modelarts_capacity_gate#module:store).
+    type: str
+    version_added: 1.1.0
+  claim_id:
+    description:
+      - ID of the claim that the gate has made for the job. It is renewed for 15 minutes before the first look, and ends
+        when the job is seen with its cards. A store that cannot be asked is a warning.
+    type: str
+    version_added: 1.1.0
 seealso:
   - module: poolgate.modelarts.modelarts_capacity_gate
   - module: poolgate.modelarts.modelarts_workload_info

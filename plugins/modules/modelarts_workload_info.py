@@ -37,6 +37,15 @@ options:
     type: list
     elements: str
     default: []
+  look_for:
+    description:
+      - Names of jobs, exact or with the wildcards C(*), C(?) and C([]). The jobs that have them are returned under
+        RV(pools[].found), whatever their type and status. Needs O(include_capacity).
+      - Of more than 500 jobs of a pool, it is the newest that are not over.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.1.0
   time_limit:
     description:
       - Seconds that the whole call may take, with its retries and the waits that the API asks for when it throttles.
@@ -328,6 +337,12 @@ pools:
           for that, because they are not as many as its cards, or another job shows one of them, too.
       type: list
       elements: dict
+    found:
+      description: The jobs of O(look_for), with their status, their nodes and what they ask for.
+      returned: when O(look_for) names jobs
+      type: list
+      elements: dict
+      version_added: 1.1.0
     observed_at:
       description:
         - With O(include_capacity), when the reading of the pool's documents began, ISO 8601 in UTC.
@@ -408,6 +423,7 @@ def main() -> None:
             **WORKLOAD_OPTIONS,
             "pool_name": {"type": "list", "elements": "str", "required": True},
             "placement_of": {"type": "list", "elements": "str", "default": []},
+            "look_for": {"type": "list", "elements": "str", "default": []},
             "time_limit": {"type": "float"},
         },
         supports_check_mode=True,
@@ -421,6 +437,7 @@ def main() -> None:
             WorkloadQuery.from_options(params),
             clock=client.now,
             placement_of=params["placement_of"],
+            look_for=params["look_for"],
         ),
     )
 

@@ -8,6 +8,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import os
 import random
 import time
 import typing as t
@@ -32,14 +33,23 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Time
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ansible.playbook.task import Task
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FoundJobFacts, PoolEntry
 
 Facts = dict[str, t.Any]
 
 _ROLE = "poolgate.modelarts.capacity_gate"
 _GROUP_OF_DEFAULTS = "group/poolgate.modelarts.modelarts"
 
+STORE_VARIABLE = "MODELARTS_CLAIM_STORE"
+"""The variable of the controller's environment that names the store of claims."""
+
 _ENVIRONMENT = frozenset(name for names in ENVIRONMENT.values() for name in names)
+
+# An end of a claim waits for one look. A healthy API takes much less than a minute.
+_LOOK_LIMIT = 60.0
 
 # Where a task has its arguments, beside the name of its action.
 _KEYS_OF_ARGUMENTS = ("args", "action", "local_action")
@@ -133,6 +143,24 @@ class ObservingAction(ActionBase):
         place = self._task.delegate_to, self._variables.get("inventory_hostname")
         return Observer(run, repr((sorted(connection.items()), self._compute_environment_string(), place)))
 
+    def job_look(self, options: Facts) -> Callable[[str, str], list[FoundJobFacts] | None]:
+        """Return a look at the jobs of a pool that have a name. It is for ends of claims, and fails nothing.
+
+        It returns None where the jobs cannot be read.
+        """
+        observer = self.observer(options)
+
+        def look(pool: str, name: str) -> list[FoundJobFacts] | None:
+            asked = {"pool_name": [pool], "fields": [], "include_capacity": True, "look_for": [name]}
+            try:
+                pools: list[PoolEntry] = observer.look({**asked, "time_limit": _LOOK_LIMIT})["pools"]
+            except ObservationError as error:
+                self.remark(str(error))
+                return None
+            return pools[0].get("found")
+
+        return look
+
     def say(self, lines: list[str]) -> None:
         """Display the lines in one piece, so that those of other hosts' tasks do not come between them.
 
@@ -146,6 +174,12 @@ class ObservingAction(ActionBase):
     def remark(words: str) -> None:
         """Warn of something that does not change the result."""
         display.warning(sentence(words))
+
+
+def given_store(option: object) -> object | None:
+    """Return the store of claims that the option, or else the controller's environment, names; None for none."""
+    named = os.environ.get(STORE_VARIABLE)
+    return option if option is not None else None if is_blank(named) else named
 
 
 def is_of_role(task: Task) -> bool:

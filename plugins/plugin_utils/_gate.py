@@ -9,7 +9,9 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import NOTHING_CLAIMED
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import (
     best,
     capacity_verdict,
@@ -26,6 +28,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import GateClaims
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import VerdictFacts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import OutcomeFacts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import ReportDocument
@@ -33,10 +37,24 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 
 
+class Observe(t.Protocol):
+    """A look at the pools within the seconds that are left, and at the jobs that have these names."""
+
+    def __call__(self, seconds_left: float | None, names: Sequence[str] = (), /) -> Sequence[PoolEntry]: ...
+
+
 class Gate:
     """Decides over the candidates, and waits for one that admits."""
 
-    def __init__(self, candidates: Sequence[Candidate], policy: Policy, declared: Amounts | None, wait: Wait) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        policy: Policy,
+        declared: Amounts | None,
+        wait: Wait,
+        claims: GateClaims | None = None,
+    ) -> None:
+        self._claims = claims
         self._candidates = candidates
         self._policy = policy
         self._declared = declared
@@ -45,19 +63,19 @@ class Gate:
         self._observed: Sequence[PoolEntry] = []
         self._waited: float | None = None
 
-    def wait(
-        self, observe: Callable[[float | None], Sequence[PoolEntry]], say: Callable[[list[str]], None]
-    ) -> OutcomeFacts:
+    def wait(self, observe: Observe, say: Callable[[list[str]], None]) -> OutcomeFacts:
         """Return the outcome: at once when it is admitted or rejected, else at the last attempt that ends in time.
 
         ``observe`` returns facts about the pool of each candidate, in their order; it is given the seconds that are
-        left, or None. ``say`` is given the line of each attempt of a gate that can wait.
+        left, or None, and the names of jobs to look for. ``say`` is given the line of each attempt of a gate that can
+        wait.
         """
         can_wait = self._wait.timeout > 0
         for left in self._wait.looks():
             # The facts are as old as the look that read them: by a steady clock, from before the first request.
             began = self._wait.time.clock()
-            self._observed = observe(left)
+            # What is claimed is read first: what ends while a pool is read counts all the same.
+            self._observed = observe(left) if self._claims is None else observe(left, self._claims.begin())
             now = self._wait.time.clock()
             verdicts = self._decide(now, now - began)
             verdict = best(verdicts)
@@ -78,9 +96,22 @@ class Gate:
 
     def _decide(self, now: float, age: float) -> list[VerdictFacts]:
         """Return the verdict on each candidate."""
-        verdicts = []
+        verdicts: list[VerdictFacts] = []
+        if self._claims is not None:
+            self._claims.look_at(self._observed)
         for candidate, facts, steady in zip(self._candidates, self._observed, self._steady):
-            verdict = capacity_verdict(facts, candidate.request, self._policy, self._declared, age=age)
-            steady.look(verdict["decision"] == "admit", now)
-            verdicts.append(hold_until_stable(verdict, steady.lasted, self._policy))
+            decide = partial(self._verdict, candidate, facts, steady, now, age)
+            if self._claims is None:
+                verdicts.append(decide(NOTHING_CLAIMED))
+            else:
+                # One claim: of several pools with room it is the first that counts.
+                admitted = any(verdict["decision"] == "admit" for verdict in verdicts)
+                verdicts.append(self._claims.judge(facts, candidate.request, decide, claims=not admitted))
         return verdicts
+
+    def _verdict(
+        self, candidate: Candidate, facts: PoolEntry, steady: Steady, now: float, age: float, claimed: Claimed
+    ) -> VerdictFacts:
+        verdict = capacity_verdict(facts, candidate.request, self._policy, self._declared, age=age, claimed=claimed)
+        steady.look(verdict["decision"] == "admit", now)
+        return hold_until_stable(verdict, steady.lasted, self._policy)

@@ -19,7 +19,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import i
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import CheckFacts, VerdictFacts
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
+        CheckFacts,
+        OwnClaimFacts,
+        VerdictFacts,
+    )
 
 
 class _Decided(t.TypedDict):
@@ -35,7 +39,20 @@ class VerdictInFigures(_Decided):
     checks: list[CheckFacts]
 
 
-class OutcomeFacts(_Decided):
+class ClaimInFigures(t.TypedDict):
+    """A claim as an artifact has it: what its release needs."""
+
+    id: str
+    seconds_left: int
+
+
+class _OwnClaim(t.TypedDict, total=False):
+    """Only of a gate that has claimed what it admits."""
+
+    claim: OwnClaimFacts
+
+
+class OutcomeFacts(_Decided, _OwnClaim):
     """The result of a gate's task."""
 
     changed: bool
@@ -60,7 +77,7 @@ class RefusalFacts(_Decided):
 
 # A page takes about ten lines: more of them than a screen or two are not read.
 _MOST_PAGES = 5
-_FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "missing", "ahead")
+_FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "claimed", "missing", "ahead")
 # A pool lacks a few resources at most; the rest is on the page.
 _MOST_NAMED = 5
 
@@ -73,13 +90,19 @@ def gate_outcome(
     ``verdict`` is the one of the ``verdicts`` that counts, ``waited`` the seconds of a gate that could wait.
     """
     wait = "" if waited is None else f"waited {duration(waited)}, {plural(attempts, 'attempt')}"
-    artifact = {
+    artifact: dict[str, object] = {
         **_verdict_without_sentences(verdict),
         "attempts": attempts,
         "pools": [_verdict_without_sentences(each) for each in verdicts],
     }
+    claim: _OwnClaim = {}
+    if "claim" in verdict and verdict["claim"]["is_made"]:
+        own = claim["claim"] = verdict["claim"]
+        in_figures_of_claim: ClaimInFigures = {"id": own["id"], "seconds_left": own["seconds_left"]}
+        artifact["claim"] = in_figures_of_claim
     return {
-        "changed": False,
+        **claim,
+        "changed": "claim" in claim,
         **_decided_facts(verdict),
         "checks": verdict["checks"],
         "reasons": verdict["reasons"],

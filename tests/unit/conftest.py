@@ -26,7 +26,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.scripted import Answer, S
 
 # Each of these takes a second or more of a processor, or as long as some process does. `make quick` leaves them out.
 SLOW = (
-    *("fuzz/", "faults/", "simulation/", "emulator/test_process.py", "plugins/event_source/"),
+    *("claims/", "fuzz/", "faults/", "simulation/", "emulator/test_process.py", "plugins/event_source/"),
     *("plugins/module_utils/test_counts.py", "plugins/module_utils/_api/test_pages.py"),
     *("plugins/plugin_utils/_decision/test_placement.py", "plugins/plugin_utils/_report/test_html.py"),
 )

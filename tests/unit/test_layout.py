@@ -89,6 +89,7 @@ def test_what_is_warned_of_logged_or_raised_goes_through_one_function(file: Path
 READS_ANYTHING = {
     "module_utils._api.documents": "Document is the type of a raw document",
     "module_utils._read.capacity": "hands documents of a pool to what makes facts of them",
+    "module_utils._read.found": "reads jobs",
     "module_utils._read.jobs": "reads jobs",
     "module_utils._read.metrics": "reads runtime metrics",
     "module_utils._read.nodes": "reads nodes",
@@ -103,6 +104,7 @@ READS_ANYTHING = {
 # Ansible calls plugins with options and variables, and gives results, of any shape.
 SPEAKS_WITH_ANSIBLE = {
     "action.modelarts_capacity_gate": "arguments of a task, its result",
+    "action.modelarts_claim": "arguments of a task, its result",
     "action.modelarts_job_wait": "arguments of a task, its result",
     "inventory.modelarts_pools": "an inventory file, the cache",
     "plugin_utils._action": "arguments of a task, results of modules",
@@ -112,7 +114,12 @@ SPEAKS_WITH_ANSIBLE = {
 LONGEST_CLASS = 250
 SHAPELESS = re.compile(r"\b(?:dict\[str, (?:t\.)?Any\]|Facts|Document)\b")
 # A fragment is documentation, and so is the module that an action stands for.
-DOCUMENTATION = ("doc_fragments", "modules.modelarts_capacity_gate", "modules.modelarts_job_wait")
+DOCUMENTATION = (
+    "doc_fragments",
+    "modules.modelarts_capacity_gate",
+    "modules.modelarts_claim",
+    "modules.modelarts_job_wait",
+)
 EVERY = sorted(file for file in PLUGINS.rglob("*.py") if not dotted(file).startswith(DOCUMENTATION))
 
 

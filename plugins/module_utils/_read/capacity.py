@@ -23,6 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures 
     try_read,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import iso_time
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.found import find_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.metrics import metrics_of_pool
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import (
     capacity_facts,
@@ -49,6 +50,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
         CapacityReading,
         DocumentError,
+        FoundInPool,
         JobsEntry,
         NodeFacts,
         OccupancyFacts,
@@ -86,6 +88,7 @@ def read_capacity(
     query: WorkloadQuery,
     clock: Callable[[], float],
     placement_of: Iterable[str],
+    look_for: Sequence[str] = (),
 ) -> list[PoolReading]:
     """Return what a decision needs of each pool, see read_workloads(). Raises InputError and NoPoolReadableError."""
     ids, unnamed = pool_ids_of(client, names)
@@ -115,7 +118,7 @@ def read_capacity(
         now = clock()
         pages = query.selected(documents.jobs.value or Pages([], None, False))
         reading = read_jobs(pool_id, pages, now)
-        entries.append(_pool_entry(reading.entry, documents, metrics, now, placement_of))
+        entries.append(_pool_entry(reading.entry, documents, metrics, now, placement_of, look_for))
         nodes = entries[-1]["nodes"] or ()
         cards = {node["private_ip"]: cards_on(node["resources"]) for node in nodes if node["private_ip"]}
         readings.append(replace(reading, entry=entries[-1], cards=cards))
@@ -135,13 +138,18 @@ def _pool_entry(
     metrics: Read[list[Document]],
     now: float,
     placement_of: Iterable[str],
+    look_for: Sequence[str],
 ) -> PoolEntry:
     jobs, pool, nodes = documents.jobs, documents.pool, documents.nodes
     occupancy = None if jobs.value is None else Occupancy(now, jobs.value.items, placement_of)
     addresses = None if nodes.value is None else {at for at in map(node_address, nodes.value) if at}
     capacity = _capacity_of(counted["pool_name"], nodes, metrics, occupancy, now, documents.started)
+    found: FoundInPool = {}
+    if look_for:
+        found["found"] = None if jobs.value is None else find_jobs(jobs.value.items, look_for)
     return {
         **counted,
+        **found,
         "pool": None if pool.value is None else pool_facts(pool.value),
         **(_NO_OCCUPANCY if occupancy is None else occupancy.as_facts(addresses)),
         **capacity,

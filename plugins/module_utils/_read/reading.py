@@ -31,13 +31,15 @@ def read_workloads(
     *,
     clock: Callable[[], float],
     placement_of: Iterable[str] = (),
+    look_for: Sequence[str] = (),
 ) -> WorkloadsAnswer:
     """Return jobs of pools: ``{workloads, total, complete, summary, pools, warnings}``. Raises the first error.
 
     With the query's ``include_capacity``, display names are taken, too, and each entry of ``pools``, in the order of
     ``pool_names`` and under its ID, also has what a decision and its report need:
-    ``pool`` (see pool_facts), ``nodes``, ``capacity``, ``metrics``, what Occupancy.as_facts() gives, ``observed_at``
-    and ``errors``: ``[{document, msg, status, error_code, error_msg, request_id}]``. A document that could not be read
+    ``pool`` (see pool_facts), ``nodes``, ``capacity``, ``metrics``, what Occupancy.as_facts() gives, ``observed_at``,
+    ``found`` where there are names to ``look_for``, and ``errors``:
+    ``[{document, msg, status, error_code, error_msg, request_id}]``. A document that could not be read
     is null; NoPoolReadableError is raised when nothing of any pool could be read.
 
     ``clock`` gives seconds since the epoch.
@@ -49,7 +51,7 @@ def read_workloads(
         # Here and below, as a list of jobs alone needs neither nodes nor pools, and starts sooner without them.
         from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_capacity
 
-        return combine_readings(read_capacity(client, names, query, clock, placement_of), query.fields)
+        return combine_readings(read_capacity(client, names, query, clock, placement_of, look_for), query.fields)
     for name in names:
         check_pool_name(name)
 

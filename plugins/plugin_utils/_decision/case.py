@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import counts_bytes
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import NOTHING_CLAIMED, Claimed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import ON_EVERY_NODE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
@@ -50,13 +51,21 @@ class Case:
     empty: EmptyPool
     replaced: ReplacedJob
     unplaced: Unplaced
+    claimed: Claimed
     starting: str
     room: Room | None
     findings: Findings
 
     @classmethod
     def of(
-        cls, situation: Situation, request: Request, policy: Policy, queue: Queue, declared: Amounts | None, age: float
+        cls,
+        situation: Situation,
+        request: Request,
+        policy: Policy,
+        queue: Queue,
+        declared: Amounts | None,
+        age: float,
+        claimed: Claimed = NOTHING_CLAIMED,
     ) -> Case:
         """Work it out. The order matters: the replaced job makes room, in which other jobs may start first."""
         order = order_of(request)
@@ -67,6 +76,7 @@ class Case:
             empty = EmptyPool.of(nodes, pool.flavors, order)
         replaced = ReplacedJob.of(situation, request, order)
         jobs, larger, starting, found_starting = _starting(situation, queue, replaced, age)
+        jobs = [job for job in jobs if job.uuid not in claimed.jobs]
         known = None if nodes is None else frozenset(name for node in nodes for name in (*node.resources, *node.shown))
         holding = [*situation.unplaced, *_beyond_nodes(nodes or ())]
         waiting = [JobGroup(1, job.amounts, job.unread) for job in jobs]
@@ -88,6 +98,7 @@ class Case:
             empty=empty,
             replaced=replaced,
             unplaced=unplaced,
+            claimed=claimed,
             starting=starting,
             room=room,
             findings=replaced.findings + found_starting + found_room,

@@ -16,6 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.card_
     why_cards_not_known,
     why_scattered,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import ClaimedShape
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import shapes_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
@@ -65,6 +66,9 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     unknown, remedy = _why_not_known(case, fits, found, offers, usable)
     if unknown:
         return Findings.of([Check("placement", Outcome.UNKNOWN, f"{replicas} on {where}: {unknown}", remedy)])
+    if fits and not _keeps_claims(case, usable):
+        message += "; wherever they land, what others have claimed would not find its places for certain"
+        return Findings.of([Check("placement", Outcome.FAILED, message, "wait until what is claimed has started.")])
     if fits:
         return Findings.of([Check("placement", Outcome.PASSED, message)])
     is_enough = all(check.outcome is Outcome.PASSED for check in resources.checks if check.is_about_resource)
@@ -78,6 +82,17 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     return Findings.of([Check("placement", Outcome.FAILED, message, remedy)])
 
 
+def _keeps_claims(case: Case, usable: Sequence[Node]) -> bool:
+    """Return whether the request leaves what others have claimed its places, of all resources that it names."""
+    if not case.claimed.shapes:
+        return True
+    asked = [ClaimedShape(group.replicas, group.resources, group.flavor) for group in case.request.groups]
+    named = (shape.resources or {} for shape in (*case.claimed.shapes, *asked))
+    order = sorted({resource for resources in named for resource in resources})
+    offers = Counter(node.offer(order, case.policy.card_groups, whole=True) for node in usable)
+    return case.claimed.keeps_its_places(offers, asked, case.unplaced, order)
+
+
 def _fits_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tuple[bool, str]:
     """Return (whether all replicas of the one shape certainly find a place, the sentence)."""
     need = case.needs[0]
@@ -87,10 +102,12 @@ def _fits_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tupl
         # A place that is given back is one of its very size, on some node: others may take it like any other.
         offers[Offer(need.amounts, NodeKind(need.flavor), False)] += places
     most = most_replicas(offers, need)
-    certain = most - case.unplaced.most_lost(offers, need, case.order)
+    beside_jobs = most - case.unplaced.most_lost(offers, need, case.order)
+    certain = most - case.claimed.most_lost(offers, need, case.order, case.unplaced)
     message = f"{max(0, min(certain, need.replicas))} of {where}"
     if certain < need.replicas <= most:
-        message += f"; {case.starting} may take the other places"
+        who = "what others have claimed" if beside_jobs >= need.replicas else case.starting
+        message += f"; {who} may take the other places"
     return certain >= need.replicas, message
 
 
@@ -106,11 +123,12 @@ def _why_not_known(
     if found is NoPlacement.GAVE_UP:
         return "the search over several groups was given up", ""
     if fits:
-        if is_one_shape or case.unplaced.is_empty:
+        if is_one_shape or (case.unplaced.is_empty and not case.claimed.replicas):
             return "", ""
-        rest = case.unplaced.without_hit_nodes(offers, case.order)
+        rest = case.unplaced.without_hit_nodes(case.claimed.without_hit_nodes(offers), case.order)
         is_certain = bool(rest) and isinstance(place(rest or Counter(), case.needs), Placement)
-        return "" if is_certain else f"{case.starting} may take their places", ""
+        who = "what others have claimed" if case.unplaced.is_empty else case.starting
+        return "" if is_certain else f"{who} may take their places", ""
     if case.untold:
         return f"the nodes do not tell about {joined(map(label, case.untold))}", ""
     if case.replaced.possible or (not is_one_shape and case.replaced.is_partial):

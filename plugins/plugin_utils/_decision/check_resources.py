@@ -60,15 +60,16 @@ class _Balance:
     kept: int
     unplaced: int
     given_back: int
+    claimed: int
 
     @property
     def short(self) -> int:
         """What is missing; below zero what is left."""
-        return self.need + self.kept + self.unplaced - self.free
+        return self.need + self.kept + self.unplaced + self.claimed - self.free
 
     @property
     def figures(self) -> ResourceFigures:
-        return {
+        figures: ResourceFigures = {
             "resource": self.resource,
             "need": to_number(self.resource, self.need),
             "free": to_number(self.resource, self.free),
@@ -79,12 +80,16 @@ class _Balance:
             "used": to_number(self.resource, max(0, self.total - self.free)),
             "left": to_number(self.resource, max(0, -self.short)),
         }
+        if self.claimed:
+            figures["claimed"] = to_number(self.resource, self.claimed)
+        return figures
 
     def message(self, starting: str) -> str:
         """Return the sentence, where ``starting`` names the jobs that are about to take some."""
         parts = [
             f"{self._head()} of {self._text(self.total)}",
             self._part(self.given_back, "given back", after=True),
+            self._part(self.claimed, "claimed"),
             f"{self._text(self.unplaced)} going to {starting}" if self.unplaced else "",
             self._part(self.short, "short"),
         ]
@@ -92,7 +97,12 @@ class _Balance:
 
     def brief(self) -> str:
         """Return the same where there is little room."""
-        parts = [self._head(), self._part(self.unplaced, "going"), self._part(self.short, "short")]
+        parts = [
+            self._head(),
+            self._part(self.claimed, "claimed"),
+            self._part(self.unplaced, "going"),
+            self._part(self.short, "short"),
+        ]
         return ", ".join(part for part in parts if part)
 
     def _head(self) -> str:
@@ -171,6 +181,7 @@ def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
         kept=case.policy.kept(resource, total),
         unplaced=case.unplaced.total.get(resource, 0),
         given_back=case.replaced.certain_amounts().get(resource, 0),
+        claimed=case.claimed.total.get(resource, 0),
     )
     message, figures = balance.message(case.starting), balance.figures
     if not _may_be_enough(balance, room, case.replaced.possible):
@@ -192,7 +203,7 @@ def _may_be_enough(balance: _Balance, room: Room, possible: Mapping[str, int]) -
     if balance.short <= 0 or is_unread(room.unbounded, (balance.resource,)):
         return True
     at_most = room.at_most.get(balance.resource, 0) + possible.get(balance.resource, 0)
-    return balance.need + balance.kept + balance.unplaced <= at_most
+    return balance.need + balance.kept + balance.unplaced + balance.claimed <= at_most
 
 
 def _check_shortage(case: Case, room: Room, balance: _Balance) -> Check:

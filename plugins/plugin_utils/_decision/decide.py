@@ -18,6 +18,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_pool import check_facts, check_pool
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_resources import check_resources
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_supernodes import check_supernodes
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import NOTHING_CLAIMED, Claimed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Situation
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
@@ -44,25 +45,42 @@ _MOST_AHEAD = 10  # the page shows a few; the queue's count tells of the others
 
 
 def capacity_verdict(
-    entry: PoolEntry, request: Request, policy: Policy, declared: Amounts | None = None, *, age: float = 0.0
+    entry: PoolEntry,
+    request: Request,
+    policy: Policy,
+    declared: Amounts | None = None,
+    *,
+    age: float = 0.0,
+    claimed: Claimed = NOTHING_CLAIMED,
 ) -> VerdictFacts:
     """Return the verdict on one pool as facts.
 
     ``entry`` is one of ``pools`` as modelarts_workload_info returns it with ``include_capacity``, ``declared`` a
-    capacity that the caller vouches for, ``age`` the seconds since ``entry["observed_at"]``.
+    capacity that the caller vouches for, ``age`` the seconds since ``entry["observed_at"]``, ``claimed`` what others
+    have claimed.
     """
-    return decide(Situation.of(entry), request, policy, declared, age).as_facts()
+    return decide(Situation.of(entry), request, policy, declared, age, claimed).as_facts()
 
 
-def decide(situation: Situation, request: Request, policy: Policy, declared: Amounts | None, age: float) -> Verdict:
+def decide(
+    situation: Situation,
+    request: Request,
+    policy: Policy,
+    declared: Amounts | None,
+    age: float,
+    claimed: Claimed = NOTHING_CLAIMED,
+) -> Verdict:
     """Ask all questions about a request and a pool, in the order in which a person would."""
     queue = Queue.of(situation, request, policy)
     alone = check_facts(situation, age)
     if alone is not None:
         return _verdict_of_findings(situation, request, queue, None, Findings.of([alone]))
 
-    case = Case.of(situation, request, policy, queue, declared, age)
+    case = Case.of(situation, request, policy, queue, declared, age, claimed)
     findings = check_pool(situation, request) + case.findings
+    if claimed.why_unknown:
+        remedy = "have the store of claims looked at; without what others have claimed nothing is admitted."
+        findings += Findings.of([Check("claims", Outcome.UNKNOWN, claimed.why_unknown, remedy)])
     if case.room is not None:
         resources = check_resources(case, case.room)
         findings += resources

@@ -12,6 +12,7 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import Numbers
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
@@ -39,7 +40,13 @@ class Outcome(enum.Enum):
 _AS_PASSED: dict[Outcome, bool | None] = {Outcome.PASSED: True, Outcome.UNKNOWN: None}
 
 
-class ResourceFigures(t.TypedDict):
+class _ClaimedFigure(t.TypedDict, total=False):
+    """Only where others have claimed some of it."""
+
+    claimed: float
+
+
+class ResourceFigures(_ClaimedFigure):
     """What a check of a resource calculated with, in cores, bytes and cards."""
 
     resource: str
@@ -81,6 +88,7 @@ class CheckFacts(_CheckAnswer, total=False):
     total: float
     kept: float
     unplaced: float
+    claimed: float
     missing: float
     used: float
     left: float
@@ -88,7 +96,35 @@ class CheckFacts(_CheckAnswer, total=False):
     strategy: str
 
 
-class VerdictFacts(t.TypedDict):
+class ClaimFacts(t.TypedDict):
+    """Room that a deployment has claimed; what of it no job holds yet is in cores, bytes and cards."""
+
+    id: str
+    job: str
+    owner: str
+    resources: Numbers
+    seconds_left: int
+    expires_at: str
+
+
+class OwnClaimFacts(t.TypedDict):
+    """The claim that an admission has made, or would make: then there is no ``id`` yet in the store."""
+
+    id: str
+    job: str
+    expires_at: str
+    seconds_left: int
+    is_made: bool
+
+
+class _ClaimsFacts(t.TypedDict, total=False):
+    """Only of a gate that has a store of claims: those of others that count, and its own."""
+
+    claims: list[ClaimFacts]
+    claim: OwnClaimFacts
+
+
+class VerdictFacts(_ClaimsFacts):
     """The verdict as plugins return it; quantities are in cores, bytes and cards."""
 
     decision: str

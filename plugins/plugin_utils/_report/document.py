@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import (
         GateOutcome,
         ReportCards,
+        ReportClaims,
         ReportDocument,
         ReportError,
         ReportJob,
@@ -71,7 +72,13 @@ def report_document(
 def _report_of_pool(candidate: Observed, policy: Policy) -> ReportPool:
     request, entry, verdict = candidate
     nodes, placed = _nodes_with_replicas(entry["nodes"], request, policy)
+    claims: ReportClaims = {}
+    if "claims" in verdict:
+        claims["claims"] = verdict["claims"]
+    if "claim" in verdict:
+        claims["claim"] = verdict["claim"]
     return {
+        **claims,
         "pool": verdict["pool"],
         "display_name": verdict["display_name"],
         "decision": verdict["decision"],

@@ -62,10 +62,13 @@ def markdown(document: ReportDocument, verdicts: Sequence[VerdictFacts]) -> str:
 
 
 def _resource_table(resources: Sequence[ResourceFigures]) -> list[str]:
-    lines = [f"| | {' | '.join(_COLUMNS.values())} |", "|---|" + "---:|" * len(_COLUMNS)]
+    columns = {
+        name: word for name, word in _COLUMNS.items() if name != "claimed" or any("claimed" in one for one in resources)
+    }
+    lines = [f"| | {' | '.join(columns.values())} |", "|---|" + "---:|" * len(columns)]
     for figures in resources:
         amounts = exact_amounts(figures)
-        cells = [format_amount(figures["resource"], amounts[column]) for column in _COLUMNS]
+        cells = [format_amount(figures["resource"], amounts[column]) for column in columns]
         lines.append(f"| {_code_cell(figures['resource'])} | {' | '.join(cells)} |")
     return lines
 

@@ -32,6 +32,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
+        ClaimFacts,
         ResourceFigures,
         VerdictFacts,
     )
@@ -48,6 +49,7 @@ _NAMED_JOBS = 5
 _MARKS = {True: "ok  ", False: "FAIL", None: "?   "}
 _GAUGE_WORDS: dict[AmountName, str] = {
     "used": "used",
+    "claimed": "claimed",
     "unplaced": "starting",
     "need": "asked",
     "kept": "kept",
@@ -106,6 +108,12 @@ def _room_lines(verdict: VerdictFacts) -> list[str]:
     for check in verdict["checks"]:
         if check["name"] in ("placement", "queue"):
             lines += wrap_to_width(f"  {check['name']:<15} ", check["message"])
+    lines += _claims_lines(verdict, f"  {'claims':<15} ")
+    own = verdict.get("claim")
+    if own is not None:
+        word = "claimed" if own["is_made"] else "would claim"
+        said = f"until {own['expires_at'][11:]} for {page_line(own['job'])}"
+        lines += wrap_to_width(f"  {word:<15} ", said)
     return lines
 
 
@@ -127,7 +135,28 @@ def _refusal_lines(verdict: VerdictFacts) -> list[str]:
         lines += wrap_to_width(
             "  ahead    ", "; ".join(_job_line(job, missing) for job in verdict["ahead"][:_NAMED_JOBS])
         )
+    if verdict["decision"] != "reject":
+        lines += _claims_lines(verdict, "  claims   ")
     return lines
+
+
+def _claims_lines(verdict: VerdictFacts, head: str) -> list[str]:
+    """Return whose claims count, and for how long they last."""
+    claims = verdict.get("claims", [])
+    said = [_claim_words(claim) for claim in claims[:_NAMED_JOBS]]
+    more = len(claims) - _NAMED_JOBS
+    return wrap_to_width(head, "; ".join(said) + (f"; and {more} more" if more > 0 else "")) if claims else []
+
+
+def _claim_words(claim: ClaimFacts) -> str:
+    """Return a claim as ``gpu 8 for tts-88 of gitlab.example.com/ml/tts/-/jobs/881, 0:00:12``."""
+    has = [resource for resource, size in claim["resources"].items() if size]
+    shown = [resource for resource in has if is_card(resource)] or has[:2]
+    amounts = ", ".join(
+        f"{label(name)} {format_amount(name, from_number(name, claim['resources'][name]))}" for name in shown
+    )
+    owner = f" of {page_line(claim['owner'])}" if claim["owner"] else ""
+    return f"{amounts} for {page_line(claim['job'])}{owner}, {clock(claim['seconds_left'])}"
 
 
 def _pool_title(verdict: VerdictFacts) -> str:
@@ -144,7 +173,7 @@ def _resource_lines(figures: ResourceFigures) -> list[str]:
     said = ", ".join(
         f"{word} {format_amount(resource, amounts[name])}"
         for name, word in _GAUGE_WORDS.items()
-        if amounts[name] or name not in ("unplaced", "kept")
+        if amounts[name] or name not in ("claimed", "unplaced", "kept")
     )
     said += f" of {format_amount(resource, amounts['total'])}"
     for name in (page_line(resource), label(resource)):
@@ -158,16 +187,20 @@ def _resource_lines(figures: ResourceFigures) -> list[str]:
 
 
 def _usage_gauge(amounts: Mapping[AmountName, int]) -> str:
-    """Return the amounts as a bar: taken, asked, kept free, and left. What takes a part of a cell takes all of it."""
+    """Return the amounts as a bar: taken, claimed, asked, kept free, and left.
+
+    What takes a part of a cell takes all of it.
+    """
     if not amounts["total"]:
         return "." * _GAUGE_CELLS
     upto = 0
     edges = []
-    for size in (amounts["used"] + amounts["unplaced"], amounts["need"], amounts["kept"]):
+    for size in (amounts["used"] + amounts["unplaced"], amounts["claimed"], amounts["need"], amounts["kept"]):
         upto += size
         edges.append(min(_GAUGE_CELLS, -(-upto * _GAUGE_CELLS // amounts["total"])))
-    taken, asked, kept = edges
-    return "#" * taken + "+" * (asked - taken) + "k" * (kept - asked) + "." * (_GAUGE_CELLS - kept)
+    taken, claimed, asked, kept = edges
+    bar = "#" * taken + "~" * (claimed - taken) + "+" * (asked - claimed) + "k" * (kept - asked)
+    return bar + "." * (_GAUGE_CELLS - kept)
 
 
 def _job_line(job: JobFacts, missing: Sequence[str]) -> str:

@@ -13,7 +13,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import Numbers
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import CheckFacts, ResourceFigures
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
+    CheckFacts,
+    ClaimFacts,
+    OwnClaimFacts,
+    ResourceFigures,
+)
 
 VERSION = 1
 """Grows when a key of the document is removed or changes its meaning."""
@@ -107,7 +112,14 @@ class ReportError(t.TypedDict):
     request_id: str | None
 
 
-class ReportPool(t.TypedDict):
+class ReportClaims(t.TypedDict, total=False):
+    """Only of a gate that has a store of claims: those of others that count, and its own."""
+
+    claims: list[ClaimFacts]
+    claim: OwnClaimFacts
+
+
+class ReportPool(ReportClaims):
     """A pool that was asked, as it was at the last look."""
 
     pool: str

@@ -15,6 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
     AMOUNT_WORDS,
     AmountName,
+    amount_of,
     exact_amounts,
 )
 
@@ -29,6 +30,7 @@ _OVERHANG = 0.5
 _STYLES: dict[AmountName, str] = {
     "used": "t",
     "unplaced": "starting",
+    "claimed": "claimed",
     "need": "asked",
     "kept": "kept",
     "left": "left",
@@ -86,7 +88,7 @@ def view_room(resources: Sequence[ResourceFigures]) -> Room | None:
     legend = [
         Legend(style, AMOUNT_WORDS[name])
         for name, style in _STYLES.items()
-        if any(figures[name] for figures in resources)
+        if any(amount_of(figures, name) for figures in resources)
     ]
     return Room([_resource_bar(figures) for figures in resources], legend)
 
@@ -105,7 +107,7 @@ def _resource_bar(figures: ResourceFigures) -> Bar:
         end=end,
         total=Figure("total", "in all", format_amount(resource, amounts["total"]), figures["total"]),
         figures=[
-            Figure(name, word, format_amount(resource, amounts[name]), figures[name])
+            Figure(name, word, format_amount(resource, amounts[name]), amount_of(figures, name))
             for name, word in AMOUNT_WORDS.items()
             if amounts[name]
         ],
@@ -115,7 +117,7 @@ def _resource_bar(figures: ResourceFigures) -> Bar:
 def _bar_segments(amounts: Mapping[AmountName, int]) -> tuple[list[Segment], str | None]:
     """Return (the parts of a bar, where the pool ends): it is as long as the pool, and what is missing stands out."""
     total = amounts["total"]
-    asked = amounts["used"] + amounts["unplaced"] + amounts["need"] + amounts["kept"]
+    asked = amounts["used"] + amounts["unplaced"] + amounts["claimed"] + amounts["need"] + amounts["kept"]
     whole = max(1, min(asked, int(total * (1 + _OVERHANG))), total)
     segments, start = [], 0
     for name, style in _STYLES.items():

@@ -28,11 +28,12 @@ HEADLINES = {
     "unknown": "not let through; there may be room",
 }
 
-AmountName = t.Literal["used", "unplaced", "need", "kept", "left", "missing", "total"]
+AmountName = t.Literal["used", "unplaced", "claimed", "need", "kept", "left", "missing", "total"]
 
 AMOUNT_WORDS: dict[AmountName, str] = {
     "used": "taken",
     "unplaced": "starting",
+    "claimed": "claimed",
     "need": "asked",
     "kept": "kept free",
     "left": "left",
@@ -49,7 +50,12 @@ def exact_amounts(figures: ResourceFigures) -> dict[AmountName, int]:
     They are read back by from_number() and not as quantities of the API, which end at what one node can have: the sum
     over a pool may be larger.
     """
-    return {name: from_number(figures["resource"], figures[name]) for name in _AMOUNTS}
+    return {name: from_number(figures["resource"], amount_of(figures, name)) for name in _AMOUNTS}
+
+
+def amount_of(figures: ResourceFigures, name: AmountName) -> float:
+    """Return one of the figures; where nobody has claimed anything, there is none of that."""
+    return figures.get("claimed", 0) if name == "claimed" else figures[name]
 
 
 def amount_words(resource: str, value: float) -> str:

@@ -62,6 +62,7 @@ class Runner:
             "CI": "true",
             "GITHUB_STEP_SUMMARY": str(self.summary),
             "HOME": str(home),
+            "MODELARTS_CLAIM_STORE": f"sqlite:///{home}/claims.db",
             "MODELARTS_ENDPOINT": cloud["endpoint"],
             "OS_ACCESS_KEY": cloud["access_key"],
             "OS_PROJECT_ID": cloud["project_id"],
@@ -102,7 +103,10 @@ class Runner:
     def gitlab(self, job: str) -> int:
         """Run a job of the GitLab pipeline; the exit code of its script."""
         document = yaml.safe_load((self.checkout / "gitlab-ci.yml").read_text(encoding="utf-8"))
-        return self.shell("\n".join([*document["default"]["before_script"], *document[job]["script"]]))
+        code = self.shell("\n".join([*document["default"]["before_script"], *document[job]["script"]]))
+        for script in document[job].get("after_script", ()):
+            check(self, f"GitLab, {job}, behind it: {script}", self.shell(script) == 0)
+        return code
 
     def github(self) -> list[int]:
         """Run the steps of the GitHub workflow; the exit codes of those that ran."""
@@ -139,9 +143,7 @@ def admitted(runner: Runner) -> None:
     check(runner, "it does not wait", runner.report()["waited_seconds"] is None)
     runner.forget()
     check(runner, "GitLab, train: gate, deployment and watch end with 0", runner.gitlab("train") == 0)
-    said = [
-        runner.printed.find(words) for words in ("ADMIT train-a100", "the job is submitted to pool-", "runs in pool-")
-    ]
+    said = [runner.printed.find(words) for words in ("ADMIT train-a100", " is submitted to pool-", "runs in pool-")]
     check(runner, "in this order", -1 not in said and said == sorted(said))
     runner.forget()
     check(runner, "GitHub: every step ends with 0", runner.github() == [0, 0, 0])
@@ -159,7 +161,7 @@ def refused(runner: Runner) -> None:
     check(runner, "its report says why", "short" in runner.report()["reasons"][0])
     runner.forget()
     check(runner, "GitLab, train: 2", runner.gitlab("train") == 2)
-    check(runner, "nothing was submitted", "the job is submitted" not in runner.printed)
+    check(runner, "nothing was submitted", "is submitted to" not in runner.printed)
     runner.forget()
     check(runner, "GitHub: the gate's step ends with 2, and the summary is shown", runner.github() == [0, 2, 0])
     summary = runner.summary.read_text(encoding="utf-8")

@@ -1,0 +1,164 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.module_utils.common.text.formatters import bytes_to_human
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
+    is_blank,
+    one_line,
+    sentence,
+    shown,
+    trimmed,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import (
+    STORE_VARIABLE,
+    ObservingAction,
+    given_store,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock, label
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
+
+if t.TYPE_CHECKING:
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import ListedClaim
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store
+
+Facts = dict[str, t.Any]
+
+_STATES = ("listed", "released", "renewed", "ended")
+_SECONDS = 900.0
+
+_SAID = {
+    "released": "Claim {id} is given back; it counts for a minute more, in which a lost submission would show.",
+    "void": "Claim {id} is given back.",
+    "started": "Claim {id} has ended: its job runs.",
+    "over": "Claim {id} has ended: its job is over.",
+    "replaced": "Claim {id} was replaced by another one of its ID.",
+    "waits": "Claim {id} is left alone, as its job waits: its time ends it.",
+    "expired": "Claim {id} has ended: its time is over.",
+    "gone": "There is no claim {id}.",
+}
+
+
+class ActionModule(ObservingAction):
+    """Lists claims, gives them back, renews them."""
+
+    own_options: t.ClassVar = {
+        "store": {"type": "raw"},
+        "state": {"type": "raw"},
+        "id": {"type": "raw"},
+        "submitted": {"type": "raw"},
+        "seconds": {"type": "raw"},
+    }
+
+    def act(self, options: Facts) -> Facts:
+        state = trimmed(str(options["state"] or "listed"))
+        if state not in _STATES:
+            raise InputError(f"value of state must be one of: {', '.join(_STATES)}, got: {one_line(state, 60)}.")
+        submitted = _read_bool("submitted", options["submitted"], default=True)
+        seconds = read_seconds("seconds", options["seconds"], _SECONDS)
+        url = given_store(options["store"])
+        if url is None:
+            if state == "released":
+                return {"changed": False, "released": [], "messages": []}
+            raise InputError(f"There is no store of claims: set store, or {STORE_VARIABLE}.")
+        # Without a store, nothing of this is imported.
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.asked import store_of
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import id_of_pipeline, read_id
+
+        claim_id = None if is_blank(options["id"]) else read_id(options["id"])
+        store = store_of(url, self.remark)
+        try:
+            if state == "listed":
+                return self._list(store)
+            if state == "released":
+                return self._release(store, claim_id, id_of_pipeline(os.environ), submitted, options)
+            if claim_id is None:
+                raise InputError("id is missing: give the ID of the claim.")
+            return self._renew(store, claim_id, seconds) if state == "renewed" else self._end(store, claim_id)
+        except StoreError as error:
+            if state == "released":
+                # A deployment that went well does not fail because of it: the time of the claim ends it.
+                self.remark(f"{error} The claim is left to its time.")
+                return {"changed": False, "released": [], "messages": []}
+            return {"failed": True, "changed": False, "msg": sentence(str(error))}
+
+    def _list(self, store: Store) -> Facts:
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import list_claims
+
+        claims = list_claims(store)
+        self.say(_lines(claims) or [f"Nothing is claimed in {store.shown}."])
+        return {"changed": False, "claims": claims}
+
+    def _release(self, store: Store, claim_id: str | None, prefix: str, submitted: bool, options: Facts) -> Facts:
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import (
+            ids_that_begin_with,
+            release_claim,
+        )
+
+        ids = [claim_id] if claim_id else ids_that_begin_with(store, prefix) if prefix else []
+        released: list[Facts] = []
+        for one in [] if self._task.check_mode else ids:
+            why = release_claim(store, one, self.job_look(options), submitted=submitted)
+            released.append({"id": one, "end": why, "message": sentence(_SAID[why].format(id=one))})
+        messages = [one["message"] for one in released]
+        if messages:
+            self.say(messages)
+        ended = {"released", "void", "started", "over"}
+        return {"changed": any(one["end"] in ended for one in released), "released": released, "messages": messages}
+
+    def _renew(self, store: Store, claim_id: str, seconds: float) -> Facts:
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import renew_claim
+
+        if self._task.check_mode:
+            return {"changed": True}
+        claim = renew_claim(store, claim_id, seconds)
+        if claim is None:
+            message = f"There is no claim {claim_id} any more: others may have its room. Run the gate again."
+            return {"failed": True, "changed": False, "msg": sentence(message)}
+        self.say([sentence(f"Claim {claim_id} lasts until {claim['expires_at'][11:]}.")])
+        return {"changed": True, "claim": claim}
+
+    def _end(self, store: Store, claim_id: str) -> Facts:
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import end_by_hand
+
+        if self._task.check_mode:
+            return {"changed": True}
+        if not end_by_hand(store, claim_id):
+            return {"failed": True, "changed": False, "msg": sentence(f"There is no claim {claim_id} to end.")}
+        self.say([sentence(_SAID["released"].format(id=claim_id))])
+        return {"changed": True}
+
+
+def _lines(claims: list[ListedClaim]) -> list[str]:
+    """Return a line for each claim: pool, amounts, job, owner, how long it lasts, and its ID below."""
+    lines = []
+    for one in claims:
+        claim = one["claim"]
+        amounts = ", ".join(
+            f"{label(name)} {_amount(name, value)}" for name, value in claim["resources"].items() if value
+        )
+        owner = f" of {claim['owner']}" if claim["owner"] else ""
+        lines.append(sentence(f"{one['pool']}: {amounts} for {claim['job']}{owner}, {clock(claim['seconds_left'])}"))
+        lines.append("  " + sentence(claim["id"]))
+    return lines
+
+
+def _amount(name: str, value: float) -> str:
+    return str(bytes_to_human(value)) if name == "memory" else f"{value:g}"
+
+
+def _read_bool(name: str, value: object, *, default: bool) -> bool:
+    if value is None:
+        return default
+    try:
+        return bool(boolean(value))
+    except TypeError:
+        raise InputError(f"{name} is {shown(value)}, and must be true or false.") from None

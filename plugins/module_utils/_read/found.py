@@ -1,0 +1,72 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jobs by their names: those that claims of room wait for.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import heapq
+import re
+import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import merge_spellings, to_numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import integer_of, label_of, text_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FoundJobFacts
+
+# Of more jobs than that, the newest that are not over are found: a claim whose job is not among them counts on.
+_MOST = 500
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+def find_jobs(items: Iterable[Document], names: Iterable[str]) -> list[FoundJobFacts]:
+    """Return the jobs whose name in the service above, or else whose own name, is one of the names or globs."""
+    is_wanted = _matcher(names)
+    heap: list[tuple[tuple[bool, int], int, Document, str]] = []
+    for count, item in enumerate(items):
+        name = text_of(item.get("jobName")) or text_of(item.get("name"))
+        if name is None or not is_wanted(name):
+            continue
+        order = (label_of(item.get("status")) not in OVER, integer_of(item.get("createTime")) or 0)
+        entry = (order, count, item, name)
+        if len(heap) < _MOST:
+            heapq.heappush(heap, entry)
+        else:
+            heapq.heappushpop(heap, entry)
+    requirements = Requirements()
+    return [_found(item, name, requirements) for _order, _count, item, name in sorted(heap, key=lambda one: one[1])]
+
+
+def _matcher(names: Iterable[str]) -> Callable[[str], bool]:
+    exact, globs = set(), []
+    for name in names:
+        if _GLOB.search(name):
+            globs.append(re.compile(fnmatch.translate(name)))
+        else:
+            exact.add(name)
+    return lambda name: name in exact or any(glob.match(name) for glob in globs)
+
+
+def _found(item: Document, name: str, requirements: Requirements) -> FoundJobFacts:
+    amounts, unread = requirements.read(item.get("resourceRequirement"))
+    return {
+        "job_uuid": text_of(item.get("jobUUID")) or text_of(item.get("uid")),
+        "job_name": name,
+        "type": text_of(item.get("type")),
+        "status": text_of(item.get("status")),
+        "host_ips": hosts_of(item),
+        "resources": to_numbers(merge_spellings(amounts)),
+        "unread": unread,
+    }

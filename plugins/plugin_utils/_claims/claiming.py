@@ -1,0 +1,233 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a gate does with claims at each look: it reads the store first, subtracts, and claims before it says admit.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+import uuid
+from datetime import datetime, timezone
+from functools import partial
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import add_amounts, from_number, to_numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.attempt import Answer, propose
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
+    ClaimedGroup,
+    NewerFormatError,
+    PoolClaims,
+    UnreadableDocumentError,
+    dump_document,
+    parse_document,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
+    Asked,
+    Counted,
+    Row,
+    TooManyClaimsError,
+    holds_still,
+    is_written,
+    late_jobs,
+    names_looked_for,
+    why_not_usable,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen import seen_jobs
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed, ClaimedShape
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import Claim
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Reading, Wanted
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Documents, Store
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
+        ClaimFacts,
+        OwnClaimFacts,
+        VerdictFacts,
+    )
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Time
+
+Decide = t.Callable[[Claimed], "VerdictFacts"]
+
+# Twenty gates that start in one second lose some swaps to one another, and none of them twenty.
+_MOST_ROUNDS = 20
+_MOST_SECONDS = 10.0
+_PAUSE = 0.02
+# A process that stood still for a tenth of its claim's time looks whether it still has it.
+_LONG_PAUSE = 0.1
+
+
+class GateClaims:
+    """The claims of a gate over some pools. With ``is_dry`` nothing is written, not even that a claim has ended."""
+
+    def __init__(self, store: Store, wanted: Wanted | None, time: Time, *, is_dry: bool = False) -> None:
+        self._store = store
+        self._wanted = wanted
+        self._time = time
+        self._is_dry = is_dry
+        self._pools: Sequence[str] | None = None
+        self._began: Documents | None = None
+        self._failure = ""
+
+    def begin(self) -> list[str]:
+        """Read what is claimed, before anything is asked of a pool; return the names of the jobs to look for."""
+        self._began, self._failure = None, ""
+        try:
+            self._began = self._store.read(self._pools)
+        except StoreError as error:
+            self._failure = str(error)
+            return []
+        documents = []
+        for _version, text in self._began.by_pool.values():
+            try:
+                documents.append(_parsed(text))
+            except UnreadableDocumentError:
+                continue  # the pool that it is of is not admitted to
+        own = [] if self._wanted is None else [self._wanted.job]
+        return sorted({*names_looked_for(documents), *own})
+
+    def look_at(self, entries: Sequence[PoolEntry]) -> None:
+        """Note the IDs of the pools, which only a look tells: the next one reads no other documents."""
+        self._pools = [entry["pool_name"] for entry in entries]
+
+    def judge(self, entry: PoolEntry, request: Request, decide: Decide, *, claims: bool) -> VerdictFacts:
+        """Return the verdict with what others have claimed. If it admits, the claim has been written."""
+        try:
+            return self._judge(entry, request, decide, claims)
+        except NewerFormatError as error:
+            why = f"a later version of the collection has written them: {error}"
+        except UnreadableDocumentError as error:
+            why = f"what others have claimed cannot be read: {error}"
+        except TooManyClaimsError:
+            why = "the pool has as many claims as its document takes"
+        except StoreError as error:
+            why = str(error)
+        return decide(Claimed(why_unknown=one_line(why)))
+
+    def _judge(self, entry: PoolEntry, request: Request, decide: Decide, claims: bool) -> VerdictFacts:
+        if self._began is None:
+            raise StoreError(self._failure)
+        pool = entry["pool_name"]
+        reading = row_of(self._began, pool).reading(seen_jobs(entry.get("found")))
+        wanted = self._wanted if claims else None
+        started = self._time.clock()
+        for _round in range(_MOST_ROUNDS):
+            read_at = self._time.clock()
+            row = row_of(self._store.read([pool]), pool)
+            why = why_not_usable(reading, row)
+            if why:
+                raise StoreError(f"{why}: the next look will tell")
+            proposal = propose(reading, row, wanted, partial(_answer, row, request, decide))
+            verdict = _with_late_jobs(proposal.verdict, row, reading)
+            if proposal.claim is None or self._is_dry:
+                if proposal.is_changed and not self._is_dry:
+                    self._mark(pool, proposal.version, proposal.document)
+                return verdict if proposal.claim is None else _with_claim(verdict, proposal.claim, row, is_made=False)
+            if self._write(pool, proposal.version, proposal.document, proposal.claim):
+                paused = self._time.clock() - read_at > _LONG_PAUSE * (proposal.claim.expires - proposal.claim.created)
+                if not paused or holds_still(row_of(self._store.read([pool]), pool), proposal.claim):
+                    return _with_claim(verdict, proposal.claim, row, is_made=True)
+            if self._time.clock() - started > _MOST_SECONDS:
+                break
+            self._time.sleep(self._time.uniform(0, _PAUSE * (_round + 1)))
+        raise StoreError("others changed them at each try")
+
+    def _write(self, pool: str, version: int, document: PoolClaims, claim: Claim) -> bool:
+        """Return whether the claim is in the store, also where the answer was lost."""
+        try:
+            return self._store.swap(pool, version, dump_document(document))
+        except AnswerLostError:
+            return is_written(row_of(self._store.read([pool]), pool), claim)
+
+    def _mark(self, pool: str, version: int, document: PoolClaims) -> None:
+        """Write that claims have ended. Who comes next writes it as well, so it is tried once."""
+        try:
+            self._store.swap(pool, version, dump_document(document))
+        except StoreError:
+            return
+
+
+def row_of(documents: Documents, pool: str) -> Row:
+    """Return the row of a pool. Raises UnreadableDocumentError."""
+    version, text = documents.by_pool.get(pool, (0, ""))
+    return Row(version, PoolClaims(uuid.uuid4().hex) if not version else _parsed(text), documents.now)
+
+
+def _parsed(text: str | None) -> PoolClaims:
+    if text is None:
+        raise UnreadableDocumentError("it is too long")
+    return parse_document(text)
+
+
+def _answer(row: Row, request: Request, decide: Decide, counted: Sequence[Counted]) -> Answer[VerdictFacts]:
+    claimed = claimed_room(counted, row.moment)
+    verdict: VerdictFacts = {**decide(claimed), "claims": list(claimed.facts)}
+    groups = tuple(ClaimedGroup(one.replicas, one.resources, one.flavor) for one in request.groups)
+    amounts = {one["resource"]: from_number(one["resource"], one["need"]) for one in verdict["resources"]}
+    asked = Asked(request.type, request.priority, groups, amounts)
+    return Answer(verdict, verdict["decision"] == "admit", asked)
+
+
+def claimed_room(counted: Sequence[Counted], now: float) -> Claimed:
+    """Return what claims take in a decision."""
+    total: dict[str, int] = {}
+    for one in counted:
+        add_amounts(total, one.amounts)
+    return Claimed(
+        total=total,
+        shapes=[ClaimedShape(one.replicas, one.resources, one.flavor) for each in counted for one in each.claim.groups],
+        jobs=frozenset(job.uuid for each in counted for job in each.jobs),
+        facts=[claim_facts(each.claim, each.amounts, now) for each in counted],
+    )
+
+
+def claim_facts(claim: Claim, amounts: dict[str, int], now: float) -> ClaimFacts:
+    """Return a claim as verdicts and lists have it."""
+    return {
+        "id": claim.id,
+        "job": claim.job,
+        "owner": claim.owner,
+        "resources": to_numbers(amounts),
+        "seconds_left": _seconds_left(claim, now),
+        "expires_at": iso(claim.expires),
+    }
+
+
+def iso(seconds: float) -> str:
+    """Return a time of the store as ISO 8601 in UTC; the last one that there is for what others may have written."""
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, OSError, ValueError):
+        return "9999-12-31T23:59:59Z"
+
+
+def _seconds_left(claim: Claim, now: float) -> int:
+    return max(0, int(claim.expires - now))
+
+
+def _with_claim(verdict: VerdictFacts, claim: Claim, row: Row, *, is_made: bool) -> VerdictFacts:
+    own: OwnClaimFacts = {
+        "id": claim.id,
+        "job": claim.job,
+        "expires_at": iso(claim.expires),
+        "seconds_left": _seconds_left(claim, row.moment),
+        "is_made": is_made,
+    }
+    return {**verdict, "claim": own}
+
+
+def _with_late_jobs(verdict: VerdictFacts, row: Row, reading: Reading) -> VerdictFacts:
+    late = [
+        f"{job.name} came after the time of its claim, {clock(row.moment - claim.expires)} ago: give its claim more "
+        "seconds"
+        for claim, job in late_jobs(row.document, reading)
+    ]
+    return {**verdict, "notes": [*verdict["notes"], *(one_line(one) for one in late[:3])]} if late else verdict

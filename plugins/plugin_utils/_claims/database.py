@@ -1,0 +1,42 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a kind of database has to offer to a store of claims, and how the store fails.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Value = t.Union[str, int, float, None]
+
+
+class StoreError(Exception):
+    """The store could not be asked. ``str()`` is a sentence without secrets."""
+
+
+class AnswerLostError(StoreError):
+    """A swap whose answer was lost: whether it was written is not known."""
+
+
+class Connection(t.Protocol):
+    """A database: how it spells what differs, and how its errors are told apart."""
+
+    mark: str
+    now: str
+    errors: tuple[type[Exception], ...]
+
+    def execute(self, statement: str, values: Sequence[Value]) -> tuple[Sequence[Sequence[t.Any]], int]:
+        """Return (the rows, how many rows were changed)."""
+
+    def has_no_table(self, error: Exception) -> bool: ...
+
+    def is_conflict(self, error: Exception) -> bool:
+        """Whether another one has changed the row at the same time, and nothing was written."""
+
+    def close(self) -> None: ...

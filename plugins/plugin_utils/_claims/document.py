@@ -1,0 +1,290 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The document of a pool in a store of claims: who has claimed which room, as text and as values. Pure.
+
+Everything in it was written by others. It is checked key by key, so that no document, garbage included, ever adds room.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
+
+FORMAT = 1
+"""What this code reads and writes. A document of a later format may hold claims of a kind that counts otherwise."""
+
+MOST_CLAIMS = 1000
+"""Claims of one pool, ended ones included. Ten gates a minute that each claim for a quarter of an hour have 300."""
+
+LONGEST_TEXT = 1_000_000
+"""Characters of a document; a claim takes about 500."""
+
+WHY_ENDED = ("started", "over", "released", "void", "replaced")
+
+_LONGEST_NAME = 300
+_MOST_NAMES = 500
+_MOST_GROUPS = 200
+_MOST_AMOUNT = 10**18
+# Between the id and the version of a claim that another one of its id has replaced. No id has it.
+_REPLACED = "~"
+
+
+class UnreadableDocumentError(ValueError):
+    """A document that is not one of claims. ``str()`` says where it is wrong."""
+
+
+class NewerFormatError(UnreadableDocumentError):
+    """A document that a later version of this collection has written."""
+
+
+@dataclass(frozen=True)
+class ClaimedGroup:
+    """Replicas of one shape: ``resources`` of each, or one whole idle node of ``flavor`` each."""
+
+    replicas: int
+    resources: Amounts | None
+    flavor: str | None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The one end of a claim: when by the store's clock, by which version of the document, and why."""
+
+    at: float
+    version: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Room that a deployment has been promised and its job has not taken yet.
+
+    ``key`` is what it stands under in its document: its id, and behind that of one that was replaced, its version.
+    ``job`` is the name of the coming job, or a glob. ``known`` are the jobs of that name that were there before.
+    ``jobs`` are those that have come. ``nonce`` tells the writes of one id apart, and ``version`` orders all claims.
+    """
+
+    key: str
+    job: str
+    type: str | None
+    priority: int | None
+    groups: tuple[ClaimedGroup, ...]
+    amounts: Amounts
+    owner: str
+    labels: dict[str, str]
+    created: float
+    expires: float
+    version: int
+    nonce: str
+    known: frozenset[str] = frozenset()
+    jobs: tuple[str, ...] = ()
+    ended: Ended | None = None
+
+    @property
+    def id(self) -> str:
+        return self.key.partition(_REPLACED)[0]
+
+    @property
+    def key_when_replaced(self) -> str:
+        """What it stands under when another claim of its id has come."""
+        return f"{self.id}{_REPLACED}{self.version}"
+
+    @property
+    def replicas(self) -> int:
+        return sum(group.replicas for group in self.groups)
+
+
+@dataclass(frozen=True)
+class PoolClaims:
+    """The document: the claims of a pool by their keys.
+
+    ``born`` tells a document from one that was made anew in its place.
+    """
+
+    born: str
+    claims: dict[str, Claim] = field(default_factory=dict)
+
+    def with_claims(self, *claims: Claim) -> PoolClaims:
+        """Return the document with these in it, in place of those of their keys."""
+        return PoolClaims(self.born, {**self.claims, **{claim.key: claim for claim in claims}})
+
+    @property
+    def newest(self) -> float:
+        """The latest moment that something was written at; a store whose clock has gone back is behind it."""
+        ends = (claim.ended.at for claim in self.claims.values() if claim.ended is not None)
+        return max((*(claim.created for claim in self.claims.values()), *ends), default=0.0)
+
+
+def dump_document(document: PoolClaims) -> str:
+    """Return the text of a document: the same for the same claims."""
+    claims = {key: _dumped(claim) for key, claim in document.claims.items()}
+    return json.dumps({"format": FORMAT, "born": document.born, "claims": claims}, sort_keys=True)
+
+
+def parse_document(text: str) -> PoolClaims:
+    """Return the document that a text is. Raises UnreadableDocumentError, and NewerFormatError for a later format."""
+    if len(text) > LONGEST_TEXT:
+        raise UnreadableDocumentError(f"it has {len(text)} characters")
+    try:
+        raw = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise UnreadableDocumentError("it is no JSON") from None
+    table = _Table("", raw)
+    version = table.integer("format")
+    if version > FORMAT:
+        raise NewerFormatError(f"its format is {version}")
+    claims = table.value("claims")
+    if version != FORMAT or not isinstance(claims, dict):
+        raise UnreadableDocumentError("it is no document of claims")
+    if len(claims) > MOST_CLAIMS:
+        raise UnreadableDocumentError(f"it has {len(claims)} claims")
+    parsed = [_parsed(key, _Table(f"claims.{key[:_LONGEST_NAME]}", one)) for key, one in claims.items()]
+    return PoolClaims(table.text("born"), {claim.key: claim for claim in parsed})
+
+
+def _no_number(word: str) -> t.NoReturn:
+    raise ValueError(word)
+
+
+def _dumped(claim: Claim) -> dict[str, object]:
+    return {
+        "job": claim.job,
+        "type": claim.type,
+        "priority": claim.priority,
+        "groups": [vars(group) for group in claim.groups],
+        "amounts": claim.amounts,
+        "owner": claim.owner,
+        "labels": claim.labels,
+        "created": claim.created,
+        "expires": claim.expires,
+        "version": claim.version,
+        "nonce": claim.nonce,
+        "known": sorted(claim.known),
+        "jobs": list(claim.jobs),
+        "ended": None if claim.ended is None else vars(claim.ended),
+    }
+
+
+def _parsed(key: str, table: _Table) -> Claim:
+    groups = [_group(one) for one in table.tables("groups", _MOST_GROUPS)]
+    return Claim(
+        key=key,
+        job=table.text("job"),
+        type=table.text_or_none("type"),
+        priority=table.integer_or_none("priority"),
+        groups=tuple(groups),
+        amounts=table.amounts("amounts"),
+        owner=table.text("owner"),
+        labels={name: table.table("labels").text(name) for name in table.dictionary("labels")},
+        created=table.number("created"),
+        expires=table.number("expires"),
+        version=table.integer("version"),
+        nonce=table.text("nonce"),
+        known=frozenset(table.names("known")),
+        jobs=tuple(table.names("jobs")),
+        ended=None if table.value("ended") is None else _end(table.table("ended")),
+    )
+
+
+def _group(table: _Table) -> ClaimedGroup:
+    resources = None if table.value("resources") is None else table.amounts("resources")
+    return ClaimedGroup(table.integer("replicas"), resources, table.text_or_none("flavor"))
+
+
+def _end(table: _Table) -> Ended:
+    why = table.text("why")
+    if why not in WHY_ENDED:
+        raise UnreadableDocumentError(f"{table.place('why')} is not known")
+    return Ended(table.number("at"), table.integer("version"), why)
+
+
+class _Table:
+    """A dictionary of the document, and where it stands. Reading raises UnreadableDocumentError."""
+
+    def __init__(self, where: str, raw: object) -> None:
+        self._where = where
+        if not isinstance(raw, dict):
+            raise UnreadableDocumentError(f"{where or 'it'} is no dictionary")
+        self._raw = raw
+
+    def place(self, key: str) -> str:
+        return f"{self._where}.{key}" if self._where else key
+
+    def value(self, key: str) -> object:
+        return self._raw.get(key)
+
+    def text(self, key: str) -> str:
+        value = self.value(key)
+        if not isinstance(value, str) or len(value) > _LONGEST_NAME:
+            raise self._wrong(key, "a text")
+        return value
+
+    def text_or_none(self, key: str) -> str | None:
+        return None if self.value(key) is None else self.text(key)
+
+    def integer(self, key: str) -> int:
+        """Return a whole number, which is not below zero."""
+        value = self.value(key)
+        if not _is_amount(value):
+            raise self._wrong(key, "a whole number")
+        return t.cast(int, value)
+
+    def integer_or_none(self, key: str) -> int | None:
+        value = self.value(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _MOST_AMOUNT:
+            raise self._wrong(key, "a whole number")
+        return value
+
+    def number(self, key: str) -> float:
+        value = self.value(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST_AMOUNT:
+            raise self._wrong(key, "a time")
+        if not math.isfinite(value):
+            raise self._wrong(key, "a time")
+        return float(value)
+
+    def dictionary(self, key: str) -> dict[str, object]:
+        value = self.value(key)
+        if not isinstance(value, dict) or len(value) > _MOST_NAMES or any(len(name) > _LONGEST_NAME for name in value):
+            raise self._wrong(key, "a dictionary")
+        return value
+
+    def amounts(self, key: str) -> Amounts:
+        """Return amounts, none of which is below zero: that would be room."""
+        table = self.dictionary(key)
+        if not all(map(_is_amount, table.values())):
+            raise self._wrong(key, "a table of amounts")
+        return t.cast(Amounts, table)
+
+    def table(self, key: str) -> _Table:
+        return _Table(self.place(key), self.value(key))
+
+    def tables(self, key: str, most: int) -> list[_Table]:
+        value = self.value(key)
+        if not isinstance(value, list) or len(value) > most:
+            raise self._wrong(key, "a list")
+        return [_Table(self.place(key), one) for one in value]
+
+    def names(self, key: str) -> list[str]:
+        value = self.value(key)
+        if not isinstance(value, list) or len(value) > _MOST_NAMES:
+            raise self._wrong(key, "a list")
+        if not all(isinstance(one, str) and len(one) <= _LONGEST_NAME for one in value):
+            raise self._wrong(key, "a list of names")
+        return t.cast("list[str]", value)
+
+    def _wrong(self, key: str, kind: str) -> UnreadableDocumentError:
+        return UnreadableDocumentError(f"{self.place(key)} is not {kind}")
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_AMOUNT

@@ -1,0 +1,175 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How claims end, and how they are listed: what a release, a renewal, a watch and a list do with the store.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import claim_facts, row_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
+    UnreadableDocumentError,
+    dump_document,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
+    bind_job,
+    end_claim,
+    mark,
+    release,
+    renew,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen import seen_jobs
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FoundJobFacts
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import Claim, PoolClaims
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Row
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Documents, Store
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import ClaimFacts
+
+Look = t.Callable[[str, str], "Sequence[FoundJobFacts] | None"]
+"""A look at the jobs of a pool that have a name; None when they could not be read."""
+
+_MOST_ROUNDS = 20
+
+
+class ListedClaim(t.TypedDict):
+    """A claim of a list: in which pool, and how it ended if it has."""
+
+    pool: str
+    claim: ClaimFacts
+    ended: str | None
+
+
+def list_claims(store: Store, *, with_ended: bool = False) -> list[ListedClaim]:
+    """Return the claims of all pools that can be read, the oldest first. Raises StoreError."""
+    documents = store.read()
+    listed: list[ListedClaim] = []
+    for pool, row in _rows(documents):
+        for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key)):
+            ended = claim.ended.why if claim.ended else "expired" if claim.expires <= row.moment else None
+            if ended is None or with_ended:
+                facts = claim_facts(claim, claim.amounts, row.moment)
+                listed.append({"pool": pool, "claim": facts, "ended": ended})
+    return listed
+
+
+def ids_that_begin_with(store: Store, prefix: str) -> list[str]:
+    """Return the IDs of claims that have not ended and that one job of a pipeline has made. Raises StoreError."""
+    begin = f"{prefix}/"
+    return [one["claim"]["id"] for one in list_claims(store) if one["claim"]["id"].startswith(begin)]
+
+
+def release_claim(store: Store, claim_id: str, look: Look, *, submitted: bool) -> str:
+    """Return what became of a claim: it is given back, unless its job waits.
+
+    Raises StoreError, and what the look raises.
+    """
+    place = _find(store, claim_id)
+    if place is None:
+        return "gone"
+    pool, began, claim = place
+    found = look(pool, claim.job) if submitted else ()
+    if found is None:
+        raise StoreError("the jobs of the pool could not be read, so its claim is left to its time")
+    reading = began.reading(seen_jobs(found))
+    said = ""
+
+    def change(row: Row) -> PoolClaims:
+        nonlocal said
+        document, said = release(row, reading, claim_id, submitted=submitted)
+        return document
+
+    _swap(store, pool, change)
+    return said
+
+
+def note_job(store: Store, claim_id: str, job_uuid: str, look: Look) -> None:
+    """Note that the job of a claim was seen by its own watch: it ends the claim if it has its cards.
+
+    Raises StoreError, and what the look raises.
+    """
+    place = _find(store, claim_id)
+    if place is None:
+        return
+    pool, began, claim = place
+    reading = began.reading(seen_jobs(look(pool, claim.job)))
+
+    def change(row: Row) -> PoolClaims:
+        bound = bind_job(row.document, claim_id, job_uuid)
+        return mark(replace(row, document=bound), reading)
+
+    _swap(store, pool, change)
+
+
+def renew_claim(store: Store, claim_id: str, seconds: float) -> ClaimFacts | None:
+    """Have a claim last for so many seconds from now, and return it; None when it is gone. Raises StoreError."""
+    place = _find(store, claim_id)
+    renewed: ClaimFacts | None = None
+    if place is None:
+        return None
+
+    def change(row: Row) -> PoolClaims:
+        nonlocal renewed
+        document, claim = renew(row, claim_id, seconds)
+        renewed = None if claim is None else claim_facts(claim, claim.amounts, row.moment)
+        return document
+
+    _swap(store, place[0], change)
+    return renewed
+
+
+def end_by_hand(store: Store, claim_id: str) -> bool:
+    """End a claim, and return whether there was one to end. Raises StoreError."""
+    place = _find(store, claim_id)
+    is_ended = False
+    if place is None:
+        return False
+
+    def change(row: Row) -> PoolClaims:
+        nonlocal is_ended
+        document, is_ended = end_claim(row, claim_id)
+        return document
+
+    _swap(store, place[0], change)
+    return is_ended
+
+
+def _find(store: Store, claim_id: str) -> tuple[str, Row, Claim] | None:
+    """Return (the pool of a claim, its row of now, the claim)."""
+    for pool, row in _rows(store.read()):
+        if claim_id in row.document.claims:
+            return pool, row, row.document.claims[claim_id]
+    return None
+
+
+def _rows(documents: Documents) -> Iterator[tuple[str, Row]]:
+    """Yield the pools whose document can be read."""
+    for pool in sorted(documents.by_pool):
+        try:
+            yield pool, row_of(documents, pool)
+        except UnreadableDocumentError:
+            continue
+
+
+def _swap(store: Store, pool: str, change: Callable[[Row], PoolClaims]) -> None:
+    """Write what is to be changed, on the document of now. A change that was written already changes nothing more."""
+    for _round in range(_MOST_ROUNDS):
+        try:
+            row = row_of(store.read([pool]), pool)
+        except UnreadableDocumentError as error:
+            raise StoreError(f"the claims of {pool} cannot be read: {error}") from None
+        document = change(row)
+        if document == row.document:
+            return
+        if store.swap(pool, row.version, dump_document(document)):
+            return
+    raise StoreError("others changed the claims at each try")

@@ -1,0 +1,132 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where claims are kept, as a user gives it: the file or the database of a URL, and what of it may be shown.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_common_word
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, trimmed
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+# Locks on them are lost, or hold on one machine alone: two gates would write into one another's claims.
+_NETWORK_FILE_SYSTEMS = frozenset(
+    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "fuse.ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "9p")
+)
+_OF_CONTAINERS = frozenset(("overlay", "aufs"))
+_MOUNTS = Path("/proc/self/mountinfo")
+_SECRET_WORDS = ("password", "sslpassword")
+
+
+@dataclass(frozen=True)
+class Location:
+    """A store: ``target`` is the path of its file, or the URL for libpq. ``shown`` is what may be said of it."""
+
+    kind: str
+    target: str
+    shown: str
+    secret: tuple[str, ...] = ()
+    remark: str = ""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the passwords in the URL, for _secrets.hide_secrets_of()."""
+        return self.secret
+
+    def passing_secrets(self) -> tuple[str, ...]:
+        return ()
+
+
+def read_location(value: object, mounts: Path = _MOUNTS) -> Location:
+    """Return the store that a URL names. Raises InputError, whose sentence has no part of what may be a secret."""
+    text = trimmed(value) if isinstance(value, str) else ""
+    scheme = text.partition("://")[0].lower()
+    if scheme == SQLITE:
+        return _file(text[len(SQLITE) + 3 :], mounts)
+    if scheme in (POSTGRESQL, "postgres"):
+        return _database(text)
+    raise InputError(
+        "The store of claims must be a URL like sqlite:////var/lib/poolgate/claims.db or "
+        "postgresql://poolgate@db.example.com/poolgate."
+    )
+
+
+def _file(rest: str, mounts: Path) -> Location:
+    path = unquote(rest[1:])
+    if not rest.startswith("/") or not path.startswith("/") or "?" in rest or "\0" in path:
+        raise InputError(
+            "The store of claims is a file whose path is not absolute: write four slashes, as in "
+            "sqlite:////var/lib/poolgate/claims.db."
+        )
+    folder = os.path.realpath(os.path.dirname(path))
+    if not os.path.isdir(folder):
+        raise InputError(f"The store of claims is {one_line(path)}, whose directory is not there: make it.")
+    kind = _file_system_of(os.path.join(folder, os.path.basename(path)), mounts)
+    if kind in _NETWORK_FILE_SYSTEMS:
+        raise InputError(
+            f"The store of claims is {one_line(path)}, which is on {kind}, where locks do not hold between machines: "
+            "use PostgreSQL, or a directory of this machine."
+        )
+    remark = ""
+    if kind in _OF_CONTAINERS:
+        remark = f"The store of claims is {one_line(path)} in a container: the file goes with the container."
+    return Location(SQLITE, path, f"sqlite:///{path}", remark=remark)
+
+
+def _database(text: str) -> Location:
+    try:
+        parts = urlsplit(text)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        secrets = [unquote(parts.password or ""), *(value for name, value in query if name in _SECRET_WORDS)]
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise InputError("The store of claims is a URL of PostgreSQL that cannot be read.") from None
+    if any(one and is_common_word(one) for one in secrets):
+        raise InputError(
+            "The password in the URL of the store is too short, or an ordinary word: it could not be hidden in what is "
+            "printed. Use PGPASSWORD, or another password."
+        )
+    place = host + (f":{port}" if port else "")
+    return Location(POSTGRESQL, text, f"postgresql://{place}{parts.path}", tuple(one for one in secrets if one))
+
+
+def _file_system_of(path: str, mounts: Path) -> str:
+    """Return the kind of the file system that a path is on; empty where the system does not tell."""
+    best, kind = "", ""
+    for place, found in _mounted(mounts):
+        is_above = path == place or path.startswith(place if place.endswith("/") else f"{place}/")
+        if is_above and len(place) >= len(best):
+            best, kind = place, found
+    return kind
+
+
+def _mounted(mounts: Path) -> Iterator[tuple[str, str]]:
+    """Yield the places and kinds of the file systems; of two at one place, the later one hides the other."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        head, _dash, tail = line.partition(" - ")
+        words = head.split(" ")
+        if len(words) > 4 and tail:
+            yield _unescaped(words[4]), tail.split(" ")[0]
+
+
+def _unescaped(place: str) -> str:
+    for escaped, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        place = place.replace(escaped, character)
+    return place

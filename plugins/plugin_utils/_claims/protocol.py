@@ -1,0 +1,427 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Claims: which of them count for a reading of a pool, and how they begin and end. Pure, with the store's time alone.
+
+A document is changed by compare-and-set. Order is by its version: a claim that has ended counts for every reading that
+began before its end. Each rule is a function of its own, which a model of many deployers leaves out to see it fail.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import enum
+import fnmatch
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
+    MOST_CLAIMS,
+    Claim,
+    ClaimedGroup,
+    Ended,
+    PoolClaims,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+SETTLE = 60.0
+"""Seconds after which all reads show what one read may have shown: a job with its cards, or a submission whose answer
+was lost. How long the lists of ModelArts are behind is not documented; not tried on a real pool."""
+
+KEPT = 600.0
+"""Seconds for which an ended claim is kept after it has settled. It must be more than OLDEST_READING."""
+
+OLDEST_READING = 300.0
+"""Seconds after which a reading is too old to decide on: by then, claims that it has to count may have been dropped."""
+
+_GLOB = frozenset("*?[")
+
+
+class Stage(enum.Enum):
+    """How far a job is. ``ENDS`` is every other status in which it may still hold its cards."""
+
+    WAITS = "waits"
+    STARTS = "starts"
+    RUNS = "runs"
+    ENDS = "ends"
+    OVER = "over"
+
+
+@dataclass(frozen=True)
+class SeenJob:
+    """A job as a reading shows it, of those whose names were looked for."""
+
+    uuid: str
+    name: str
+    type: str | None
+    stage: Stage
+    shows_node: bool
+    amounts: Amounts
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read of a pool, and the version and the time of its document from before anything of it was asked."""
+
+    version: int
+    born: str | None
+    time: float
+    jobs: Sequence[SeenJob]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A document as the store has it, at which version, and the store's time. Version 0 is a document that is not."""
+
+    version: int
+    document: PoolClaims
+    now: float
+
+    @property
+    def moment(self) -> float:
+        """The time, which never goes back even if the store's clock does."""
+        return max(self.now, self.document.newest)
+
+    def reading(self, jobs: Sequence[SeenJob]) -> Reading:
+        """Return a reading that begins now."""
+        return Reading(self.version, self.document.born if self.version else None, self.moment, jobs)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A claim that counts for a reading: ``amounts`` are what its jobs do not hold yet."""
+
+    claim: Claim
+    amounts: Amounts
+    jobs: Sequence[SeenJob]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The claim that a gate makes when it admits."""
+
+    id: str
+    job: str
+    seconds: float
+    owner: str
+    labels: Mapping[str, str]
+    nonce: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request asks of one pool, as its claim has it."""
+
+    type: str | None
+    priority: int | None
+    groups: tuple[ClaimedGroup, ...]
+    amounts: Amounts
+
+
+# The rules
+
+
+def is_known(claim: Claim, job: SeenJob) -> bool:
+    """Whether the job was there before the claim: it is not the one that was to come."""
+    return job.uuid in claim.known
+
+
+def is_covered_by(job: SeenJob) -> bool:
+    """Whether what the job was promised is in the facts, or nothing will come any more.
+
+    Of one that waits the cards are still to come, and of one that ends, the nodes may show less than it holds.
+    """
+    return job.stage in (Stage.STARTS, Stage.RUNS, Stage.OVER)
+
+
+def has_begun(job: SeenJob) -> bool:
+    """Whether the job has, or had, its cards: this ends its claim."""
+    return job.stage in (Stage.RUNS, Stage.ENDS, Stage.OVER) or (job.stage is Stage.STARTS and job.shows_node)
+
+
+def has_expired(claim: Claim, reading: Reading) -> bool:
+    """Whether the time of the claim was over, and settled, before the reading began."""
+    return claim.expires + SETTLE <= reading.time
+
+
+def has_ended(claim: Claim, reading: Reading) -> bool:
+    """Whether the end of the claim was written before the reading began."""
+    return claim.ended is not None and claim.ended.version <= reading.version
+
+
+def has_settled(claim: Claim, reading: Reading) -> bool:
+    """Whether a reading that began then shows all that there was to see when the claim ended."""
+    return claim.ended is not None and claim.ended.at + SETTLE <= reading.time
+
+
+def needs_no_grace(claim: Claim) -> bool:
+    """Whether it is sure that no job comes after the end of the claim."""
+    return claim.ended is not None and claim.ended.why == "void"
+
+
+def may_come_late(claim: Claim, reading: Reading) -> bool:
+    """Whether a job that comes after the claim was given back is still promised its room."""
+    is_given_back = claim.ended is not None and claim.ended.why in ("released", "replaced")
+    return is_given_back and not has_expired(claim, reading)
+
+
+def may_be_dropped(claim: Claim, now: float) -> bool:
+    """Whether no reading on which a gate may still decide has to know the claim."""
+    end = claim.expires if claim.ended is None else claim.ended.at
+    return end + SETTLE + KEPT < now
+
+
+def why_not_usable(reading: Reading, row: Row) -> str:
+    """Return why nothing may be decided on a reading with this row; empty when it may."""
+    if row.version < reading.version or (reading.version and row.document.born != reading.born):
+        return "the store was restored or made anew"
+    if row.moment - reading.time > OLDEST_READING:
+        return "the facts are too old"
+    return ""
+
+
+# What follows from them
+
+
+def counted_claims(document: PoolClaims, reading: Reading, own_id: str | None = None) -> list[Counted]:
+    """Return the claims that count for the reading, the oldest first, whatever their priority.
+
+    Those of ``own_id`` do not: a gate is never refused because of its own earlier try.
+    """
+    found = jobs_of_claims(document, reading)
+    counted = []
+    for claim in _by_age(document):
+        jobs = found[claim.key]
+        if claim.id != own_id and _counts(claim, jobs, reading):
+            left = _left_of(claim, jobs)
+            if left or not any(map(is_covered_by, jobs)):
+                counted.append(Counted(claim, left, jobs))
+    return counted
+
+
+def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[SeenJob]]:
+    """Return the jobs of each claim, by its key. A job belongs to one claim, the oldest that it may be the job of.
+
+    A claim that was released long ago comes after all others: its job has come late, or the name is used once more.
+    """
+    jobs = {job.uuid: job for job in sorted(reading.jobs, key=lambda one: one.uuid)}
+    found = {key: [jobs[uuid] for uuid in claim.jobs if uuid in jobs] for key, claim in document.claims.items()}
+    bound = {uuid for claim in document.claims.values() for uuid in claim.jobs}
+    free = [job for uuid, job in jobs.items() if uuid not in bound]
+    by_age = _by_age(document)
+    waiting = [claim for claim in by_age if not needs_no_grace(claim) and _counts(claim, found[claim.key], reading)]
+    keys = {claim.key for claim in waiting}
+    given_back = [claim for claim in by_age if claim.key not in keys and may_come_late(claim, reading)]
+    for claim in waiting + given_back:
+        own = found[claim.key]
+        for job in list(free):
+            if not _has_all(claim, own) and _is_job_of(claim, job):
+                own.append(job)
+                free.remove(job)
+    return found
+
+
+def mark(row: Row, reading: Reading) -> PoolClaims:
+    """Return the document in which jobs are bound to their claims, and claims end whose job has its cards.
+
+    Claims that no reading has to know any more are dropped.
+    """
+    document = row.document
+    found = jobs_of_claims(document, reading)
+    marked = {}
+    for key, claim in document.claims.items():
+        jobs = found[key]
+        waits = any(job.stage is Stage.WAITS for job in jobs) and not has_expired(claim, reading)
+        if may_be_dropped(claim, row.moment) and not waits:
+            continue
+        bound = tuple(dict.fromkeys((*claim.jobs, *(job.uuid for job in jobs))))
+        marked[key] = (
+            _marked(claim, jobs, row) if bound == claim.jobs else _marked(replace(claim, jobs=bound), jobs, row)
+        )
+    return PoolClaims(document.born, marked)
+
+
+def _marked(claim: Claim, jobs: Sequence[SeenJob], row: Row) -> Claim:
+    """Return the claim, ended if one of its jobs has begun. A job that came after a release ends it once more."""
+    if not any(map(has_begun, jobs)) or (claim.ended is not None and claim.ended.why in ("started", "over")):
+        return claim
+    return _ended(claim, row, "over" if all(job.stage is Stage.OVER for job in jobs) else "started")
+
+
+class TooManyClaimsError(Exception):
+    """A document has no place for another claim."""
+
+
+def add_claim(
+    document: PoolClaims, row: Row, reading: Reading, wanted: Wanted, asked: Asked
+) -> tuple[PoolClaims, Claim]:
+    """Return the document with a claim in it, which ends an earlier one of its id, and the claim.
+
+    Raises TooManyClaimsError.
+    """
+    claim = Claim(
+        key=wanted.id,
+        job=wanted.job,
+        type=asked.type,
+        priority=asked.priority,
+        groups=asked.groups,
+        amounts=asked.amounts,
+        owner=wanted.owner,
+        labels=dict(wanted.labels),
+        created=row.moment,
+        expires=row.moment + wanted.seconds,
+        version=row.version + 1,
+        nonce=wanted.nonce,
+    )
+    claim = replace(claim, known=frozenset(job.uuid for job in reading.jobs if _is_named(claim, job)))
+    earlier = document.claims.get(wanted.id)
+    if earlier is not None:
+        # Of one that has ended before, the end stays when it was: nothing begins anew.
+        end = earlier.ended or Ended(row.moment, row.version + 1, "replaced")
+        document = document.with_claims(replace(earlier, key=earlier.key_when_replaced, ended=end))
+    document = document.with_claims(claim)
+    if len(document.claims) > MOST_CLAIMS:
+        raise TooManyClaimsError
+    return document, claim
+
+
+def is_written(row: Row, claim: Claim) -> bool:
+    """Whether the document has this very claim: that of another write of its id has another nonce."""
+    written = row.document.claims.get(claim.id)
+    return written is not None and written.nonce == claim.nonce
+
+
+def holds_still(row: Row, claim: Claim) -> bool:
+    """Whether a claim is there, has not ended, and has half of its time left."""
+    written = row.document.claims.get(claim.id)
+    left = claim.expires - row.moment
+    return (
+        is_written(row, claim)
+        and written is not None
+        and written.ended is None
+        and (2 * left >= claim.expires - claim.created)
+    )
+
+
+def release(row: Row, reading: Reading, claim_id: str, *, submitted: bool = True) -> tuple[PoolClaims, str]:
+    """Return (the document in which a claim is given back, what became of it).
+
+    A claim whose job waits is left alone: its job may start at any time. Without a job, one that may have been
+    ``submitted`` counts until it has settled.
+    """
+    claim = row.document.claims.get(claim_id)
+    if claim is None:
+        return row.document, "gone"
+    if claim.ended is not None:
+        return row.document, claim.ended.why
+    document = mark(row, reading)
+    marked = document.claims.get(claim_id)
+    if marked is None:
+        return document, "expired"
+    if marked.ended is not None:
+        return document, marked.ended.why
+    if marked.jobs:
+        return document, "waits"
+    why = "released" if submitted else "void"
+    return document.with_claims(_ended(marked, row, why)), why
+
+
+def renew(row: Row, claim_id: str, seconds: float) -> tuple[PoolClaims, Claim | None]:
+    """Return (the document in which a claim lasts for so many seconds from now, the claim); None when it is gone."""
+    claim = row.document.claims.get(claim_id)
+    if claim is None or claim.ended is not None or claim.expires <= row.moment:
+        return row.document, None
+    renewed = replace(claim, expires=max(claim.expires, row.moment + seconds))
+    return row.document.with_claims(renewed), renewed
+
+
+def end_claim(row: Row, claim_id: str) -> tuple[PoolClaims, bool]:
+    """Return (the document in which a claim has ended by hand, whether there was one to end)."""
+    claim = row.document.claims.get(claim_id)
+    if claim is None or claim.ended is not None:
+        return row.document, False
+    return row.document.with_claims(_ended(claim, row, "released")), True
+
+
+def bind_job(document: PoolClaims, claim_id: str, uuid: str) -> PoolClaims:
+    """Return the document in which a job belongs to a claim for certain, as its own watch says."""
+    claim = document.claims.get(claim_id)
+    if claim is None or uuid in claim.known or uuid in claim.jobs:
+        return document
+    others = [
+        replace(one, jobs=tuple(job for job in one.jobs if job != uuid))
+        for one in document.claims.values()
+        if uuid in one.jobs
+    ]
+    return document.with_claims(*others, replace(claim, jobs=(*claim.jobs, uuid)))
+
+
+def names_looked_for(documents: Iterable[PoolClaims]) -> list[str]:
+    """Return the names and globs of all jobs that claims wait for."""
+    return sorted({claim.job for document in documents for claim in document.claims.values()})
+
+
+def late_jobs(document: PoolClaims, reading: Reading) -> list[tuple[Claim, SeenJob]]:
+    """Return jobs that have come after the time of their claims, each with its claim."""
+    taken = {job.uuid for jobs in jobs_of_claims(document, reading).values() for job in jobs}
+    late = []
+    for claim in _by_age(document):
+        if claim.ended is None and has_expired(claim, reading):
+            late += [(claim, job) for job in reading.jobs if job.uuid not in taken and _is_job_of(claim, job)]
+    return late
+
+
+def _counts(claim: Claim, jobs: Sequence[SeenJob], reading: Reading) -> bool:
+    if claim.ended is None:
+        return not has_expired(claim, reading)
+    if not has_ended(claim, reading):
+        return True
+    if needs_no_grace(claim):
+        return False
+    # A job that came after a release, or was put back into the queue, is still promised its room.
+    if any(job.stage is Stage.WAITS for job in jobs):
+        return not has_expired(claim, reading)
+    return not has_settled(claim, reading)
+
+
+def _left_of(claim: Claim, jobs: Sequence[SeenJob]) -> Amounts:
+    """Return what the jobs do not hold of what was claimed; cores and memory come with the last card."""
+    held: Amounts = {}
+    covering = [job for job in jobs if is_covered_by(job)]
+    for job in covering:
+        add_amounts(held, job.amounts)
+    left = {name: max(0, amount - held.get(name, 0)) for name, amount in claim.amounts.items()}
+    if covering and not any(amount for name, amount in left.items() if is_card(name)):
+        return {}
+    return left
+
+
+def _has_all(claim: Claim, jobs: Sequence[SeenJob]) -> bool:
+    """Whether the jobs are all that a claim waits for, by their cards; without cards, one job is."""
+    held: Amounts = {}
+    for job in jobs:
+        add_amounts(held, job.amounts)
+    return bool(jobs) and all(held.get(name, 0) >= amount for name, amount in claim.amounts.items() if is_card(name))
+
+
+def _is_job_of(claim: Claim, job: SeenJob) -> bool:
+    return _is_named(claim, job) and not is_known(claim, job)
+
+
+def _is_named(claim: Claim, job: SeenJob) -> bool:
+    if claim.type is not None and (job.type or "").lower() != claim.type.lower():
+        return False
+    return job.name == claim.job or (not _GLOB.isdisjoint(claim.job) and fnmatch.fnmatchcase(job.name, claim.job))
+
+
+def _by_age(document: PoolClaims) -> list[Claim]:
+    return sorted(document.claims.values(), key=lambda claim: (claim.version, claim.key))
+
+
+def _ended(claim: Claim, row: Row, why: str) -> Claim:
+    return replace(claim, ended=Ended(row.moment, row.version + 1, why))

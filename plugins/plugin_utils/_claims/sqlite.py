@@ -1,0 +1,80 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Claims in a file of SQLite, for one controller.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import typing as t
+from contextlib import closing
+from urllib.parse import quote
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import Value
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location
+
+# A write takes a millisecond or a few. A process that was stopped within one holds the file for as long as that lasts.
+_BUSY_SECONDS = 5.0
+
+
+class SqliteConnection:
+    """A file in its default journal: a write-ahead log would need shared memory, which some mounts lack."""
+
+    mark = "?"
+    now = "(julianday('now') - 2440587.5) * 86400.0"
+    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: sqlite3.Connection | None = None
+
+    def execute(self, statement: str, values: Sequence[Value]) -> tuple[Sequence[Sequence[t.Any]], int]:
+        # A file that is not there is made by a write alone.
+        connection = self._open(is_read=statement.startswith("SELECT"))
+        if connection is not None:
+            return _executed(connection, statement, values)
+        with closing(sqlite3.connect(":memory:")) as empty:
+            return _executed(empty, statement, values)
+
+    def _open(self, *, is_read: bool) -> sqlite3.Connection | None:
+        if self._file is None:
+            if is_read and not os.path.exists(self._path):
+                return None
+            name = f"file:{quote(self._path)}?mode={'rw' if is_read else 'rwc'}"
+            # Without transactions of Python's: each statement is one of its own.
+            self._file = sqlite3.connect(name, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+        return self._file
+
+    def has_no_table(self, error: Exception) -> bool:
+        return isinstance(error, sqlite3.OperationalError) and "no such table" in str(error)
+
+    def is_conflict(self, error: Exception) -> bool:
+        return False
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _executed(
+    connection: sqlite3.Connection, statement: str, values: Sequence[Value]
+) -> tuple[Sequence[Sequence[t.Any]], int]:
+    cursor = connection.execute(statement, tuple(values))
+    return cursor.fetchall(), cursor.rowcount
+
+
+def connect_to_file(location: Location) -> SqliteConnection:
+    """Return the file, which is opened when it is first used. Raises StoreError for an SQLite without ON CONFLICT."""
+    if sqlite3.sqlite_version_info < (3, 24):
+        raise StoreError(sentence(f"SQLite is {sqlite3.sqlite_version}, and a store of claims needs 3.24 or later."))
+    return SqliteConnection(location.target)

@@ -1,0 +1,147 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The claim that a user wishes for: the name of the coming job, and what tells one deployment from another.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import re
+import socket
+import typing as t
+import uuid
+from dataclasses import dataclass
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, one_line, shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import read_dictionary
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Wanted
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DEFAULT_SECONDS = 900.0
+_LEAST_SECONDS = 30.0
+_MOST_SECONDS = 7 * 86400.0
+"""A build may take days. What a pipeline that died has claimed is held for as long."""
+
+_LONGEST_JOB = 128
+_LONGEST_OWNER = 200
+_MOST_LABELS = 20
+_LONGEST_LABEL = 100
+
+_ID = re.compile(r"[A-Za-z0-9_.:/@-]{1,200}")
+_NOT_OF_AN_ID = re.compile(r"[^A-Za-z0-9_.:/@-]")
+_LONGEST_DERIVED = 180  # and what makes it one of a kind
+_KEYS = ("job", "id", "seconds", "labels")
+
+# Together they name one job of one pipeline, also when it is run once more. A matrix has a name for each of its legs.
+_OF_GITLAB = ("CI_SERVER_HOST", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_NAME")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A claim as a user gives it; ``id`` is None where it is to be derived."""
+
+    job: str
+    id: str | None
+    seconds: float
+    labels: Mapping[str, str]
+
+    def wanted(self, host: str, variables: Mapping[str, object], environment: Mapping[str, str]) -> Wanted:
+        """Return the claim for a gate on this host."""
+        prefix = id_of_pipeline(environment)
+        derived = id_of([prefix, host, self.job]) if prefix else uuid.uuid4().hex
+        owner = _owner(variables, environment)
+        return Wanted(self.id or derived, self.job, self.seconds, owner, self.labels, uuid.uuid4().hex)
+
+
+def read_wish(value: object, name: str = "claim") -> Wish:
+    """Return the wish that the name of a job, or a dictionary, stands for. Raises InputError."""
+    given = read_dictionary(name, value) if isinstance(value, str) and trimmed(value).startswith("{") else value
+    table = given if isinstance(given, dict) else {"job": given}
+    for key in table:
+        if key not in _KEYS:
+            raise InputError(
+                f"{name} has the key {shown(key)}; it must be the name of a job, or have {', '.join(_KEYS)}."
+            )
+    job = _text(f"{name}.job", table.get("job"), _LONGEST_JOB)
+    if not job:
+        raise InputError(f"{name} names no job: give the name that the job will have.")
+    seconds = read_seconds(f"{name}.seconds", table.get("seconds"), _DEFAULT_SECONDS)
+    if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
+        raise InputError(f"{name}.seconds is {seconds:g}, and must be {_LEAST_SECONDS:g} to {_MOST_SECONDS:g}.")
+    claim_id = None if is_blank(table.get("id")) else read_id(table["id"], f"{name}.id")
+    return Wish(job, claim_id, seconds, _labels(f"{name}.labels", table.get("labels")))
+
+
+def read_id(value: object, name: str = "id") -> str:
+    """Return the id of a claim. Raises InputError."""
+    text = trimmed(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    if not _ID.fullmatch(text):
+        raise InputError(f"{name} is {shown(value)}, and must have 1 to 200 letters, digits and characters of _.:/@-")
+    return text
+
+
+def id_of_pipeline(environment: Mapping[str, str]) -> str:
+    """Return what all ids that one job of GitLab derives begin with; empty elsewhere.
+
+    Only GitLab names a job so that no two that run at a time share it, and a second try has it again.
+    """
+    parts = [environment.get(name, "") for name in _OF_GITLAB]
+    return id_of(parts) if all(parts) else ""
+
+
+def id_of(parts: list[str]) -> str:
+    """Return parts as an id. What an id cannot have is replaced, and told apart by a hash of all of it."""
+    text = "/".join(parts)
+    clean = _NOT_OF_AN_ID.sub("-", text)[:_LONGEST_DERIVED]
+    return clean if clean == text else f"{clean}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _owner(variables: Mapping[str, object], environment: Mapping[str, str]) -> str:
+    """Return who is to be asked about a claim: the page of the pipeline's job, the job of AWX, or a person."""
+    if environment.get("CI_JOB_URL"):
+        owner = environment["CI_JOB_URL"].partition("://")[2]
+    elif environment.get("GITHUB_RUN_ID"):
+        owner = f"{environment.get('GITHUB_REPOSITORY', 'github')}/actions/runs/{environment['GITHUB_RUN_ID']}"
+    elif variables.get("awx_job_id"):
+        owner = f"AWX job {variables['awx_job_id']}"
+    else:
+        owner = f"{_user()} on {socket.gethostname()}"
+    return one_line(owner, _LONGEST_OWNER)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user ID without a name, as in many containers
+        return "somebody"
+
+
+def _labels(name: str, value: object) -> dict[str, str]:
+    given = read_dictionary(name, value)
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or len(given) > _MOST_LABELS:
+        raise InputError(f"{name} is {shown(value)}, and must be a dictionary of at most {_MOST_LABELS} labels.")
+    return {
+        _text(name, key, _LONGEST_LABEL): _text(f"{name}.{shown(key)}", one, _LONGEST_LABEL)
+        for key, one in given.items()
+    }
+
+
+def _text(name: str, value: object, longest: int) -> str:
+    if is_blank(value):
+        return ""
+    if not isinstance(value, (str, int)) or isinstance(value, bool):
+        raise InputError(f"{name} is {shown(value)}, and must be a text.")
+    text = trimmed(str(value))
+    if len(text) > longest or not text.isprintable():
+        raise InputError(f"{name} is {shown(text)}, and must have at most {longest} printable characters.")
+    return text

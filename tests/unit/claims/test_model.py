@@ -1,0 +1,200 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two gates never take the same room, in every order of what deployers do, and each rule is needed for that."""
+
+from __future__ import annotations
+
+import os
+import random
+import typing as t
+from dataclasses import replace
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import protocol
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Stage
+from ansible_collections.poolgate.modelarts.tests.unit.claims.model import (
+    OtherCourseError,
+    Rules,
+    broken,
+    in_ticks,
+    play,
+    walk,
+    wander,
+)
+from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
+
+WORLDS = {
+    "traversal": Rules(looks=1, horizon=3),
+    "fifo, nodes first": Rules(looks=1, horizon=3, fifo=True, nodes_first=True),
+}
+IS_WHOLE = os.environ.get("EFFORT") == "full"
+MOVES = tries(1_200_000)
+
+
+@pytest.mark.parametrize("rules", WORLDS.values(), ids=WORLDS)
+def test_two_deployers_in_every_order(rules: Rules, record_property: t.Callable[[str, object], None]) -> None:
+    """Whole in the session `claims`; else the worlds that the fewest moves lead to."""
+    with in_ticks():
+        worlds, run = walk(2, rules, None if IS_WHOLE else 30_000)
+    record_property("worlds", worlds)
+    assert run == []
+    assert worlds > 30_000
+
+
+@pytest.mark.parametrize("count", [3, 4])
+@pytest.mark.parametrize("fifo", [False, True])
+def test_more_deployers_in_random_orders(
+    count: int, fifo: bool, record_property: t.Callable[[str, object], None]
+) -> None:
+    """More than a million moves in the session `claims`."""
+    rng = random.Random(f"{count} {fifo}")
+    lives = 0
+    for nodes_first in (False, True):
+        rules = Rules(room=count // 2, fifo=fifo, nodes_first=nodes_first, horizon=7)
+        with in_ticks():
+            lived, run = wander(count, rules, rng, MOVES // 8 if IS_WHOLE else 1_500)
+        assert run == [], f"{rules}"
+        lives += lived
+    record_property("lives", lives)
+    assert lives > 5
+
+
+# What both deployers do in most of the runs below.
+ADMITTED = (
+    *("reads the store", "reads the jobs: []", "reads the nodes: []", "would be admitted"),
+    *("claims", "is admitted"),
+)
+
+
+def of(deployer: int, *moves: str) -> list[str]:
+    return [f"{deployer} {move}" for move in moves]
+
+
+ZERO, ONE = of(0, *ADMITTED), of(1, *ADMITTED)
+ONE_LOOKS = ONE[:3]
+RUNNING = [*ZERO, "0 submits", "job 0 becomes 2", "job 0 becomes 3"]
+WATCHED = [*RUNNING, *of(0, "reads the store", "reads the jobs: [('j0', 'runs')]", "decides", "writes")]
+UNSURE = [*ZERO, "0 submits, and the answer is lost"]
+RELEASED = [*UNSURE, *of(0, "reads the store", "reads the jobs: []", "decides", "writes")]
+BESIDE_AN_EARLIER_JOB = (
+    "reads the store",
+    "reads the jobs: [('old', 'runs')]",
+    "reads the nodes: ['old']",
+    *ADMITTED[3:],
+)
+TIME = "time passes"
+
+
+class Left(t.NamedTuple):
+    """A rule that is left out: by a function in its place, or in the world. And the run that shows what it is for."""
+
+    functions: dict[str, t.Callable[..., t.Any]]
+    rules: Rules
+    run: list[str]
+
+
+BASE = Rules(looks=1)
+LEFT_OUT = {
+    "a swap compares the version": Left(
+        {}, Rules(looks=1, swaps_compare=False), [*ZERO[:4], *ONE[:4], *ZERO[4:], *ONE[4:]]
+    ),
+    "what was not written is written again": Left(
+        {"is_written": lambda _row, _claim: True},
+        BASE,
+        [*ZERO[:4], *of(0, "is cut off", "looks whether", "is admitted"), *ONE],
+    ),
+    # The run that one does not see coming: the document is younger than the facts.
+    "the store is read before the pool": Left(
+        {}, Rules(looks=1, store_comes_first=False), [*ONE_LOOKS, *RELEASED, TIME, *ONE[3:]]
+    ),
+    "an end counts for older readings": Left(
+        {
+            "has_ended": lambda claim, _reading: True,
+            "has_settled": lambda claim, reading: claim.ended.at <= reading.time,
+        },
+        BASE,
+        [*ONE_LOOKS, *WATCHED, *ONE[3:]],
+    ),
+    "time that is over counts for older readings": Left(
+        {"may_be_dropped": lambda claim, now: claim.ended is None and claim.expires <= now},
+        BASE,
+        [*ZERO[:4], TIME, *ZERO[4:], "0 submits", *ONE[:2], TIME, *ONE[2:]],
+    ),
+    "time that is over settles": Left(
+        {"has_expired": lambda claim, reading: claim.expires <= reading.time},
+        BASE,
+        [
+            *ZERO,
+            "0 submits",
+            TIME,
+            TIME,
+            "job 0 becomes 2",
+            "job 0 becomes 3",
+            "1 reads the store",
+            "1 reads the jobs: [('j0', 'waits')]",
+            *ONE[2:],
+        ],
+    ),
+    "a job that waits has no cards": Left(
+        {"is_covered_by": lambda job: job.stage is not Stage.ENDS},
+        BASE,
+        [*ZERO, "0 submits", "1 reads the store", "1 reads the jobs: [('j0', 'waits')]", *ONE[2:]],
+    ),
+    "an end settles": Left({"has_settled": lambda _claim, _reading: True}, BASE, [*WATCHED, *ONE]),
+    "it has settled when the reading began": Left(
+        {"may_be_dropped": lambda claim, now: claim.ended is not None and claim.ended.at + 1 <= now},
+        BASE,
+        [*WATCHED, *ONE_LOOKS, TIME, *ONE[3:]],
+    ),
+    "a job that starts is on no node yet": Left(
+        {},
+        Rules(looks=1, sees_starting=False),
+        [*ZERO, "0 submits", "job 0 becomes 2", "1 reads the store", "1 reads the jobs: [('j0', 'starts')]", *ONE[2:]],
+    ),
+    "a submission may come after a release": Left(
+        {"needs_no_grace": lambda claim: claim.ended is not None and claim.ended.why == "released"},
+        BASE,
+        [*RELEASED, *ONE],
+    ),
+    "what came after a release is promised its room": Left(
+        {"may_come_late": lambda _claim, _reading: False},
+        BASE,
+        [*RELEASED, TIME, "1 reads the store", "1 reads the jobs: [('j0', 'waits')]", *ONE[2:]],
+    ),
+    "a job from before the claim is not its job": Left(
+        {"is_known": lambda _claim, _job: False},
+        Rules(looks=1, room=2, with_earlier_job=True),
+        [*of(0, *BESIDE_AN_EARLIER_JOB), *of(1, *BESIDE_AN_EARLIER_JOB)],
+    ),
+    "an ended claim is kept": Left(
+        {"may_be_dropped": lambda claim, _now: claim.ended is not None}, BASE, [*WATCHED, *ONE]
+    ),
+    "old facts are not decided on": Left(
+        {"why_not_usable": lambda _reading, _row: ""}, BASE, [*ONE_LOOKS, *WATCHED, TIME, TIME, TIME, *ONE[3:]]
+    ),
+    # Nodes and jobs are compared job by job: in all, the card of one that ends would hide that of one that starts.
+    "the card of a job that ends counts": Left(
+        {},
+        Rules(looks=1, with_earlier_job=True, room=2, sees_ending=False),
+        [
+            *of(0, *BESIDE_AN_EARLIER_JOB, "submits"),
+            *("job 2 becomes 4", "job 0 becomes 2", "1 reads the store"),
+            *("1 reads the jobs: [('j0', 'starts'), ('old', 'ends')]", "1 reads the nodes: ['old']", *ONE[3:]),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("left", LEFT_OUT.values(), ids=LEFT_OUT)
+def test_each_rule_is_needed(left: Left) -> None:
+    with in_ticks(**left.functions):
+        assert broken(play(2, left.rules, left.run), left.rules)
+    kept = replace(left.rules, swaps_compare=True, store_comes_first=True, sees_starting=True, sees_ending=True)
+    with in_ticks(), pytest.raises(OtherCourseError):
+        play(2, kept, left.run)
+
+
+def test_the_times_of_the_model_are_those_of_the_protocol() -> None:
+    """What the model needs of them: a claim that has ended is kept for longer than facts are decided on."""
+    assert protocol.KEPT >= protocol.OLDEST_READING > protocol.SETTLE

@@ -1,0 +1,70 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jobs by their names."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.found import find_jobs
+
+
+def job(number: int, name: str = "train", status: str = "Running", **more: t.Any) -> dict[str, t.Any]:
+    return {
+        **{"jobName": name, "jobUUID": f"uuid-{number}", "status": status, "type": "train", "createTime": number},
+        **{"resourceRequirement": {"cpu": "8", "huawei.com/ascend-1980": 8}, "hostIps": "10.0.0.1,10.0.0.2"},
+        **more,
+    }
+
+
+def names(found: list[t.Any]) -> list[str]:
+    return [one["job_uuid"] for one in found]
+
+
+def test_a_job_is_found_by_its_name() -> None:
+    assert find_jobs([job(1), job(2, "other")], ["train"]) == [
+        {
+            "job_uuid": "uuid-1",
+            "job_name": "train",
+            "type": "train",
+            "status": "Running",
+            "host_ips": ["10.0.0.1", "10.0.0.2"],
+            "resources": {"cpu": 8, "huawei.com/ascend-snt9": 8},
+            "unread": [],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("llm-*", [1, 2]), ("llm-?", [1]), ("llm-[12]*", [1, 2]), ("LLM-*", []), ("llm-", []), ("*", [1, 2, 3, 4])],
+)
+def test_a_job_is_found_by_a_glob(name: str, found: list[int]) -> None:
+    jobs = [job(1, "llm-1"), job(2, "llm-22"), job(3, "tts"), job(4, "a.llm-1")]
+    assert names(find_jobs(jobs, [name])) == [f"uuid-{number}" for number in found]
+
+
+def test_what_a_job_does_not_tell_is_null() -> None:
+    bare = {"name": "train", "uid": "u", "resourceRequirement": "?"}
+    assert find_jobs([bare, {"status": "Running"}], ["train"]) == [
+        {
+            **{"job_uuid": "u", "job_name": "train", "type": None, "status": None, "host_ips": []},
+            **{"resources": {}, "unread": ["*"]},
+        }
+    ]
+
+
+def test_of_very_many_the_newest_that_are_not_over_are_found() -> None:
+    jobs = [job(number, status="Completed" if number >= 100 else "Queue") for number in range(700)]
+    found = names(find_jobs(jobs, ["train"]))
+    assert len(found) == 500
+    assert found == [f"uuid-{number}" for number in (*range(100), *range(300, 700))]
+
+
+def test_a_glob_made_to_take_time_takes_none() -> None:
+    began = time.monotonic()
+    find_jobs([job(number, "a" * 64) for number in range(100)], ["*a" * 100 + "b"])
+    assert time.monotonic() - began < 5

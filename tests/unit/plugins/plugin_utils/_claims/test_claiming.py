@@ -1,0 +1,228 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a gate does with claims, on a real file: it subtracts, claims before it says so, and never admits in doubt."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.found import find_jobs
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import GateClaims, iso
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import parse_document
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_wish
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
+from ansible_collections.poolgate.modelarts.tests.unit.cards import gpu_nodes
+from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, address_of, job, observed
+
+POOL = observed([])["pool_name"]
+REQUEST = read_request({"type": "train", "replicas": 1, "resources": {GPU: 8}})
+
+
+# A node with the job of the first claim, and a free one.
+NODES = gpu_nodes(0, 8)
+RUNNING = job({GPU: "8"}, "Running", name="first", on={address_of(NODES[0]): {GPU: "8"}})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(read_location(f"sqlite:///{tmp_path}/claims.db"))
+
+
+def gate(
+    store: Store,
+    name: str | None,
+    *jobs: t.Any,
+    nodes: t.Any = None,
+    dry: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
+    clock: Clock | None = None,
+    timeout: float = 0.0,
+) -> t.Any:
+    """The outcome of a gate that sees so many free cards; something happens between its looks at store and pool."""
+    clock = clock or Clock()
+    wanted = None if name is None else read_wish({"job": name, "id": name}).wanted("localhost", {}, {})
+    claims = GateClaims(store, wanted, clock.time, is_dry=dry)
+
+    def observe(left: float | None, names: t.Sequence[str] = ()) -> list[t.Any]:
+        entry = observed(gpu_nodes(8) if nodes is None else nodes, jobs)
+        entry["found"] = find_jobs(jobs, names)
+        meanwhile()
+        return [entry]
+
+    wait = Wait(timeout, 30, clock.time)
+    policy = read_policy({"queue_strategy": "traversal"})
+    return Gate([Candidate("pool", REQUEST)], policy, None, wait, claims).wait(observe, lambda _lines: None)
+
+
+def text_of(store: Store) -> str | None:
+    return store.read().by_pool.get(POOL, (0, None))[1]
+
+
+def test_the_room_of_one_is_not_the_room_of_another(store: Store) -> None:
+    first = gate(store, "first")
+    assert (first["decision"], first["claim"]["id"], first["claim"]["is_made"]) == ("admit", "first", True)
+    assert first["changed"] is True
+    assert first["artifact"]["claim"] == {"id": "first", "seconds_left": 900}
+    assert any(line.startswith("  claimed         until ") and line.endswith(" for first") for line in first["report"])
+    second = gate(store, "second")
+    assert (second["decision"], second["changed"], "claim" in second) == ("wait", False, False)
+    assert [one["id"] for one in second["pools"][0]["claims"]] == ["first"]
+    assert any(line.startswith("  claims   gpu 8 for first of ") for line in second["report"])
+    assert gate(store, "second", nodes=gpu_nodes(8, 8))["decision"] == "admit"
+    assert gate(store, None)["decision"] == "wait", "one that claims nothing subtracts all the same"
+
+
+def test_without_a_wish_nothing_is_claimed(store: Store) -> None:
+    assert gate(store, None)["decision"] == "admit"
+    assert text_of(store) is None
+    assert gate(store, "first")["decision"] == "admit"
+
+
+def test_check_mode_says_what_it_would_do_and_writes_nothing(store: Store, tmp_path: Path) -> None:
+    outcome = gate(store, "first", dry=True)
+    assert (outcome["decision"], outcome["changed"], "claim" in outcome) == ("admit", False, False)
+    assert any(line.startswith("  would claim     until ") for line in outcome["report"])
+    assert list(tmp_path.iterdir()) == []
+    gate(store, "first")
+    before = (tmp_path / "claims.db").read_bytes()
+    assert gate(store, "second", RUNNING, dry=True, nodes=NODES)["decision"] == "admit"
+    assert (tmp_path / "claims.db").read_bytes() == before, "not even that a claim has ended"
+
+
+def test_a_refused_gate_writes_nothing(store: Store, tmp_path: Path) -> None:
+    gate(store, "first")
+    before = (tmp_path / "claims.db").read_bytes()
+    assert gate(store, "second")["decision"] == "wait"
+    assert (tmp_path / "claims.db").read_bytes() == before
+
+
+def test_a_job_with_its_cards_ends_its_claim(store: Store) -> None:
+    gate(store, "first")
+    assert gate(store, "second", RUNNING, nodes=NODES)["decision"] == "admit"
+    ended = parse_document(str(text_of(store))).claims["first"].ended
+    assert ended is not None
+    assert ended.why == "started"
+    assert gate(store, "third", RUNNING, nodes=NODES)["decision"] == "wait", "the claim of the second"
+
+
+def test_a_job_that_waits_holds_its_claim(store: Store) -> None:
+    gate(store, "first")
+    waiting = job({GPU: "8"}, "Queue", name="first", seconds=100)
+    assert gate(store, "second", waiting)["decision"] == "wait"
+
+
+def test_the_same_deployment_is_not_refused_because_of_itself(store: Store) -> None:
+    gate(store, "first")
+    assert gate(store, "first")["decision"] == "admit"
+
+
+def test_a_claim_that_comes_while_the_pool_is_read_counts(store: Store) -> None:
+    other = open_store(store._location)
+    assert gate(store, "second", meanwhile=lambda: gate(other, "first"))["decision"] == "wait"
+
+
+class Odd:
+    """A store that fails in turn, as it is told."""
+
+    def __init__(self, store: Store, *failures: str) -> None:
+        self._store, self._failures = store, list(failures)
+        self.swaps = 0
+
+    def read(self, pools: t.Any = None) -> t.Any:
+        if self._failures and self._failures[0] == "down":
+            raise StoreError("The store of claims could not be asked: connection refused.")
+        return self._store.read(pools)
+
+    def swap(self, pool: str, version: int, text: str) -> bool:
+        self.swaps += 1
+        failure = self._failures.pop(0) if self._failures else ""
+        if failure == "written and lost":
+            self._store.swap(pool, version, text)
+        if failure in ("written and lost", "lost"):
+            raise AnswerLostError("The answer was lost.")
+        return False if failure == "others" else self._store.swap(pool, version, text)
+
+
+@pytest.mark.parametrize(("failures", "swaps"), [(["written and lost"], 1), (["lost"], 2), (["others"] * 19, 20)])
+def test_a_swap_that_is_lost_or_whose_answer_is_leaves_one_claim(store: Store, failures: list[str], swaps: int) -> None:
+    odd: t.Any = Odd(store, *failures)
+    assert gate(odd, "first")["decision"] == "admit"
+    assert odd.swaps == swaps
+    assert list(parse_document(str(text_of(store))).claims) == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "said"),
+    [(["down"] * 9, "connection refused"), (["others"] * 99, "others changed them at each try")],
+)
+def test_a_store_that_cannot_be_asked_is_never_room(store: Store, failures: list[str], said: str) -> None:
+    odd: t.Any = Odd(store, *failures)
+    outcome = gate(odd, "first")
+    assert outcome["decision"] == "unknown"
+    assert said in outcome["reasons"][0]
+    assert text_of(store) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"format": 2}', "a later version of the collection"),
+        ("nothing", "cannot be read: it is no JSON"),
+        ("x" * 1_000_001, "too long"),
+    ],
+)
+def test_a_document_that_cannot_be_read_is_never_room(store: Store, text: str, said: str) -> None:
+    store.swap(POOL, 0, text)
+    outcome = gate(store, "first")
+    assert outcome["decision"] == "unknown"
+    assert said in outcome["reasons"][0]
+    assert text_of(store) == (text if len(text) < 100 else None), "and it is left as it is"
+
+
+def test_a_store_that_was_made_anew_meanwhile_is_never_room(store: Store, tmp_path: Path) -> None:
+    gate(store, "first")
+
+    def replace() -> None:
+        store.close()
+        (tmp_path / "claims.db").unlink()
+        gate(open_store(store._location), "other")
+
+    outcome = gate(store, "second", nodes=gpu_nodes(8, 8, 8), meanwhile=replace)
+    assert outcome["decision"] == "unknown"
+    assert "made anew" in outcome["reasons"][0]
+
+
+def test_a_waiting_gate_asks_again(store: Store) -> None:
+    odd: t.Any = Odd(store, "down")
+    clock = Clock()
+
+    def come_back() -> None:
+        odd._failures = []
+
+    outcome = gate(odd, "first", clock=clock, timeout=100, meanwhile=come_back)
+    assert (outcome["decision"], outcome["attempts"]) == ("admit", 2)
+
+
+def test_a_late_job_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate(store, "first")
+    version, text = store.read().by_pool[POOL]
+    claim = parse_document(str(text)).claims["first"]
+    store.swap(POOL, version, str(text).replace(repr(claim.expires), repr(claim.expires - 1000)))
+    outcome = gate(store, "second", RUNNING, nodes=NODES)
+    assert any("first came after the time of its claim, 0:01:" in note for note in outcome["pools"][0]["notes"])
+
+
+def test_times_that_nobody_will_see() -> None:
+    assert iso(0) == "1970-01-01T00:00:00Z"
+    assert iso(1e18) == "9999-12-31T23:59:59Z"

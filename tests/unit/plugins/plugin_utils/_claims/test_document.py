@@ -1,0 +1,136 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documents of claims: what is written is read again, and what others wrote never becomes room."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import replace
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
+    Claim,
+    ClaimedGroup,
+    Ended,
+    NewerFormatError,
+    PoolClaims,
+    UnreadableDocumentError,
+    dump_document,
+    parse_document,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+CLAIM = Claim(
+    key="gitlab.example.com/42/4711/train/localhost/llm",
+    job="llm",
+    type="train",
+    priority=3,
+    groups=(ClaimedGroup(2, {"nvidia.com/gpu": 8000}, None), ClaimedGroup(1, None, "modelarts.vm.gpu.a100")),
+    amounts={"nvidia.com/gpu": 24000},
+    owner="gitlab.example.com/ml/train/-/jobs/90210",
+    labels={"team": "nlp"},
+    created=1790000000.5,
+    expires=1790000900.5,
+    version=18,
+    nonce="n",
+    known=frozenset({"0f7c"}),
+    jobs=("1a",),
+)
+
+
+def raw(**changed: object) -> dict[str, t.Any]:
+    """The document of one claim, of which some keys are changed."""
+    document = json.loads(dump_document(PoolClaims("b").with_claims(CLAIM)))
+    document["claims"][CLAIM.key].update(changed)
+    return t.cast("dict[str, t.Any]", document)
+
+
+@pytest.mark.parametrize("ended", [None, Ended(1790000100.0, 19, "started")])
+def test_what_is_written_is_read_again(ended: Ended | None) -> None:
+    document = PoolClaims("0d2c").with_claims(replace(CLAIM, ended=ended))
+    assert parse_document(dump_document(document)) == document
+
+
+def test_the_id_of_a_claim_that_was_replaced_is_the_one_it_had() -> None:
+    assert CLAIM.key_when_replaced == f"{CLAIM.id}~18"
+    assert replace(CLAIM, key=CLAIM.key_when_replaced).id == CLAIM.id
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"amounts": {"nvidia.com/gpu": -8000}},
+        {"amounts": {"nvidia.com/gpu": True}},
+        {"amounts": {"nvidia.com/gpu": 1e300}},
+        {"amounts": {"nvidia.com/gpu": 10**19}},
+        {"amounts": []},
+        {"groups": [{"replicas": -1, "resources": None, "flavor": None}]},
+        {"groups": [None]},
+        {"groups": {}},
+        {"groups": [{"replicas": 1, "resources": None, "flavor": None}] * 201},
+        {"expires": -1},
+        {"expires": True},
+        {"expires": "soon"},
+        {"version": None},
+        {"job": None},
+        {"job": "x" * 301},
+        {"priority": "high"},
+        {"priority": 10**30},
+        {"labels": {"team": 1}},
+        {"known": [1]},
+        {"known": "abc"},
+        {"jobs": ["x"] * 501},
+        {"ended": {"at": 1, "version": 1, "why": "bored"}},
+        {"ended": 1},
+    ],
+)
+def test_what_is_not_as_it_must_be_is_refused(changed: dict[str, object]) -> None:
+    with pytest.raises(UnreadableDocumentError, match=r"is not|is no"):
+        parse_document(json.dumps(raw(**changed)))
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_no_time_is_endless(word: str) -> None:
+    with pytest.raises(UnreadableDocumentError):
+        parse_document(dump_document(PoolClaims("b").with_claims(CLAIM)).replace("1790000900.5", word))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "nothing", "[]", "{}", "[" * 100_000, '{"format": 1}', '{"format": 1, "claims": {}}', "9" * 5000]
+)
+def test_garbage_is_refused(text: str) -> None:
+    with pytest.raises(UnreadableDocumentError):
+        parse_document(text)
+
+
+def test_a_later_format_is_told_apart() -> None:
+    with pytest.raises(NewerFormatError, match="its format is 2"):
+        parse_document('{"format": 2, "claims": "of another kind"}')
+
+
+def test_a_document_is_bounded() -> None:
+    with pytest.raises(UnreadableDocumentError, match="1000001 characters"):
+        parse_document(" " * 1_000_001)
+    many = {**raw(), "claims": dict.fromkeys(map(str, range(1001)), None)}
+    with pytest.raises(UnreadableDocumentError, match="1001 claims"):
+        parse_document(json.dumps(many))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(raw()["claims"][CLAIM.key])), VALUES)
+def test_whatever_stands_at_a_key_is_read_or_refused(key: str, value: object) -> None:
+    try:
+        claims = parse_document(json.dumps(raw(**{key: value}))).claims.values()
+    except UnreadableDocumentError:
+        return
+    assert all(amount >= 0 for claim in claims for amount in claim.amounts.values())
+    assert all(group.replicas >= 0 for claim in claims for group in claim.groups)

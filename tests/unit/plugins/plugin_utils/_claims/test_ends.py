@@ -1,0 +1,139 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ends of claims on a real file."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
+    ClaimedGroup,
+    PoolClaims,
+    dump_document,
+    parse_document,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import (
+    end_by_hand,
+    ids_that_begin_with,
+    list_claims,
+    note_job,
+    release_claim,
+    renew_claim,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Asked, Row, Wanted, add_claim
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store
+
+ASKED = Asked("train", 1, (ClaimedGroup(1, {"nvidia.com/gpu": 8000}, None),), {"nvidia.com/gpu": 8000})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store with the claims a/1/x and a/1/y on a pool, and a/2/x on another; a third cannot be read."""
+    store = open_store(read_location(f"sqlite:///{tmp_path}/claims.db"))
+    now = store.read().now
+    for pool, ids in (("pool-a", ["a/1/x", "a/1/y"]), ("pool-b", ["a/2/x"])):
+        document = PoolClaims("born")
+        for version, claim_id in enumerate(ids):
+            row = Row(version, document, now)
+            document, _claim = add_claim(
+                document, row, row.reading(()), Wanted(claim_id, "llm", 900, "owner", {}, claim_id), ASKED
+            )
+        store.swap(pool, 0, dump_document(document))
+    store.swap("pool-c", 0, "garbage")
+    return store
+
+
+def found(status: str, *hosts: str) -> t.Any:
+    return {
+        **{"job_uuid": "u", "job_name": "llm", "type": "train", "status": status, "host_ips": list(hosts)},
+        **{"resources": {"nvidia.com/gpu": 8}, "unread": []},
+    }
+
+
+def why(store: Store, claim_id: str) -> str | None:
+    pool = "pool-b" if claim_id.startswith("a/2") else "pool-a"
+    ended = parse_document(str(store.read().by_pool[pool][1])).claims[claim_id].ended
+    return ended.why if ended else None
+
+
+def test_a_list(store: Store) -> None:
+    listed = list_claims(store)
+    assert [(one["pool"], one["claim"]["id"], one["ended"]) for one in listed] == [
+        ("pool-a", "a/1/x", None),
+        ("pool-a", "a/1/y", None),
+        ("pool-b", "a/2/x", None),
+    ]
+    assert 890 <= listed[0]["claim"]["seconds_left"] <= 900
+    assert listed[0]["claim"]["resources"] == {"nvidia.com/gpu": 8}
+    assert end_by_hand(store, "a/1/x")
+    assert not end_by_hand(store, "a/1/x")
+    assert [one["claim"]["id"] for one in list_claims(store)] == ["a/1/y", "a/2/x"]
+    assert [one["ended"] for one in list_claims(store, with_ended=True)] == ["released", None, None]
+
+
+def test_those_of_a_pipeline_s_job(store: Store) -> None:
+    assert ids_that_begin_with(store, "a/1") == ["a/1/x", "a/1/y"]
+    assert ids_that_begin_with(store, "a") == ["a/1/x", "a/1/y", "a/2/x"]
+    assert ids_that_begin_with(store, "a/1/x") == []
+
+
+@pytest.mark.parametrize(
+    ("jobs", "submitted", "said", "ended"),
+    [
+        ([], True, "released", "released"),
+        ([], False, "void", "void"),
+        ([found("Queue")], True, "waits", None),
+        ([found("Running", "10.0.0.1")], True, "started", "started"),
+    ],
+)
+def test_a_release(store: Store, jobs: list[t.Any], submitted: bool, said: str, ended: str | None) -> None:
+    looked = []
+
+    def look(pool: str, name: str) -> list[t.Any]:
+        looked.append((pool, name))
+        return jobs
+
+    assert release_claim(store, "a/2/x", look, submitted=submitted) == said
+    assert looked == ([("pool-b", "llm")] if submitted else [])
+    assert why(store, "a/2/x") == ended
+
+
+def test_a_release_without_jobs_leaves_the_claim_to_its_time(store: Store) -> None:
+    with pytest.raises(StoreError, match="left to its time"):
+        release_claim(store, "a/2/x", lambda _pool, _name: None, submitted=True)
+    assert why(store, "a/2/x") is None
+
+
+def test_what_is_not_there(store: Store) -> None:
+    assert release_claim(store, "b", lambda _pool, _name: [], submitted=True) == "gone"
+    assert renew_claim(store, "b", 60) is None
+    assert not end_by_hand(store, "b")
+    note_job(store, "b", "u", lambda _pool, _name: [])
+
+
+def test_a_renewal(store: Store) -> None:
+    renewed = renew_claim(store, "a/1/y", 5000)
+    assert renewed is not None
+    assert 4990 <= renewed["seconds_left"] <= 5000
+    end_by_hand(store, "a/1/y")
+    assert renew_claim(store, "a/1/y", 5000) is None
+
+
+def test_a_watch_ends_its_own_claim(store: Store) -> None:
+    """Not the older one of the same name."""
+    note_job(store, "a/1/y", "u", lambda _pool, _name: [found("Running", "10.0.0.1")])
+    assert (why(store, "a/1/x"), why(store, "a/1/y")) == (None, "started")
+
+
+def test_changes_that_others_make_first_are_made_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    swap, lost = store.swap, [False, False]
+    monkeypatch.setattr(store, "swap", lambda *words: lost.pop() if lost else swap(*words))
+    assert renew_claim(store, "a/1/y", 5000) is not None
+    monkeypatch.setattr(store, "swap", lambda *_words: False)
+    with pytest.raises(StoreError, match="at each try"):
+        end_by_hand(store, "a/1/y")

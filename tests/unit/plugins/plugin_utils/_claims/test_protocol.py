@@ -1,0 +1,335 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules of claims one by one. tests/unit/claims walks through what many deployers make of them together."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import protocol
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import ClaimedGroup, PoolClaims
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
+    Asked,
+    Reading,
+    Row,
+    SeenJob,
+    Stage,
+    TooManyClaimsError,
+    Wanted,
+    add_claim,
+    bind_job,
+    counted_claims,
+    end_claim,
+    holds_still,
+    is_written,
+    jobs_of_claims,
+    late_jobs,
+    mark,
+    names_looked_for,
+    release,
+    renew,
+    why_not_usable,
+)
+
+GPU = "nvidia.com/gpu"
+TTL = 900.0
+EMPTY = PoolClaims("born")
+
+
+def job(
+    uuid: str, stage: Stage, *, name: str = "train", cards: int = 8, node: bool | None = None, **more: t.Any
+) -> SeenJob:
+    shows = stage in (Stage.RUNS, Stage.ENDS) if node is None else node
+    return SeenJob(uuid, name, more.get("type", "train"), stage, shows, {GPU: cards * 1000})
+
+
+def claimed(
+    *ids: str, document: PoolClaims = EMPTY, at: float = 1000.0, name: str = "train", cards: int = 8, **more: t.Any
+) -> PoolClaims:
+    """A document with a claim for each of the ids, one after the other."""
+    asked = Asked("train", 1, (ClaimedGroup(1, {GPU: cards * 1000}, None),), {GPU: cards * 1000, "cpu": 60000})
+    for claim_id in ids:
+        row = Row(len(document.claims), document, at)
+        wanted = Wanted(claim_id, name, TTL, "owner", {}, f"nonce of {claim_id} {at}")
+        document, _claim = add_claim(document, row, row.reading(more.get("seen", ())), wanted, asked)
+    return document
+
+
+def reading(version: int, time: float, *jobs: SeenJob) -> Reading:
+    return Reading(version, "born", time, jobs)
+
+
+def counted(document: PoolClaims, seen: Reading, own: str | None = None) -> dict[str, int]:
+    """The cards that count of each claim."""
+    return {one.claim.key: one.amounts.get(GPU, 0) // 1000 for one in counted_claims(document, seen, own)}
+
+
+@pytest.mark.parametrize(
+    ("stage", "counts"),
+    [(Stage.WAITS, 8), (Stage.ENDS, 8), (Stage.STARTS, None), (Stage.RUNS, None), (Stage.OVER, None)],
+)
+def test_a_claim_counts_until_its_job_is_seen_with_cards(stage: Stage, counts: int | None) -> None:
+    document = claimed("a")
+    assert counted(document, reading(1, 1001)) == {"a": 8}
+    assert counted(document, reading(1, 1001, job("1", stage))) == ({} if counts is None else {"a": counts})
+
+
+def test_priority_does_not_matter_and_the_own_claim_does_not_count() -> None:
+    document = claimed("a", "b")
+    assert counted(document, reading(2, 1001), "a") == {"b": 8}
+
+
+def test_a_claim_counts_until_its_time_has_settled() -> None:
+    document = claimed("a", at=1000.0)
+    assert counted(document, reading(1, 1959.9)) == {"a": 8}
+    assert counted(document, reading(1, 1960.0)) == {}
+
+
+@pytest.mark.parametrize(
+    ("seen", "type_of_job", "name"),
+    [
+        ("train", "infer", "train"),
+        ("other", "train", "train"),
+        ("Train", "train", "train"),
+        ("train", "train", "trai?n"),
+    ],
+)
+def test_a_job_of_another_name_or_type_is_not_the_one(seen: str, type_of_job: str, name: str) -> None:
+    document = claimed("a", name=name)
+    assert counted(document, reading(1, 1001, job("1", Stage.RUNS, name=seen, type=type_of_job))) == {"a": 8}
+
+
+def test_a_glob_names_jobs_that_end_in_a_number() -> None:
+    document = claimed("a", name="llm-*")
+    assert counted(document, reading(1, 1001, job("1", Stage.RUNS, name="llm-4711", type="TRAIN"))) == {}
+
+
+def test_a_job_that_was_there_before_is_not_the_one() -> None:
+    old = job("old", Stage.RUNS)
+    document = claimed("a", seen=(old,))
+    assert counted(document, reading(1, 1001, old)) == {"a": 8}
+    assert counted(document, reading(1, 1001, old, job("new", Stage.RUNS))) == {}
+
+
+def test_one_job_belongs_to_one_claim_the_oldest() -> None:
+    document = claimed("a", "b")
+    seen = reading(2, 1001, job("1", Stage.RUNS))
+    assert counted(document, seen) == {"b": 8}
+    marked = mark(Row(2, document, 1002.0), seen)
+    assert marked.claims["a"].jobs == ("1",)
+    # The same in a reading in which another job comes first by its name.
+    assert jobs_of_claims(marked, reading(3, 1003, job("0", Stage.RUNS), job("1", Stage.RUNS)))["b"][0].uuid == "0"
+
+
+def test_of_several_jobs_the_claim_less_what_they_hold_counts() -> None:
+    document = claimed("a", name="svc-*")
+    one, other = (job(uuid, Stage.RUNS, name=f"svc-{uuid}", cards=4) for uuid in "12")
+    assert counted(document, reading(1, 1001, one)) == {"a": 4}
+    assert counted(document, reading(1, 1001, one, other)) == {}
+    marked = mark(Row(1, document, 1001.0), reading(1, 1001, one))
+    assert counted(marked, reading(2, 1060, one)) == {"a": 4}
+    assert counted(marked, reading(2, 1061, one)) == {}, "the rest was given up"
+
+
+def test_cores_and_memory_come_with_the_last_card() -> None:
+    """Jobs often ask for a little less of them than was claimed: this must not count for a minute after each start."""
+    (only,) = counted_claims(claimed("a"), reading(1, 1001, job("1", Stage.RUNS, cards=4)))
+    assert only.amounts == {GPU: 4000, "cpu": 60000}
+    assert counted_claims(claimed("a"), reading(1, 1001, job("1", Stage.RUNS, cards=8))) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "node", "why"),
+    [
+        (Stage.WAITS, False, None),
+        (Stage.STARTS, False, None),
+        (Stage.STARTS, True, "started"),
+        (Stage.RUNS, True, "started"),
+        (Stage.ENDS, True, "started"),
+        (Stage.OVER, False, "over"),
+    ],
+)
+def test_a_job_with_its_cards_ends_its_claim(stage: Stage, node: bool, why: str | None) -> None:
+    row = Row(5, claimed("a"), 1010.0)
+    end = mark(row, reading(5, 1005, job("1", stage, node=node))).claims["a"].ended
+    assert (end and (end.why, end.at, end.version)) == (why and (why, 1010.0, 6))
+
+
+def test_an_ended_claim_counts_for_older_readings_and_until_it_has_settled() -> None:
+    running = job("1", Stage.RUNS)
+    document = mark(Row(1, claimed("a"), 1010.0), reading(1, 1005, running))
+    assert counted(document, reading(1, 2000)) == {"a": 8}, "it began before the end"
+    assert counted(document, reading(2, 1069.9)) == {"a": 8}, "this reading may not show the job yet"
+    assert counted(document, reading(2, 1070)) == {}
+    assert counted(document, reading(2, 1020, running)) == {}
+
+
+def test_marks_are_made_once() -> None:
+    seen = reading(1, 1005, job("1", Stage.RUNS))
+    document = mark(Row(1, claimed("a"), 1010.0), seen)
+    assert mark(Row(2, document, 1011.0), seen) == document
+
+
+def test_a_job_that_is_put_back_into_the_queue_is_promised_its_room_again() -> None:
+    document = mark(Row(1, claimed("a"), 1010.0), reading(1, 1005, job("1", Stage.RUNS)))
+    assert counted(document, reading(2, 1200, job("1", Stage.WAITS))) == {"a": 8}
+    assert counted(document, reading(2, 1960, job("1", Stage.WAITS))) == {}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "submitted", "why", "ended"),
+    [
+        ((), True, "released", True),
+        ((), False, "void", True),
+        ((job("1", Stage.WAITS),), True, "waits", False),
+        ((job("1", Stage.WAITS),), False, "waits", False),
+        ((job("1", Stage.STARTS),), True, "waits", False),
+        ((job("1", Stage.RUNS),), True, "started", True),
+        ((job("1", Stage.OVER),), True, "over", True),
+    ],
+)
+def test_release(jobs: tuple[SeenJob, ...], submitted: bool, why: str, ended: bool) -> None:
+    row = Row(1, claimed("a"), 1010.0)
+    document, said = release(row, reading(1, 1005, *jobs), "a", submitted=submitted)
+    assert (said, document.claims["a"].ended is not None) == (why, ended)
+    again, _said = release(Row(2, document, 1011.0), reading(2, 1011, *jobs), "a", submitted=submitted)
+    assert again == document, "twice is once"
+
+
+def test_what_is_released_counts_until_a_lost_submission_would_show() -> None:
+    document, _why = release(Row(1, claimed("a"), 1010.0), reading(1, 1005), "a")
+    assert counted(document, reading(2, 1069)) == {"a": 8}
+    assert counted(document, reading(2, 1070)) == {}
+    assert counted(document, reading(2, 1075, job("1", Stage.WAITS))) == {"a": 8}, "its job came after all"
+    void, _why = release(Row(1, claimed("a"), 1010.0), reading(1, 1005), "a", submitted=False)
+    assert counted(void, reading(2, 1011)) == {}
+    assert counted(void, reading(1, 1011)) == {"a": 8}, "a reading from before the end"
+
+
+def test_a_name_that_is_used_again_belongs_to_the_claim_that_was_not_given_back() -> None:
+    document, _why = release(Row(1, claimed("a"), 1010.0), reading(1, 1005), "a")
+    document = claimed("b", document=document, at=1100.0)
+    assert counted(document, reading(3, 1101, job("1", Stage.WAITS))) == {"b": 8}
+    assert counted(document, reading(3, 1101, job("1", Stage.RUNS))) == {}
+
+
+def test_the_release_of_what_is_not_there_changes_nothing() -> None:
+    assert release(Row(1, claimed("a"), 1010.0), reading(1, 1005), "b") == (claimed("a"), "gone")
+
+
+def test_the_same_id_claims_again() -> None:
+    """The second try replaces the first, which ends as a released one does, and not against its own owner."""
+    document = claimed("a")
+    again = claimed("a", document=document, at=1100.0)
+    assert set(again.claims) == {"a", "a~1"}
+    assert again.claims["a~1"].ended is not None
+    assert again.claims["a~1"].ended.why == "replaced"
+    assert counted(again, reading(2, 1101), "a") == {}
+    assert counted(again, reading(2, 1101)) == {"a": 8, "a~1": 8}
+    assert counted(again, reading(2, 1160)) == {"a": 8}
+    assert not is_written(Row(2, again, 1101.0), document.claims["a"])
+    assert is_written(Row(2, again, 1101.0), again.claims["a"])
+
+
+def test_renewing() -> None:
+    document, claim = renew(Row(1, claimed("a"), 1500.0), "a", 900)
+    assert claim is not None
+    assert claim.expires == 2400.0
+    assert document.claims["a"] == claim
+    assert renew(Row(2, document, 1500.0), "a", 10)[1] == claim, "it makes no claim shorter"
+    assert renew(Row(2, document, 2400.0), "a", 900) == (document, None), "its time is over"
+    assert renew(Row(2, document, 1500.0), "b", 900) == (document, None)
+
+
+def test_ending_by_hand() -> None:
+    document, is_ended = end_claim(Row(1, claimed("a"), 1010.0), "a")
+    assert is_ended
+    assert counted(document, reading(2, 1070)) == {}
+    assert end_claim(Row(2, document, 1011.0), "a") == (document, False)
+
+
+def test_a_watch_tells_whose_job_it_is() -> None:
+    """Of two claims of one name, the job was taken for that of the older."""
+    seen = reading(2, 1001, job("1", Stage.RUNS))
+    document = mark(Row(2, claimed("a", "b"), 1002.0), seen)
+    bound = bind_job(document, "b", "1")
+    assert (bound.claims["a"].jobs, bound.claims["b"].jobs) == ((), ("1",))
+    assert bind_job(bound, "b", "1") == bound
+    known = claimed("a", seen=(job("old", Stage.RUNS),))
+    assert bind_job(known, "a", "old") == known, "one that was there before is not the job of the claim"
+
+
+def test_what_nobody_has_to_know_is_dropped() -> None:
+    document = claimed("a")
+    assert mark(Row(1, document, 1900.0 + 660.0), reading(1, 1000)).claims
+    assert not mark(Row(1, document, 1900.0 + 660.1), reading(1, 1000)).claims
+    ended, _why = release(Row(1, document, 1010.0), reading(1, 1005), "a")
+    assert not mark(Row(2, ended, 1670.1), reading(2, 1671)).claims
+    waiting = reading(2, 1671, job("1", Stage.WAITS))
+    assert mark(Row(2, ended, 1671.0), waiting).claims, "its job came after all, and waits"
+
+
+def test_a_pool_has_so_many_claims_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "MOST_CLAIMS", 2)
+    document = claimed("a", "b")
+    with pytest.raises(TooManyClaimsError):
+        claimed("c", document=document)
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (Row(5, EMPTY, 1300.0), ""),
+        (Row(9, EMPTY, 1300.0), ""),
+        (Row(4, EMPTY, 1300.0), "restored"),
+        (Row(9, PoolClaims("again"), 1300.0), "made anew"),
+        (Row(5, EMPTY, 1300.1), "too old"),
+    ],
+)
+def test_when_a_reading_is_of_no_use(row: Row, why: str) -> None:
+    assert why in why_not_usable(reading(5, 1000), row)
+    assert bool(why_not_usable(reading(5, 1000), row)) == bool(why)
+
+
+def test_a_document_that_is_new_since_the_reading_may_have_any_birth() -> None:
+    assert why_not_usable(Reading(0, None, 1000, ()), Row(1, PoolClaims("new"), 1001.0)) == ""
+
+
+def test_a_clock_that_goes_back_is_stopped() -> None:
+    row = Row(1, claimed("a", at=1000.0), 900.0)
+    assert row.moment == 1000.0
+    assert row.reading(()).time == 1000.0
+    assert claimed("b", document=row.document, at=900.0).claims["b"].expires == 1900.0
+
+
+def test_after_a_pause_a_claim_must_be_there_with_half_of_its_time() -> None:
+    document = claimed("a")
+    claim = document.claims["a"]
+    assert holds_still(Row(1, document, 1450.0), claim)
+    assert not holds_still(Row(1, document, 1450.1), claim)
+    assert not holds_still(Row(2, EMPTY, 1001.0), claim)
+    assert not holds_still(Row(2, end_claim(Row(1, document, 1001.0), "a")[0], 1001.0), claim)
+    assert not holds_still(Row(2, claimed("a", document=document, at=1001.0), 1001.0), claim)
+
+
+def test_a_job_that_comes_after_its_claim_is_late() -> None:
+    document = claimed("a")
+    seen = reading(1, 1960, job("1", Stage.RUNS))
+    assert [(claim.id, one.uuid) for claim, one in late_jobs(document, seen)] == [("a", "1")]
+    assert late_jobs(document, replace(seen, time=1959)) == []
+
+
+def test_names_that_are_looked_for() -> None:
+    assert names_looked_for([claimed("a", "b"), claimed("c", name="x-*")]) == ["train", "x-*"]
+
+
+def test_nothing_counts_for_ever() -> None:
+    """With all pipelines dead, whatever jobs do: after the time to live and settling, no claim counts."""
+    document = claimed("a", "b", "c")
+    for stages in ((), (Stage.WAITS,), (Stage.RUNS, Stage.ENDS), tuple(Stage)):
+        jobs = [job(str(number), stage) for number, stage in enumerate(stages)]
+        marked = mark(Row(3, document, 1900.0), reading(3, 1899, *jobs))
+        assert counted(marked, reading(4, 1000 + TTL + protocol.SETTLE, *jobs)) == {}

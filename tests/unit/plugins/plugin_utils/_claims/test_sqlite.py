@@ -1,0 +1,52 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of SQLite, as the store uses them."""
+
+from __future__ import annotations
+
+import sqlite3
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import sqlite
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.sqlite import (
+    SqliteConnection,
+    connect_to_file,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import open_store
+
+
+def test_a_path_may_have_any_characters(tmp_path: Path) -> None:
+    path = tmp_path / "a?b#c%41.db"
+    store = open_store(Location("sqlite", str(path), "sqlite"))
+    assert store.swap("pool-a", 0, "x")
+    assert path.exists()
+
+
+def test_a_file_that_another_one_holds_is_waited_for_and_then_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
+    store = open_store(Location("sqlite", str(tmp_path / "claims.db"), "sqlite:////claims.db"))
+    store.swap("pool-a", 0, "x")
+    holder = sqlite3.connect(tmp_path / "claims.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreError, match="database is locked"):
+        store.swap("pool-a", 1, "y")
+    holder.execute("ROLLBACK")
+    assert store.swap("pool-a", 1, "y")
+
+
+def test_an_old_sqlite_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite.sqlite3, "sqlite_version_info", (3, 7, 17))
+    with pytest.raises(StoreError, match="needs 3.24 or later"):
+        connect_to_file(Location("sqlite", "/claims.db", ""))
+
+
+def test_a_file_that_was_not_used_can_be_closed() -> None:
+    connection: t.Any = SqliteConnection("/claims.db")
+    connection.close()

@@ -1,0 +1,133 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store on a real file of SQLite, and on a database that fails where it is told to."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import typing as t
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location, read_location
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.sqlite import SqliteConnection
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> Location:
+    return read_location(f"sqlite:///{tmp_path}/claims.db")
+
+
+def test_a_document_is_swapped_by_its_version(location: Location) -> None:
+    one, other = open_store(location), open_store(location)
+    assert one.read().by_pool == {}
+    assert one.swap("pool-a", 0, "first")
+    assert not other.swap("pool-a", 0, "second")
+    assert other.read(["pool-a"]).by_pool == {"pool-a": (1, "first")}
+    assert other.swap("pool-a", 1, "second")
+    assert not one.swap("pool-a", 1, "third")
+    assert one.read().by_pool == {"pool-a": (2, "second")}
+
+
+def test_reading_makes_nothing(location: Location) -> None:
+    """A look in check mode leaves no file and no table behind."""
+    store = open_store(location)
+    assert abs(store.read(["pool-a"]).now - time.time()) < 5
+    assert not Path(location.target).exists()
+    sqlite3.connect(location.target).execute("CREATE TABLE other (a)")
+    assert store.read().by_pool == {}
+    assert "poolgate" not in str(sqlite3.connect(location.target).execute("SELECT name FROM sqlite_master").fetchall())
+
+
+def test_the_time_comes_with_the_documents_and_without_any(location: Location) -> None:
+    store = open_store(location)
+    store.swap("pool-a", 0, "x")
+    for pools in (None, ["pool-a"], ["pool-b"], []):
+        assert abs(store.read(pools).now - time.time()) < 5
+    assert store.read(["pool-b"]).by_pool == {}
+
+
+def test_a_document_that_is_too_long_is_not_fetched(location: Location) -> None:
+    store = open_store(location)
+    store.swap("pool-a", 0, "x" * 1_000_001)
+    assert store.read().by_pool == {"pool-a": (1, None)}
+
+
+def test_a_pool_that_the_table_has_no_room_for_cannot_be_claimed(location: Location) -> None:
+    with pytest.raises(StoreError, match="has 65 characters"):
+        open_store(location).swap("p" * 65, 0, "x")
+
+
+def test_a_file_that_is_no_database_is_told(location: Location) -> None:
+    Path(location.target).write_text("x" * 4096, encoding="utf-8")
+    with pytest.raises(StoreError, match=r"sqlite:.*claims\.db could not be asked: file is not a database"):
+        open_store(location).read()
+
+
+class Failing(SqliteConnection):
+    """A database whose calls fail in turn, before or after they have done what they are asked."""
+
+    failures: t.ClassVar[list[str]]
+
+    def execute(self, statement: str, values: Sequence[t.Any]) -> tuple[Sequence[Sequence[t.Any]], int]:
+        failure = self.failures.pop(0) if self.failures else ""
+        if failure.startswith("before"):
+            raise sqlite3.OperationalError(f"{failure}: connection to server lost")
+        result = super().execute(statement, values)
+        if failure.startswith("after"):
+            raise sqlite3.OperationalError(f"{failure}: connection to server lost")
+        return result
+
+    def is_conflict(self, error: Exception) -> bool:
+        return "conflict" in str(error)
+
+
+@pytest.fixture
+def failing(location: Location) -> Callable[..., Store]:
+    def make(*failures: str) -> Store:
+        Failing.failures = []
+        store = Store(location, lambda one: Failing(one.target))
+        store.swap("pool-a", 0, "x")
+        Failing.failures = list(failures)
+        return store
+
+    return make
+
+
+@pytest.mark.parametrize(("failure", "written"), [("before", "x"), ("after", "y")])
+def test_a_lost_answer_is_told_apart_from_a_lost_swap(
+    failing: Callable[..., Store], failure: str, written: str
+) -> None:
+    store = failing(failure)
+    with pytest.raises(AnswerLostError, match="could not be asked"):
+        store.swap("pool-a", 1, "y")
+    assert store.read().by_pool["pool-a"][1] == written
+
+
+def test_a_conflict_is_a_lost_swap(failing: Callable[..., Store]) -> None:
+    assert not failing("before conflict").swap("pool-a", 1, "y")
+
+
+def test_a_read_connects_once_more(failing: Callable[..., Store]) -> None:
+    assert failing("before").read().by_pool == {"pool-a": (1, "x")}
+    with pytest.raises(StoreError):
+        failing("before", "before").read()
+
+
+def test_a_secret_in_an_error_is_hidden(location: Location) -> None:
+    secret = "correct-horse-battery"
+    hidden = Location("postgresql", "x", "postgresql://db/poolgate", (secret,))
+
+    def refuse(one: Location) -> SqliteConnection:
+        connection = Failing(location.target)
+        Failing.failures = [f"before {secret}"] * 2
+        return connection
+
+    with pytest.raises(StoreError) as error:
+        Store(hidden, refuse).read()
+    assert secret not in str(error.value)

@@ -1,0 +1,116 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The claim that a user wishes for, and by what it is known."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import (
+    id_of,
+    id_of_pipeline,
+    read_id,
+    read_wish,
+)
+
+GITLAB = {
+    "CI_SERVER_HOST": "gitlab.example.com",
+    "CI_PROJECT_ID": "42",
+    "CI_PIPELINE_ID": "4711",
+    "CI_JOB_NAME": "train",
+    "CI_JOB_URL": "https://gitlab.example.com/ml/train/-/jobs/90210",
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "job", "seconds"),
+    [
+        (" llm-4711 ", "llm-4711", 900),
+        (4711, "4711", 900),
+        ({"job": "llm", "seconds": "60"}, "llm", 60),
+        ('{"job": "llm-*", "labels": {"team": "nlp"}}', "llm-*", 900),
+        ({"job": "llm", "id": "", "labels": None, "seconds": None}, "llm", 900),
+    ],
+)
+def test_a_wish_in_every_form(value: object, job: str, seconds: float) -> None:
+    wish = read_wish(value)
+    assert (wish.job, wish.seconds, wish.id) == (job, seconds, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({}, "names no job"),
+        ({"name": "llm"}, "has the key 'name'"),
+        ({"job": ["llm"]}, "must be a text"),
+        ({"job": True}, "must be a text"),
+        ("x" * 129, "at most 128 printable"),
+        ("a\nb", "at most 128 printable"),
+        ({"job": "llm", "seconds": 29}, "must be 30 to 604800"),
+        ({"job": "llm", "seconds": 604801}, "must be 30 to 604800"),
+        ({"job": "llm", "seconds": "soon"}, "seconds"),
+        ({"job": "llm", "id": "a b"}, "claim.id is 'a b'"),
+        ({"job": "llm", "labels": ["a"]}, "labels"),
+        ({"job": "llm", "labels": {"a": ["b"]}}, "must be a text"),
+        ("{job}", "no dictionary"),
+    ],
+)
+def test_a_mistake_is_told(value: object, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        read_wish(value)
+    assert said in error.value.message
+
+
+def test_the_id_of_a_pipeline_s_job_is_the_same_for_a_retry() -> None:
+    one, other = (read_wish("llm").wanted("localhost", {}, GITLAB) for _number in range(2))
+    assert one.id == other.id == "gitlab.example.com/42/4711/train/localhost/llm"
+    assert one.nonce != other.nonce
+    assert one.owner == "gitlab.example.com/ml/train/-/jobs/90210"
+    assert one.id.startswith(id_of_pipeline(GITLAB) + "/")
+
+
+def test_two_legs_of_a_matrix_have_two_ids() -> None:
+    names = ("train: [a, b]", "train: [a- b]", "train: [a  b]")
+    ids = {read_wish("llm").wanted("localhost", {}, {**GITLAB, "CI_JOB_NAME": name}).id for name in names}
+    assert len(ids) == 3
+    assert all(read_id(one) == one for one in ids)
+
+
+@pytest.mark.parametrize("missing", ["CI_SERVER_HOST", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_NAME"])
+def test_elsewhere_an_id_is_random(missing: str) -> None:
+    """GitHub has one name for all legs of a matrix: what two may share is no ID."""
+    environment = {**GITLAB, missing: ""}
+    one, other = (read_wish("llm").wanted("localhost", {}, environment) for _number in range(2))
+    assert one.id != other.id
+    assert id_of_pipeline(environment) == ""
+
+
+def test_an_id_that_is_given_counts() -> None:
+    assert read_wish({"job": "llm", "id": "mine/4711"}).wanted("localhost", {}, GITLAB).id == "mine/4711"
+
+
+@pytest.mark.parametrize(
+    ("variables", "environment", "owner"),
+    [
+        ({}, {"GITHUB_RUN_ID": "7", "GITHUB_REPOSITORY": "ml/train"}, "ml/train/actions/runs/7"),
+        ({"awx_job_id": 31}, {}, "AWX job 31"),
+    ],
+)
+def test_who_is_to_be_asked(variables: dict[str, t.Any], environment: dict[str, str], owner: str) -> None:
+    assert read_wish("llm").wanted("localhost", variables, environment).owner == owner
+    assert " on " in read_wish("llm").wanted("localhost", {}, {}).owner
+
+
+def test_long_parts_are_cut_and_told_apart() -> None:
+    one, other = id_of(["x" * 300, "a"]), id_of(["x" * 300, "b"])
+    assert one != other
+    assert read_id(one) == one
+
+
+@pytest.mark.parametrize("value", ["", "a b", "{{ x }}", "a~1", "x" * 201, None, ["a"], "\u0431"])
+def test_what_is_no_id(value: object) -> None:
+    with pytest.raises(InputError, match="1 to 200 letters"):
+        read_id(value)

@@ -1,0 +1,177 @@
+# Copyright (c) The poolgate.modelarts contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What others have claimed costs the most that it can, and no more: against every way in which it may land."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import typing as t
+from collections import Counter
+
+import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed, ClaimedShape
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, NodeKind, Offer
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
+from ansible_collections.poolgate.modelarts.tests.unit.cards import asking, gpu_nodes
+from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, job, observed
+
+CARDS = 1000
+ORDER = ["cpu", GPU]
+NO_JOBS = Unplaced({}, 0, frozenset())
+
+
+def claimed(replicas: int, cards: int, cpu: int = 0, **more: t.Any) -> Claimed:
+    resources = {GPU: cards * CARDS, **({"cpu": cpu * 1000} if cpu else {})}
+    total = {name: amount * replicas for name, amount in resources.items()}
+    return Claimed(total=total, shapes=[ClaimedShape(replicas, resources, None)], **more)
+
+
+def decide(nodes: t.Any, request: t.Any, room: Claimed, jobs: t.Any = (), **policy: t.Any) -> t.Any:
+    strictness = read_policy({"queue_strategy": "traversal", **policy})
+    return capacity_verdict(observed(nodes, jobs), read_request(dict(request)), strictness, claimed=room)
+
+
+def test_what_is_claimed_is_taken_off_and_said() -> None:
+    verdict = decide(gpu_nodes(8, 8), asking(1, 8), claimed(1, 8))
+    assert verdict["decision"] == "admit"
+    verdict = decide(gpu_nodes(8, 8), asking(2, 8), claimed(1, 8))
+    assert verdict["decision"] == "wait"
+    check = next(one for one in verdict["checks"] if one["name"] == GPU)
+    assert (check["free"], check["claimed"], check["missing"]) == (16, 8, 8)
+    assert verdict["brief"] == "gpu need 16, free 16, claimed 8, short 8"
+
+
+def test_a_claim_of_one_replica_takes_one_place() -> None:
+    """By its cards alone it could be eight jobs of one card, on eight nodes."""
+    assert decide(gpu_nodes(8, 8), asking(1, 8), claimed(1, 8))["decision"] == "admit"
+    assert decide(gpu_nodes(8, 8), asking(1, 8), claimed(2, 4))["decision"] == "wait"
+    assert (
+        decide(gpu_nodes(8, 8), asking(1, 8, resources={GPU: 8, "cpu": 30}), claimed(1, 8, 30))["decision"] == "admit"
+    )
+
+
+def test_a_claim_on_a_part_of_a_node_takes_no_more_places_than_it_is_large() -> None:
+    assert decide(gpu_nodes(8), asking(6, 1), claimed(1, 2))["decision"] == "admit"
+    assert decide(gpu_nodes(8), asking(7, 1), claimed(1, 2))["decision"] == "wait"
+
+
+def test_a_whole_node_that_is_claimed() -> None:
+    whole = Claimed(total={GPU: 8 * CARDS}, shapes=[ClaimedShape(1, None, "flavor")])
+    offers = {Offer((8 * CARDS,), NodeKind("flavor"), True): 2, Offer((8 * CARDS,), NodeKind("other"), True): 1}
+    assert whole.most_lost(offers, Need(1, (1 * CARDS,), None), [GPU], NO_JOBS) == 8
+    assert whole.most_lost(offers, Need(1, None, "flavor"), [GPU], NO_JOBS) == 1
+
+
+def test_what_is_admitted_later_leaves_the_earlier_one_its_place() -> None:
+    """The later one may be submitted first, and land on the only node that is whole."""
+    nodes = gpu_nodes(8, 4)
+    verdict = decide(nodes, asking(1, 4), claimed(1, 8))
+    assert verdict["decision"] == "wait"
+    assert "would not find its places" in verdict["reasons"][0]
+    assert decide(gpu_nodes(8, 8), asking(1, 4), claimed(1, 8))["decision"] == "admit"
+    assert decide(nodes, asking(1, 4), claimed(1, 4))["decision"] == "admit"
+    assert decide(nodes, asking(1, 4), claimed(1, 8), placement="aggregate")["decision"] == "admit"
+
+
+def test_claims_of_very_many_shapes_are_not_tried_out() -> None:
+    shapes = [ClaimedShape(1, {GPU: 1, "cpu": number}, None) for number in range(101)]
+    assert decide(gpu_nodes(8, 8), asking(1, 1), Claimed(shapes=shapes))["decision"] == "wait"
+    assert decide(gpu_nodes(8, 8), asking(1, 1), Claimed(shapes=shapes[:1] * 10))["decision"] == "admit"
+
+
+def test_several_groups_are_placed_beside_what_is_claimed() -> None:
+    groups = {"groups": [{"replicas": 1, "resources": {GPU: 8}}, {"replicas": 1, "resources": {GPU: 4}}]}
+    assert decide(gpu_nodes(8, 8, 8), groups, claimed(1, 8))["decision"] == "admit"
+    verdict = decide(gpu_nodes(8, 8), groups, claimed(1, 4))
+    assert verdict["decision"] == "unknown"
+    assert "what others have claimed may take their places" in verdict["reasons"][0]
+
+
+def test_what_is_claimed_never_rejects() -> None:
+    verdict = decide(gpu_nodes(8, 8), asking(2, 8), claimed(100, 8))
+    assert verdict["decision"] == "wait"
+
+
+def test_claims_are_no_jobs_without_a_node() -> None:
+    """What all jobs hold together has these in it, and claims are in neither: each would free as much as it takes."""
+    request, running = asking(1, 8), [job({GPU: "8"}, "Running", on={"10.0.0.1": {GPU: "8"}})]
+    declared = {GPU: 24 * CARDS}
+    entry = observed(_error(), running)
+    for room, decision in ((claimed(1, 8), "admit"), (claimed(2, 8), "wait")):
+        verdict = capacity_verdict(
+            entry, read_request(request), read_policy({"placement": "aggregate"}), declared, claimed=room
+        )
+        assert (verdict["source"], verdict["decision"]) == ("declared", decision)
+
+
+def _error() -> Exception:
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
+
+    return ApiError("GET nodes was answered 403.", status=403)
+
+
+def test_a_job_that_waits_for_its_claim_counts_once() -> None:
+    young = job({GPU: "8"}, "Queue", seconds=1)
+    uuid = young["jobUUID"]
+    assert decide(gpu_nodes(8, 8), asking(1, 8), claimed(1, 8), [young])["decision"] == "wait"
+    assert decide(gpu_nodes(8, 8), asking(1, 8), claimed(1, 8, jobs=frozenset({uuid})), [young])["decision"] == "admit"
+
+
+def test_claims_that_are_not_known_are_no_room() -> None:
+    verdict = decide(gpu_nodes(8, 8), asking(1, 1), Claimed(why_unknown="the store is down"))
+    assert verdict["decision"] == "unknown"
+    assert verdict["reasons"] == ["claims: the store is down"]
+
+
+@pytest.mark.parametrize("seed", range(tries(400)))
+def test_no_way_in_which_claims_and_jobs_land_takes_more_places(seed: int) -> None:
+    """Of a job without a node nobody knows how it is split: here it is cut into pieces of one card, or of one core."""
+    rng = random.Random(seed)
+    nodes = [(rng.randint(0, 4) * 1000, rng.randint(0, 4) * 1000) for _node in range(rng.randint(1, 3))]
+    shapes = [
+        ClaimedShape(rng.randint(1, 2), {"cpu": rng.randint(0, 3) * 1000, GPU: rng.randint(0, 4) * 1000}, None)
+        for _shape in range(rng.randint(1, 2))
+    ]
+    pieces = [(0, 1000)] * rng.randint(0, 2) + [(1000, 0)] * rng.randint(0, 1)
+    cards = sum(piece[1] for piece in pieces)
+    jobs = Unplaced(
+        {"cpu": sum(piece[0] for piece in pieces), GPU: cards},
+        cards // 1000 if len(pieces) * 1000 == cards else None,
+        frozenset(),
+    )
+    need = Need(1, (rng.randint(0, 2) * 1000, rng.randint(1, 3) * 1000), None)
+    offers = Counter(Offer(free, NodeKind(None), False) for free in nodes)
+
+    def places(free: t.Sequence[tuple[int, ...]]) -> int:
+        return sum(Offer(tuple(one), NodeKind(None), False).fits(need) for one in free)
+
+    parts = [
+        tuple((shape.resources or {})[name] for name in ORDER) for shape in shapes for _one in range(shape.replicas)
+    ]
+    parts += pieces
+    worst = 0
+    for where in itertools.product(range(len(nodes) + 1), repeat=len(parts)):
+        left = [list(free) for free in nodes]
+        for index, takes in zip(where, parts):
+            if index < len(nodes):  # else it is on none of them
+                left[index] = [has - taken for has, taken in zip(left[index], takes)]
+        if all(amount >= 0 for free in left for amount in free):
+            worst = max(worst, places(nodes) - places([tuple(free) for free in left]))
+    assert Claimed(shapes=shapes).most_lost(offers, need, ORDER, jobs) >= worst
+
+
+@pytest.mark.parametrize("seed", range(tries(200)))
+def test_whatever_is_claimed_it_never_admits_more(seed: int) -> None:
+    rng = random.Random(seed)
+    nodes = gpu_nodes(*(rng.randint(0, 8) for _node in range(3)))
+    request = asking(rng.randint(1, 3), rng.randint(1, 8))
+    room = claimed(rng.randint(0, 10**6), rng.randint(0, 10**6), rng.randint(0, 9))
+    order = ("reject", "wait", "unknown", "admit")
+    with_claims, without = (decide(nodes, request, one)["decision"] for one in (room, Claimed()))
+    assert order.index(with_claims) <= order.index(without)
+    assert (with_claims == "reject") == (without == "reject")
