@@ -43,12 +43,14 @@ def read_candidates(pools: object, request: object) -> list[Candidate]:
         if not asked:
             if not request:
                 raise InputError("request is missing: say what the deployment asks for.")
+            # Only when a pool needs it: with a request of its own for each, the common one may be missing.
             common = common or read_request(request)
         name = pool_name("pools", own.get("pool"))
         wanted = read_request(asked) if asked else t.cast(Request, common)
         candidates += [Candidate(one, wanted) for one in map(trimmed, name.splitlines()) if one]
     if not candidates:
         raise InputError("pools names no pool: give the ID of at least one.")
+    # The same pool twice could be admitted once by each of two requests.
     names = [candidate.pool for candidate in candidates]
     if len(set(names)) < len(names):
         raise InputError("pools names a pool twice.")

@@ -66,6 +66,7 @@ class PoolGroups:
         group = self._inventory.groups.get(name)
         if group is None:
             return ""
+        # Groups of another source may be of pools as well, as of a second file of this plugin.
         hosts = group.get_hosts()
         if hosts and any(self._everywhere not in {one.name for one in host.groups} for host in hosts):
             return f"{name} is a group of hosts of another inventory source."

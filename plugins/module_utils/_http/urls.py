@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+# Neither user nor query nor fragment: a password would be in each sentence that names the address.
 _URL = re.compile(rf"(https?)://((?:{_LABEL}\.)*{_LABEL}|\[[0-9A-Fa-f:.]+\])(:[0-9]{{1,5}})?(/[A-Za-z0-9._~/-]*)?")
 
 
@@ -56,6 +57,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+# Left out of Host, as clients do: the signature is checked over the Host that has come.
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -84,6 +86,7 @@ def host_header(url: str) -> str:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
+    # The brackets of an IPv6 address, which urlsplit takes off.
     if ":" in host:
         host = f"[{host}]"
     return host if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{host}:{parts.port}"

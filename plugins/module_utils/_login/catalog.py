@@ -31,10 +31,12 @@ def catalog_endpoint(
             for endpoint in service["endpoints"]
             if endpoint.get("interface") == "public"
         ]
+    # A catalog comes from a server, and any part of it may be of another type than Keystone documents.
     except (AttributeError, KeyError, TypeError):
         raise ApiError(
             f"IAM gave a service catalog that cannot be read: set endpoint, {where_to_set(where, 'endpoint')}."
         ) from None
+    # One service may stand there for several regions. Of these, the wrong one would answer for the wrong pools.
     urls = {url for place, url in public if place == region or region is None}
     urls = urls or {url for place, url in public if place in (None, "", "*")}
     if len(urls) > 1:

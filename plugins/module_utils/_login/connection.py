@@ -58,6 +58,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
     """
     if REQUESTS_IMPORT_ERROR is not None:
         raise missing_library("requests", "every connection to ModelArts") from REQUESTS_IMPORT_ERROR
+    # Merged once more, as a caller may hand on a single level, of which only the fields of one method may count.
     given = check_options(merge_levels(options), where)
     method = login_method_of(given)
     if method is None:
@@ -90,6 +91,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
         auth = KeystoneAuth(password_plugin(given, str(auth_url)), iam, (given["password"],))
     else:
         auth = KeystoneAuth(cloud.plugin, iam, cloud.secrets, cloud.passing_secrets)
+    # Before anything is sent: from here on, no error can repeat one of them.
     hide_secrets_of(auth)
     hide_secrets_of(iam)
     connection = Connection(
@@ -109,6 +111,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
         where=where,
         _iam=iam,
     )
+    # Now and not at the first request: what is missing is a mistake of the caller, and no fault of the network.
     connection._require_reachable()
     return connection
 

@@ -26,6 +26,7 @@ ALGORITHM = "SDK-HMAC-SHA256"
 DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 DATE_HEADER = "X-Sdk-Date"
 
+# What a proxy on the way leaves as it is. A signed header that it changes would void the signature.
 _SIGNED = frozenset({"host", "x-project-id", "x-security-token", "content-type"})
 
 
@@ -37,6 +38,7 @@ def sign(method: str, url: str, headers: Mapping[str, str], body: bytes, access_
     """
     signed = {"host": host_header(url)}
     signed.update((name.lower(), value.strip()) for name, value in headers.items() if _is_signed_header(name.lower()))
+    # The server sorts the names, too, and compares byte by byte.
     names = sorted(signed)
     parts = urlsplit(url)
     request = "\n".join(

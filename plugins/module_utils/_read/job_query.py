@@ -99,6 +99,7 @@ class WorkloadQuery:
             filters.append(("status", self.statuses[0]))
         if not self.fetch_all:
             return self._page_of_statuses(self._read_one_page(client, pool_name, filters))
+        # Without a filter, the offset can be left to the API: its pages are those of the whole list.
         if not filters and not self.statuses:
             return self.read_pool(client, pool_name)
         read = self._read_several_types if len(self.types) > 1 else self._read_filtered
@@ -170,6 +171,7 @@ class WorkloadQuery:
 
     def _sorted_and_skipped(self, pages: Pages, skip: int) -> Pages:
         """Return the whole list in the order asked for, without the first jobs."""
+        # On the wire the oldest come first: what is added while pages are read then comes at the end.
         items = pages.items[::-1] if self._wants_newest_first else pages.items
         return replace(pages, items=items[skip:], complete=pages.complete and not (skip and items))
 

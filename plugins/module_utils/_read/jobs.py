@@ -79,6 +79,7 @@ def pending_seconds(item: Document, now: float) -> int | None:
 
 
 def _split_host_ips(value: object) -> list[str]:
+    # The reference has one text with commas, the SDK a list.
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
     return [part.strip() for part in parts if isinstance(part, str) and part.strip()]
 
@@ -141,6 +142,7 @@ def workload_facts(
             facts[name] = _READERS[name](value)
         else:
             facts[name] = value if isinstance(value, str) else text_of(value)
+        # What could not be read under its name is kept as it came, so that nobody has to call the API again.
         if facts[name] is None and value is not None:
             extra[key] = value
     facts["nodes"], unreadable = job_nodes(item.get("nodes"), requirements, cards)

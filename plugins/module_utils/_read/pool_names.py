@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import DocumentError, PoolFacts
 
+# As the reference shows metadata.name. A display name may look like one, and is asked for as an ID first.
 _POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
 
 
@@ -35,6 +36,7 @@ def pool_ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[s
     Pools are listed only when a name does not look like an ID. A name that no pool has stays as it is: the API says so.
     Raises InputError for a name that several pools have, and for two names of one pool.
     """
+    # Most users give IDs, which need no list, and no permission for one.
     if all(map(_POOL_ID.fullmatch, names)):
         return list(names), {}
     pools = try_read("pools", client.list_pools)
@@ -73,6 +75,7 @@ def _show_one_pool(client: Client, name: str) -> PoolFacts | None:
     try:
         return pool_facts(client.show_pool(name))
     except ApiError as error:
+        # Any other error says nothing about the name.
         if error.error_code != POOL_NOT_FOUND:
             raise
         return None

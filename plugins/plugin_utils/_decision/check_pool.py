@@ -40,8 +40,10 @@ OLDEST_FACTS = 300
 _PASSING_PHASES = ("Creating", "Waiting", "Abnormal", "ScalingFailed", "Error")
 # A pool in these phases never runs work again. That an Error is final stands in no document, so it may pass.
 _LOST_PHASES = ("Deleting", "CreationFailed")
+# They stop changes of the pool, and no jobs, as their names say; that is not documented.
 _HARMLESS_MODES = ("billing_change_restricted", "flavor_change_restricted")
 _PASSING_DRIVERS = ("Creating", "Upgrading", "Abnormal")
+# An operator has switched the type off, or is about to: waiting does not bring it back.
 _JOB_TYPE_LOST = ("Disabled", "Disabling")
 
 
@@ -56,6 +58,7 @@ def check_facts(situation: Situation, age: float) -> Check | None:
     if missing is not None and situation.pool is None:
         remedy = "give the ID (metadata.name) of a pool of this project."
         return Check("pool", Outcome.NEVER, f"not found ({error_words(missing)})", remedy)
+    # One sentence in place of the same one for each document.
     messages = {error["msg"] for error in errors.values()}
     if len(messages) == 1 and {"pool", "nodes", "workloads"} <= errors.keys():
         return Check("api", Outcome.UNKNOWN, messages.pop(), "see that ModelArts can be reached, and try again.")

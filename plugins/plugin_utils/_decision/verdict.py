@@ -227,6 +227,7 @@ class Verdict:
     def decision(self) -> str:
         """One NEVER rejects; else one FAILED waits; else one UNKNOWN is unknown; what is left admits."""
         outcomes = {check.outcome for check in self.findings.checks}
+        # Whether to wait does not matter any more, nor what is not known.
         if Outcome.NEVER in outcomes:
             return "reject"
         if Outcome.FAILED in outcomes:
@@ -236,6 +237,7 @@ class Verdict:
     def as_facts(self) -> VerdictFacts:
         decision = self.decision
         checks = self.findings.checks
+        # What must change before the decision can be another. A rejection names only what rejects.
         decisive = [check for check in checks if check.outcome is not Outcome.PASSED]
         if decision == "reject":
             decisive = [check for check in checks if check.outcome is Outcome.NEVER]
