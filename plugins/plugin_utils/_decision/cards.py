@@ -30,6 +30,7 @@ HYPERINSTANCE = "hyperinstance"
 """The type of a batch of nodes that is a supernode; with 16 cards its nodes are taken for 910C."""
 
 _CACHED = 65536  # more kinds of nodes than pools have; the bound is for documents that were made up
+_FLAVORS = 1024  # names can be long, and pools have a few
 
 
 class Hardware(t.NamedTuple):
@@ -59,7 +60,7 @@ _BY_FLAVOR = (
 _MAY_BE = {4: (PAIR,), 8: (PAIR, RING), 16: (PAIR, 8)}
 
 
-@lru_cache(maxsize=_CACHED)
+@lru_cache(maxsize=_FLAVORS)
 def hardware_of(flavor: str | None) -> Hardware | None:
     """Return the hardware of a node by the name of its flavor; None when that does not tell."""
     name = (flavor or "").lower()
@@ -78,7 +79,7 @@ class CardGroups(t.NamedTuple):
 NO_CARD_GROUPS = CardGroups()
 
 
-@lru_cache(maxsize=_CACHED)
+@lru_cache(maxsize=_FLAVORS)
 def rules_of(flavor: str | None, places: int, batch_type: str | None, by_policy: CardGroups) -> tuple[int, ...]:
     """Return every n that may hold on a node made for so many cards: one where it is known, none where nothing is."""
     hardware = hardware_of(flavor)
@@ -166,7 +167,8 @@ class Cards(t.NamedTuple):
     def of(
         cls, cards: NodeCards, flavor: str | None, by_policy: CardGroups, at: int, free: int, *, is_hopeful: bool
     ) -> Cards:
-        return _cards_of(cards, flavor, by_policy, at, free, is_hopeful)
+        rules = rules_of(flavor, cards.places, cards.batch_type, by_policy)
+        return _cards_of(cards.shown, cards.places, cards.back, rules, at, free, is_hopeful)
 
     def fits(self, amount: int) -> int:
         """Return how many replicas find cards that ask for so many thousandths of one."""
@@ -234,12 +236,10 @@ class Cards(t.NamedTuple):
 
 @lru_cache(maxsize=_CACHED)
 def _cards_of(
-    cards: NodeCards, flavor: str | None, by_policy: CardGroups, at: int, free: int, is_hopeful: bool
+    shown: int | None, places: int, back: int, rules: tuple[int, ...], at: int, free: int, is_hopeful: bool
 ) -> Cards:
-    rules = rules_of(flavor, cards.places, cards.batch_type, by_policy)
-    groups = tuple(groups_of(cards.shown, cards.places, rule) for rule in rules)
-    back = 0 if cards.shown is None else cards.back
-    return Cards(at, cards.places, rules, groups, back, min(free, cards.places), is_hopeful)
+    groups = tuple(groups_of(shown, places, rule) for rule in rules)
+    return Cards(at, places, rules, groups, 0 if shown is None else back, min(free, places), is_hopeful)
 
 
 @lru_cache(maxsize=_CACHED)

@@ -6,9 +6,18 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.poolgate.modelarts.tests.unit.cards import SIZE, asking, gpu_nodes, holding
+from ansible_collections.poolgate.modelarts.tests.unit.cards import (
+    OWN,
+    SIZE,
+    asking,
+    gpu_nodes,
+    holding,
+    queued,
+    replacing,
+)
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     GPU,
+    address_of,
     check_of,
     decide,
     job,
@@ -77,3 +86,29 @@ def test_cards_that_jobs_hold_and_nodes_do_not_show_yet() -> None:
 def test_a_job_without_a_node_whose_requirement_cannot_be_read() -> None:
     assert decide(gpu_nodes(8), [job({GPU: "some"}, "Creating")], request=asking(1))["decision"] == "unknown"
     assert decide(gpu_nodes(8), [job({"cpu": "some", GPU: "1"}, "Creating")], request=asking(7))["decision"] == "admit"
+
+
+@pytest.mark.parametrize("strategy", ["fifo", "traversal", "ladder", "tiered"])
+def test_jobs_that_wait_take_no_more_than_there_is_room_for(strategy: str) -> None:
+    """Ten cards are free when the job has gone: one of two jobs with eight cards may start, and two cards are left."""
+    nodes = gpu_nodes(0, 2)
+    own = job({GPU: "8"}, uuid=OWN, on={address_of(nodes[0]): {GPU: "8"}})
+    waiting = [queued("8", seconds=7200), queued("8", seconds=3600)]
+    policy = {"queue_strategy": strategy}
+    for replicas, decision in ((2, "admit"), (3, "wait")):
+        asked = {**replacing(replicas, 1), "priority": 9}
+        assert decide(nodes, [own, *waiting], request=asked, policy=policy)["decision"] == decision
+    three = [*waiting, queued("2", seconds=1800)]
+    decision = decide(nodes, [own, *three], request={**replacing(1, 1), "priority": 9}, policy=policy)["decision"]
+    # The second holds up the third by fifo and by a ladder without an end; else that may take the last two cards.
+    assert decision == ("admit" if strategy in ("fifo", "ladder") else "wait")
+
+
+def test_of_many_jobs_that_wait_all_that_there_is_room_for_may_start() -> None:
+    nodes = gpu_nodes(0, 2)
+    own = job({GPU: "8"}, uuid=OWN, on={address_of(nodes[0]): {GPU: "8"}})
+    waiting = [queued("8", seconds=3600) for _i in range(12)]
+    asked = {**replacing(1, 1), "priority": 9}
+    verdict = decide(nodes, [own, *waiting], request=asked, policy={"queue_strategy": "traversal"})
+    assert verdict["decision"] == "wait"
+    assert check_of(verdict, GPU)["unplaced"] == 10
