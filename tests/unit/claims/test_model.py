@@ -25,8 +25,8 @@ from ansible_collections.poolgate.modelarts.tests.unit.claims.model import (
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 
 WORLDS = {
-    "traversal": Rules(looks=1, horizon=3),
-    "fifo, nodes first": Rules(looks=1, horizon=3, fifo=True, nodes_first=True),
+    "traversal": Rules(looks=1, ttl=1, horizon=2),
+    "fifo, nodes first": Rules(looks=1, ttl=1, horizon=2, fifo=True, nodes_first=True),
 }
 IS_WHOLE = os.environ.get("EFFORT") == "full"
 MOVES = tries(1_200_000)
