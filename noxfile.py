@@ -234,6 +234,28 @@ def browser(session: nox.Session) -> None:
     run_pytest(session, *(session.posargs or ["tests/browser"]), CHROMIUM=chromium)
 
 
+def has_postgresql() -> bool:
+    """Whether there are the programs of a PostgreSQL server, put there first where this may be done."""
+
+    def is_there() -> bool:
+        return any(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb") is not None
+
+    if not is_there():
+        install_debian("postgresql")
+    return is_there()
+
+
+@nox.session
+def claims(session: nox.Session) -> None:
+    """Claims on real stores, SQLite and a PostgreSQL of its own: races, killed processes, and the whole model."""
+    if not has_postgresql():
+        print("not run: there is no PostgreSQL, and only root on Debian installs it")
+        session.skip("no PostgreSQL")
+    libraries = ("psycopg[binary] ~= 3.2", "psycopg2-binary ~= 2.9")
+    session.install(ANSIBLE_CORE, "-r", "meta/ee-requirements.txt", *libraries, "hypothesis", "pytest ~= 9.1")
+    run_pytest(session, *(session.posargs or ["tests/claims", "tests/unit/claims"]), EFFORT="full")
+
+
 @shared
 def attacks(session: nox.Session) -> None:
     """Servers made to hold a read for long, or to fill its memory: both are measured, in a process for each."""

@@ -20,9 +20,10 @@ from controller import Controller, Document, RefusedError, check_credential_type
 from packaging.requirements import Requirement
 from run_guides import Reader
 
-TYPES = ["ModelArts access key", "ModelArts token", "ModelArts user", "ModelArts clouds.yaml"]
+TYPES = ["ModelArts access key", "ModelArts token", "ModelArts user", "ModelArts clouds.yaml", "ModelArts claim store"]
 SECRETS = {*(name for name, option in CONNECTION_OPTIONS.items() if option.get("no_log")), "clouds_yaml"}
 OF_OPENSTACKSDK = {"clouds_yaml": "OS_CLIENT_CONFIG_FILE"}
+OF_CLAIMS = {"store": "MODELARTS_CLAIM_STORE", "password": "PGPASSWORD"}
 
 
 @pytest.mark.usefixtures("reader")
@@ -35,7 +36,7 @@ def test_a_credential_type_feeds_options_and_hides_their_secrets(controller: Con
     injected = {re.sub(r"\{\{ |tower\.filename\.| \}\}", "", text): variable for variable, text in env.items()}
     assert list(injected) == fields
     for field, variable in injected.items():
-        assert variable == OF_OPENSTACKSDK.get(field) or variable in ENVIRONMENT[field]
+        assert variable in (OF_OPENSTACKSDK.get(field), OF_CLAIMS.get(field)) or variable in ENVIRONMENT[field]
 
 
 def broken(kind: Document, part: str, change: t.Callable[[t.Any], object]) -> Document:

@@ -291,9 +291,12 @@ def add_claim(
 
 
 def is_written(row: Row, claim: Claim) -> bool:
-    """Whether the document has this very claim: that of another write of its id has another nonce."""
+    """Whether the document has this very claim.
+
+    That of another gate of its id has another nonce, and that of an earlier try of this gate another version.
+    """
     written = row.document.claims.get(claim.id)
-    return written is not None and written.nonce == claim.nonce
+    return written is not None and (written.nonce, written.version) == (claim.nonce, claim.version)
 
 
 def holds_still(row: Row, claim: Claim) -> bool:

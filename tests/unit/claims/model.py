@@ -7,7 +7,8 @@ Deployers run the shipped functions of the protocol. Around them, answers get lo
 each in its own way, and a scheduler starts and ends jobs. ``moves`` gives everything that can happen next in a world,
 and ``broken`` says what must never be.
 
-Time goes in ticks: a claim lasts for three, and everything settles within one.
+Time goes in ticks, of which a claim lasts for one or two; everything settles within one. A process that has died is one
+that makes no move any more, which each may do at any time.
 """
 
 from __future__ import annotations
@@ -42,7 +43,6 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
 
 CARD = "nvidia.com/gpu"
 ASKED = Asked("train", 1, (ClaimedGroup(1, {CARD: 1000}, None),), {CARD: 1000})
-TTL = 2
 TICKS = {"SETTLE": 1, "KEPT": 1, "OLDEST_READING": 1}
 
 # What a job is: not there, in the queue, on a node that neither it nor the node shows, on a node, ending, ended, gone.
@@ -123,6 +123,7 @@ class Rules:
     fifo: bool = False
     nodes_first: bool = False
     looks: int = 2
+    ttl: int = 2
     watches: bool = True
     with_earlier_job: bool = False
     horizon: int = 6
@@ -281,7 +282,7 @@ def _row(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator
         return
     used = _used(deployer, rules)
     waits = rules.fifo and any(stage == WAITS for _uuid, _name, stage in deployer.seen)
-    wanted = Wanted(f"c{index}", f"job{index}", TTL, "", {}, f"n{index}-{deployer.looks}")
+    wanted = Wanted(f"c{index}", f"job{index}", rules.ttl, "", {}, f"n{index}-{deployer.looks}")
 
     def decide(counted: t.Sequence[protocol.Counted]) -> Answer[bool]:
         claimed = sum(one.amounts.get(CARD, 0) // 1000 for one in counted)
@@ -314,7 +315,6 @@ def _claim(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterat
         return
     yield "claims", _with(later, index, deployer._replace(phase="won"))
     yield "claims, and the answer is lost", _with(later, index, deployer._replace(phase="lost"))
-    yield "claims, and dies", _with(later, index, _DEAD)
 
 
 def _own_claim(index: int, deployer: Deployer) -> Claim:
@@ -346,7 +346,6 @@ def _admitted(world: World, index: int, deployer: Deployer, rules: Rules) -> Ite
         yield "submits", _with(_with_job(world, index, job), index, after)
         yield "submits, and the answer is lost", _with(_with_job(world, index, job), index, ended)
     yield "fails, and releases", _with(world, index, ended)
-    yield "dies", _with(world, index, _DEAD)
 
 
 def _begins_to(phase: str) -> Step:

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import protocol
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Stage
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import Claim
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Row, Stage
 from ansible_collections.poolgate.modelarts.tests.unit.claims.model import (
     OtherCourseError,
     Rules,
@@ -25,8 +26,8 @@ from ansible_collections.poolgate.modelarts.tests.unit.claims.model import (
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 
 WORLDS = {
-    "traversal": Rules(looks=1, horizon=3),
-    "fifo, nodes first": Rules(looks=1, horizon=3, fifo=True, nodes_first=True),
+    "traversal": Rules(looks=1, ttl=1, horizon=2),
+    "fifo, nodes first": Rules(looks=1, ttl=1, horizon=2, fifo=True, nodes_first=True),
 }
 IS_WHOLE = os.environ.get("EFFORT") == "full"
 MOVES = tries(1_200_000)
@@ -94,6 +95,11 @@ class Left(t.NamedTuple):
     run: list[str]
 
 
+def _has_its_nonce(row: Row, claim: Claim) -> bool:
+    written = row.document.claims.get(claim.id)
+    return written is not None and written.nonce == claim.nonce
+
+
 BASE = Rules(looks=1)
 LEFT_OUT = {
     "a swap compares the version": Left(
@@ -103,6 +109,15 @@ LEFT_OUT = {
         {"is_written": lambda _row, _claim: True},
         BASE,
         [*ZERO[:4], *of(0, "is cut off", "looks whether", "is admitted"), *ONE],
+    ),
+    "what an earlier try has written is not this one": Left(
+        {"is_written": _has_its_nonce},
+        Rules(looks=1, ttl=1),
+        [
+            *(*ZERO[:4], TIME, "0 claims", *of(0, "was paused", "would be admitted", "is cut off", "looks whether")),
+            *(*of(0, "is admitted", "submits"), TIME),
+            *("1 reads the store", "1 reads the jobs: [('j0', 'waits')]", *ONE[2:]),
+        ],
     ),
     # The run that one does not see coming: the document is younger than the facts.
     "the store is read before the pool": Left(

@@ -232,6 +232,8 @@ def test_the_same_id_claims_again() -> None:
     assert counted(again, reading(2, 1160)) == {"a": 8}
     assert not is_written(Row(2, again, 1101.0), document.claims["a"])
     assert is_written(Row(2, again, 1101.0), again.claims["a"])
+    earlier_try = replace(again.claims["a"], version=1, expires=1999.0)
+    assert not is_written(Row(2, again, 1101.0), earlier_try), "an earlier try of the same gate, whose answer was lost"
 
 
 def test_renewing() -> None:

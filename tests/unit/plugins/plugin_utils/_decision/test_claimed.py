@@ -139,11 +139,8 @@ def test_no_way_in_which_claims_and_jobs_land_takes_more_places(seed: int) -> No
     ]
     pieces = [(0, 1000)] * rng.randint(0, 2) + [(1000, 0)] * rng.randint(0, 1)
     cards = sum(piece[1] for piece in pieces)
-    jobs = Unplaced(
-        {"cpu": sum(piece[0] for piece in pieces), GPU: cards},
-        cards // 1000 if len(pieces) * 1000 == cards else None,
-        frozenset(),
-    )
+    pods = cards // 1000 if len(pieces) * 1000 == cards else None
+    jobs = Unplaced({"cpu": sum(piece[0] for piece in pieces), GPU: cards}, pods, frozenset())
     need = Need(1, (rng.randint(0, 2) * 1000, rng.randint(1, 3) * 1000), None)
     offers = Counter(Offer(free, NodeKind(None), False) for free in nodes)
 
