@@ -25,8 +25,8 @@ _PREFIXES = ("modelarts_", "capacity_gate_", "__capacity_gate_")
 # Variables that core sets to facts, whatever the names of these.
 _ALL_FACTS = frozenset({"ansible_facts", "ansible_local"})
 
-# Ways to the variables of every host, and to those of a name that the template need not show.
-_ALL_VARIABLES = frozenset({"hostvars", "vars", "ansible_delegated_vars"})
+# Ways to the variables of every host, and to those of a name that the template need not show. Jinja has self.
+_ALL_VARIABLES = frozenset({"hostvars", "vars", "ansible_delegated_vars", "self"})
 _LOOKUPS = frozenset({"lookup", "query", "q"})
 # Plugins that read variables by their names, or templates that name variables, in whatever collection.
 _READING_LOOKUPS = frozenset({"vars", "template", "merge_variables"})

@@ -149,6 +149,7 @@ WITH_A_BLIND_SPOT = [
     ("{{ hostvars['web02'].of_the_play }}", "hostvars"),
     ("{{ (hostvars.web02 | default({})).get('other') }}", "hostvars"),
     ("{{ ansible_delegated_vars['web02'].other }}", "ansible_delegated_vars"),
+    ("{{ self._TemplateReference__context['other'] }}", "self"),
     ("{{ groups.all | map('extract', hostvars) | map(attribute='ansible_facts.x.y') | first }}", "hostvars"),
     ("https://{{ gateway.other }}", "hostvars"),
     ("https://{{ gateways | map(attribute='other') | first }}", "hostvars"),
