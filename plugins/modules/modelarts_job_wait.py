@@ -45,6 +45,8 @@ options:
   job:
     description:
       - Name of the job, or its C(job_uuid). Of several jobs of the name the newest is followed, which is printed.
+      - A C(job_uuid) goes before names, and a text of the form of a UUID is taken for nothing else, because others may
+        name their jobs so. Behind a submission give the C(job_uuid), as an earlier job of the name may be the newest yet.
     type: str
     required: true
   wait_timeout:
@@ -84,7 +86,8 @@ state:
     - V(waiting) when it is still queued at the end of the time, or being created.
     - V(gone) when it was in the pool and is no longer.
     - V(missing) when no job of that name has come up.
-    - V(unread) when its state is not known, because the API did not answer at the end.
+    - V(unread) when its state is not known, because the API did not answer at the end, or its IDs did not tell
+      which job it is.
   returned: when the pool could be read
   type: str
   sample: running
