@@ -52,7 +52,8 @@ options:
   wait_timeout:
     description:
       - Seconds within which the job must run. V(0) looks once.
-      - No look begins that would end later. One of a slow API may still take up to a minute more.
+      - No look begins that would end later. With a slow API, the last look and reading what is ahead of the job may take
+        a minute more, together.
     type: float
     default: 600
   poll_interval:
