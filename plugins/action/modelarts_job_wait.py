@@ -32,7 +32,8 @@ _RENEWED_SECONDS = 900.0
 # What became of a job that has, or had, its cards.
 _ENDED = ("running", "completed", "failed")
 
-# A look may end after the deadline, for its answer is the result. A healthy API takes much less than a minute.
+# A look may end after the deadline, for its answer is the result. A healthy API takes much less than a minute, which
+# the last look and what is read behind it share.
 _SHORTEST_LIMIT = 60.0
 
 # Who runs the role has not written the options of its task: a mistake is told in the names of the role's variables.
@@ -68,9 +69,13 @@ class ActionModule(ObservingAction):
         timeout = read_seconds(names["wait_timeout"], options["wait_timeout"], _WAIT_TIMEOUT, _value_in_line)
         interval = read_seconds(names["poll_interval"], options["poll_interval"], _POLL_INTERVAL, _value_in_line)
         observer = self.observer(options)
+        time = REAL_TIME
+        end = 0.0
 
         def look(seconds_left: float | None) -> WorkloadsAnswer:
+            nonlocal end
             limit = None if seconds_left is None else max(seconds_left, _SHORTEST_LIMIT)
+            end = time.clock() + (limit or _SHORTEST_LIMIT)
             asked = {"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": limit}
             return t.cast("WorkloadsAnswer", observer.look(asked))
 
@@ -78,8 +83,9 @@ class ActionModule(ObservingAction):
         if url is not None and not self._task.check_mode:
             self._with_store(url, options["claim_id"], None, options)
         watch = JobWatch(pool, job)
-        follow_job(watch, Wait(timeout, interval, REAL_TIME), look, self.say, self.remark)
-        watched = watch.result(timeout, _read_queued_jobs(observer, pool) if watch.is_queued else None)
+        follow_job(watch, Wait(timeout, interval, time), look, self.say, self.remark)
+        queued = _read_queued_jobs(observer, pool, end - time.clock()) if watch.is_queued else None
+        watched = watch.result(timeout, queued)
         if url is not None and watched.state in _ENDED and not self._task.check_mode:
             self._with_store(url, options["claim_id"], watched.job_uuid, options)
         if not watched.has_run:
@@ -107,9 +113,12 @@ class ActionModule(ObservingAction):
             self.remark(f"{error} The claim is left to its time.")
 
 
-def _read_queued_jobs(observer: Observer, pool: str) -> list[JobFacts] | None:
+def _read_queued_jobs(observer: Observer, pool: str, seconds_left: float) -> list[JobFacts] | None:
     """Return the jobs that wait in the pool, in the order of the scheduler; None when they cannot be read."""
-    asked = {"pool_name": [pool], "fields": [], "include_capacity": True, "time_limit": _SHORTEST_LIMIT}
+    if seconds_left < 1:
+        return None
+    limit = min(seconds_left, _SHORTEST_LIMIT)
+    asked = {"pool_name": [pool], "fields": [], "include_capacity": True, "time_limit": limit}
     try:
         queued: list[JobFacts] | None = observer.look(asked)["pools"][0]["queued"]
     except ObservationError:

@@ -45,12 +45,16 @@ options:
   job:
     description:
       - Name of the job, or its C(job_uuid). Of several jobs of the name the newest is followed, which is printed.
+      - A C(job_uuid) goes before names, and a text of the form of a UUID is taken for nothing else, because others may
+        name their jobs so.
+      - Behind a submission give the C(job_uuid), as an earlier job of the name may be the newest yet.
     type: str
     required: true
   wait_timeout:
     description:
       - Seconds within which the job must run. V(0) looks once.
-      - No look begins that would end later. One of a slow API may still take up to a minute more.
+      - No look begins that would end later. With a slow API, the last look and reading what is ahead of the job may
+        take a minute more, together.
     type: float
     default: 600
   poll_interval:
@@ -95,7 +99,8 @@ state:
     - V(waiting) when it is still queued at the end of the time, or being created.
     - V(gone) when it was in the pool and is no longer.
     - V(missing) when no job of that name has come up.
-    - V(unread) when its state is not known, because the API did not answer at the end.
+    - V(unread) when its state is not known, because the API did not answer at the end, or its IDs did not tell
+      which job it is.
   returned: when the pool could be read
   type: str
   sample: running

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 import typing as t
 from datetime import datetime, timezone
@@ -20,7 +21,6 @@ from ansible.utils.display import Display
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
-    ENVIRONMENT,
     merge_levels,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, sentence
@@ -46,7 +46,13 @@ _GROUP_OF_DEFAULTS = "group/poolgate.modelarts.modelarts"
 STORE_VARIABLE = "MODELARTS_CLAIM_STORE"
 """The variable of the controller's environment that names the store of claims."""
 
-_ENVIRONMENT = frozenset(name for names in ENVIRONMENT.values() for name in names)
+# What a reading takes of an environment: the options, the files of openstacksdk and where it looks for them, ways to
+# the server, authorities, and code. Not PATH, which plays make from ansible_env.PATH: reading starts no other program.
+_ENVIRONMENT = re.compile(
+    r"(MODELARTS|OS|HW|HUAWEICLOUD_SDK|XDG|STATSD|LD|OPENSSL)_.*|.*_PROXY|HOME|SNAP_REAL_HOME|TMPDIR|TEMP|TMP"
+    r"|SSL.*|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|NETRC|HOSTALIASES|RES_OPTIONS|LOCALDOMAIN|PYTHON.*",
+    re.IGNORECASE,
+)
 
 # An end of a claim waits for one look. A healthy API takes much less than a minute.
 _LOOK_LIMIT = 60.0
@@ -120,9 +126,8 @@ class ObservingAction(ActionBase):
                 given.update({f"{option} of {name}": one for option, one in options.items()})
         # That of the task comes rendered; core keeps it as it was written beside the variables.
         for level in self._variables.get("environment") or ():
-            own = (
-                {one: level[one] for one in level if one in _ENVIRONMENT} if isinstance(level, dict) else {"all": level}
-            )
+            own = level if isinstance(level, dict) else {"all": level}
+            own = {one: own[one] for one in own if one == "all" or _ENVIRONMENT.fullmatch(str(one))}
             given.update({f"{one} in environment": value for one, value in own.items()})
         return given
 

@@ -12,7 +12,6 @@ import functools
 import typing as t
 
 import jinja2
-import jinja2.meta
 import jinja2.nodes
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
@@ -26,9 +25,12 @@ _PREFIXES = ("modelarts_", "capacity_gate_", "__capacity_gate_")
 # Variables that core sets to facts, whatever the names of these.
 _ALL_FACTS = frozenset({"ansible_facts", "ansible_local"})
 
-# Ways to a variable by a text that is its name.
-_BY_NAME = frozenset({"hostvars", "vars"})
-_LOOKUPS_BY_NAME = frozenset({"vars", "ansible.builtin.vars"})
+# Ways to the variables of every host, and to those of a name that the template need not show. Jinja has self.
+_ALL_VARIABLES = frozenset({"hostvars", "vars", "ansible_delegated_vars", "self"})
+_LOOKUPS = frozenset({"lookup", "query", "q"})
+# Plugins that read variables by their names, or templates that name variables, in whatever collection.
+_READING_LOOKUPS = frozenset({"vars", "template", "merge_variables"})
+_OTHER_TEMPLATES = (jinja2.nodes.Include, jinja2.nodes.Import, jinja2.nodes.FromImport, jinja2.nodes.Extends)
 
 # Tags that core knows, so that no template is more than can be parsed here.
 _JINJA = jinja2.Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"], autoescape=True)
@@ -49,33 +51,28 @@ def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
         return
     for name in sorted(str(name) for name in facts):
         if name.startswith(_PREFIXES) and name in variables:
-            host = one_line(str(variables.get("inventory_hostname", "a host")), 60)
             raise InputError(
-                f"{one_line(name, 60)} comes from the facts of {host}, and a host must not choose what the gate does "
-                "or where credentials go. Set it in the play, the inventory or the environment; set_fact needs "
-                "cacheable=false."
+                f"{one_line(name, 60)} comes from the facts of {_host_in_line(variables)}, and a host must not choose "
+                "what the gate does or where credentials go. Set it in the play, the inventory or the environment; "
+                "set_fact needs cacheable=false."
             )
 
 
 def refuse_facts_behind(given: Mapping[str, t.Any], variables: Mapping[str, t.Any]) -> None:
-    """Raise InputError when a value, as it was written, is rendered from a fact that a host sent back.
+    """Raise InputError when a value, as it was written, is or may be rendered from a fact that a host sent back.
 
-    Templates are followed through all variables that they name. ``given`` are the values by name.
+    Templates are followed through all variables that they name. What reads variables in a way that cannot be followed
+    is refused as soon as any host has sent a fact. ``given`` are the values by name.
     """
     facts = _FactsOfHosts(variables)
     for name, value in given.items():
-        fact = _fact_behind(value, variables, facts)
-        if fact is not None:
-            host = one_line(str(variables.get("inventory_hostname", "a host")), 60)
-            raise InputError(
-                f"{one_line(name, 60)} is made from {one_line(fact, 60)}, which is a fact that {host} sees, and a host "
-                "must not choose what the gate does or where credentials go. Give it by a variable that has the name "
-                "of no fact, or use a play without facts."
-            )
+        complaint = _complaint_about_source(value, variables, facts)
+        if complaint:
+            raise InputError(f"{one_line(name, 60)} {complaint}")
 
 
 class _FactsOfHosts:
-    """The names of variables that are facts: those of the own host, and those of any host."""
+    """The names of variables that are facts of the own host, and whether any host has sent one."""
 
     def __init__(self, variables: Mapping[str, t.Any]) -> None:
         self._variables = variables
@@ -92,11 +89,14 @@ class _FactsOfHosts:
         self.own |= _ALL_FACTS if self.own else self.own
 
     @functools.cached_property
-    def all(self) -> frozenset[str]:
-        """Those of every host. Read only where a template names variables by text, as there may be many hosts."""
-        hosts = {"localhost", *map(str, self._variables.get("hostvars") or ())}
-        names = self.own.union(*map(self._sent_by, hosts))
-        return names | _ALL_FACTS if names else names
+    def any_sent(self) -> bool:
+        """Whether any host has sent one. Read only where it matters, as there may be many hosts."""
+        if self.own:
+            return True
+        hostvars = self._variables.get("hostvars")
+        if self._cache is None:
+            return hostvars is not None  # not known, as core has changed
+        return any(self._sent_by(host) for host in ("localhost", *map(str, hostvars or ())))
 
     def _sent_by(self, host: str) -> frozenset[str]:
         try:
@@ -105,8 +105,8 @@ class _FactsOfHosts:
             return frozenset()
 
 
-def _fact_behind(value: object, variables: Mapping[str, t.Any], facts: _FactsOfHosts) -> str | None:
-    """Return the name of a fact that the value is rendered from, or None."""
+def _complaint_about_source(value: object, variables: Mapping[str, t.Any], facts: _FactsOfHosts) -> str:
+    """Return which fact the value is rendered from, or what may read one, or nothing."""
     pending, seen = [value], set[str]()
     while pending:
         one = pending.pop()
@@ -115,27 +115,65 @@ def _fact_behind(value: object, variables: Mapping[str, t.Any], facts: _FactsOfH
         elif isinstance(one, (list, tuple)):
             pending.extend(one)
         elif isinstance(one, str) and is_template(one):
-            names, by_text = _variables_in_template(one)
-            for fact in sorted((names & facts.own) | (by_text & facts.all if by_text else by_text)):
-                return fact
-            pending.extend(variables.get(name) for name in (names | by_text) - seen - _BY_NAME)
-            seen |= names | by_text
-    return None
+            names, blind_spot = _variables_in_template(one)
+            for fact in sorted(names & facts.own):
+                return (
+                    f"is made from {one_line(fact, 60)}, which is a fact that {_host_in_line(variables)} sees, and a "
+                    "host must not choose what the gate does or where credentials go. Give it by a variable that has "
+                    "the name of no fact, or use a play without facts."
+                )
+            # A variable of such a name hides the function.
+            for name in sorted((names & _ALL_VARIABLES) | (names & _LOOKUPS - variables.keys())):
+                blind_spot = blind_spot or name
+            if blind_spot and facts.any_sent:
+                return (
+                    f"uses {one_line(blind_spot, 60)}, which may give a fact that a host has sent, and a host must not "
+                    "choose what the gate does or where credentials go. Set the value directly, or use a play without "
+                    "facts."
+                )
+            pending.extend(variables.get(name) for name in names - seen - _ALL_VARIABLES)
+            seen |= names
+    return ""
 
 
-def _variables_in_template(template: str) -> tuple[set[str], set[str]]:
-    """Return the names of variables that a template may read, and those that it may read by a text that is the name.
+def _host_in_line(variables: Mapping[str, t.Any]) -> str:
+    return one_line(str(variables.get("inventory_hostname", "a host")), 60)
 
-    A name that a template puts together itself is not among them.
+
+def _variables_in_template(template: str) -> tuple[set[str], str]:
+    """Return the names in a template, and what in it reads variables whose names it does not show, or nothing.
+
+    The tree is only parsed. To compile it would take the filters and tests of Ansible and of all collections.
     """
+    if template.startswith("#jinja2:"):
+        return set(), "a header that sets the signs of a template"
     if "{{" not in template and "{%" not in template:
-        return set(), set()
+        return set(), ""
     try:
         tree = _JINJA.parse(template)
-    except jinja2.TemplateSyntaxError:
-        return set(), set()  # core refuses it, too
-    names = jinja2.meta.find_undeclared_variables(tree)
-    texts = {node.value for node in tree.find_all(jinja2.nodes.Const) if isinstance(node.value, str)}
-    if not names & _BY_NAME and not texts & _LOOKUPS_BY_NAME:
-        return names, set()
-    return names, texts | {node.attr for node in tree.find_all(jinja2.nodes.Getattr)}
+    except (jinja2.TemplateError, RecursionError, ValueError):
+        return set(), "a template that cannot be read before Ansible renders it"
+    blind_spots = [type(node).__name__.lower() for node in tree.find_all(_OTHER_TEMPLATES)]
+    called = [node for node in tree.find_all(jinja2.nodes.Call) if _is_lookup(node.node)]
+    blind_spots += [spot for spot in map(_blind_spot_of_lookup, called) if spot]
+    by_call = {id(node.node) for node in called}
+    names = {node.name for node in tree.find_all(jinja2.nodes.Name) if id(node) not in by_call}
+    # A text in a template may be a template: some lookups render their terms.
+    for node in tree.find_all(jinja2.nodes.Const):
+        if isinstance(node.value, str):
+            more, spot = _variables_in_template(node.value)
+            names |= more
+            blind_spots += [spot] if spot else []
+    return names, blind_spots[0] if blind_spots else ""
+
+
+def _is_lookup(node: jinja2.nodes.Node) -> bool:
+    return isinstance(node, jinja2.nodes.Name) and node.name in _LOOKUPS
+
+
+def _blind_spot_of_lookup(call: jinja2.nodes.Call) -> str:
+    """Return what a lookup is, where it can read any variable, or nothing."""
+    plugin = call.args[0] if call.args else None
+    if not isinstance(plugin, jinja2.nodes.Const) or not isinstance(plugin.value, str):
+        return "a lookup whose plugin is not named by a constant"
+    return f"lookup('{plugin.value}')" if plugin.value.rpartition(".")[2] in _READING_LOOKUPS else ""

@@ -10,11 +10,12 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import asdict, dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
-from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, WAITING
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, STATUSES, WAITING
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import job_name
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError
 
@@ -29,8 +30,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 
 JOB_FIELDS = (
-    "job_name",
+    "uid",
     "job_uuid",
+    "name",
+    "job_name",
     "status",
     "create_time",
     "created_at",
@@ -38,6 +41,9 @@ JOB_FIELDS = (
     "running_duration",
 )
 """What a look has to read of each job."""
+
+# A text of this form is no name: a job can be named like the ID of another.
+_UUID = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 # Real names have 64 characters. What is longer is cut, so that the words around it are still read.
 _LONGEST_NAME = 100
@@ -66,15 +72,19 @@ class Watched:
 
 
 class JobWatch:
-    """Follows the job of a pool that has this name or ``job_uuid``; of several, the newest when it is found."""
+    """Follows the job of a pool that has this ``job_uuid`` or name; of several, the newest when it is found.
+
+    A ``job_uuid`` goes before all names, which others may choose.
+    """
 
     def __init__(self, pool: str, wanted: str) -> None:
         self._pool = pool
         self._wanted = wanted
-        self._followed: str | None = None
+        self._followed: WorkloadFacts | None = None
         self._job: WorkloadFacts | None = None
         self._status: str | None = None
         self._complete = False
+        self._is_ambiguous = False
         self.has_found = False
         self.has_read = False
 
@@ -84,28 +94,42 @@ class JobWatch:
         ``complete`` tells whether these are all jobs of the pool.
         """
         self.has_read = True
-        self._complete = complete
+        found = self._watched_jobs(jobs)
+        self._is_ambiguous = found is None
+        self._complete = complete and found is not None
         said = ""
-        found = [job for job in jobs if self._is_watched_job(job)]
-        if len(found) > 1 and not self.has_found:
-            said = self._note_on_namesakes(found)
+        if found and not self.has_found:
+            said = self._note_on_first_look(found)
         self._job = _newest_job(found) if found else None
         if self._job is not None:
             self.has_found = True
-            self._followed = self._job["job_uuid"]
+            self._followed = _with_known_ids(self._job, self._followed)
             # A status that is not told is the one that was told before.
             self._status = self._job["status"] or self._status
         return said
 
-    def _is_watched_job(self, job: WorkloadFacts) -> bool:
-        if self._followed is not None:
-            return bool(job["job_uuid"] == self._followed)
-        return self._wanted in (job["job_uuid"], job["job_name"])
+    def _watched_jobs(self, jobs: Sequence[WorkloadFacts]) -> list[WorkloadFacts] | None:
+        """Return the jobs of a look of which the newest is the one; None when the look does not tell which it is."""
+        found = [job for job in jobs if job["job_uuid"] == self._wanted]
+        if not found and self._followed is not None:
+            same = [(job, _is_same_job(job, self._followed)) for job in jobs]
+            found = [job for job, is_same in same if is_same]
+            if not found and any(is_same is None for _job, is_same in same):
+                return None
+        elif not found and not _UUID.fullmatch(self._wanted):
+            found = [job for job in jobs if job["job_name"] == self._wanted]
+        if not found:
+            return []
+        # A restarted training has its IDs twice for a while. Those of two jobs tell neither.
+        newest = _newest_job(found)
+        parts = [newest, *(job for job in jobs if _is_same_job(job, newest))]
+        return found if len({job["job_name"] for job in parts}) == 1 else None
 
     def look_failed(self) -> None:
         """Take a look without an answer: whether the job is still there is not known."""
         self._job = None
         self._complete = False
+        self._is_ambiguous = False
 
     @property
     def status(self) -> str | None:
@@ -126,7 +150,8 @@ class JobWatch:
 
     def line(self, progress: str) -> str:
         """Return the line of a look: the progress of the wait, what the job is doing, and its name."""
-        seen = one_line(self.status or "", _LONGEST_STATUS) or ("not there" if self._complete else "not known")
+        is_absent = self._job is None and self._complete
+        seen = one_line(self.status or "", _LONGEST_STATUS) or ("not there" if is_absent else "not known")
         return sentence(f"{progress} {seen} {self._name_in_line}")
 
     def result(self, seconds: float, queued: Sequence[JobFacts] | None = None) -> Watched:
@@ -153,9 +178,17 @@ class JobWatch:
                 f"Whether {self._name_in_line} runs is not known: {self._pool_in_line} does not tell its status.",
             )
         status = one_line(self._status, _LONGEST_STATUS)
-        return self._result("waiting", f"{self._name_in_line} does not run{within}: its status is {status}.")
+        known = {one.lower(): one for one in STATUSES}.get(status.strip().lower(), self._status)
+        unlike = "" if known == self._status else f", which is not the word {known}"
+        return self._result("waiting", f"{self._name_in_line} does not run{within}: its status is {status}{unlike}.")
 
     def _unseen_job(self, within: str) -> Watched:
+        if self._is_ambiguous:
+            return self._result(
+                "unread",
+                f"Whether {self._name_in_line} runs is not known: "
+                f"the IDs that {self._pool_in_line} gives do not tell which job it is.",
+            )
         if not self._complete:
             return self._result(
                 "unread",
@@ -170,7 +203,7 @@ class JobWatch:
 
     def _queued_job(self, within: str, queued: Sequence[JobFacts] | None) -> Watched:
         uuids = [job["job_uuid"] for job in queued or ()]
-        ahead = uuids.index(self._followed) if self._followed and self._followed in uuids else None
+        ahead = uuids.index(self._job_uuid) if self._job_uuid and self._job_uuid in uuids else None
         if ahead is None or not queued:
             place = "its place in the queue is not known"
         elif ahead == 0:
@@ -181,13 +214,22 @@ class JobWatch:
         return self._result("waiting", f"{start} ({self._status}), {place}.", ahead)
 
     def _result(self, state: str, message: str, ahead: int | None = None) -> Watched:
-        return Watched(state, self.status, self._pool, self._followed, ahead, sentence(message))
+        return Watched(state, self.status, self._pool, self._job_uuid, ahead, sentence(message))
 
-    def _note_on_namesakes(self, jobs: Sequence[WorkloadFacts]) -> str:
+    @property
+    def _job_uuid(self) -> str | None:
+        return (self._followed["job_uuid"] or None) if self._followed is not None else None
+
+    def _note_on_first_look(self, jobs: Sequence[WorkloadFacts]) -> str:
+        """Return what a person should know of the job that is followed, which may be an earlier one of its name."""
         newest = _newest_job(jobs)
         of = f" of {newest['created_at']}" if newest["created_at"] else ""
-        which = f"{one_line(str(newest['job_uuid']), _LONGEST_NAME)}{of}"
-        return sentence(f"{len(jobs)} jobs are named {self._name_in_line}; the newest is followed, {which}.")
+        which = f"{one_line(newest['job_uuid'] or 'without an ID', _LONGEST_NAME)}{of}"
+        if len(jobs) > 1:
+            return sentence(f"{len(jobs)} jobs are named {self._name_in_line}; the newest is followed, {which}.")
+        if newest["status"] in OVER and newest["job_uuid"] != self._wanted:
+            return sentence(f"{self._name_in_line} had ended before the first look, {which}.")
+        return ""
 
     @property
     def _name_in_line(self) -> str:
@@ -240,6 +282,28 @@ _ENDS = {
     "Failed": ("failed", " has failed, after it ran for {ran} s: its log says why."),
     "Terminated": ("failed", " was terminated, after it ran for {ran} s."),
 }
+
+
+def _is_same_job(job: WorkloadFacts, known: WorkloadFacts) -> bool | None:
+    """Whether a job is the one that is known; None when neither an ID nor its own name tells, and the given one may."""
+    same_ids = [mine == other for mine, other in zip(_ids_of(job), _ids_of(known)) if mine and other]
+    if same_ids:
+        return any(same_ids)
+    if job["name"] and known["name"]:
+        return job["name"] == known["name"]
+    return None if job["job_name"] == known["job_name"] else False
+
+
+def _ids_of(job: WorkloadFacts) -> tuple[str | None, str | None]:
+    return job["uid"], job["job_uuid"]
+
+
+def _with_known_ids(job: WorkloadFacts, before: WorkloadFacts | None) -> WorkloadFacts | None:
+    """Return the job, with what an earlier look has told of its IDs; None when there is nothing to follow it by."""
+    if before is not None:
+        told = {key: job.get(key) or before.get(key) for key in ("uid", "job_uuid", "name")}
+        job = t.cast("WorkloadFacts", {**job, **told})
+    return job if any(_ids_of(job)) or job["name"] else None
 
 
 def _newest_job(jobs: Sequence[WorkloadFacts]) -> WorkloadFacts:

@@ -9,8 +9,10 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import errno
+import grp
 import json
 import os
+import pwd
 import secrets
 import stat
 import typing as t
@@ -21,7 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.html im
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.markdown import markdown
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import VerdictFacts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import ReportDocument
@@ -31,6 +33,7 @@ NAMES = ("report.json", "report.md", "report.html")
 # The umask can take away from these, and nothing adds to them: other users of the machine may read at most.
 _DIRECTORY_MODE = 0o755
 _FILE_MODE = 0o644
+_MOST_LINKS = 40  # as Linux follows
 
 
 class ReportDirectory:
@@ -44,16 +47,19 @@ class ReportDirectory:
     def __init__(self, path: str) -> None:
         self.path = Path(path)
         try:
+            self._refuse_links_of_others()
             for directory in (*reversed(self.path.parents), self.path):
                 if not directory.exists():
                     directory.mkdir(_DIRECTORY_MODE, exist_ok=True)
+            # Followed once: a link that is changed from now on leads nowhere else.
+            self._resolved = self.path.resolve()
             self._refuse_what_others_can_change()
             self._replace_file(NAMES[0], "")
             for name in NAMES:
-                (self.path / name).unlink(missing_ok=True)
+                (self._resolved / name).unlink(missing_ok=True)
         except OSError as error:
             where = f"{self.path.absolute()} ({error.strerror})"
-            what_to_do = "give a directory of the controller that you may write to."
+            what_to_do = "give a directory of the controller that you may write to, and no other user."
             raise InputError(f"report_dir: no report can be written to {where}: {what_to_do}") from None
         except ValueError:
             raise InputError(
@@ -66,29 +72,69 @@ class ReportDirectory:
         for name, text in zip(NAMES, texts):
             self._replace_file(name, text)
 
-    def _refuse_what_others_can_change(self) -> None:
-        """Refuse a directory, and a link on the way, of another user, and a directory that all may write to.
+    def _refuse_links_of_others(self) -> None:
+        """Refuse a link of another user on the way, before anything is made behind it."""
+        user = os.geteuid()
+        if user and any(link.lstat().st_uid not in (0, user) for link in _links_on_the_way(self.path)):
+            raise PermissionError(errno.EPERM, "a link on the way belongs to another user")
 
-        Its files could be replaced. Root may write anywhere, as in a container with a mounted path.
+    def _refuse_what_others_can_change(self) -> None:
+        """Refuse a directory of another user, and one that others may write to.
+
+        Its files could be replaced, or be there before those of the gate, as in /tmp with its sticky bit. Root may
+        write anywhere, as in a container with a mounted path.
         """
         user = os.geteuid()
         if user == 0:
             return
-        links = [link for link in (self.path, *self.path.parents) if link.is_symlink()]
-        status = self.path.stat()
-        if {status.st_uid, *(link.lstat().st_uid for link in links)} - {0, user}:
+        status = self._resolved.stat()
+        if status.st_uid not in (0, user):
             raise PermissionError(errno.EPERM, "belongs to another user")
-        # In one with the sticky bit, like /tmp, only the owner of a file may replace it.
-        if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+        if status.st_mode & stat.S_IWOTH:
             raise PermissionError(errno.EPERM, "all users may write to it")
+        if status.st_mode & stat.S_IWGRP and not _is_group_of_user_alone(status.st_gid, user):
+            raise PermissionError(errno.EPERM, "a group may write to it")
 
     def _replace_file(self, name: str, text: str) -> None:
         """Write another file and rename it when it is complete: a link of that name is replaced, not followed."""
-        temporary = self.path / f".{name}.{secrets.token_hex(8)}"
+        temporary = self._resolved / f".{name}.{secrets.token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             with open(os.open(temporary, flags, _FILE_MODE), "w", encoding="utf-8") as stream:
                 stream.write(text)
-            temporary.replace(self.path / name)
+            temporary.replace(self._resolved / name)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _links_on_the_way(path: Path) -> Iterator[Path]:
+    """Yield each link that is followed to get to the path, those in the targets of others included."""
+    first, *parts = path.absolute().parts
+    here, pending = Path(first), parts[::-1]
+    links = 0
+    while pending:
+        part = pending.pop()
+        step = here.parent if part == ".." else here / part
+        if part == ".." or not step.is_symlink():
+            here = step
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        yield step
+        target = Path(os.readlink(step))
+        if target.is_absolute():
+            here = Path(target.anchor)
+        pending += [part for part in target.parts[::-1] if part != target.anchor]
+
+
+def _is_group_of_user_alone(group: int, user: int) -> bool:
+    """Whether no other user is in the group: it is that of root, or has the name of the user and no other member."""
+    if group == 0:
+        return True
+    try:
+        of_user, of_group = pwd.getpwuid(user), grp.getgrgid(group)
+    except KeyError:
+        return False
+    is_own = of_user.pw_gid == group and of_user.pw_name == of_group.gr_name
+    return is_own and not set(of_group.gr_mem) - {of_user.pw_name}

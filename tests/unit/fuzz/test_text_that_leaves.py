@@ -295,7 +295,8 @@ def of_watch(server: ScriptedServer, text: str) -> list[str]:
     text = as_read(text)
     asked = options(server, pool_name=[POOL], include_capacity=True, fields=[])
     queued = surfaces.run_module("modelarts_workload_info", asked)["pools"][0]["queued"]
-    told = {"create_time": 1, "created_at": "2026-01-01T00:00:00Z", "pending_duration": 1, "running_duration": 1}
+    told = {"uid": None, "name": None, "create_time": 1, "created_at": "2026-01-01T00:00:00Z"}
+    told = {**told, "pending_duration": 1, "running_duration": 1}
     said: list[str] = []
     for named in ("behind", text):
         for status in (text, "Queue", "Running", "Completed", None):

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JOB_FIELDS
+from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 
 Facts = dict[str, t.Any]
 
@@ -73,6 +74,34 @@ def test_a_job_that_waits_fails_the_task_and_its_place_is_read_once() -> None:
     assert result["message"].endswith("it still waits in pool-a (Queue), 1 ahead of it, first train first.")
     assert [options.get("include_capacity", False) for options in asked] == [False, True]
     assert said == []
+
+
+@pytest.mark.parametrize(
+    ("timeout", "took", "left"), [(5, 0, 60), (5, 25, 35), (0, 25, 35), (5, 59.5, None), (0, 90, None)]
+)
+def test_the_last_look_and_the_place_share_a_minute(
+    monkeypatch: pytest.MonkeyPatch, timeout: float, took: float, left: float | None
+) -> None:
+    """So that a server that does not answer for the nodes has the task end a minute after its time, and not two."""
+    clock = Clock()
+    monkeypatch.setattr(WAIT, "REAL_TIME", clock.time)
+
+    asked: list[Facts] = []
+
+    def look(given: Facts) -> Facts:
+        asked.append(given)
+        if "include_capacity" in given:
+            return looked(queued=[{"job_uuid": "u-1"}])
+        clock.time.sleep(took)
+        return looked({**JOB, "status": "Queue"})
+
+    action = mock.Mock(observer=lambda options: Observer(look, "a login of its own"))
+    action._task._role = None
+    given = {"pool_name": "pool-a", "job": "llm", "wait_timeout": timeout, "poll_interval": 100}
+    result = WAIT.ActionModule.act(action, given)
+    places = [one["time_limit"] for one in asked if "include_capacity" in one]
+    assert places == ([] if left is None else [left])
+    assert ("nothing is ahead of it" in result["message"]) == (left is not None)
 
 
 def test_a_place_that_cannot_be_read_is_not_known() -> None:

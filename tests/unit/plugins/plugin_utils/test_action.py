@@ -11,12 +11,40 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils import _action
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import ObservingAction
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 
 PLUGINS = Path(_action.__file__).parents[1]
+TAKEN_BY_LIBRARIES = [
+    "OS_CLIENT_CONFIG_FILE",
+    "OS_CLIENT_SECURE_FILE",
+    "OS_CLIENT_CONFIG_PATH",
+    "OS_ENDPOINT_OVERRIDE",
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_CONFIG_DIRS",
+    "SNAP_REAL_HOME",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSLKEYLOGFILE",
+    "OPENSSL_CONF",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "LD_PRELOAD",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+    "HOSTALIASES",
+]
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (PLUGINS / "action").glob("*.py")))
@@ -102,13 +130,16 @@ def test_what_an_action_takes_is_told_by_its_names(written: t.Any, names: set[st
     name = "modelarts_capacity_gate"
     task = mock.Mock(action=f"poolgate.modelarts.{name}", get_ds=lambda: written, _role=None, module_defaults=defaults)
     variables = {"capacity_gate_request": 6, "modelarts_region": 7}
-    given = ObservingAction._as_written(mock.Mock(_task=task, _variables=variables))
+    given = ObservingAction._option_as_written(mock.Mock(_task=task, _variables=variables))
     assert given.keys() == {f"module_defaults of {name}", *(f"{one} of {name}" for one in names)}
     assert given[f"module_defaults of {name}"] == [{"region": 4}]
-    levels = [{"MODELARTS_ENDPOINT": 8, "PATH": 9}, "{{ environment_of_ours }}"]
-    with_environment = ObservingAction._as_written(mock.Mock(_task=task, _variables={"environment": levels}))
+    levels = [{"MODELARTS_ENDPOINT": 8, "PATH": 9, "LANG": 9}, "{{ environment_of_ours }}"]
+    with_environment = ObservingAction._option_as_written(mock.Mock(_task=task, _variables={"environment": levels}))
     in_environment = {"MODELARTS_ENDPOINT in environment": 8, "all in environment": "{{ environment_of_ours }}"}
     assert with_environment == {**given, **in_environment}
+    of_reading = {name: 8 for names in ENVIRONMENT.values() for name in names} | dict.fromkeys(TAKEN_BY_LIBRARIES, 8)
+    with_all = ObservingAction._option_as_written(mock.Mock(_task=task, _variables={"environment": [of_reading]}))
+    assert with_all == {**given, **{f"{one} in environment": 8 for one in of_reading}}
     task._role = mock.Mock(get_name=lambda: "poolgate.modelarts.capacity_gate")
-    in_the_role = ObservingAction._as_written(mock.Mock(_task=task, _variables=variables))
+    in_the_role = ObservingAction._option_as_written(mock.Mock(_task=task, _variables=variables))
     assert in_the_role == {"capacity_gate_request": 6, **given}

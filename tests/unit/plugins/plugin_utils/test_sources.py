@@ -135,26 +135,79 @@ BEHIND_A_FACT = [
     "{{ nested.one[0] }}",
     ["{{ nested }}"],
     {"nvidia.com/gpu": "{{ address }}"},
-    "{{ vars['api_host'] }}",
-    "{{ vars.api_host }}",
-    "{{ lookup('vars', 'api_host') }}",
-    "{{ lookup('ansible.builtin.vars', 'api_host') }}",
-    "{{ hostvars['web02'].other }}",
-    "{{ (hostvars.web02 | default({})).get('other') }}",
     "{{ ansible_facts.api_host }}",
     "{{ ansible_env.HOME }}",
     "{{ ansible_local.x }}",
+    "{{ api_host | regex_replace('/$', '') | ansible.builtin.combine({}) if 'a' is match('a') }}",
+    "{{ lookup('together', ['{{ api_host }}']) }}",
 ]
+
+WITH_A_BLIND_SPOT = [
+    ("{{ vars['other'] }}", "vars"),
+    ("{{ vars.other }}", "vars"),
+    ("{{ hostvars['web02'].other }}", "hostvars"),
+    ("{{ hostvars['web02'].of_the_play }}", "hostvars"),
+    ("{{ (hostvars.web02 | default({})).get('other') }}", "hostvars"),
+    ("{{ ansible_delegated_vars['web02'].other }}", "ansible_delegated_vars"),
+    ("{{ self._TemplateReference__context['other'] }}", "self"),
+    ("{{ groups.all | map('extract', hostvars) | map(attribute='ansible_facts.x.y') | first }}", "hostvars"),
+    ("https://{{ gateway.other }}", "hostvars"),
+    ("https://{{ gateways | map(attribute='other') | first }}", "hostvars"),
+    ("https://{{ all_variables.other }}", "vars"),
+    ("{{ lookup('vars', which) }}", "lookup('vars')"),
+    ("{{ lookup('vars', 'other') }}", "lookup('vars')"),
+    ("{{ query('ansible.builtin.vars', which) | first }}", "lookup('ansible.builtin.vars')"),
+    ("{{ q('ansible.legacy.vars', 'other') }}", "lookup('ansible.legacy.vars')"),
+    ("{{ lookup('template', 'request.json.j2') }}", "lookup('template')"),
+    ("{{ lookup('ansible.builtin.template', 'x') | from_json }}", "lookup('ansible.builtin.template')"),
+    ("{{ lookup(plugin, 'other') }}", "a lookup whose plugin is not named by a constant"),
+    ("{{ lookup('va' ~ 'rs', 'other') }}", "a lookup whose plugin is not named by a constant"),
+    ("{{ lookup(*['vars', 'other']) }}", "a lookup whose plugin is not named by a constant"),
+    ("{% set reads = lookup %}{{ reads('vars', 'other') }}", "lookup"),
+    ("{% include 'x.j2' %}", "include"),
+    ("{% import 'x.j2' as x with context %}{{ x.y }}", "import"),
+    ("{% from 'x.j2' import y with context %}{{ y }}", "fromimport"),
+    ("{% extends 'x.j2' %}", "extends"),
+    ("{{ lookup('together', ['{{ hostvars.web02.other }}']) }}", "hostvars"),
+    ("{{ not closed", "a template that cannot be read before Ansible renders it"),
+    ("{% tag_of_an_extension %}", "a template that cannot be read before Ansible renders it"),
+    ("#jinja2: variable_start_string:'[['\n{# #}[[ other }}", "a header that sets the signs of a template"),
+]
+OF_THE_PLAY = {
+    "address": "https://{{ nested.one[0] }}",
+    "nested": {"one": ["{{ api_host }}"]},
+    "gateway": "{{ hostvars[groups.gateways[0]] }}",
+    "gateways": ["{{ gateway }}"],
+    "all_variables": "{{ vars }}",
+    "which": "other",
+    "plugin": "vars",
+}
 
 
 @pytest.mark.parametrize("value", BEHIND_A_FACT, ids=str)
 def test_what_is_made_from_a_fact_is_refused(value: t.Any) -> None:
     """However it is spelled, and through however many variables."""
-    own = {"address": "https://{{ nested.one[0] }}", "nested": {"one": ["{{ api_host }}"]}}
     facts: dict[str, t.Any] = {"api_host": "evil", "ansible_env": {"HOME": "/evil"}}
-    variables = seen_by_web01(facts, {"other": "evil"}, **trusted(own))
+    variables = seen_by_web01(facts, {"other": "evil"}, **trusted(OF_THE_PLAY))
     with pytest.raises(InputError, match=r"^modelarts_endpoint is made from \w+, which is a fact that web01 sees, and"):
         refuse_facts_behind({"modelarts_endpoint": trusted(value)}, variables)
+
+
+@pytest.mark.parametrize(("value", "blind_spot"), WITH_A_BLIND_SPOT, ids=str)
+def test_what_may_read_the_facts_of_any_host_is_refused_once_one_has_sent_some(value: t.Any, blind_spot: str) -> None:
+    """Also where the own host has sent none. Without any facts, the same value is taken."""
+    variables = seen_by_web01({}, {"other": "evil"}, **trusted(OF_THE_PLAY))
+    with pytest.raises(InputError, match=r"^request uses (.+), which may give a fact that a host has sent") as raised:
+        refuse_facts_behind({"request": trusted(value)}, variables)
+    assert f"uses {blind_spot}, which" in raised.value.message
+    assert raised.value.message.endswith("Set the value directly, or use a play without facts.")
+    refuse_facts_behind({"request": trusted(value)}, seen_by_web01({}, {}, **trusted(OF_THE_PLAY)))
+
+
+def test_where_it_cannot_be_told_whether_hosts_have_sent_facts_they_count_as_sent() -> None:
+    variables = {**seen_by_web01({}, {}), "hostvars": {"web02": {}}}
+    with pytest.raises(InputError, match="^region uses hostvars"):
+        refuse_facts_behind({"region": trusted("{{ hostvars.web02.region }}")}, variables)
 
 
 @pytest.mark.parametrize(
@@ -164,17 +217,21 @@ def test_what_is_made_from_a_fact_is_refused(value: t.Any) -> None:
         "https://{{ of_the_play }}",
         "{{ env }} of {{ ansible_host }}",  # ansible_env is the fact
         "{{ other }}",  # a fact of another host
-        "{{ hostvars['web02'].of_the_play }}",
         "{{ lookup('env', 'HOME') }}",
         "{{ itself }}",
-        "{{ not closed",
+        "{{ query.url }}",  # a variable of the play, as a lookup would be called
+        "{{ {'resources': {}} | combine({'replicas': 2}) }}",
+        "{{ lookup('file', 'request.json') | from_json }}",
+        "{{ of_the_play | regex_replace('/$', '') | bool if of_the_play is match('a') }}",
+        "{{ of_the_play | any.other.filter is any.other.test }}",
         7,
         None,
     ],
     ids=str,
 )
 def test_what_is_made_from_no_fact_is_taken(value: t.Any) -> None:
-    own = {"of_the_play": "play", "env": "test", "other": "play", "itself": "{{ itself }}"}
+    """Whatever filters and tests are in it: those of Ansible are not known here."""
+    own = {"of_the_play": "play", "env": "test", "other": "play", "itself": "{{ itself }}", "query": {"url": "x"}}
     facts: dict[str, t.Any] = {"api_host": "{{ api_host }}", "ansible_env": {"HOME": "/evil"}}
     refuse_facts_behind({"modelarts_endpoint": trusted(value)}, seen_by_web01(facts, {"other": "evil"}, **trusted(own)))
 

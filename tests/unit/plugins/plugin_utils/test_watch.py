@@ -22,7 +22,15 @@ POOL = "pool-a"
 def job(status: str | None = "Queue", name: str = "llm", uuid: str | None = "u-1", **more: t.Any) -> Facts:
     created = {"create_time": 1_700_000_000_000, "created_at": "2023-11-14T22:13:20Z"}
     return {
-        **{"job_name": name, "job_uuid": uuid, "status": status, "pending_duration": 5, "running_duration": 60},
+        **{
+            "uid": None,
+            "name": None,
+            "job_name": name,
+            "job_uuid": uuid,
+            "status": status,
+            "pending_duration": 5,
+            "running_duration": 60,
+        },
         **created,
         **more,
     }
@@ -195,6 +203,78 @@ def test_the_newest_of_several_is_followed_and_said_once() -> None:
 
 def test_a_job_that_is_named_by_its_uuid() -> None:
     assert Follow([job("Running"), job("Failed", uuid="u-2")], wanted="u-2").ended()[0] == "failed"
+
+
+@pytest.mark.parametrize("mine", ["Queue", None])
+def test_a_job_that_is_named_like_the_uuid_of_another_is_not_it(mine: str | None) -> None:
+    """Whoever may start a job chooses its name, and not its ID."""
+    uuid = "d5f7ac4d-f953-4012-ad73-671d3508b59e"
+    other = job("Running", name=uuid, uuid="u-other", create_time=1_700_000_060_000)
+    listed = [other] if mine is None else [job(mine, uuid=uuid), other]
+    assert Follow(listed, [other, job("Completed", uuid=uuid)], wanted=uuid).ended()[0] == "completed"
+    following = Follow(listed, wanted=uuid)
+    assert following.ended()[0] == ("missing" if mine is None else "waiting")
+    assert following.watched().job_uuid == (None if mine is None else uuid)
+
+
+def test_an_id_goes_before_a_name_that_was_followed() -> None:
+    other = job("Queue", name="train-7", uuid="u-other")
+    following = Follow([other], [{**other, "status": "Running"}, job("Failed", uuid="train-7")], wanted="train-7")
+    assert (following.ended()[0], following.watched().job_uuid) == ("failed", "train-7")
+
+
+@pytest.mark.parametrize("ids", [{"uuid": ""}, {"uuid": None}, {"uuid": "", "uid": "i-1"}, {"uuid": "", "uid": ""}])
+def test_an_id_that_is_empty_is_none(ids: Facts) -> None:
+    """The next job without one is not the same, and the newest of both does not count."""
+    other = job("Running", name="other", create_time=1_700_000_060_000, **{**ids, "uid": ids.get("uid") and "i-2"})
+    following = Follow([job(**ids), other])
+    assert following.ended()[:2] == ("waiting", "Queue")
+    assert following.watched().job_uuid is None
+
+
+@pytest.mark.parametrize("wanted", ["llm", "u-1"])
+def test_an_id_of_two_jobs_tells_neither(wanted: str) -> None:
+    other = job("Running", name="other", create_time=1_700_000_060_000)
+    following = Follow([job(), other], wanted=wanted)
+    said = f"Whether {wanted} runs is not known: the IDs that pool-a gives do not tell which job it is."
+    assert following.ended() == ("unread", None, said)
+    assert Follow([job()], [job(), other], [job("Running")], wanted=wanted).ended()[0] == "running"
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "state"),
+    [
+        ({"uid": "i-1"}, {"uid": "i-1", "uuid": None}, "running"),
+        ({"uid": "i-1"}, {"uid": None, "uuid": "u-1"}, "running"),
+        ({"name_of_it": "llm-x8"}, {"name_of_it": "llm-x8", "uuid": ""}, "running"),
+        ({"name_of_it": "llm-x8"}, {"name_of_it": "llm-x9", "uuid": ""}, "gone"),
+        ({}, {"uuid": None}, "unread"),
+        ({"uid": "i-1"}, {"uid": "i-2", "uuid": None}, "gone"),
+    ],
+    ids=str,
+)
+def test_a_look_without_the_uuid_does_not_end_a_watch(first: Facts, later: Facts, state: str) -> None:
+    """As the event source tells jobs apart: by ID, then by the own name. A given name may be that of another."""
+
+    def listed(status: str, name_of_it: str | None = None, **ids: t.Any) -> list[Facts]:
+        return [{**job(status, **ids), "name": name_of_it}]
+
+    following = Follow(listed("Queue", **first), listed("Running", **later))
+    assert following.ended()[0] == state
+    assert following.watched().job_uuid == "u-1"
+
+
+def test_a_job_that_had_ended_before_is_said_to_be_of_then() -> None:
+    said = "llm had ended before the first look, u-1 of 2023-11-14T22:13:20Z."
+    assert Follow([job("Completed")]).said[0] == said
+    assert said not in Follow([job("Completed")], wanted="u-1").said
+    assert said not in Follow([job()], [job("Completed")]).said
+
+
+def test_a_status_that_cannot_be_read_or_is_spelled_otherwise_is_told_as_such() -> None:
+    assert Follow([job(None)]).said[0].endswith("not known llm")
+    said = "llm does not run within 30 s: its status is running, which is not the word Running."
+    assert Follow([job(" running")]).ended()[2] == said
 
 
 def test_the_newest_part_of_a_restarted_job_counts() -> None:

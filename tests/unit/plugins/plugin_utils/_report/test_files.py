@@ -68,9 +68,7 @@ def test_a_directory_of_another_user_is_refused(tmp_path: Path, owner: int, own:
                 ReportDirectory(str(place))
 
 
-@pytest.mark.parametrize(
-    ("mode", "own", "taken"), [(0o777, 1000, False), (0o1777, 1000, True), (0o775, 1000, True), (0o777, 0, True)]
-)
+@pytest.mark.parametrize(("mode", "own", "taken"), [(0o777, 1000, False), (0o1777, 1000, False), (0o777, 0, True)])
 def test_a_directory_that_all_may_write_to_is_refused(tmp_path: Path, mode: int, own: int, taken: bool) -> None:
     place = tmp_path / "reports"
     place.mkdir()
@@ -83,6 +81,82 @@ def test_a_directory_that_all_may_write_to_is_refused(tmp_path: Path, mode: int,
             with pytest.raises(InputError, match=r"\(all users may write to it\): give a directory of the controller"):
                 ReportDirectory(str(place))
     assert (place / "report.json").exists() is not taken
+
+
+@pytest.mark.parametrize(
+    ("gid", "group", "members", "taken"),
+    [
+        (1000, "ci", [], True),
+        (1000, "ci", ["ci"], True),
+        (1000, "ci", ["other"], False),
+        (1000, "users", [], False),
+        (2000, "ci", [], False),
+        (0, "root", ["other"], True),
+        (3000, None, [], False),
+    ],
+)
+def test_a_directory_that_a_group_may_write_to_is_refused_unless_the_user_is_alone_in_it(
+    tmp_path: Path, gid: int, group: str | None, members: list[str], taken: bool
+) -> None:
+    place = tmp_path / "reports"
+    reports.write(place, "room")
+    status = os.stat_result((stat.S_IFDIR | 0o775, *place.stat()[1:4], 1000, gid, *place.stat()[6:10]))
+    of_group = mock.Mock(gr_name=group, gr_mem=members)
+    with (
+        mock.patch.object(os, "geteuid", return_value=1000),
+        mock.patch.object(Path, "stat", return_value=status),
+        mock.patch("pwd.getpwuid", return_value=mock.Mock(pw_name="ci", pw_gid=1000)),
+        mock.patch("grp.getgrgid", side_effect=KeyError if group is None else [of_group]),
+    ):
+        if taken:
+            ReportDirectory(str(place))
+        else:
+            with pytest.raises(InputError, match=r"\(a group may write to it\): give a directory of the controller"):
+                ReportDirectory(str(place))
+    assert (place / "report.json").exists() is not taken
+
+
+@pytest.mark.parametrize("kind", ["absolute", "relative", "twice"])
+def test_a_link_of_another_user_behind_an_own_one_is_not_followed(tmp_path: Path, kind: str) -> None:
+    mine, shared = tmp_path / "mine", tmp_path / "shared"
+    reports.write(mine / "reports", "room")
+    shared.mkdir()
+    (shared / "current").symlink_to("../mine" if kind == "relative" else mine)
+    (mine / "link").symlink_to("../shared/current/reports" if kind != "absolute" else shared / "current" / "reports")
+    (tmp_path / "start").symlink_to("mine/link")
+    real = Path.stat
+
+    def of_user(path: Path, **options: bool) -> os.stat_result:
+        found = real(path, **options)
+        return os.stat_result((*found[:4], 1001 if path.name == "current" else 1000, *found[5:10]))
+
+    given = tmp_path / "start" if kind == "twice" else mine / "link"
+    with mock.patch.object(os, "geteuid", return_value=1000), mock.patch.object(Path, "stat", of_user):
+        with pytest.raises(InputError, match=r"\(a link on the way belongs to another user\)"):
+            ReportDirectory(str(given))
+        assert (mine / "reports" / "report.json").exists()
+        ReportDirectory(str(mine / "reports"))
+    assert not (mine / "reports" / "report.json").exists()
+
+
+def test_links_that_lead_to_each_other_are_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(InputError, match="^report_dir: no report can be written to "):
+        ReportDirectory(str(tmp_path / "a"))
+
+
+def test_a_link_that_is_changed_later_leads_nowhere_else(tmp_path: Path) -> None:
+    reports.write(tmp_path / "first", "room")
+    (tmp_path / "other").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("first")
+    directory = ReportDirectory(str(link))
+    link.unlink()
+    link.symlink_to("other")
+    directory.write(*reports.report_of(reports.room()))
+    assert (tmp_path / "first" / "report.json").exists()
+    assert not (tmp_path / "other" / "report.json").exists()
 
 
 @pytest.mark.parametrize(("owner", "taken"), [(1000, True), (0, True), (1001, False)])
@@ -101,7 +175,7 @@ def test_a_link_of_another_user_to_an_own_directory_is_not_followed(tmp_path: Pa
         if taken:
             ReportDirectory(str(tmp_path / "link" / "reports"))
         else:
-            with pytest.raises(InputError, match=r"\(belongs to another user\)"):
+            with pytest.raises(InputError, match=r"\(a link on the way belongs to another user\)"):
                 ReportDirectory(str(tmp_path / "link" / "reports"))
     assert (place / "reports" / "report.json").exists() is not taken
 
