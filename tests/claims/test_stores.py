@@ -82,7 +82,7 @@ def test_processes_that_are_killed_and_stopped(kind: str, request: pytest.Fixtur
 
 @pytest.mark.parametrize("library", ["psycopg", "psycopg2"])
 def test_both_libraries(database: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgresql, "_library", lambda: importlib.import_module(library))
+    monkeypatch.setattr(postgresql, "_psycopg_library", lambda: importlib.import_module(library))
     one, other = (open_store(read_location(database)) for _number in range(2))
     assert one.read().by_pool == {}
     assert abs(one.read().now - time.time()) < 5
@@ -111,7 +111,7 @@ def test_a_role_that_may_not_make_tables(database: str) -> None:
 def test_a_session_that_the_server_ended_is_opened_again(
     database: str, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "_library", lambda: importlib.import_module(library))
+    monkeypatch.setattr(postgresql, "_psycopg_library", lambda: importlib.import_module(library))
     store = open_store(read_location(database))
     store.swap(POOL, 0, "first")
     with psycopg.connect(database, autocommit=True) as session:

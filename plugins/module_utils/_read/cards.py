@@ -30,7 +30,7 @@ def is_ascend(resource: str) -> bool:
     return resource.lower().startswith(_ASCEND)
 
 
-def places_of(cards: int) -> int:
+def card_places_of(cards: int) -> int:
     """Return for how many cards a node is made that has so many: a card that is broken keeps its number."""
     return next((size for size in _SIZES if size >= cards), cards)
 
@@ -85,7 +85,7 @@ def free_cards(text: object, cards: int | None) -> list[int] | None:
     """
     if cards is None or not isinstance(text, str) or not _TEXT.fullmatch(text):
         return None
-    places = places_of(cards)
+    places = card_places_of(cards)
     if "1" in text[: MOST_CARDS - places]:
         return None
     return [number for number in range(1, places + 1) if text[-number] == "0"]

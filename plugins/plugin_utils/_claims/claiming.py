@@ -88,7 +88,7 @@ class GateClaims:
         documents = []
         for _version, text in self._began.by_pool.values():
             try:
-                documents.append(_parsed(text))
+                documents.append(_parsed_claims(text))
             except UnreadableDocumentError:
                 continue  # the pool that it is of is not admitted to
         own = [] if self._wanted is None else [self._wanted.job]
@@ -125,7 +125,7 @@ class GateClaims:
             why = why_not_usable(reading, row)
             if why:
                 raise StoreError(f"{why}: the next look will tell")
-            proposal = propose(reading, row, wanted, partial(_answer, row, request, decide))
+            proposal = propose(reading, row, wanted, partial(_answer_with_claims, row, request, decide))
             verdict = _with_late_jobs(proposal.verdict, row, reading)
             if proposal.claim is None or self._is_dry:
                 if proposal.is_changed and not self._is_dry:
@@ -158,16 +158,16 @@ class GateClaims:
 def row_of(documents: Documents, pool: str) -> Row:
     """Return the row of a pool. Raises UnreadableDocumentError."""
     version, text = documents.by_pool.get(pool, (0, ""))
-    return Row(version, PoolClaims(uuid.uuid4().hex) if not version else _parsed(text), documents.now)
+    return Row(version, PoolClaims(uuid.uuid4().hex) if not version else _parsed_claims(text), documents.now)
 
 
-def _parsed(text: str | None) -> PoolClaims:
+def _parsed_claims(text: str | None) -> PoolClaims:
     if text is None:
         raise UnreadableDocumentError("it is too long")
     return parse_document(text)
 
 
-def _answer(row: Row, request: Request, decide: Decide, counted: Sequence[Counted]) -> Answer[VerdictFacts]:
+def _answer_with_claims(row: Row, request: Request, decide: Decide, counted: Sequence[Counted]) -> Answer[VerdictFacts]:
     claimed = claimed_room(counted, row.moment)
     verdict: VerdictFacts = {**decide(claimed), "claims": list(claimed.facts)}
     groups = tuple(ClaimedGroup(one.replicas, one.resources, one.flavor) for one in request.groups)

@@ -124,7 +124,7 @@ class PoolClaims:
 
 def dump_document(document: PoolClaims) -> str:
     """Return the text of a document: the same for the same claims."""
-    claims = {key: _dumped(claim) for key, claim in document.claims.items()}
+    claims = {key: _dumped_claim(claim) for key, claim in document.claims.items()}
     return json.dumps({"format": FORMAT, "born": document.born, "claims": claims}, sort_keys=True)
 
 
@@ -133,7 +133,7 @@ def parse_document(text: str) -> PoolClaims:
     if len(text) > LONGEST_TEXT:
         raise UnreadableDocumentError(f"it has {len(text)} characters")
     try:
-        raw = json.loads(text, parse_constant=_no_number)
+        raw = json.loads(text, parse_constant=_refuse_constant_in_claims)
     except (ValueError, RecursionError):
         raise UnreadableDocumentError("it is no JSON") from None
     table = _Table("", raw)
@@ -145,15 +145,15 @@ def parse_document(text: str) -> PoolClaims:
         raise UnreadableDocumentError("it is no document of claims")
     if len(claims) > MOST_CLAIMS:
         raise UnreadableDocumentError(f"it has {len(claims)} claims")
-    parsed = [_parsed(key, _Table(f"claims.{key[:_LONGEST_NAME]}", one)) for key, one in claims.items()]
+    parsed = [_parsed_claim(key, _Table(f"claims.{key[:_LONGEST_NAME]}", one)) for key, one in claims.items()]
     return PoolClaims(table.text("born"), {claim.key: claim for claim in parsed})
 
 
-def _no_number(word: str) -> t.NoReturn:
+def _refuse_constant_in_claims(word: str) -> t.NoReturn:
     raise ValueError(word)
 
 
-def _dumped(claim: Claim) -> dict[str, object]:
+def _dumped_claim(claim: Claim) -> dict[str, object]:
     return {
         "job": claim.job,
         "type": claim.type,
@@ -172,8 +172,8 @@ def _dumped(claim: Claim) -> dict[str, object]:
     }
 
 
-def _parsed(key: str, table: _Table) -> Claim:
-    groups = [_group(one) for one in table.tables("groups", _MOST_GROUPS)]
+def _parsed_claim(key: str, table: _Table) -> Claim:
+    groups = [_parsed_group(one) for one in table.tables("groups", _MOST_GROUPS)]
     return Claim(
         key=key,
         job=table.text("job"),
@@ -189,16 +189,16 @@ def _parsed(key: str, table: _Table) -> Claim:
         nonce=table.text("nonce"),
         known=frozenset(table.names("known")),
         jobs=tuple(table.names("jobs")),
-        ended=None if table.value("ended") is None else _end(table.table("ended")),
+        ended=None if table.value("ended") is None else _parsed_end(table.table("ended")),
     )
 
 
-def _group(table: _Table) -> ClaimedGroup:
+def _parsed_group(table: _Table) -> ClaimedGroup:
     resources = None if table.value("resources") is None else table.amounts("resources")
     return ClaimedGroup(table.integer("replicas"), resources, table.text_or_none("flavor"))
 
 
-def _end(table: _Table) -> Ended:
+def _parsed_end(table: _Table) -> Ended:
     why = table.text("why")
     if why not in WHY_ENDED:
         raise UnreadableDocumentError(f"{table.place('why')} is not known")
@@ -232,7 +232,7 @@ class _Table:
     def integer(self, key: str) -> int:
         """Return a whole number, which is not below zero."""
         value = self.value(key)
-        if not _is_amount(value):
+        if not _is_claimed_amount(value):
             raise self._wrong(key, "a whole number")
         return t.cast(int, value)
 
@@ -261,7 +261,7 @@ class _Table:
     def amounts(self, key: str) -> Amounts:
         """Return amounts, none of which is below zero: that would be room."""
         table = self.dictionary(key)
-        if not all(map(_is_amount, table.values())):
+        if not all(map(_is_claimed_amount, table.values())):
             raise self._wrong(key, "a table of amounts")
         return t.cast(Amounts, table)
 
@@ -286,5 +286,5 @@ class _Table:
         return UnreadableDocumentError(f"{self.place(key)} is not {kind}")
 
 
-def _is_amount(value: object) -> bool:
+def _is_claimed_amount(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_AMOUNT

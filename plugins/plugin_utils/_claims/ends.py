@@ -53,7 +53,7 @@ def list_claims(store: Store, *, with_ended: bool = False) -> list[ListedClaim]:
     """Return the claims of all pools that can be read, the oldest first. Raises StoreError."""
     documents = store.read()
     listed: list[ListedClaim] = []
-    for pool, row in _rows(documents):
+    for pool, row in _rows_with_claims(documents):
         for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key)):
             ended = claim.ended.why if claim.ended else "expired" if claim.expires <= row.moment else None
             if ended is None or with_ended:
@@ -73,7 +73,7 @@ def release_claim(store: Store, claim_id: str, look: Look, *, submitted: bool) -
 
     Raises StoreError, and what the look raises.
     """
-    place = _find(store, claim_id)
+    place = _find_claim(store, claim_id)
     if place is None:
         return "gone"
     pool, began, claim = place
@@ -88,7 +88,7 @@ def release_claim(store: Store, claim_id: str, look: Look, *, submitted: bool) -
         document, said = release(row, reading, claim_id, submitted=submitted)
         return document
 
-    _swap(store, pool, change)
+    _swap_until_written(store, pool, change)
     return said
 
 
@@ -97,7 +97,7 @@ def note_job(store: Store, claim_id: str, job_uuid: str, look: Look) -> None:
 
     Raises StoreError, and what the look raises.
     """
-    place = _find(store, claim_id)
+    place = _find_claim(store, claim_id)
     if place is None:
         return
     pool, began, claim = place
@@ -107,12 +107,12 @@ def note_job(store: Store, claim_id: str, job_uuid: str, look: Look) -> None:
         bound = bind_job(row.document, claim_id, job_uuid)
         return mark(replace(row, document=bound), reading)
 
-    _swap(store, pool, change)
+    _swap_until_written(store, pool, change)
 
 
 def renew_claim(store: Store, claim_id: str, seconds: float) -> ClaimFacts | None:
     """Have a claim last for so many seconds from now, and return it; None when it is gone. Raises StoreError."""
-    place = _find(store, claim_id)
+    place = _find_claim(store, claim_id)
     renewed: ClaimFacts | None = None
     if place is None:
         return None
@@ -123,13 +123,13 @@ def renew_claim(store: Store, claim_id: str, seconds: float) -> ClaimFacts | Non
         renewed = None if claim is None else claim_facts(claim, claim.amounts, row.moment)
         return document
 
-    _swap(store, place[0], change)
+    _swap_until_written(store, place[0], change)
     return renewed
 
 
 def end_by_hand(store: Store, claim_id: str) -> bool:
     """End a claim, and return whether there was one to end. Raises StoreError."""
-    place = _find(store, claim_id)
+    place = _find_claim(store, claim_id)
     is_ended = False
     if place is None:
         return False
@@ -139,19 +139,19 @@ def end_by_hand(store: Store, claim_id: str) -> bool:
         document, is_ended = end_claim(row, claim_id)
         return document
 
-    _swap(store, place[0], change)
+    _swap_until_written(store, place[0], change)
     return is_ended
 
 
-def _find(store: Store, claim_id: str) -> tuple[str, Row, Claim] | None:
+def _find_claim(store: Store, claim_id: str) -> tuple[str, Row, Claim] | None:
     """Return (the pool of a claim, its row of now, the claim)."""
-    for pool, row in _rows(store.read()):
+    for pool, row in _rows_with_claims(store.read()):
         if claim_id in row.document.claims:
             return pool, row, row.document.claims[claim_id]
     return None
 
 
-def _rows(documents: Documents) -> Iterator[tuple[str, Row]]:
+def _rows_with_claims(documents: Documents) -> Iterator[tuple[str, Row]]:
     """Yield the pools whose document can be read."""
     for pool in sorted(documents.by_pool):
         try:
@@ -160,7 +160,7 @@ def _rows(documents: Documents) -> Iterator[tuple[str, Row]]:
             continue
 
 
-def _swap(store: Store, pool: str, change: Callable[[Row], PoolClaims]) -> None:
+def _swap_until_written(store: Store, pool: str, change: Callable[[Row], PoolClaims]) -> None:
     """Write what is to be changed, on the document of now. A change that was written already changes nothing more."""
     for _round in range(_MOST_ROUNDS):
         try:

@@ -55,16 +55,16 @@ def read_location(value: object, mounts: Path = _MOUNTS) -> Location:
     text = trimmed(value) if isinstance(value, str) else ""
     scheme = text.partition("://")[0].lower()
     if scheme == SQLITE:
-        return _file(text[len(SQLITE) + 3 :], mounts)
+        return _location_of_file(text[len(SQLITE) + 3 :], mounts)
     if scheme in (POSTGRESQL, "postgres"):
-        return _database(text)
+        return _location_of_database(text)
     raise InputError(
         "The store of claims must be a URL like sqlite:////var/lib/poolgate/claims.db or "
         "postgresql://poolgate@db.example.com/poolgate."
     )
 
 
-def _file(rest: str, mounts: Path) -> Location:
+def _location_of_file(rest: str, mounts: Path) -> Location:
     path = unquote(rest[1:])
     if not rest.startswith("/") or not path.startswith("/") or "?" in rest or "\0" in path:
         raise InputError(
@@ -86,7 +86,7 @@ def _file(rest: str, mounts: Path) -> Location:
     return Location(SQLITE, path, f"sqlite:///{path}", remark=remark)
 
 
-def _database(text: str) -> Location:
+def _location_of_database(text: str) -> Location:
     try:
         parts = urlsplit(text)
         query = parse_qsl(parts.query, keep_blank_values=True)
@@ -106,14 +106,14 @@ def _database(text: str) -> Location:
 def _file_system_of(path: str, mounts: Path) -> str:
     """Return the kind of the file system that a path is on; empty where the system does not tell."""
     best, kind = "", ""
-    for place, found in _mounted(mounts):
+    for place, found in _mounted_file_systems(mounts):
         is_above = path == place or path.startswith(place if place.endswith("/") else f"{place}/")
         if is_above and len(place) >= len(best):
             best, kind = place, found
     return kind
 
 
-def _mounted(mounts: Path) -> Iterator[tuple[str, str]]:
+def _mounted_file_systems(mounts: Path) -> Iterator[tuple[str, str]]:
     """Yield the places and kinds of the file systems; of two at one place, the later one hides the other."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -123,10 +123,10 @@ def _mounted(mounts: Path) -> Iterator[tuple[str, str]]:
         head, _dash, tail = line.partition(" - ")
         words = head.split(" ")
         if len(words) > 4 and tail:
-            yield _unescaped(words[4]), tail.split(" ")[0]
+            yield _unescape_mount(words[4]), tail.split(" ")[0]
 
 
-def _unescaped(place: str) -> str:
+def _unescape_mount(place: str) -> str:
     for escaped, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         place = place.replace(escaped, character)
     return place

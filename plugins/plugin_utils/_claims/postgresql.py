@@ -73,10 +73,10 @@ class PostgresqlConnection:
             line.shutdown(socket.SHUT_RDWR)
 
     def has_no_table(self, error: Exception) -> bool:
-        return _state_of(error) == _NO_TABLE
+        return _sqlstate_of(error) == _NO_TABLE
 
     def is_conflict(self, error: Exception) -> bool:
-        return _state_of(error) in _CONFLICTS
+        return _sqlstate_of(error) in _CONFLICTS
 
     def close(self) -> None:
         self._session.close()
@@ -84,7 +84,7 @@ class PostgresqlConnection:
 
 def connect_to_database(location: Location) -> PostgresqlConnection:
     """Return a session. Raises StoreError when there is no library, or no server that takes it."""
-    library = _library()
+    library = _psycopg_library()
     try:
         return PostgresqlConnection(library, location.target)
     except library.Error as error:
@@ -92,7 +92,7 @@ def connect_to_database(location: Location) -> PostgresqlConnection:
         raise StoreError(sentence(f"The store of claims {location.shown} could not be asked: {said}.")) from None
 
 
-def _library() -> ModuleType:
+def _psycopg_library() -> ModuleType:
     for name in ("psycopg", "psycopg2"):
         try:
             return importlib.import_module(name)
@@ -101,7 +101,7 @@ def _library() -> ModuleType:
     raise StoreError("A store of claims in PostgreSQL needs psycopg on the controller: install psycopg[binary].")
 
 
-def _state_of(error: Exception) -> str | None:
+def _sqlstate_of(error: Exception) -> str | None:
     """Return the SQLSTATE of an error, by the names that psycopg 3 and psycopg2 have for it."""
     state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
     return None if state is None else str(state)

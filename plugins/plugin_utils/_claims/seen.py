@@ -27,7 +27,7 @@ def seen_jobs(found: Sequence[FoundJobFacts] | None) -> tuple[SeenJob, ...]:
             uuid=job["job_uuid"],
             name=job["job_name"],
             type=job["type"],
-            stage=_stage(job),
+            stage=_stage_of_job(job),
             shows_node=bool(job["host_ips"]),
             amounts=amounts_of(job["resources"])[0],
         )
@@ -36,7 +36,7 @@ def seen_jobs(found: Sequence[FoundJobFacts] | None) -> tuple[SeenJob, ...]:
     )
 
 
-def _stage(job: FoundJobFacts) -> Stage:
+def _stage_of_job(job: FoundJobFacts) -> Stage:
     """Return how far a job is. One that waits and shows a node is on it already, while its images are pulled."""
     status = job["status"]
     if status in OVER:

@@ -42,9 +42,9 @@ class SqliteConnection:
         # A file that is not there is made by a write alone.
         connection = self._open(is_read=statement.startswith("SELECT"))
         if connection is not None:
-            return _executed(connection, statement, values)
+            return _execute_in_sqlite(connection, statement, values)
         with closing(sqlite3.connect(":memory:")) as empty:
-            return _executed(empty, statement, values)
+            return _execute_in_sqlite(empty, statement, values)
 
     def _open(self, *, is_read: bool) -> sqlite3.Connection | None:
         if self._file is None:
@@ -66,7 +66,7 @@ class SqliteConnection:
             self._file.close()
 
 
-def _executed(
+def _execute_in_sqlite(
     connection: sqlite3.Connection, statement: str, values: Sequence[Value]
 ) -> tuple[Sequence[Sequence[t.Any]], int]:
     cursor = connection.execute(statement, tuple(values))

@@ -57,7 +57,7 @@ class Wish:
         """Return the claim for a gate on this host."""
         prefix = id_of_pipeline(environment)
         derived = id_of([prefix, host, self.job]) if prefix else uuid.uuid4().hex
-        owner = _owner(variables, environment)
+        owner = _owner_of_claim(variables, environment)
         return Wanted(self.id or derived, self.job, self.seconds, owner, self.labels, uuid.uuid4().hex)
 
 
@@ -70,14 +70,14 @@ def read_wish(value: object, name: str = "claim") -> Wish:
             raise InputError(
                 f"{name} has the key {shown(key)}; it must be the name of a job, or have {', '.join(_KEYS)}."
             )
-    job = _text(f"{name}.job", table.get("job"), _LONGEST_JOB)
+    job = _text_of_claim(f"{name}.job", table.get("job"), _LONGEST_JOB)
     if not job:
         raise InputError(f"{name} names no job: give the name that the job will have.")
     seconds = read_seconds(f"{name}.seconds", table.get("seconds"), _DEFAULT_SECONDS)
     if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
         raise InputError(f"{name}.seconds is {seconds:g}, and must be {_LEAST_SECONDS:g} to {_MOST_SECONDS:g}.")
     claim_id = None if is_blank(table.get("id")) else read_id(table["id"], f"{name}.id")
-    return Wish(job, claim_id, seconds, _labels(f"{name}.labels", table.get("labels")))
+    return Wish(job, claim_id, seconds, _labels_of_claim(f"{name}.labels", table.get("labels")))
 
 
 def read_id(value: object, name: str = "id") -> str:
@@ -104,7 +104,7 @@ def id_of(parts: list[str]) -> str:
     return clean if clean == text else f"{clean}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def _owner(variables: Mapping[str, object], environment: Mapping[str, str]) -> str:
+def _owner_of_claim(variables: Mapping[str, object], environment: Mapping[str, str]) -> str:
     """Return who is to be asked about a claim: the page of the pipeline's job, the job of AWX, or a person."""
     if environment.get("CI_JOB_URL"):
         owner = environment["CI_JOB_URL"].partition("://")[2]
@@ -113,30 +113,30 @@ def _owner(variables: Mapping[str, object], environment: Mapping[str, str]) -> s
     elif variables.get("awx_job_id"):
         owner = f"AWX job {variables['awx_job_id']}"
     else:
-        owner = f"{_user()} on {socket.gethostname()}"
+        owner = f"{_user_of_controller()} on {socket.gethostname()}"
     return one_line(owner, _LONGEST_OWNER)
 
 
-def _user() -> str:
+def _user_of_controller() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user ID without a name, as in many containers
         return "somebody"
 
 
-def _labels(name: str, value: object) -> dict[str, str]:
+def _labels_of_claim(name: str, value: object) -> dict[str, str]:
     given = read_dictionary(name, value)
     if given is None:
         return {}
     if not isinstance(given, dict) or len(given) > _MOST_LABELS:
         raise InputError(f"{name} is {shown(value)}, and must be a dictionary of at most {_MOST_LABELS} labels.")
     return {
-        _text(name, key, _LONGEST_LABEL): _text(f"{name}.{shown(key)}", one, _LONGEST_LABEL)
+        _text_of_claim(name, key, _LONGEST_LABEL): _text_of_claim(f"{name}.{shown(key)}", one, _LONGEST_LABEL)
         for key, one in given.items()
     }
 
 
-def _text(name: str, value: object, longest: int) -> str:
+def _text_of_claim(name: str, value: object, longest: int) -> str:
     if is_blank(value):
         return ""
     if not isinstance(value, (str, int)) or isinstance(value, bool):

@@ -62,11 +62,11 @@ def assign_replicas(nodes: Sequence[Node], request: Request, policy: Policy) -> 
         for group, count in zip(request.groups, replicas or ()):
             of_each = node.free if group.resources is None else group.resources
             add_amounts(amounts, {name: amount * count for name, amount in of_each.items() if amount * count})
-        taken.append(_with_cards(node, amounts, request, policy, replicas or ()))
+        taken.append(_assign_cards(node, amounts, request, policy, replicas or ()))
     return taken, request.replicas - sum(placement.missing)
 
 
-def _with_cards(node: Node, amounts: Amounts, request: Request, policy: Policy, replicas: Sequence[int]) -> Taken:
+def _assign_cards(node: Node, amounts: Amounts, request: Request, policy: Policy, replicas: Sequence[int]) -> Taken:
     """Return what a node takes with the very cards, where its text tells which are free."""
     cards = node.cards
     if cards is None:

@@ -41,33 +41,35 @@ class _Found(t.NamedTuple):
 def why_scattered(nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[str], by_policy: CardGroups) -> str:
     """Return where a replica would find enough cards if these lay together; empty where no node is like that."""
     found = [
-        one for one in _enough_by_number(nodes, needs, order, by_policy) if one.cards.is_certain and not _fits(one)
+        one
+        for one in _nodes_with_enough_cards(nodes, needs, order, by_policy)
+        if one.cards.is_certain and not _cards_lie_together(one)
     ]
     if not found:
         return ""
     node, cards, _amount = max(found, key=lambda one: one.cards.free)
     rule, groups = cards.rules[0], cards.groups[0]
-    told = f"{plural(sum(groups), 'card')} {'is' if sum(groups) == 1 else 'are'} free on {_name(node)}, but "
+    told = f"{plural(sum(groups), 'card')} {'is' if sum(groups) == 1 else 'are'} free on {_node_name(node)}, but "
     if rule == PAIR:
         whole = groups.count(PAIR)
         return told + (f"only {plural(whole, 'whole pair')}" if whole else "no whole pair")
-    return told + " + ".join(map(str, groups)) + f" over its {_groups_word(rule)}"
+    return told + " + ".join(map(str, groups)) + f" over its {_card_groups_word(rule)}"
 
 
 def why_cards_not_known(
     nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[str], by_policy: CardGroups
 ) -> tuple[str, str]:
     """Return (why it is not known whether replicas get cards that lie together, the remedy); empty where it is."""
-    found = [one for one in _enough_by_number(nodes, needs, order, by_policy) if not _fits(one)]
+    found = [one for one in _nodes_with_enough_cards(nodes, needs, order, by_policy) if not _cards_lie_together(one)]
     if not found:
         return "", ""
     for one in found:
-        if not _is_offered(one):
-            return _why_size(one)
+        if not _is_card_size_offered(one):
+            return _why_card_size(one)
     for one in found:
         if len(one.cards.rules) > 1:
-            return _why_rule(one)
-    return _why_text(max(found, key=lambda one: one.cards.free))
+            return _why_card_rule(one)
+    return _why_card_text(max(found, key=lambda one: one.cards.free))
 
 
 def notes_on_card_groups(nodes: Sequence[Node], by_policy: CardGroups) -> list[str]:
@@ -85,7 +87,7 @@ def notes_on_card_groups(nodes: Sequence[Node], by_policy: CardGroups) -> list[s
     return notes
 
 
-def _enough_by_number(
+def _nodes_with_enough_cards(
     nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[str], by_policy: CardGroups
 ) -> Iterable[_Found]:
     """Yield one node of each kind that has enough free cards for a replica of one of the needs."""
@@ -101,16 +103,16 @@ def _enough_by_number(
                 yield _Found(node, offer.cards, amount)
 
 
-def _fits(found: _Found) -> bool:
+def _cards_lie_together(found: _Found) -> bool:
     return found.cards.fits(found.amount) > 0
 
 
-def _is_offered(found: _Found) -> bool:
+def _is_card_size_offered(found: _Found) -> bool:
     size, part = divmod(found.amount, 1000)
     return not part and any(offers_size(rule, found.cards.places, size) for rule in found.cards.rules)
 
 
-def _why_size(found: _Found) -> tuple[str, str]:
+def _why_card_size(found: _Found) -> tuple[str, str]:
     size, part = divmod(found.amount, 1000)
     hardware = hardware_of(found.node.flavor)
     kind = "a node of its kind" if hardware is None else f"a {hardware.name} node"
@@ -121,19 +123,19 @@ def _why_size(found: _Found) -> tuple[str, str]:
     return message, f"ask for {plural(larger, 'card')} a replica." if larger else ""
 
 
-def _why_rule(found: _Found) -> tuple[str, str]:
+def _why_card_rule(found: _Found) -> tuple[str, str]:
     node, cards, _amount = found
     flavor = node.flavor or "without a name"
-    free = f"the {plural(cards.free, 'free card')} of {_name(node)}"
+    free = f"the {plural(cards.free, 'free card')} of {_node_name(node)}"
     message = f"whether {free} lie together is not known, as its flavor {flavor} does not tell its hardware"
     return message, (
         f"say how many cards lie together in policy.card_groups, like {{'{flavor}': {RING}}}." if node.flavor else ""
     )
 
 
-def _why_text(found: _Found) -> tuple[str, str]:
+def _why_card_text(found: _Found) -> tuple[str, str]:
     node, cards, _amount = found
-    free = f"which {plural(cards.free, 'card')} of {_name(node)} {'is' if cards.free == 1 else 'are'} free"
+    free = f"which {plural(cards.free, 'card')} of {_node_name(node)} {'is' if cards.free == 1 else 'are'} free"
     shown = node.cards.shown if node.cards else None
     told = "it shows no placement that can be read"
     if shown is not None:
@@ -143,9 +145,9 @@ def _why_text(found: _Found) -> tuple[str, str]:
     return f"{free} is not known: {told}", "ask for 1 card or for a whole node a replica, or wait until more are free."
 
 
-def _groups_word(rule: int) -> str:
+def _card_groups_word(rule: int) -> str:
     return "rings" if rule in (RING, _RING_OF_EIGHT) else f"groups of {rule}"
 
 
-def _name(node: Node) -> str:
+def _node_name(node: Node) -> str:
     return node.name or node.address or "a node without a name"

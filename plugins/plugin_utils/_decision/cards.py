@@ -192,7 +192,7 @@ class Cards(t.NamedTuple):
         for one in self.taken:
             # What is only hoped for may be given any cards.
             taken += [one] if offers_size(rule, self.places, one) else [1] * one
-        found = _fits(groups, rule, self.back, self.free, tuple(sorted(taken, reverse=True)), size)
+        found = _fits_in_card_groups(groups, rule, self.back, self.free, tuple(sorted(taken, reverse=True)), size)
         return found[1] if self.is_hopeful else found[0]
 
     def take(self, amount: int, replicas: int) -> Cards:
@@ -207,7 +207,7 @@ class Cards(t.NamedTuple):
     def prices(self, amount: int) -> list[int]:
         """Return what it costs others to take each place for a replica, in cards, the cheapest way first."""
         size = amount // 1000
-        worlds = _arrangements(self.groups[0], self.rules[0], self.back, self.free) if len(self.rules) == 1 else ()
+        worlds = _card_arrangements(self.groups[0], self.rules[0], self.back, self.free) if len(self.rules) == 1 else ()
         if len(worlds) != 1 or self.taken:
             return [1] * self.fits(amount)  # a card is of one group, and takes one place at most
         (groups,) = worlds
@@ -227,7 +227,7 @@ class Cards(t.NamedTuple):
         """Whether both the rule and the free cards are known."""
         if len(self.rules) != 1:
             return False
-        return len(_arrangements(self.groups[0], self.rules[0], self.back, self.free)) == 1
+        return len(_card_arrangements(self.groups[0], self.rules[0], self.back, self.free)) == 1
 
     def _by_count(self, amount: int) -> int:
         known = min(self.free, max((sum(groups) for groups in self.groups), default=self.free) + self.back)
@@ -243,14 +243,14 @@ def _cards_of(
 
 
 @lru_cache(maxsize=_CACHED)
-def _fits(groups: Groups, rule: int, back: int, free: int, taken: Groups, size: int) -> tuple[int, int]:
+def _fits_in_card_groups(groups: Groups, rule: int, back: int, free: int, taken: Groups, size: int) -> tuple[int, int]:
     """Return how many replicas fit (surely, at best)."""
-    found = {_most(world, rule, taken, size) for world in _arrangements(groups, rule, back, free)}
+    found = {_most_in_card_groups(world, rule, taken, size) for world in _card_arrangements(groups, rule, back, free)}
     return min(found), max(found)
 
 
 @lru_cache(maxsize=_CACHED)
-def _arrangements(groups: Groups, rule: int, back: int, free: int) -> frozenset[Groups]:
+def _card_arrangements(groups: Groups, rule: int, back: int, free: int) -> frozenset[Groups]:
     """Return every way in which so many cards may be free.
 
     ``groups`` is what a text shows. Fewer than are said to be free: the text counts. More: some of them are broken, or
@@ -260,13 +260,13 @@ def _arrangements(groups: Groups, rule: int, back: int, free: int) -> frozenset[
         return frozenset([(min(groups[0] + back, rule, free),)])
     worlds = {groups}
     for _card in range(back):
-        worlds = {one for world in worlds for one in _changed(world, 1, rule)} or worlds
+        worlds = {one for world in worlds for one in _with_cards_changed(world, 1, rule)} or worlds
     for _card in range(sum(groups) + back - free):
-        worlds = {one for world in worlds for one in _changed(world, -1, rule)} or worlds
+        worlds = {one for world in worlds for one in _with_cards_changed(world, -1, rule)} or worlds
     return frozenset(worlds)
 
 
-def _changed(world: Groups, by: int, rule: int) -> Iterable[Groups]:
+def _with_cards_changed(world: Groups, by: int, rule: int) -> Iterable[Groups]:
     for free in set(world):
         if 0 <= free + by <= rule:
             rest = list(world)
@@ -275,18 +275,18 @@ def _changed(world: Groups, by: int, rule: int) -> Iterable[Groups]:
 
 
 @lru_cache(maxsize=_CACHED)
-def _most(groups: Groups, rule: int, taken: Groups, size: int) -> int:
+def _most_in_card_groups(groups: Groups, rule: int, taken: Groups, size: int) -> int:
     """Return how many replicas of a size fit beside those that are there."""
     most = 0
     while (most + 1) * size + sum(taken) <= sum(groups):
-        if not _packs(groups, rule, tuple(sorted((*taken, *[size] * (most + 1)), reverse=True))):
+        if not _packs_into_card_groups(groups, rule, tuple(sorted((*taken, *[size] * (most + 1)), reverse=True))):
             break
         most += 1
     return most
 
 
 @lru_cache(maxsize=_CACHED)
-def _packs(groups: Groups, rule: int, sizes: Groups) -> bool:
+def _packs_into_card_groups(groups: Groups, rule: int, sizes: Groups) -> bool:
     """Return whether replicas of these sizes, the largest first, find their cards together."""
     if not sizes:
         return True
@@ -295,13 +295,13 @@ def _packs(groups: Groups, rule: int, sizes: Groups) -> bool:
         if size % rule:
             return sum(groups) == size  # all cards of a node whose last group is smaller
         whole = size // rule
-        return groups.count(rule) >= whole and _packs(groups[whole:], rule, sizes[1:])
+        return groups.count(rule) >= whole and _packs_into_card_groups(groups[whole:], rule, sizes[1:])
     if size == 1:
         return sum(groups) >= len(sizes)
     for index, free in enumerate(groups):
         if free >= size and (not index or groups[index - 1] != free):
             left = tuple(sorted((*groups[:index], free - size, *groups[index + 1 :]), reverse=True))
-            if _packs(left, rule, sizes[1:]):
+            if _packs_into_card_groups(left, rule, sizes[1:]):
                 return True
     return False
 

@@ -45,28 +45,28 @@ _MOST_REASONS = 3  # the commonest reasons why nodes are left out; a line has no
 def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     """Ask whether every replica finds a node; ``resources`` is what was found of the amounts."""
     if case.nodes is None:
-        return _check_unseen(case, room)
-    never = _check_empty_pool(case)
+        return _check_placement_without_nodes(case, room)
+    never = _check_placement_in_empty_pool(case)
     if never is not None:
         return Findings.of([never])
     # Sums know no flavors, and no idle nodes.
     if case.policy.placement == "aggregate" and not case.asks_whole_nodes:
         return Findings.of(notes=["placement not checked: policy.placement is aggregate"])
     usable = [node for node in case.nodes if node.unusable is None]
-    offers = _offers(case, usable)
-    where = f"{plural(len(usable), 'usable node')}{_left_out(case.nodes)}"
+    offers = _offers_to_place_on(case, usable)
+    where = f"{plural(len(usable), 'usable node')}{_nodes_left_out(case.nodes)}"
     replicas = plural(case.request.replicas, "replica")
     if len(case.needs) == 1:
-        fits, message = _fits_one_shape(case, offers, f"{replicas} on {where}")
+        fits, message = _placement_of_one_shape(case, offers, f"{replicas} on {where}")
         found: Placement | NoPlacement | None = None
     else:
         found = place(offers, case.needs)
         fits = isinstance(found, Placement)
         message = f"{'all' if fits else 'not all'} {replicas} of {len(case.needs)} groups on {where}"
-    unknown, remedy = _why_not_known(case, fits, found, offers, usable)
+    unknown, remedy = _why_placement_not_known(case, fits, found, offers, usable)
     if unknown:
         return Findings.of([Check("placement", Outcome.UNKNOWN, f"{replicas} on {where}: {unknown}", remedy)])
-    if fits and not _keeps_claims(case, usable):
+    if fits and not _keeps_places_of_claims(case, usable):
         message += "; wherever they land, what others have claimed would not find its places for certain"
         return Findings.of([Check("placement", Outcome.FAILED, message, "wait until what is claimed has started.")])
     if fits:
@@ -82,7 +82,7 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     return Findings.of([Check("placement", Outcome.FAILED, message, remedy)])
 
 
-def _keeps_claims(case: Case, usable: Sequence[Node]) -> bool:
+def _keeps_places_of_claims(case: Case, usable: Sequence[Node]) -> bool:
     """Return whether the request leaves what others have claimed its places, of all resources that it names."""
     if not case.claimed.shapes:
         return True
@@ -93,7 +93,7 @@ def _keeps_claims(case: Case, usable: Sequence[Node]) -> bool:
     return case.claimed.keeps_its_places(offers, asked, case.unplaced, order)
 
 
-def _fits_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tuple[bool, str]:
+def _placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tuple[bool, str]:
     """Return (whether all replicas of the one shape certainly find a place, the sentence)."""
     need = case.needs[0]
     offers = Counter(offers)
@@ -111,7 +111,7 @@ def _fits_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tupl
     return certain >= need.replicas, message
 
 
-def _why_not_known(
+def _why_placement_not_known(
     case: Case,
     fits: bool,
     found: Placement | NoPlacement | None,
@@ -136,19 +136,19 @@ def _why_not_known(
     unread = "nodes that could not be read may take them", ""
     if any(is_unread(node.unbounded, case.order) for node in usable):
         return unread
-    best = _best_offers(case, usable)
+    best = _best_offers_to_place_on(case, usable)
     if best == offers or place(best, case.needs) is NoPlacement.IMPOSSIBLE:
         return "", ""
     cards = why_cards_not_known(usable, case.needs, case.order, case.policy.card_groups)
     return cards if cards[0] else unread
 
 
-def _offers(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
+def _offers_to_place_on(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
     whole = case.asks_whole_nodes
     return Counter([node.offer(case.order, case.policy.card_groups, whole=whole) for node in nodes])
 
 
-def _best_offers(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
+def _best_offers_to_place_on(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
     whole, by_policy = case.asks_whole_nodes, case.policy.card_groups
     pairs = Counter(
         (node.offer(case.order, by_policy, whole=whole), node.best_offer(case.order, by_policy, whole=whole))
@@ -161,14 +161,14 @@ def _best_offers(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
     return offers
 
 
-def _left_out(nodes: Sequence[Node]) -> str:
+def _nodes_left_out(nodes: Sequence[Node]) -> str:
     reasons = Counter(node.unusable for node in nodes if node.unusable is not None)
     if not reasons:
         return ""
     return ", left out " + joined(f"{count} {reason}" for reason, count in reasons.most_common(_MOST_REASONS))
 
 
-def _check_unseen(case: Case, room: Room) -> Findings:
+def _check_placement_without_nodes(case: Case, room: Room) -> Findings:
     """Return what can be told of a room that knows no nodes."""
     if room.source == "declared":
         return Findings.of(notes=["placement not checked: a declared capacity knows no nodes"])
@@ -182,7 +182,7 @@ def _check_unseen(case: Case, room: Room) -> Findings:
 # Whether not even the empty pool takes them
 
 
-def _check_empty_pool(case: Case) -> Check | None:
+def _check_placement_in_empty_pool(case: Case) -> Check | None:
     """Return a failed check if the replicas would not fit even into the empty pool."""
     pool, nodes = case.situation.pool, case.nodes or ()
     if pool is None or not pool.tells_its_size or case.untold:
@@ -190,7 +190,11 @@ def _check_empty_pool(case: Case) -> Check | None:
     if case.asks_whole_nodes and any(node.flavor is None for node in nodes):
         return None
     for group in case.request.groups:
-        check = _check_size(case, pool, group.resources) if group.resources else _check_flavor(pool, nodes, group)
+        check = (
+            _check_size_of_replica(case, pool, group.resources)
+            if group.resources
+            else _check_flavor(pool, nodes, group)
+        )
         if check is not None:
             return check
     if case.empty.shapes is None:
@@ -220,7 +224,7 @@ def _check_flavor(pool: Pool, nodes: Sequence[Node], group: Group) -> Check | No
     return Check("placement", Outcome.NEVER, f"{asked}; the pool is meant to have {most}", remedy)
 
 
-def _check_size(case: Case, pool: Pool, resources: Mapping[str, int]) -> Check | None:
+def _check_size_of_replica(case: Case, pool: Pool, resources: Mapping[str, int]) -> Check | None:
     """Return a failed check if a replica asks more of a resource than any node will ever have."""
     for resource, asked in resources.items():
         # One resource can be known of every node where all that are asked for are not.

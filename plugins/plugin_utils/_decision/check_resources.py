@@ -121,7 +121,7 @@ class _Balance:
 
 def check_resources(case: Case, room: Room) -> Findings:
     """Ask for each resource whether there is enough, and note what was not asked."""
-    needs, unknown = _needs(case)
+    needs, unknown = _needs_of_resources(case)
     if unknown is not None:
         return Findings.of([unknown])
     skipped = [name for name in case.policy.headroom if name not in needs]
@@ -130,14 +130,14 @@ def check_resources(case: Case, room: Room) -> Findings:
         f"{' and '.join(missing)} not asked for, so not checked" if missing else "",
         f"headroom of {joined(map(label, skipped))} not checked: not asked for" if skipped else "",
         *room.notes,
-        _note_unread(case, needs),
+        _note_unread_resource(case, needs),
         *_notes_of_jobs(case, needs),
     ]
     checks = [_check_resource(case, room, resource, need) for resource, need in needs.items()]
     return Findings.of([*checks, *_check_headroom(skipped, needs)], notes)
 
 
-def _needs(case: Case) -> tuple[Amounts, Check | None]:
+def _needs_of_resources(case: Case) -> tuple[Amounts, Check | None]:
     """Return what is asked of each resource; a whole node counts as the smallest of those that can serve."""
     needs = case.request.resources()
     for group in case.request.groups:
@@ -171,7 +171,9 @@ def _smallest_whole(nodes: Sequence[Node]) -> Amounts:
 
 def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
     if resource not in room.free and not (room.lists_all and resource not in case.untold):
-        return Check(resource, Outcome.UNKNOWN, _why_not_told(case, room, resource), figures={"resource": resource})
+        return Check(
+            resource, Outcome.UNKNOWN, _why_resource_not_told(case, room, resource), figures={"resource": resource}
+        )
     total = room.usable.get(resource, 0)
     balance = _Balance(
         resource,
@@ -184,8 +186,8 @@ def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
         claimed=case.claimed.total.get(resource, 0),
     )
     message, figures = balance.message(case.starting), balance.figures
-    if not _may_be_enough(balance, room, case.replaced.possible):
-        return _check_shortage(case, room, balance)
+    if not _may_be_enough_of_resource(balance, room, case.replaced.possible):
+        return _check_resource_shortage(case, room, balance)
     if is_unread(case.unplaced.unread, (resource,)):
         message += f"; {case.starting} take what could not be read"
         return Check(resource, Outcome.UNKNOWN, message, figures=figures)
@@ -198,7 +200,7 @@ def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
     return Check(resource, Outcome.UNKNOWN, message, remedy, figures)
 
 
-def _may_be_enough(balance: _Balance, room: Room, possible: Mapping[str, int]) -> bool:
+def _may_be_enough_of_resource(balance: _Balance, room: Room, possible: Mapping[str, int]) -> bool:
     """Return whether there is enough, or may be with what could not be read and what may be given back."""
     if balance.short <= 0 or is_unread(room.unbounded, (balance.resource,)):
         return True
@@ -206,10 +208,10 @@ def _may_be_enough(balance: _Balance, room: Room, possible: Mapping[str, int]) -
     return balance.need + balance.kept + balance.unplaced + balance.claimed <= at_most
 
 
-def _check_shortage(case: Case, room: Room, balance: _Balance) -> Check:
+def _check_resource_shortage(case: Case, room: Room, balance: _Balance) -> Check:
     resource, name, figures = balance.resource, label(balance.resource), balance.figures
     message, brief = balance.message(case.starting), balance.brief()
-    never, most = _why_never_enough(case, room, resource, balance.need)
+    never, most = _why_never_enough_of_resource(case, room, resource, balance.need)
     if never and not most and case.nodes is not None:
         # Cards first: one of them is what a wrong name most likely means.
         known = sorted(case.empty.total, key=lambda one: (not is_card(one), one))
@@ -225,7 +227,7 @@ def _check_shortage(case: Case, room: Room, balance: _Balance) -> Check:
     return Check(resource, Outcome.FAILED, message, remedy, figures, brief)
 
 
-def _why_never_enough(case: Case, room: Room, resource: str, need: int) -> tuple[str, int]:
+def _why_never_enough_of_resource(case: Case, room: Room, resource: str, need: int) -> tuple[str, int]:
     """Return (why the pool cannot give as much even with nothing running, what it has); no reason when it could."""
     if case.asks_whole_nodes:
         return "", 0
@@ -243,7 +245,7 @@ def _why_never_enough(case: Case, room: Room, resource: str, need: int) -> tuple
     ), most
 
 
-def _why_not_told(case: Case, room: Room, resource: str) -> str:
+def _why_resource_not_told(case: Case, room: Room, resource: str) -> str:
     held = case.situation.jobs_hold.amounts
     alias = next((name for name in held if held[name] and resource in same_vendor(name, room.usable)), None)
     if alias is not None:
@@ -270,7 +272,7 @@ def _check_headroom(skipped: Collection[str], needs: Amounts) -> list[Check]:
     return checks
 
 
-def _note_unread(case: Case, needs: Amounts) -> str:
+def _note_unread_resource(case: Case, needs: Amounts) -> str:
     """Return a note on the first amount of a node that cannot be read and that is asked for."""
     unread = (one for one in case.situation.unread_on_nodes if canonical(one.resource) in needs)
     first = next(unread, None)

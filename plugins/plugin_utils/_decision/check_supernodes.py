@@ -34,13 +34,13 @@ def check_supernodes(case: Case) -> Check | None:
     size, replicas = case.request.affinity_group_size, case.request.replicas
     if size == 1:
         return None
-    unclear = _why_unclear(case)
+    unclear = _why_supernodes_unclear(case)
     if unclear is not None:
         return Check(_NAME, Outcome.UNKNOWN, *unclear)
     usable = [node for node in case.nodes or () if node.unusable is None]
     need = case.needs[0]
-    idle, unlabelled = _count_places(case, usable, need)
-    taken = case.unplaced.most_lost(_offers(case, usable), need, case.order)
+    idle, unlabelled = _count_places_by_supernode(case, usable, need)
+    taken = case.unplaced.most_lost(_offers_in_supernode(case, usable), need, case.order)
     # Each place that others take can break up one group at most.
     certain = sum(count // size for count in idle.values()) - taken
     wanted = replicas // size
@@ -48,7 +48,7 @@ def check_supernodes(case: Case) -> Check | None:
     message = f"{max(0, min(certain, wanted))} of {plural(wanted, 'group')} of {size} replicas on {where}"
     if certain >= wanted:
         return Check(_NAME, Outcome.PASSED, message)
-    best, best_unlabelled = _count_places(case, usable, need, is_hopeful=True)
+    best, best_unlabelled = _count_places_by_supernode(case, usable, need, is_hopeful=True)
     everywhere = sum(best.values()) + best_unlabelled
     # A node of a supernode that is not known completes one group at most.
     at_best = min(everywhere // size, sum(count // size for count in best.values()) + best_unlabelled)
@@ -65,7 +65,7 @@ def check_supernodes(case: Case) -> Check | None:
     return Check(_NAME, Outcome.FAILED, message, remedy)
 
 
-def _why_unclear(case: Case) -> tuple[str, str] | None:
+def _why_supernodes_unclear(case: Case) -> tuple[str, str] | None:
     """Return (why it cannot be told at all, the remedy)."""
     size, request = case.request.affinity_group_size, case.request
     if case.nodes is None:
@@ -75,32 +75,32 @@ def _why_unclear(case: Case) -> tuple[str, str] | None:
     if request.replicas % size:
         asked = f"{plural(request.replicas, 'replica')} are no multiple of an affinity_group_size of {size}"
         return f"{asked}, and how the rest is placed is not known", f"ask for a multiple of {size} replicas."
-    serving = [node for node in case.nodes if _may_serve(node, case.needs[0])]
+    serving = [node for node in case.nodes if _may_serve_in_supernode(node, case.needs[0])]
     if serving and all(hardware_of(node.flavor) is ASCEND_950 for node in serving):
         return "what these nodes tell as their supernode is their frame, a smaller unit", ""
     resources = request.groups[0].resources
-    if resources is not None and not any(_is_whole(node, resources) for node in serving):
+    if resources is not None and not any(_takes_all_cards(node, resources) for node in serving):
         message = "groups in one supernode are of whole nodes, and a replica asks for less than one"
         return message, "ask for all cards of a node, or for its flavor."
     return None
 
 
-def _may_serve(node: Node, need: Need) -> bool:
+def _may_serve_in_supernode(node: Node, need: Need) -> bool:
     return node.unusable is None and need.accepts(node.kind)
 
 
-def _is_whole(node: Node, resources: t.Mapping[str, int]) -> bool:
+def _takes_all_cards(node: Node, resources: t.Mapping[str, int]) -> bool:
     """Return whether a replica takes all Ascend cards of the node."""
     cards = [name for name in resources if is_ascend(name)]
     return bool(cards) and all(node.resources.get(name) == resources[name] for name in cards)
 
 
-def _offers(case: Case, nodes: Sequence[Node]) -> Counter[t.Any]:
+def _offers_in_supernode(case: Case, nodes: Sequence[Node]) -> Counter[t.Any]:
     whole = case.asks_whole_nodes
     return Counter([node.offer(case.order, case.policy.card_groups, whole=whole) for node in nodes])
 
 
-def _count_places(
+def _count_places_by_supernode(
     case: Case, nodes: Sequence[Node], need: Need, *, is_hopeful: bool = False
 ) -> tuple[Counter[str], int]:
     """Return (how many nodes of each supernode take a replica, how many do whose supernode is not known)."""
@@ -111,7 +111,7 @@ def _count_places(
     for node in nodes:
         offered = node.best_offer if is_hopeful else node.offer
         offer = offered(case.order, by_policy, whole=whole)
-        is_whole = resources is None or _is_whole(node, resources)
+        is_whole = resources is None or _takes_all_cards(node, resources)
         fits = bool(is_whole and offer is not None and offer.fits(need))
         if is_hopeful and offer is None and is_whole:
             fits = True

@@ -58,9 +58,11 @@ class Claimed:
         largest part is of what a place needs. And all of them together have so much of each resource.
         """
         whole = [shape for shape in self.shapes if shape.resources is None]
-        one_by_one = sum(shape.replicas * _most_lost_by_one(shape, offers, need, order) for shape in self.shapes)
+        one_by_one = sum(
+            shape.replicas * _most_lost_by_claimed_replica(shape, offers, need, order) for shape in self.shapes
+        )
         together = self._as_jobs(unplaced).most_lost(offers, need, order)
-        together += sum(shape.replicas * _most_lost_by_one(shape, offers, need, order) for shape in whole)
+        together += sum(shape.replicas * _most_lost_by_claimed_replica(shape, offers, need, order) for shape in whole)
         everything = sum(offer.fits(need) * nodes for offer, nodes in offers.items())
         return min(everything, one_by_one + unplaced.most_lost(offers, need, order), together)
 
@@ -80,11 +82,11 @@ class Claimed:
 
         They may be submitted first, and take a part of the one node that somebody else's whole replica needs.
         """
-        shapes = _together(self.shapes)
+        shapes = _claimed_shapes_together(self.shapes)
         if len(shapes) > _MOST_SHAPES:
             return False
         for shape in shapes:
-            need = Need(shape.replicas, _amounts(shape, order), shape.flavor)
+            need = Need(shape.replicas, _amounts_of_claimed(shape, order), shape.flavor)
             others = Claimed(shapes=[*(one for one in shapes if one is not shape), *asked])
             if most_replicas(offers, need) - others.most_lost(offers, need, order, unplaced) < shape.replicas:
                 return False
@@ -102,7 +104,7 @@ NOTHING_CLAIMED = Claimed()
 _MOST_SHAPES = 100
 
 
-def _together(shapes: Sequence[ClaimedShape]) -> list[ClaimedShape]:
+def _claimed_shapes_together(shapes: Sequence[ClaimedShape]) -> list[ClaimedShape]:
     """Return the shapes, those that are alike as one."""
     found: dict[t.Any, ClaimedShape] = {}
     for shape in shapes:
@@ -112,19 +114,19 @@ def _together(shapes: Sequence[ClaimedShape]) -> list[ClaimedShape]:
     return list(found.values())
 
 
-def _amounts(shape: ClaimedShape, order: Sequence[str]) -> tuple[int, ...] | None:
+def _amounts_of_claimed(shape: ClaimedShape, order: Sequence[str]) -> tuple[int, ...] | None:
     return None if shape.resources is None else tuple(shape.resources.get(name, 0) for name in order)
 
 
-def _most_lost_by_one(shape: ClaimedShape, offers: Offers, need: Need, order: Sequence[str]) -> int:
-    most = max((offer.fits(need) for offer in offers if _takes(offer, shape, order)), default=0)
+def _most_lost_by_claimed_replica(shape: ClaimedShape, offers: Offers, need: Need, order: Sequence[str]) -> int:
+    most = max((offer.fits(need) for offer in offers if _takes_claimed_replica(offer, shape, order)), default=0)
     if shape.resources is None or need.amounts is None:
         return most
     parts = (-(-shape.resources.get(name, 0) // asked) for name, asked in zip(order, need.amounts) if asked)
     return min(most, max(parts, default=0))
 
 
-def _takes(offer: Offer, shape: ClaimedShape, order: Sequence[str]) -> bool:
+def _takes_claimed_replica(offer: Offer, shape: ClaimedShape, order: Sequence[str]) -> bool:
     """Whether a replica may land on a node: by what is known of it, as the offer has only what the request asks for."""
     if shape.resources is None:
         return shape.flavor is None or offer.kind.flavor == shape.flavor

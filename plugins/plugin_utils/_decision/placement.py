@@ -196,10 +196,10 @@ def place(offers: Offers, needs: Sequence[Need], bound: int = SEARCH_BOUND) -> P
     """
     if any(most_replicas(offers, need) < need.replicas for need in needs):
         return NoPlacement.IMPOSSIBLE
-    if len(needs) > 1 and not _sums_fit(offers, needs):
+    if len(needs) > 1 and not _replicas_fit_by_sums(offers, needs):
         return NoPlacement.IMPOSSIBLE
     greedy = place_greedily(offers, needs)
-    return greedy if greedy.is_complete else _search(offers, needs, bound)
+    return greedy if greedy.is_complete else _search_placement(offers, needs, bound)
 
 
 class _PartlyTaken(t.NamedTuple):
@@ -219,12 +219,12 @@ def place_greedily(offers: Offers, needs: Sequence[Need]) -> Placement:
     missing = list(nothing)
     order = sorted(range(len(needs)), key=lambda index: most_replicas(offers, needs[index]) / needs[index].replicas)
     for index in order:
-        missing[index] = _place_one(nodes, needs[index], index)
+        missing[index] = _place_one_need(nodes, needs[index], index)
     taken = (Assignment(node.offer, node.taken, count) for node, count in nodes.items() if any(node.taken))
     return Placement(tuple(taken), tuple(missing))
 
 
-def _place_one(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int:
+def _place_one_need(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int:
     """Place replicas of one need, taking nodes from the counter; return how many found no place."""
     replicas = need.replicas
     useful = [(places, node) for node in nodes for places in [node.left.fits(need)] if places]
@@ -244,7 +244,7 @@ def _place_one(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int:
     return replicas
 
 
-def _sums_fit(offers: Offers, needs: Sequence[Need]) -> bool:
+def _replicas_fit_by_sums(offers: Offers, needs: Sequence[Need]) -> bool:
     shapes = [(need.amounts, need.replicas) for need in needs if need.amounts is not None]
     width = len(next(iter(offers)).free)
     offered = [sum(max(0, offer.free[i]) * nodes for offer, nodes in offers.items()) for i in range(width)]
@@ -260,7 +260,7 @@ class _Path(t.NamedTuple):
     before: _Path | None
 
 
-def _search(offers: Offers, needs: Sequence[Need], bound: int) -> Placement | NoPlacement:
+def _search_placement(offers: Offers, needs: Sequence[Need], bound: int) -> Placement | NoPlacement:
     """Search exactly: the states are the replicas still to place, and of two states the one that placed no more goes.
 
     Each node takes a pattern of replicas to which none can be added.
@@ -276,7 +276,7 @@ def _search(offers: Offers, needs: Sequence[Need], bound: int) -> Placement | No
             reached: dict[State, _Path | None] = {}
             for state, path in states.items():
                 try:
-                    patterns = _patterns(offer, needs, state, bound - steps)
+                    patterns = _patterns_of_replicas(offer, needs, state, bound - steps)
                 except _TooManyError:
                     return NoPlacement.GAVE_UP
                 steps += len(patterns)
@@ -286,17 +286,17 @@ def _search(offers: Offers, needs: Sequence[Need], bound: int) -> Placement | No
             steps += len(reached) ** 2 // _COMPARISONS_PER_STEP
             if steps > bound:
                 return NoPlacement.GAVE_UP
-            reached = _undominated(reached)
+            reached = _undominated_states(reached)
             for state, path in reached.items():
                 if not any(state):
-                    return Placement(_assignments(path), state)
+                    return Placement(_assignments_on_path(path), state)
             if reached.keys() == states.keys():
                 break  # another node of this kind adds nothing
             states = reached
     return NoPlacement.IMPOSSIBLE
 
 
-def _assignments(path: _Path | None) -> tuple[Assignment, ...]:
+def _assignments_on_path(path: _Path | None) -> tuple[Assignment, ...]:
     counted: Counter[tuple[Offer, State]] = Counter()
     while path is not None:
         counted[path.offer, path.taken] += 1
@@ -304,7 +304,7 @@ def _assignments(path: _Path | None) -> tuple[Assignment, ...]:
     return tuple(Assignment(offer, taken, nodes) for (offer, taken), nodes in counted.items())
 
 
-def _patterns(offer: Offer, needs: Sequence[Need], state: State, bound: int) -> list[State]:
+def _patterns_of_replicas(offer: Offer, needs: Sequence[Need], state: State, bound: int) -> list[State]:
     """Return the numbers of replicas, one for each need, that the node takes at once and to which none can be added.
 
     Raises _TooManyError where there are more than ``bound``, before they take time and memory.
@@ -334,7 +334,7 @@ def _patterns(offer: Offer, needs: Sequence[Need], state: State, bound: int) -> 
     return found
 
 
-def _undominated(states: dict[State, _Path | None]) -> dict[State, _Path | None]:
+def _undominated_states(states: dict[State, _Path | None]) -> dict[State, _Path | None]:
     """Return the states of which no other has at most as many replicas left of every need."""
     kept: list[State] = []
     for state in sorted(states, key=sum):

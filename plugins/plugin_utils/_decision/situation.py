@@ -21,7 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     merge_spellings,
     parse_quantity,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import is_ascend, places_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import card_places_of, is_ascend
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     CLOCK_TOLERANCE,
     DRIVER_RUNNING,
@@ -448,7 +448,7 @@ def _with_cards(nodes: list[Node], facts: Sequence[NodeFacts]) -> list[Node]:
         key = resources, None if free is None else tuple(free), batch and batch["type"]
         if key not in known:
             shown = None if free is None else sum(1 << number - 1 for number in free)
-            known[key] = NodeCards(name, places_of(-(-node.resources[name] // 1000)), shown, key[-1])
+            known[key] = NodeCards(name, card_places_of(-(-node.resources[name] // 1000)), shown, key[-1])
         nodes[index] = node.with_cards(known[key], fact.get("supernode"))
     return nodes
 

@@ -66,7 +66,7 @@ class Unplaced:
         """Return the most that jobs take which wait and may start in a room: some of them, as many as find room."""
         everything = cls.of(jobs, known)
         limits = {name: of for name, of in room.at_most.items() if not is_unread(room.unbounded, (name,))}
-        most = _most_together(jobs, limits)
+        most = _most_waiting_together(jobs, limits)
         total = {name: min(of, most.get(name, of)) for name, of in everything.total.items()}
         pods = everything.pods
         if pods is not None:
@@ -91,15 +91,15 @@ class Unplaced:
         places = {offer: offer.fits(need) for offer in offers}
         everything = sum(places[offer] * nodes for offer, nodes in offers.items())
         if need.amounts is None:
-            return everything if self.pods is None else _sum_of_largest(places, offers, self.pods)
+            return everything if self.pods is None else _sum_of_largest_places(places, offers, self.pods)
         cards = rest = 0
         for index, amount in enumerate(need.amounts):
             if amount and is_card(order[index]):
                 cards += self._lost_by(offers, places, need, index, order[index])
             elif amount:
                 rest += self._lost_by(offers, places, need, index, order[index])
-        if self.pods is not None and _are_whole(offers, order):
-            cards = min(cards, _sum_of_largest(places, offers, self.pods))
+        if self.pods is not None and _are_whole_cards(offers, order):
+            cards = min(cards, _sum_of_largest_places(places, offers, self.pods))
         return min(everything, cards + rest)
 
     def _lost_by(self, offers: Offers, places: t.Mapping[Offer, int], need: Need, index: int, resource: str) -> int:
@@ -124,12 +124,12 @@ class Unplaced:
         A pod without cards may take cpu and memory anywhere, so the number of pods does not bound where these count.
         """
         takes_others = any(self.total.get(name) for name in order if not is_card(name))
-        if self.pods is None or takes_others or not _are_whole(offers, order):
+        if self.pods is None or takes_others or not _are_whole_cards(offers, order):
             return None
         return Counter({offer: nodes - self.pods for offer, nodes in offers.items() if nodes > self.pods})
 
 
-def _most_together(jobs: Sequence[JobGroup], limits: Amounts) -> Amounts:
+def _most_waiting_together(jobs: Sequence[JobGroup], limits: Amounts) -> Amounts:
     """Return the most that any of the jobs take of each resource which fit into the limits together."""
     if len(jobs) > _MOST_TRIED:
         return limits
@@ -148,13 +148,13 @@ def _most_together(jobs: Sequence[JobGroup], limits: Amounts) -> Amounts:
     return most
 
 
-def _are_whole(offers: Offers, order: Sequence[str]) -> bool:
+def _are_whole_cards(offers: Offers, order: Sequence[str]) -> bool:
     """Return whether all cards on offer are whole ones."""
     cards = [index for index, name in enumerate(order) if is_card(name)]
     return all(offer.free[index] % _CARD == 0 for offer in offers for index in cards)
 
 
-def _sum_of_largest(places: t.Mapping[Offer, int], offers: Offers, most: int) -> int:
+def _sum_of_largest_places(places: t.Mapping[Offer, int], offers: Offers, most: int) -> int:
     """Return the places on the ``most`` nodes that have the most of them."""
     total = 0
     for value, count in sorted(((places[offer], nodes) for offer, nodes in offers.items()), reverse=True):

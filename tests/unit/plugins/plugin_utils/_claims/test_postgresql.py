@@ -73,7 +73,7 @@ class Session:
 def library(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     Session.answers, Session.asked = [], []
     made = types.SimpleNamespace(connect=Session, Error=Error)
-    monkeypatch.setattr(postgresql, "_library", lambda: made)
+    monkeypatch.setattr(postgresql, "_psycopg_library", lambda: made)
     return made
 
 
