@@ -33,6 +33,10 @@ _BYTE_RESOURCES = ("memory", "ephemeral-storage", "hugepages")
 _MAX_LENGTH = 40  # twenty digits, a point, an exponent and a suffix; Decimal would read millions of digits
 _MOST = 10**18  # an exabyte, and as many millicores as no data center has
 
+ON_EVERY_NODE = ("cpu", "memory")
+"""The resources of which every node has some, and every job, whether they name them or not."""
+
+_NO_CARDS = ("pods",)  # what Kubernetes itself counts on a node
 # Two names of one card each: the reference writes 310 and 1980 for jobs, snt3 and snt9 for nodes.
 _ONE_CARD = {
     "huawei.com/ascend-310": "huawei.com/ascend-snt3",
@@ -66,6 +70,31 @@ def merge_spellings(amounts: Amounts, choose: t.Callable[[int, int], int] = max)
 def counts_bytes(resource: str) -> bool:
     """Return whether the resource is measured in bytes (memory, storage) and not in cores or cards."""
     return resource.startswith(_BYTE_RESOURCES)
+
+
+def is_card(resource: str) -> bool:
+    """Return whether the resource is an accelerator: neither cores nor bytes."""
+    return resource != "cpu" and not counts_bytes(resource)
+
+
+def cards_like(resource: str, known: t.Mapping[str, int]) -> list[str]:
+    """Return the known cards that a card of another name may be: those of its vendor, as a card has several names.
+
+    A name without a vendor may be any card, like those that the API masks. Names are compared without case and blanks.
+    A name of which there is nothing is not known, and nothing is returned for a card that is.
+    """
+    if known.get(resource) or not is_card(resource) or resource in _NO_CARDS:
+        return []
+    vendor = _vendor_of(resource)
+    return [
+        name
+        for name, amount in known.items()
+        if amount and is_card(name) and name not in _NO_CARDS and _vendor_of(name) in (vendor or _vendor_of(name), "")
+    ]
+
+
+def _vendor_of(resource: str) -> str:
+    return resource.partition("/")[0].strip().lower() if "/" in resource else ""
 
 
 def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:

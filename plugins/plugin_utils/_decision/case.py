@@ -11,9 +11,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import counts_bytes
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import ON_EVERY_NODE, counts_bytes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import ON_EVERY_NODE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.replaced_job import ReplacedJob
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
@@ -26,7 +25,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Job, Situation
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
@@ -67,9 +66,9 @@ class Case:
             empty = EmptyPool.of(nodes, pool.flavors, order)
         replaced = ReplacedJob.of(situation, request, order)
         jobs, starting, found_starting = _starting(situation, queue, replaced, age)
-        known = None if nodes is None else frozenset(name for node in nodes for name in (*node.resources, *node.shown))
-        holding = [*situation.unplaced, *_beyond_nodes(nodes or ())]
-        unplaced = Unplaced.of([*holding, *(JobGroup(1, job.amounts, job.unread) for job in jobs)], known)
+        known = None if nodes is None else _names_of_some(nodes)
+        starting_groups = (JobGroup(1, job.amounts, job.unread) for job in jobs)
+        unplaced = Unplaced.of([*situation.unplaced, *starting_groups], known)
         credited = None if nodes is None else replaced.credit(nodes)
         # Of what is taken off later, only what jobs hold already is in what all jobs hold together.
         held = Unplaced.of(situation.unplaced, known).total
@@ -143,20 +142,10 @@ def _starting(
     return starting, words, Findings.of(checks, [f"what is given back may go to {words} first"])
 
 
-def _beyond_nodes(nodes: Sequence[Node]) -> list[JobGroup]:
-    """Return what jobs that show a node have beyond all that it has: the rest is on nodes that they do not show yet."""
-    beyond = []
-    for node in nodes:
-        if not node.shows_too_much:
-            continue
-        amounts = {
-            name: amount - node.resources[name]
-            for name, amount in node.held.certain.items()
-            if amount > node.resources.get(name, amount)
-        }
-        if amounts:
-            beyond.append(JobGroup(1, amounts, frozenset()))
-    return beyond
+def _names_of_some(nodes: Sequence[Node]) -> Names:
+    """Return the resources of which a node has some, or shows some."""
+    tables = {id(table): table for node in nodes for table in (node.resources, node.shown)}
+    return frozenset(name for table in tables.values() for name, amount in table.items() if amount)
 
 
 def _choose_room(

@@ -12,14 +12,19 @@ import functools
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node, is_card, is_unread
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add_amounts,
+    is_card,
+    merge_spellings,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node, is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import is_replaced
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import PlacedJob, Situation
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request
@@ -99,7 +104,8 @@ class ReplacedJob:
         if replicas is None:
             return cls(shares, findings=_findings_of_note(f"{name} is given back first"))
         shape = request.groups[0].resources if len(request.groups) == 1 else None
-        if shape is not None and len(splits) == 1 and has_whole_replicas(splits[0] or {}, shape, replicas):
+        is_split = len(splits) == 1 and _is_all_of(shown[0], splits[0] or {}, by_address, shape or ())
+        if shape is not None and is_split and has_whole_replicas(splits[0] or {}, shape, replicas):
             note = f"of {name}, as much as {replicas} of the replicas asked for is given back first"
             return cls(shares, replicas, shape, findings=_findings_of_note(note))
         message = f"{name} does not have whole replicas of the size asked for on each of its nodes"
@@ -158,6 +164,19 @@ class ReplacedJob:
 
 def _without(node: Node, share: Share) -> Node:
     return node.without(share.amounts, share.cards)
+
+
+def _is_all_of(
+    job: PlacedJob, split: Mapping[str, Amounts], nodes: Mapping[str, Node], resources: Collection[str]
+) -> bool:
+    """Return whether the split tells where all of the job is: the rest may go, too, and on nodes that are not known."""
+    rest = merge_spellings(job.amounts)
+    for address, amounts in split.items():
+        size = nodes[address].resources
+        if any(amount > size.get(name, amount) for name, amount in amounts.items()):
+            return False
+        rest = {name: amount - amounts.get(name, 0) for name, amount in rest.items()}
+    return not is_unread(job.unread, resources) and all(rest.get(name, 0) <= 0 for name in resources)
 
 
 def has_whole_replicas(split: Mapping[str, Amounts], shape: Mapping[str, int], replicas: int) -> bool:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, format_amount
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
-    Names,
-    Node,
-    is_unread,
-    same_vendor,
-    sizes_of,
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add_amounts,
+    cards_like,
+    format_amount,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node, is_unread, sizes_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
 if t.TYPE_CHECKING:
@@ -80,7 +79,7 @@ class Room:
         unread: Names = frozenset()
         if alone:
             unread = metrics.unreadable | (jobs.unread if jobs.are_read else frozenset())
-            unread |= _hidden_by_names(jobs.amounts, metrics.capacity)
+            unread |= _hidden_by_names(jobs, metrics.capacity)
         # What the newer table ``available`` leaves out (standbys, broken nodes) is not documented: the smaller counts.
         free = {
             name: min(amount, metrics.available.get(name, amount))
@@ -93,7 +92,7 @@ class Room:
     def declared(cls, declared: Amounts, jobs: JobsHold, unplaced: Amounts, age: float) -> Room:
         """Return a capacity that the caller declares, less what the jobs hold; ``unplaced`` jobs are left on."""
         placed = _held_on_nodes(jobs.amounts, unplaced)
-        unread = jobs.unread | _hidden_by_names(jobs.amounts, declared)
+        unread = jobs.unread | _hidden_by_names(jobs, declared)
         free = {
             name: max(0, amount - placed.get(name, 0))
             for name, amount in declared.items()
@@ -125,9 +124,11 @@ def _changed(room: Room, free: Amounts, at_most: Amounts, notes: tuple[str, ...]
     return Room(room.source, room.age, room.usable, free, at_most, room.lists_all, room.unbounded, notes)
 
 
-def _hidden_by_names(held: Amounts, known: Amounts) -> Names:
-    """Return the known cards that jobs may hold under another name."""
-    return frozenset(one for name, amount in held.items() if amount for one in same_vendor(name, known))
+def _hidden_by_names(jobs: JobsHold, known: Amounts) -> Names:
+    """Return the known cards that jobs may hold under another name, which is not known or has less."""
+    strange = [name for name, amount in jobs.amounts.items() if amount > known.get(name, 0)]
+    strange += [name for name in jobs.unread if not known.get(name)]
+    return frozenset(one for name in strange for one in cards_like(name, {**known, name: 0}))
 
 
 def _held_on_nodes(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:

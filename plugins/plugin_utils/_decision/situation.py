@@ -14,10 +14,12 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    ON_EVERY_NODE,
     Amounts,
     UnreadableQuantityError,
     add_amounts,
     canonical,
+    is_card,
     merge_spellings,
     parse_quantity,
 )
@@ -34,12 +36,10 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
     EVERYTHING,
     NO_NAMES,
     NOTHING_HELD,
-    ON_EVERY_NODE,
     Held,
     Names,
     Node,
     has_vendor,
-    is_card,
     weigh,
     with_shortages,
 )

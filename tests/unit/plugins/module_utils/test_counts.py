@@ -188,7 +188,7 @@ def test_a_quantity_is_parsed_once_however_many_jobs_ask_for_it(
     calls = []
     for jobs in (20, 989):
         parsed.clear()
-        _quantity._parse.cache_clear()
+        _quantity._parse_text.cache_clear()
         facts = read(serve(jobs), fields=fields)
         assert _quantity._parse.cache_info().misses == len(set(parsed)) == sum(map(len, QUANTITIES))
         assert len(facts["workloads"]) == (0 if fields == () else jobs)
