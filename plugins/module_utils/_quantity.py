@@ -93,6 +93,13 @@ def cards_like(resource: str, known: t.Mapping[str, int]) -> list[str]:
     ]
 
 
+def any_cards_for(resource: str, on_node: t.Mapping[str, int]) -> list[str]:
+    """Return the cards of a node, any of which a card that it does not name may be."""
+    if not is_card(resource) or resource in _NO_CARDS:
+        return []
+    return [name for name, amount in on_node.items() if amount and is_card(name) and name not in _NO_CARDS]
+
+
 def _vendor_of(resource: str) -> str:
     return resource.partition("/")[0].strip().lower() if "/" in resource else ""
 

@@ -15,7 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     ON_EVERY_NODE,
     Amounts,
     add_amounts,
-    cards_like,
+    any_cards_for,
     from_numbers,
     merge_spellings,
     to_numbers,
@@ -72,8 +72,8 @@ class _OnHost:
         for name, amount in self.held.items():
             if name in sizes:
                 placed = sizes[name]
-            elif name not in named and cards_like(name, sizes):
-                placed = sum(max(0, sizes[one] - self.held.get(one, 0)) for one in cards_like(name, sizes))
+            elif name not in named and any_cards_for(name, sizes):
+                placed = sum(max(0, sizes[one] - self.held.get(one, 0)) for one in any_cards_for(name, sizes))
             else:
                 placed = self.told.get(name, 0)
             if amount > placed:
@@ -207,4 +207,4 @@ def _most_on(size: Amounts, resource: str, named: Collection[str]) -> int:
     """Return how much of a resource a node can have, under another name, too, where no node names it."""
     if resource in size or resource in named:
         return size.get(resource, 0)
-    return sum(size[one] for one in cards_like(resource, size))
+    return sum(size[one] for one in any_cards_for(resource, size))

@@ -31,6 +31,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
     BILLING_STATUSES,
     BLOCKING_EFFECTS,
     CABINET_LABEL,
+    CANNOT_BE_READ,
     DRAIN_ANNOTATION,
     DRIVER_RUNNING,
     EXCLUSIVE_LABEL,
@@ -162,7 +163,7 @@ def _why_idle_in_vain(
     """
     standby = _is_standby(labels)
     if standby is not False:
-        return "hot standby" if standby else "hot standby or not (label cannot be read)"
+        return "hot standby" if standby else f"hot standby or not (label {CANNOT_BE_READ})"
     billing = _billing_status(labels)
     if billing not in (None, "normal"):
         return {"frozen": "frozen", "ended": "billing ended"}.get(
@@ -227,7 +228,7 @@ def _why_doubtful(document: Document, taints: Sequence[object]) -> str | None:
     wrong += ["a plugin" for plugin in plugins if not isinstance(plugin, dict)]
     if any(not isinstance(taint, dict) or taint.get("effect") not in TAINT_EFFECTS for taint in taints):
         wrong.append("a taint")
-    return f"{wrong[0]} cannot be read" if wrong else None
+    return f"{wrong[0]} {CANNOT_BE_READ}" if wrong else None
 
 
 def _label_text(labels: Document, name: str) -> str | None:

@@ -65,7 +65,9 @@ class Case:
         if nodes is not None and pool is not None and pool.tells_its_size:
             empty = EmptyPool.of(nodes, pool.flavors, order)
         replaced = ReplacedJob.of(situation, request, order)
-        jobs, starting, found_starting = _starting(situation, queue, replaced, age)
+        waits = queue.waiting or queue.other_queues
+        room_for_others = _room_for_others(situation, declared, age) if waits else None
+        jobs, starting, found_starting = _starting(queue, replaced, room_for_others)
         known = None if nodes is None else _names_of_some(nodes)
         starting_groups = (JobGroup(1, job.amounts, job.unread) for job in jobs)
         unplaced = Unplaced.of([*situation.unplaced, *starting_groups], known)
@@ -122,16 +124,22 @@ def needs_of(request: Request, order: Sequence[str]) -> list[Need]:
     ]
 
 
-def _starting(
-    situation: Situation, queue: Queue, replaced: ReplacedJob, age: float
-) -> tuple[Sequence[Job], str, Findings]:
+def _room_for_others(situation: Situation, declared: Amounts | None, age: float) -> Room | None:
+    """Return the most room that jobs may find which start before the deployment; None where nothing bounds it."""
+    if situation.nodes is not None:
+        return Room.for_others(situation.nodes)
+    if situation.metrics is not None and not _why_no_metrics(situation, age):
+        declared = situation.metrics.capacity
+    return None if declared is None else Room.of_capacity_for_others(declared, situation.jobs_hold)
+
+
+def _starting(queue: Queue, replaced: ReplacedJob, room: Room | None) -> tuple[Sequence[Job], str, Findings]:
     """Return (jobs that may start before the deployment is there, words for them, what there is to say)."""
     some = "jobs that are about to start"
-    if not replaced.shares:
-        starting = queue.jobs_about_to_start(None if situation.nodes is None else Room.on_nodes(situation.nodes, age))
-        return starting, some, Findings()
-    room = Room.on_nodes(situation.nodes or (), age).plus(replaced.certain_amounts())
-    starting, are_all = queue.jobs_starting_in(room)
+    most = replaced.most_amounts()
+    if not most and not (replaced.leaves_queue and queue.strategy.goes_in_order):
+        return queue.jobs_about_to_start(room), some, Findings()
+    starting, are_all = queue.jobs_starting_in(None if room is None else room.plus(most))
     checks = []
     if not are_all:
         message = "more jobs wait than are listed, and what is given back goes to them first"
@@ -139,7 +147,8 @@ def _starting(
     if not starting:
         return starting, some, Findings.of(checks)
     words = starting[0].name + (f" and {len(starting) - 1} more" if len(starting) > 1 else "")
-    return starting, words, Findings.of(checks, [f"what is given back may go to {words} first"])
+    what = "what is given back may go" if most else "the place of the replaced job in the queue goes"
+    return starting, words, Findings.of(checks, [f"{what} to {words} first"])
 
 
 def _names_of_some(nodes: Sequence[Node]) -> Names:

@@ -19,6 +19,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     add_amounts,
     is_card,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CANNOT_BE_READ
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import CardGroups, Cards, NodeCards
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind, Offer
 
@@ -205,6 +206,11 @@ class Node(t.NamedTuple):
         return self.unread_free if "*" in self.unread_resources else self.unread_free & self.unread_resources
 
     @property
+    def may_take_work(self) -> bool:
+        """Whether it takes work, or it cannot be told: then it is no room for a deployment, and may be for others."""
+        return self.unusable is None or self.unusable.endswith((CANNOT_BE_READ, f"{CANNOT_BE_READ})", "phase unknown"))
+
+    @property
     def is_idle(self) -> bool | None:
         """Whether the whole node is idle: no job shows its address, and only the node's own services take something.
 
@@ -213,7 +219,7 @@ class Node(t.NamedTuple):
         """
         if self.is_short:
             return False
-        is_known = self.jobs is not None and not self.unread_free
+        is_known = self.jobs is not None and not self.unread_free and not self.unread_resources
         for resource, amount in self.resources.items():
             free = self.free.get(resource)
             # What Kubernetes itself counts on a node, like pods, its own services take some of, too.

@@ -43,13 +43,16 @@ class ReplacedJob:
     """What a job gives back on each of its nodes when the deployment ends it.
 
     When only some replicas are ended, ``shape`` is what each of them has, and which of them go is not known. Where its
-    nodes are not known at all, ``possible`` is all that it has.
+    nodes are not known at all, ``possible`` is all that it has; where no nodes are, that is ``uncounted``: only other
+    jobs may find it. One that waits gives nothing back, and ``leaves_queue``.
     """
 
     shares: Sequence[Share] = ()
     replicas: int | None = None
     shape: Amounts = field(default_factory=dict)
     possible: Amounts = field(default_factory=dict)
+    uncounted: Amounts = field(default_factory=dict)
+    leaves_queue: bool = False
     findings: Findings = field(default_factory=Findings)
 
     @classmethod
@@ -68,10 +71,10 @@ class ReplacedJob:
         if not holding:
             waits = any(job.waits for job in jobs)
             what = "waits itself, and does not count as ahead" if waits else f"is {jobs[0].status}"
-            return cls(findings=_findings_of_note(f"{jobs[0].name} {what}: nothing is given back"))
+            return cls(leaves_queue=waits, findings=_findings_of_note(f"{jobs[0].name} {what}: nothing is given back"))
         if situation.nodes is None:
             note = f"what {holding[0].name} gives back is not counted: the nodes are not known"
-            return cls(findings=_findings_of_note(note))
+            return cls(uncounted=_amounts_of_all(holding), findings=_findings_of_note(note))
         return cls._split(holding, situation.nodes, request, order)
 
     @classmethod
@@ -91,10 +94,9 @@ class ReplacedJob:
         elif any(_is_blind(by_address[address], order) for address, _amounts in split):
             unknown = f"what is free on the nodes of {name} could not be read"
         if unknown:
-            possible: Amounts = {}
-            for job in jobs:
-                add_amounts(possible, job.amounts)
-            return cls(possible=possible, findings=_findings_of_check(Check("replaces", Outcome.UNKNOWN, unknown)))
+            return cls(
+                possible=_amounts_of_all(jobs), findings=_findings_of_check(Check("replaces", Outcome.UNKNOWN, unknown))
+            )
         shares = [
             Share(by_address[address], amounts, job.cards_on(address))
             for job, one in zip(shown, splits)
@@ -150,6 +152,16 @@ class ReplacedJob:
             useless += here - opened
         return max(0, (self.replicas or 0) - useless)
 
+    def most_amounts(self) -> Amounts:
+        """Return the most that is given back, for jobs that may start in it."""
+        if self.is_partial:
+            return {resource: amount * (self.replicas or 0) for resource, amount in self.shape.items()}
+        most = {**self.possible, **self.uncounted}
+        for node, amounts, _cards in self.shares:
+            if node.may_take_work:
+                add_amounts(most, amounts)
+        return most
+
     def certain_amounts(self) -> Amounts:
         """Return what is given back on nodes that can take work, whichever replicas go."""
         if self.is_partial:
@@ -160,6 +172,13 @@ class ReplacedJob:
             if node.unusable is None:
                 add_amounts(back, amounts)
         return back
+
+
+def _amounts_of_all(jobs: Sequence[PlacedJob]) -> Amounts:
+    total: Amounts = {}
+    for job in jobs:
+        add_amounts(total, job.amounts)
+    return total
 
 
 def _without(node: Node, share: Share) -> Node:

@@ -67,6 +67,32 @@ class Room:
         return cls("nodes", age, usable, free, may_be_free, lists_all=True, unbounded=frozenset(unbounded))
 
     @classmethod
+    def for_others(cls, nodes: Iterable[Node]) -> Room:
+        """Return the most that jobs may find which start before the deployment is there.
+
+        Entries of nodes and the list of jobs may each be behind, so it is all that jobs do not surely hold, also where
+        it cannot be told whether a node takes work.
+        """
+        usable: Amounts = {}
+        left: Amounts = {}
+        unbounded: set[str] = set()
+        for node in nodes:
+            if node.may_take_work:
+                held = node.held.certain
+                here = {name: max(0, of - held.get(name, 0)) for name, of in node.resources.items()}
+                add_amounts(usable, {**node.shown, **node.resources})
+                add_amounts(left, here)
+                unbounded |= node.unread_resources
+        return cls("nodes", 0, usable, {}, left, unbounded=frozenset(unbounded))
+
+    @classmethod
+    def of_capacity_for_others(cls, capacity: Amounts, jobs: JobsHold) -> Room:
+        """Return the same of a capacity without nodes."""
+        left = {name: max(0, amount - jobs.amounts.get(name, 0)) for name, amount in capacity.items()}
+        unbounded = jobs.unread if jobs.are_read else frozenset("*")
+        return cls("capacity", 0, capacity, {}, left, unbounded=unbounded)
+
+    @classmethod
     def of_metrics(cls, metrics: Metrics, jobs: JobsHold, unplaced: Amounts, age: float, *, alone: bool) -> Room:
         """Return what the runtime metrics tell. Jobs that started after them are in the list of jobs only.
 
@@ -99,6 +125,14 @@ class Room:
             if not is_unread(unread, (name,))
         }
         return cls("declared", age, declared, free, free)
+
+    def may_take(self, amounts: Mapping[str, int]) -> bool:
+        """Return whether a job of these amounts may find room; what the source does not tell holds up nothing."""
+        return not any(
+            amount > self.at_most.get(resource, 0)
+            for resource, amount in amounts.items()
+            if resource in self.usable and not is_unread(self.unbounded, (resource,))
+        )
 
     def plus(self, amounts: Mapping[str, int]) -> Room:
         """Return the room with amounts that are given back in it."""

@@ -433,3 +433,17 @@ def test_entries_of_one_node_never_reject() -> None:
     for other in (smaller, again(ONE, phase="Deleting")):
         verdict = decide([ONE, other], request=asking(1, 8), pool_document=pool(counted([ONE])))
         assert verdict["decision"] in ("wait", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("size", "free"),
+    [
+        (None, {**SIZE, GPU: "3"}),
+        (None, {**SIZE, GPU: "0"}),
+        ({**SIZE, GPU: "?"}, {**SIZE, GPU: "3"}),
+        ({**SIZE, "cpu": "?"}, {**SIZE, "cpu": "10"}),
+        ({"memory": "500Gi", GPU: "8"}, {**SIZE, "cpu": "10"}),
+    ],
+)
+def test_a_node_whose_size_cannot_be_read_is_not_known_to_be_whole(size: t.Any, free: Document) -> None:
+    assert decide([node(size, free)], request={"flavor": FLAVOR})["decision"] == "unknown"
