@@ -115,33 +115,34 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
-    return _parse_text(
-        resource, value if isinstance(value, str) else repr(value), ROUND_FLOOR if down else ROUND_CEILING
-    )
+    text = (value if isinstance(value, str) else repr(value)).strip()
+    unit = "bytes" if counts_bytes(resource) else "cpu" if resource == "cpu" else ""
+    amount = _parse_text(unit, text, ROUND_FLOOR if down else ROUND_CEILING) if len(text) <= _MAX_LENGTH else None
+    if amount is None:
+        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
+    return amount
 
 
-# Thousands of jobs ask for a few dozen amounts. The bound is for documents that were made up.
+# Thousands of jobs ask for a few dozen amounts. The bound is for documents that were made up, and so is the key: it has
+# no name of a resource, which may be of any length and stay for as long as the process does.
 @lru_cache(maxsize=65536)
-def _parse_text(resource: str, text: str, rounding: str) -> int:
-    stripped = text.strip()
-    match = _NUMBER.match(stripped) if len(stripped) <= _MAX_LENGTH else None
-    if match is None:
-        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(text)}")
-    factor = _factor_of_suffix(resource, stripped[match.end() :].strip())
-    if factor is None:
-        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(text)}")
-    exact = Decimal(match.group(0)) * factor * (1 if counts_bytes(resource) else 1000)
-    if exact > _MOST:
-        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(text)}")
-    return int(exact.to_integral_value(rounding=rounding))
+def _parse_text(unit: str, text: str, rounding: str) -> int | None:
+    match = _NUMBER.match(text)
+    factor = None if match is None else _factor_of_suffix(unit, text[match.end() :].strip())
+    if match is None or factor is None:
+        return None
+    exact = Decimal(match.group(0)) * factor * (1 if unit == "bytes" else 1000)
+    return None if exact > _MOST else int(exact.to_integral_value(rounding=rounding))
 
 
-def _factor_of_suffix(resource: str, suffix: str) -> Decimal | None:
+def _factor_of_suffix(unit: str, suffix: str) -> Decimal | None:
+    if suffix in _BINARY and unit != "bytes":
+        return None  # neither cores nor cards are counted in KiB
     if suffix in _FACTORS:
         return _FACTORS[suffix]
-    if counts_bytes(resource):
+    if unit == "bytes":
         return _FACTORS.get(suffix[:-1]) if suffix.endswith("B") else None
-    if resource == "cpu" and suffix.lower() in ("core", "cores"):
+    if unit == "cpu" and suffix.lower() in ("core", "cores"):
         return _FACTORS[""]
     return None
 

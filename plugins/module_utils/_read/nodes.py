@@ -73,6 +73,9 @@ _NODE_SHAPES: dict[tuple[str, ...], type] = {
 }
 
 
+_LABEL_SHAPES: dict[tuple[str, ...], type] = {("metadata",): dict, ("metadata", "labels"): dict}
+
+
 def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None) -> NodeFacts:
     """Return a node as facts.
 
@@ -111,7 +114,7 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
         "taints": taints,
         "drain": DRAIN_ANNOTATION in annotations,
         "exclusive_to": _label_text(labels, EXCLUSIVE_LABEL),
-        "elastic_quota": _label_text(labels, QUOTA_LABEL),
+        "elastic_quota": _quota_of(document, labels),
         "hot_standby": _is_standby(labels),
         "billing_status": _billing_status(labels),
         "driver": driver,
@@ -229,6 +232,16 @@ def _why_doubtful(document: Document, taints: Sequence[object]) -> str | None:
     if any(not isinstance(taint, dict) or taint.get("effect") not in TAINT_EFFECTS for taint in taints):
         wrong.append("a taint")
     return f"{wrong[0]} {CANNOT_BE_READ}" if wrong else None
+
+
+def _quota_of(document: Document, labels: Document) -> str | None:
+    """Return the logical pool that the node is bound to.
+
+    Labels that cannot be read, or a label without a value, may stand for any of them.
+    """
+    if QUOTA_LABEL in labels:
+        return str(labels[QUOTA_LABEL]) or "empty"
+    return CANNOT_BE_READ if misshapen(document, _LABEL_SHAPES) else None
 
 
 def _label_text(labels: Document, name: str) -> str | None:

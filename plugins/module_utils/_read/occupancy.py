@@ -23,6 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import OwnCards
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
+    MOST_RESOURCES,
     created_at,
     integer_of,
     label_of,
@@ -30,7 +31,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields im
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.held import HeldOnAddresses
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of, job_nodes, pending_seconds
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import MOST_PARTS, Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ACTIVE, OVER, WAITING
 
 if t.TYPE_CHECKING:
@@ -135,11 +136,13 @@ class Occupancy:
             return merge_spellings(amounts), [canonical(name) for name in unread]
         total: Amounts = {}
         missing: list[str] = []
-        for part in requirement:
+        for part in requirement[:MOST_PARTS]:
             amounts, unread = self._requirements.read(part)
             add_amounts(total, merge_spellings(amounts))
             missing += [canonical(name) for name in unread]
-        return total, missing
+            if len(total) > MOST_RESOURCES or len(missing) > MOST_RESOURCES:
+                return {}, ["*"]
+        return total, missing if len(requirement) <= MOST_PARTS else ["*"]
 
     def _add_queued(self, item: Document) -> None:
         priority = integer_of(item.get("priority"))

@@ -137,7 +137,7 @@ def _starting(queue: Queue, replaced: ReplacedJob, room: Room | None) -> tuple[S
     """Return (jobs that may start before the deployment is there, words for them, what there is to say)."""
     some = "jobs that are about to start"
     most = replaced.most_amounts()
-    if not most and not (replaced.leaves_queue and queue.strategy.goes_in_order):
+    if not most and not replaced.shares and not (replaced.leaves_queue and queue.strategy.goes_in_order):
         return queue.jobs_about_to_start(room), some, Findings()
     starting, are_all = queue.jobs_starting_in(None if room is None else room.plus(most))
     checks = []
