@@ -13,6 +13,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import re
+import reprlib
 import typing as t
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import lru_cache
@@ -148,7 +149,7 @@ def _factor_of_suffix(unit: str, suffix: str) -> Decimal | None:
 
 
 def _quoted_quantity(value: object) -> str:
-    text = repr(value)
+    text = reprlib.repr(value) if isinstance(value, (list, dict)) else repr(value)  # of millions, the first few
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 3] + "..."
 
 

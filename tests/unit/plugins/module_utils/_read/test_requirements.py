@@ -51,6 +51,6 @@ def test_a_value_that_is_a_long_list_is_not_written_out() -> None:
             raise AssertionError("all of it")
 
     requirements = Requirements()
-    value = [*[0.1] * 5, Written()]
+    value = [*[0.1] * 9, Written()]
     assert requirements.read({"cpu": "1", "nvidia.com/gpu": value}) == ({"cpu": 1000}, ["nvidia.com/gpu"])
     assert requirements.as_facts()[0]["value"] == "[0.1, 0.1, 0.1, 0.1, 0.1]"
