@@ -13,6 +13,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import re
+import reprlib
 import typing as t
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import lru_cache
@@ -33,6 +34,10 @@ _BYTE_RESOURCES = ("memory", "ephemeral-storage", "hugepages")
 _MAX_LENGTH = 40  # twenty digits, a point, an exponent and a suffix; Decimal would read millions of digits
 _MOST = 10**18  # an exabyte, and as many millicores as no data center has
 
+ON_EVERY_NODE = ("cpu", "memory")
+"""The resources of which every node has some, and every job, whether they name them or not."""
+
+_NO_CARDS = ("pods",)  # what Kubernetes itself counts on a node
 # Two names of one card each: the reference writes 310 and 1980 for jobs, snt3 and snt9 for nodes.
 _ONE_CARD = {
     "huawei.com/ascend-310": "huawei.com/ascend-snt3",
@@ -68,6 +73,38 @@ def counts_bytes(resource: str) -> bool:
     return resource.startswith(_BYTE_RESOURCES)
 
 
+def is_card(resource: str) -> bool:
+    """Return whether the resource is an accelerator: neither cores nor bytes."""
+    return resource != "cpu" and not counts_bytes(resource)
+
+
+def cards_like(resource: str, known: t.Mapping[str, int]) -> list[str]:
+    """Return the known cards that a card of another name may be: those of its vendor, as a card has several names.
+
+    A name without a vendor may be any card, like those that the API masks. Names are compared without case and blanks.
+    A name of which there is nothing is not known, and nothing is returned for a card that is.
+    """
+    if known.get(resource) or not is_card(resource) or resource in _NO_CARDS:
+        return []
+    vendor = _vendor_of(resource)
+    return [
+        name
+        for name, amount in known.items()
+        if amount and is_card(name) and name not in _NO_CARDS and _vendor_of(name) in (vendor or _vendor_of(name), "")
+    ]
+
+
+def any_cards_for(resource: str, on_node: t.Mapping[str, int]) -> list[str]:
+    """Return the cards of a node, any of which a card that it does not name may be."""
+    if not is_card(resource) or resource in _NO_CARDS:
+        return []
+    return [name for name, amount in on_node.items() if amount and is_card(name) and name not in _NO_CARDS]
+
+
+def _vendor_of(resource: str) -> str:
+    return resource.partition("/")[0].strip().lower() if "/" in resource else ""
+
+
 def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
     """Return an amount in the smallest unit of ``resource``, rounded up as Kubernetes does.
 
@@ -79,39 +116,40 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
-    return _parse_text(
-        resource, value if isinstance(value, str) else repr(value), ROUND_FLOOR if down else ROUND_CEILING
-    )
+    text = (value if isinstance(value, str) else repr(value)).strip()
+    unit = "bytes" if counts_bytes(resource) else "cpu" if resource == "cpu" else ""
+    amount = _parse_text(unit, text, ROUND_FLOOR if down else ROUND_CEILING) if len(text) <= _MAX_LENGTH else None
+    if amount is None:
+        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
+    return amount
 
 
-# Thousands of jobs ask for a few dozen amounts. The bound is for documents that were made up.
+# Thousands of jobs ask for a few dozen amounts. The bound is for documents that were made up, and so is the key: it has
+# no name of a resource, which may be of any length and stay for as long as the process does.
 @lru_cache(maxsize=65536)
-def _parse_text(resource: str, text: str, rounding: str) -> int:
-    stripped = text.strip()
-    match = _NUMBER.match(stripped) if len(stripped) <= _MAX_LENGTH else None
-    if match is None:
-        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(text)}")
-    factor = _factor_of_suffix(resource, stripped[match.end() :].strip())
-    if factor is None:
-        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(text)}")
-    exact = Decimal(match.group(0)) * factor * (1 if counts_bytes(resource) else 1000)
-    if exact > _MOST:
-        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(text)}")
-    return int(exact.to_integral_value(rounding=rounding))
+def _parse_text(unit: str, text: str, rounding: str) -> int | None:
+    match = _NUMBER.match(text)
+    factor = None if match is None else _factor_of_suffix(unit, text[match.end() :].strip())
+    if match is None or factor is None:
+        return None
+    exact = Decimal(match.group(0)) * factor * (1 if unit == "bytes" else 1000)
+    return None if exact > _MOST else int(exact.to_integral_value(rounding=rounding))
 
 
-def _factor_of_suffix(resource: str, suffix: str) -> Decimal | None:
+def _factor_of_suffix(unit: str, suffix: str) -> Decimal | None:
+    if suffix in _BINARY and unit != "bytes":
+        return None  # neither cores nor cards are counted in KiB
     if suffix in _FACTORS:
         return _FACTORS[suffix]
-    if counts_bytes(resource):
+    if unit == "bytes":
         return _FACTORS.get(suffix[:-1]) if suffix.endswith("B") else None
-    if resource == "cpu" and suffix.lower() in ("core", "cores"):
+    if unit == "cpu" and suffix.lower() in ("core", "cores"):
         return _FACTORS[""]
     return None
 
 
 def _quoted_quantity(value: object) -> str:
-    text = repr(value)
+    text = reprlib.repr(value) if isinstance(value, (list, dict)) else repr(value)  # of millions, the first few
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 3] + "..."
 
 

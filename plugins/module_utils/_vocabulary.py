@@ -37,6 +37,9 @@ OVER = frozenset(("Completed", "Terminated", "Failed"))
 UNKNOWN = "unknown"
 """What counts of jobs are under when a job tells no type or no status."""
 
+CANNOT_BE_READ = "cannot be read"
+"""How a reason ends that leaves it open whether a node takes work."""
+
 # Pools
 
 POOL_RUNNING = "Running"

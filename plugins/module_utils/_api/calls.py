@@ -56,7 +56,10 @@ _MEMORY_OF_ALL = 4 * MOST_MEMORY
 _GRACE_SECONDS = 1.0  # by which the facts of what came just in time may be late
 _CLOCK_SKEW = 300.0  # a signature is good for fifteen minutes; a third of that is worth a word
 _SECONDS_OF_AMOUNT = 20e-6
-"""What a key of a node costs beside: it may be a resource, of which an exact amount is made twice on a busy machine."""
+"""What a key of a node, a job or a metric costs beside.
+
+It may be a resource, of which an exact amount is made twice on a busy machine.
+"""
 
 _MOST_NODES_OF_JOB = 10_000  # more than any pool has
 _POOL_ID = re.compile(r"pool-[a-z0-9-]{1,100}-[0-9a-f]{32}")
@@ -215,8 +218,8 @@ class Client:
     def _check_document_size(self, name: str, body: bytes) -> None:
         """Raise ModelArtsError before the body is read, if that would take too much memory or time."""
         size = size_of(body)
-        of_nodes = name.endswith("/nodes")
-        self._sender.spend(size.seconds + (size.keys * _SECONDS_OF_AMOUNT if of_nodes else 0.0))
+        has_amounts = name.endswith(("/nodes", "/workloads", "/metrics/runtime/pools"))
+        self._sender.spend(size.seconds + (size.keys * _SECONDS_OF_AMOUNT if has_amounts else 0.0))
         with self._lock:
             self._memory += size.memory
             memory = self._memory

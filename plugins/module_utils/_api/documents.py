@@ -34,6 +34,7 @@ _DEEPEST = 50
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
 _OWN_KEYS = frozenset(("items", "total", "metadata", "kind"))
 _ERROR_KEYS = ("error_code", "error_msg", "errorCode", "errorMsg", "error", "code", "message")
+_NOTHING = (None, "", 0, "0")
 _LONGEST_INTEGER = 400  # digits; Python reads no more than 4,300, and a float holds 308
 _MOST_KEYS = 300
 """Keys of one object. The most of any real one are the labels of a node, which are a hundred."""
@@ -78,7 +79,7 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
         raise api_error(request, 200, headers, body, "That is not JSON: check the endpoint, and proxies.") from error
     if not isinstance(document, dict):
         raise ApiError(f"{request}: the answer is JSON, but no object.", status=200)
-    if any(document.get(name) not in (None, "") for name in _ERROR_KEYS):
+    if any(document.get(name) not in _NOTHING for name in _ERROR_KEYS):
         raise api_error(request, 200, headers, body)
     if document and _OWN_KEYS.isdisjoint(document):
         raise api_error(request, 200, headers, body, "That is no document of ModelArts: check the endpoint.")
@@ -211,7 +212,7 @@ def continue_token(request: str, document: Document) -> str | None:
     token, remaining = metadata.get("continue"), metadata.get("remainingItemCount")
     if token:
         return str(token)
-    if remaining:
+    if remaining not in _NOTHING:
         raise ApiError(
             f"{request}: the list has {one_line(repr(remaining), 40)} items more, and no token to ask for them with."
         )
@@ -223,7 +224,7 @@ def says_more(document: Document) -> bool:
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
         return metadata is not None
-    return bool(metadata.get("continue") or metadata.get("remainingItemCount"))
+    return bool(metadata.get("continue")) or metadata.get("remainingItemCount") not in _NOTHING
 
 
 def distinct(documents: Iterable[Document]) -> list[Document]:

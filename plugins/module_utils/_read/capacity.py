@@ -24,6 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures 
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import iso_time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.found import find_jobs
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.held import sizes_by_address
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.metrics import metrics_of_pool
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import (
     capacity_facts,
@@ -142,16 +143,18 @@ def _pool_entry(
 ) -> PoolEntry:
     jobs, pool, nodes = documents.jobs, documents.pool, documents.nodes
     occupancy = None if jobs.value is None else Occupancy(now, jobs.value.items, placement_of)
-    addresses = None if nodes.value is None else {at for at in map(node_address, nodes.value) if at}
     capacity = _capacity_of(counted["pool_name"], nodes, metrics, occupancy, now, documents.started)
     found: FoundInPool = {}
     if look_for:
         found["found"] = None if jobs.value is None else find_jobs(jobs.value.items, look_for)
+    sizes = None
+    if nodes.value is not None:
+        sizes = sizes_by_address(capacity["nodes"] or (), filter(None, map(node_address, nodes.value)))
     return {
         **counted,
         **found,
         "pool": None if pool.value is None else pool_facts(pool.value),
-        **(_NO_OCCUPANCY if occupancy is None else occupancy.as_facts(addresses)),
+        **(_NO_OCCUPANCY if occupancy is None else occupancy.as_facts(sizes)),
         **capacity,
         "errors": [error for error in (jobs.error, pool.error) if error is not None] + capacity["errors"],
     }

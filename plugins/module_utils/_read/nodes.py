@@ -31,6 +31,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
     BILLING_STATUSES,
     BLOCKING_EFFECTS,
     CABINET_LABEL,
+    CANNOT_BE_READ,
     DRAIN_ANNOTATION,
     DRIVER_RUNNING,
     EXCLUSIVE_LABEL,
@@ -72,6 +73,9 @@ _NODE_SHAPES: dict[tuple[str, ...], type] = {
 }
 
 
+_LABEL_SHAPES: dict[tuple[str, ...], type] = {("metadata",): dict, ("metadata", "labels"): dict}
+
+
 def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None) -> NodeFacts:
     """Return a node as facts.
 
@@ -110,7 +114,7 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
         "taints": taints,
         "drain": DRAIN_ANNOTATION in annotations,
         "exclusive_to": _label_text(labels, EXCLUSIVE_LABEL),
-        "elastic_quota": _label_text(labels, QUOTA_LABEL),
+        "elastic_quota": _quota_of(document, labels),
         "hot_standby": _is_standby(labels),
         "billing_status": _billing_status(labels),
         "driver": driver,
@@ -162,7 +166,7 @@ def _why_idle_in_vain(
     """
     standby = _is_standby(labels)
     if standby is not False:
-        return "hot standby" if standby else "hot standby or not (label cannot be read)"
+        return "hot standby" if standby else f"hot standby or not (label {CANNOT_BE_READ})"
     billing = _billing_status(labels)
     if billing not in (None, "normal"):
         return {"frozen": "frozen", "ended": "billing ended"}.get(
@@ -227,7 +231,17 @@ def _why_doubtful(document: Document, taints: Sequence[object]) -> str | None:
     wrong += ["a plugin" for plugin in plugins if not isinstance(plugin, dict)]
     if any(not isinstance(taint, dict) or taint.get("effect") not in TAINT_EFFECTS for taint in taints):
         wrong.append("a taint")
-    return f"{wrong[0]} cannot be read" if wrong else None
+    return f"{wrong[0]} {CANNOT_BE_READ}" if wrong else None
+
+
+def _quota_of(document: Document, labels: Document) -> str | None:
+    """Return the logical pool that the node is bound to.
+
+    Labels that cannot be read, or a label without a value, may stand for any of them.
+    """
+    if QUOTA_LABEL in labels:
+        return str(labels[QUOTA_LABEL]) or "empty"
+    return CANNOT_BE_READ if misshapen(document, _LABEL_SHAPES) else None
 
 
 def _label_text(labels: Document, name: str) -> str | None:

@@ -12,7 +12,6 @@ import heapq
 import math
 import typing as t
 from collections import Counter
-from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
@@ -24,17 +23,19 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import OwnCards
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
+    MOST_RESOURCES,
     created_at,
     integer_of,
     label_of,
     text_of,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.held import HeldOnAddresses
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of, job_nodes, pending_seconds
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import MOST_PARTS, Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ACTIVE, OVER, WAITING
 
 if t.TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import (
@@ -49,19 +50,6 @@ if t.TYPE_CHECKING:
 
 _HOLDERS = 10  # a page shows some of them; who holds less than ten others seldom matters
 _QUEUED = 100  # as many as a person reads; the counts by type and priority have all of them
-# Resources of one job that are told apart node by node. No real job has as many, and a document made up to have
-# thousands on thousands of nodes would cost their product.
-_MOST_RESOURCES = 50
-_NOT_TOLD: tuple[Amounts, set[str]] = {}, {"*"}
-
-
-@dataclass
-class _OnHost:
-    """What jobs hold on one address; see Occupancy.held_on()."""
-
-    held: Amounts = field(default_factory=dict)
-    unsplit: Amounts = field(default_factory=dict)
-    unread: set[str] = field(default_factory=set)
 
 
 class Occupancy:
@@ -82,9 +70,7 @@ class Occupancy:
         self._queue: list[tuple[tuple[float, int], int, Document]] = []
         self._queue_ages: dict[tuple[str, int | None], list[int | None]] = {}
         self._unplaced: dict[str, UnplacedGroup] = {}
-        self._on_hosts: dict[str, _OnHost] = {}
-        self._held_on: dict[str, HeldOnNode] = {}
-        self._unsplit: list[tuple[Sequence[str], Amounts]] = []
+        self._on_addresses = HeldOnAddresses()
         self._placements: list[PlacementFacts] = []
         self._own_cards = OwnCards()
         self._texts: list[tuple[PlacedShare, str | None]] = []
@@ -118,52 +104,15 @@ class Occupancy:
         hosts = hosts_of(item)
         self.jobs_by_host.update(hosts)
         if hosts:
-            self._add_on_hosts(hosts, amounts, unread, item)
+            if len(hosts) == 1 and not unread and _tells_no_other_share(item):
+                self._on_addresses.add_alone(hosts[0], amounts)
+            else:
+                self._on_addresses.add(hosts, amounts, unread, self._shares_by_address(item.get("nodes")))
         else:
             group: UnplacedGroup = {"count": 0, "resources": to_numbers(amounts), "unread": unread}
             self._unplaced.setdefault(repr((sorted(amounts.items()), unread)), group)["count"] += 1
         cards = sum(amount for resource, amount in amounts.items() if resource != "cpu" and not counts_bytes(resource))
         _keep_largest(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
-
-    def _add_on_hosts(self, hosts: Sequence[str], total: Amounts, unread: Sequence[str], item: Document) -> None:
-        """Add what a job holds to each address that it shows, by its split over them and by its requirement.
-
-        What the requirement has beyond the readable shares is on the nodes without one. Is that a single node, it is
-        known as well; of several, each may hold all of it. Where split and requirement contradict, the larger counts.
-        """
-        on = [self._on_hosts.setdefault(host, _OnHost()) for host in hosts]
-        if len(hosts) == 1 and not unread and _tells_no_other_share(item):
-            add_amounts(on[0].held, total)
-            return
-        shares = self._shares_by_address(item.get("nodes"))
-        names = {*total, *unread, *(name for amounts, _unread in shares.values() for name in amounts)}
-        if len(names) > _MOST_RESOURCES:
-            for there in on:
-                there.unread.add("*")
-            return
-        unsplit: dict[tuple[str, ...], Amounts] = {}
-        for name in names:
-            without = []
-            rest = total.get(name, 0)
-            for host, there in zip(hosts, on):
-                amounts, unread_there = shares.get(host, _NOT_TOLD)
-                if "*" in unread_there or name in unread_there:
-                    without.append(host)
-                elif name in amounts:
-                    add_amounts(there.held, {name: amounts[name]})
-                    rest -= amounts[name]
-            if name in unread or "*" in unread:
-                for host in without:
-                    self._on_hosts[host].unread.add(name)
-            elif rest > 0:
-                unsplit.setdefault(tuple(without or hosts), {})[name] = rest
-        for over, together in unsplit.items():
-            if len(over) == 1:
-                add_amounts(self._on_hosts[over[0]].held, together)
-            else:
-                self._unsplit.append((over, together))
-                for host in over:
-                    add_amounts(self._on_hosts[host].unsplit, together)
 
     def _shares_by_address(self, nodes: object) -> dict[str, tuple[Amounts, set[str]]]:
         """Return (amounts, what of them cannot be read) by the address of each node that a job tells its share of."""
@@ -187,11 +136,13 @@ class Occupancy:
             return merge_spellings(amounts), [canonical(name) for name in unread]
         total: Amounts = {}
         missing: list[str] = []
-        for part in requirement:
+        for part in requirement[:MOST_PARTS]:
             amounts, unread = self._requirements.read(part)
             add_amounts(total, merge_spellings(amounts))
             missing += [canonical(name) for name in unread]
-        return total, missing
+            if len(total) > MOST_RESOURCES or len(missing) > MOST_RESOURCES:
+                return {}, ["*"]
+        return total, missing if len(requirement) <= MOST_PARTS else ["*"]
 
     def _add_queued(self, item: Document) -> None:
         priority = integer_of(item.get("priority"))
@@ -221,46 +172,20 @@ class Occupancy:
         }
 
     def held_on(self, address: str) -> HeldOnNode:
-        """Return what jobs hold on a node: ``{resources, unsplit, unread}``, whatever the status of those jobs.
+        """Return what jobs hold on a node, see HeldOnAddresses.on()."""
+        return self._on_addresses.on(address)
 
-        ``resources`` is surely there. ``unsplit`` may be there beside it, of jobs that show several nodes and not what
-        they have on each. ``unread`` are the resources of which a job there holds what cannot be read (``"*"``: all).
-        """
-        # Made once: a list may give one address any number of times.
-        if address not in self._held_on:
-            on = self._on_hosts.get(address, _OnHost())
-            held: HeldOnNode = {
-                "resources": to_numbers(on.held),
-                "unsplit": to_numbers(on.unsplit),
-                "unread": sorted(on.unread),
-            }
-            self._held_on[address] = held
-        return self._held_on[address]
-
-    def _held_off_listed_nodes(self, listed: Collection[str]) -> list[UnplacedGroup]:
-        """Return what jobs hold on addresses that no listed node has, and so on nodes which nobody knows."""
-        groups: list[UnplacedGroup] = [
-            {"count": 1, "resources": to_numbers(on.held), "unread": sorted(on.unread)}
-            for host, on in self._on_hosts.items()
-            if host not in listed and (on.held or on.unread)
-        ]
-        return groups + [
-            {"count": 1, "resources": to_numbers(amounts), "unread": []}
-            for hosts, amounts in self._unsplit
-            if any(host not in listed for host in hosts)
-        ]
-
-    def as_facts(self, listed: Collection[str] | None = None) -> OccupancyFacts:
+    def as_facts(self, sizes: Mapping[str, Amounts] | None = None) -> OccupancyFacts:
         """Return ``{held, holders, queued, queue_counts, unplaced, placements}``.
 
-        ``listed`` are the addresses of the nodes, where these are known.
+        ``sizes`` is what the node of each listed address has, where the nodes are known.
 
         ``held`` is ``{resources, active, unread}``: what jobs hold, what of it those that run or are created, and how
         many hold what could not be read, by resource.
         ``holders`` are the ten jobs that hold most, ``queued`` the first hundred that wait, in the scheduler's order;
         ``queue_counts`` counts all that wait by type and priority (null: not readable), with the seconds that the
         oldest and the youngest have waited. ``unplaced`` are the jobs that
-        hold resources and show no node yet, by requirement, and what is held on addresses that no listed node has.
+        hold resources and show no node yet, by requirement, and what jobs hold beyond the listed nodes that they show.
         ``placements`` are the jobs that were asked for by UUID.
         A job's ``seconds`` are those that it has waited, or run; ``unread`` names what of its requirement could not be
         read (``"*"``: all of it).
@@ -280,7 +205,7 @@ class Occupancy:
             "queue_counts": [
                 _queue_count(job_type, priority, ages) for (job_type, priority), ages in self._queue_ages.items()
             ],
-            "unplaced": [*self._unplaced.values(), *(() if listed is None else self._held_off_listed_nodes(listed))],
+            "unplaced": [*self._unplaced.values(), *(() if sizes is None else self._on_addresses.elsewhere(sizes))],
             "placements": self._placements,
         }
 

@@ -47,6 +47,7 @@ _POOL_SHAPES: dict[tuple[str, ...], type] = {
     ("spec", "type"): str,
     ("status",): dict,
     ("status", "driver"): dict,
+    ("status", "resources"): dict,
     ("status", "parent"): str,
 }
 
@@ -74,6 +75,11 @@ def pool_facts(document: Document) -> PoolFacts:
     unreadable = misshapen(document, _POOL_SHAPES)
     if annotations.get(SUBPOOLS_ANNOTATION) is not None and count_or_none(annotations[SUBPOOLS_ANNOTATION]) is None:
         unreadable.append(SUBPOOLS_ANNOTATION)
+    unreadable += [
+        f"status.resources.{state}"
+        for state, counts in object_in(status, "resources").items()
+        if counts is not None and not _are_readable_counts(counts)
+    ]
     if not all(map(_is_documented_driver, object_in(status, "driver").values())):
         unreadable.append("status.driver")
     if not all(map(_is_documented_scope, list_of(status.get("scope")))):

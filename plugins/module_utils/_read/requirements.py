@@ -8,6 +8,7 @@ This module util is private to the collection. Source: ListWorkloads, table 5.
 
 from __future__ import annotations
 
+import reprlib
 import typing as t
 from collections import Counter
 
@@ -24,6 +25,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
 
 _UNPARSED = 50
+MOST_PARTS = 1000
+"""Parts of one requirement that are added up. The reference shows one."""
+
+_LONGEST = 200  # characters of a name or value that is kept to be recognized
 _MOST_UNREAD = 10  # resources of one job; no real one asks for as many in all
 
 
@@ -44,16 +49,19 @@ class Requirements:
         if isinstance(requirement, list) and requirement:
             total: Amounts = {}
             unread: list[str] = []
-            for part in requirement:
+            for part in requirement[:MOST_PARTS]:
                 amounts, missing = self.read(part, jobs)
                 add_amounts(total, amounts)
                 unread += missing
-            return total, unread
+                if len(total) > MOST_RESOURCES or len(unread) > MOST_RESOURCES:
+                    return {}, ["*"]
+            return total, unread if len(requirement) <= MOST_PARTS else ["*"]
         # As text: the numbers of an attacker could all have one hash, and 1 is true in a dictionary.
-        key = repr(requirement)
-        if key not in self._read:
-            self._read[key] = _read_amounts(requirement)
-        amounts, names, unparsed = self._read[key]
+        key = repr(requirement) if _is_short(requirement) else None
+        read = _read_amounts(requirement) if key is None else self._read.get(key)
+        if read is None:
+            read = self._read[str(key)] = _read_amounts(requirement)
+        amounts, names, unparsed = read
         for what in unparsed:
             if what in self.unparsed or len(self.unparsed) < _UNPARSED:
                 self.unparsed[what] += jobs
@@ -62,6 +70,26 @@ class Requirements:
     def as_facts(self) -> list[UnparsedQuantity]:
         """Return what could not be read: ``[{resource, value, jobs}]``."""
         return [{"resource": r, "value": v, "jobs": n} for (r, v), n in self.unparsed.items()]
+
+
+def _is_short(requirement: object) -> bool:
+    """Return whether it is made of as few short texts and numbers as a real one."""
+    if not isinstance(requirement, dict):
+        return requirement is None
+    return len(requirement) <= MOST_RESOURCES and all(
+        len(name) <= _LONGEST
+        and (len(value) <= _LONGEST if isinstance(value, str) else isinstance(value, (int, float)))
+        for name, value in requirement.items()
+    )
+
+
+def _brief(value: object) -> str:
+    """Return the beginning of a value, of which not all has to be written out."""
+    if isinstance(value, str):
+        value = value[:_LONGEST]
+    elif isinstance(value, list):
+        value = value[:5]
+    return one_line(reprlib.repr(value) if isinstance(value, (list, dict)) else repr(value), 60)
 
 
 def _read_amounts(requirement: object) -> tuple[Amounts, list[str], list[tuple[str, str]]]:
@@ -73,7 +101,7 @@ def _read_amounts(requirement: object) -> tuple[Amounts, list[str], list[tuple[s
     if requirement is None:
         return amounts, [], []
     if not isinstance(requirement, dict):
-        return amounts, ["*"], [("*", one_line(repr(requirement), 60))]
+        return amounts, ["*"], [("*", _brief(requirement))]
     if len(requirement) > MOST_RESOURCES:
         return amounts, ["*"], [("*", f"more than {MOST_RESOURCES} resources")]
     unread: list[str] = []
@@ -84,4 +112,4 @@ def _read_amounts(requirement: object) -> tuple[Amounts, list[str], list[tuple[s
             unread.append(resource)
             if len(unread) > _MOST_UNREAD:
                 return {}, ["*"], [("*", f"more than {_MOST_UNREAD} that cannot be read")]
-    return amounts, unread, [(one_line(resource, 60), one_line(repr(requirement[resource]), 60)) for resource in unread]
+    return amounts, unread, [(one_line(resource, 60), _brief(requirement[resource])) for resource in unread]

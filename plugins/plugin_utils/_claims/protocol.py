@@ -16,7 +16,7 @@ import fnmatch
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, is_card
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     MOST_CLAIMS,
     Claim,
@@ -24,7 +24,6 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.documen
     Ended,
     PoolClaims,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,10 +11,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import counts_bytes
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import ON_EVERY_NODE, counts_bytes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import NOTHING_CLAIMED, Claimed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import ON_EVERY_NODE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.replaced_job import ReplacedJob
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
@@ -27,7 +26,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Job, Situation
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
@@ -75,14 +74,16 @@ class Case:
         if nodes is not None and pool is not None and pool.tells_its_size:
             empty = EmptyPool.of(nodes, pool.flavors, order)
         replaced = ReplacedJob.of(situation, request, order)
-        jobs, larger, starting, found_starting = _starting(situation, queue, replaced, age)
+        waits = queue.waiting or queue.other_queues
+        room_for_others = _room_for_others(situation, declared, age) if waits else None
+        jobs, larger, starting, found_starting = _starting_jobs_of_case(queue, replaced, room_for_others)
         jobs = [job for job in jobs if job.uuid not in claimed.jobs]
-        known = None if nodes is None else frozenset(name for node in nodes for name in (*node.resources, *node.shown))
-        holding = [*situation.unplaced, *_beyond_nodes(nodes or ())]
+        known = None if nodes is None else _names_of_some(nodes)
         waiting = [JobGroup(1, job.amounts, job.unread) for job in jobs]
-        unplaced = Unplaced.of([*holding, *waiting], known)
+        unplaced = Unplaced.of([*situation.unplaced, *waiting], known)
         if larger is not None:
-            unplaced = Unplaced.of(holding, known).and_also(Unplaced.of_waiting(waiting, larger, known))
+            held_elsewhere = Unplaced.of(situation.unplaced, known)
+            unplaced = held_elsewhere.and_also(Unplaced.of_waiting(waiting, larger, known))
         credited = None if nodes is None else replaced.credit(nodes)
         # Of what is taken off later, only what jobs hold already is in what all jobs hold together.
         held = Unplaced.of(situation.unplaced, known).total
@@ -137,16 +138,25 @@ def needs_of(request: Request, order: Sequence[str]) -> list[Need]:
     ]
 
 
-def _starting(
-    situation: Situation, queue: Queue, replaced: ReplacedJob, age: float
+def _room_for_others(situation: Situation, declared: Amounts | None, age: float) -> Room | None:
+    """Return the most room that jobs may find which start before the deployment; None where nothing bounds it."""
+    if situation.nodes is not None:
+        return Room.for_others(situation.nodes)
+    if situation.metrics is not None and not _why_no_metrics(situation, age):
+        declared = situation.metrics.capacity
+    return None if declared is None else Room.of_capacity_for_others(declared, situation.jobs_hold)
+
+
+def _starting_jobs_of_case(
+    queue: Queue, replaced: ReplacedJob, room: Room | None
 ) -> tuple[Sequence[Job], Room | None, str, Findings]:
     """Return (jobs that may start before the deployment is there, in which larger room, words for them, findings)."""
     some = "jobs that are about to start"
-    if not replaced.shares:
-        starting = queue.jobs_about_to_start(None if situation.nodes is None else Room.on_nodes(situation.nodes, age))
-        return starting, None, some, Findings()
-    room = Room.on_nodes(situation.nodes or (), age).plus(replaced.certain_amounts())
-    starting, are_all = queue.jobs_starting_in(room)
+    most = replaced.most_amounts()
+    if not most and not replaced.shares and not (replaced.leaves_queue and queue.strategy.goes_in_order):
+        return queue.jobs_about_to_start(room), None, some, Findings()
+    larger = None if room is None else room.plus(most)
+    starting, are_all = queue.jobs_starting_in(larger)
     checks = []
     if not are_all:
         message = "more jobs wait than are listed, and what is given back goes to them first"
@@ -154,23 +164,14 @@ def _starting(
     if not starting:
         return starting, None, some, Findings.of(checks)
     words = starting[0].name + (f" and {len(starting) - 1} more" if len(starting) > 1 else "")
-    return starting, room, words, Findings.of(checks, [f"what is given back may go to {words} first"])
+    what = "what is given back may go" if most else "the place of the replaced job in the queue goes"
+    return starting, larger, words, Findings.of(checks, [f"{what} to {words} first"])
 
 
-def _beyond_nodes(nodes: Sequence[Node]) -> list[JobGroup]:
-    """Return what jobs that show a node have beyond all that it has: the rest is on nodes that they do not show yet."""
-    beyond = []
-    for node in nodes:
-        if not node.shows_too_much:
-            continue
-        amounts = {
-            name: amount - node.resources[name]
-            for name, amount in node.held.certain.items()
-            if amount > node.resources.get(name, amount)
-        }
-        if amounts:
-            beyond.append(JobGroup(1, amounts, frozenset()))
-    return beyond
+def _names_of_some(nodes: Sequence[Node]) -> Names:
+    """Return the resources of which a node has some, or shows some."""
+    tables = {id(table): table for node in nodes for table in (node.resources, node.shown)}
+    return frozenset(name for table in tables.values() for name, amount in table.items() if amount)
 
 
 def _choose_room(

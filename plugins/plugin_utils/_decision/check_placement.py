@@ -46,12 +46,12 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     """Ask whether every replica finds a node; ``resources`` is what was found of the amounts."""
     if case.nodes is None:
         return _check_placement_without_nodes(case, room)
+    # Sums know no flavors, no idle nodes, and no node that is too small.
+    if case.policy.placement == "aggregate" and not case.asks_whole_nodes:
+        return Findings.of(notes=["placement not checked: policy.placement is aggregate"])
     never = _check_placement_in_empty_pool(case)
     if never is not None:
         return Findings.of([never])
-    # Sums know no flavors, and no idle nodes.
-    if case.policy.placement == "aggregate" and not case.asks_whole_nodes:
-        return Findings.of(notes=["placement not checked: policy.placement is aggregate"])
     usable = [node for node in case.nodes if node.unusable is None]
     offers = _offers_to_place_on(case, usable)
     where = f"{plural(len(usable), 'usable node')}{_nodes_left_out(case.nodes)}"

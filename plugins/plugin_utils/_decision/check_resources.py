@@ -13,18 +13,16 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    ON_EVERY_NODE,
     Amounts,
     add_amounts,
     canonical,
+    cards_like,
     format_amount,
+    is_card,
     to_number,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
-    ON_EVERY_NODE,
-    is_card,
-    is_unread,
-    same_vendor,
-)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
     Check,
     Findings,
@@ -247,7 +245,7 @@ def _why_never_enough_of_resource(case: Case, room: Room, resource: str, need: i
 
 def _why_resource_not_told(case: Case, room: Room, resource: str) -> str:
     held = case.situation.jobs_hold.amounts
-    alias = next((name for name in held if held[name] and resource in same_vendor(name, room.usable)), None)
+    alias = next((name for name in held if held[name] and resource in cards_like(name, room.usable)), None)
     if alias is not None:
         return f"jobs hold {alias}, which may be another name of it"
     if room.source != "declared":

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
+    EVERYTHING,
+    NO_NAMES,
     Names,
     Node,
     is_unread,
@@ -60,10 +62,10 @@ def shapes_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequ
     shapes: Counter[Shape] = Counter()
     for kind, resources, count in sizes_of([node for node in nodes if not node.leaving and _is_whole(node, order)]):
         shapes[(kind, tuple(resources.items()))] += count
-    largest = _largest_by_flavor(nodes, order)
+    largest, unread = _largest_by_flavor(nodes)
     for flavor, count in _not_listed(nodes, flavors, order).items():
         shape = largest.get(flavor)
-        if not shape:
+        if not shape or is_unread(unread[flavor], order):
             return None
         shapes[(NodeKind(flavor), tuple(shape.items()))] += count
     return shapes
@@ -78,24 +80,43 @@ def _total_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota]) -> tuple[Am
         add_amounts(total, {name: amount * count for name, amount in resources.items()})
     for node in whole:
         unread |= node.unread_resources
-    largest = _largest_by_flavor(nodes, ())
+    largest, unread_of_flavor = _largest_by_flavor(nodes)
     for flavor, count in _not_listed(nodes, flavors, ()).items():
         shape = largest.get(flavor)
-        if not shape:
-            unread.add("*")
+        unread |= unread_of_flavor.get(flavor, NO_NAMES) if shape else EVERYTHING
         add_amounts(total, {name: amount * count for name, amount in (shape or {}).items()})
     return total, frozenset(unread)
 
 
-def _largest_by_flavor(nodes: Sequence[Node], order: Sequence[str]) -> dict[str | None, Amounts]:
-    """Return what the largest listed node of each flavor has, of those whose resources in ``order`` could be read."""
+def _largest_by_flavor(nodes: Sequence[Node]) -> tuple[dict[str | None, Amounts], dict[str | None, Names]]:
+    """Return (what the largest listed node of each flavor has, what of it cannot be read on any of them).
+
+    A resource is read where it can be, also on nodes of which others cannot. A node that is short, or has none of a
+    card, does not tell what one of its flavor is meant to have of it.
+    """
     largest: dict[str | None, Amounts] = {}
-    readable = [node for node in nodes if not is_unread(node.unread_resources, order)]
-    for kind, resources, _count in sizes_of(readable):
-        of_flavor = largest.setdefault(kind.flavor, {})
-        for name, amount in resources.items():
+    unread: dict[str | None, set[str]] = {}
+    told: dict[str | None, set[str]] = {}
+    for node in {
+        (node.flavor, id(node.resources), node.unread_resources, node.is_short): node for node in nodes
+    }.values():
+        of_flavor = largest.setdefault(node.flavor, {})
+        missing = unread.setdefault(node.flavor, set())
+        is_told = told.setdefault(node.flavor, set())
+        for name, amount in node.resources.items():
             of_flavor[name] = max(amount, of_flavor.get(name, 0))
-    return largest
+            if not node.is_short and not is_unread(node.unread_resources, (name,)):
+                is_told.add(name)
+        missing |= node.unread_resources
+        # What a short node has is a lower bound, and a flavor of short nodes alone is not known.
+        missing |= node.resources.keys() if node.is_short else set()
+        if not node.unread_resources and not node.is_short:
+            is_told.add("*")
+    left = {
+        flavor: frozenset() if "*" in told[flavor] else frozenset(missing - told[flavor])
+        for flavor, missing in unread.items()
+    }
+    return {flavor: of for flavor, of in largest.items() if of}, left
 
 
 def _not_listed(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[str | None]:

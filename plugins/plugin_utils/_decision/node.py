@@ -13,7 +13,13 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, counts_bytes
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    ON_EVERY_NODE,
+    Amounts,
+    add_amounts,
+    is_card,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CANNOT_BE_READ
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import CardGroups, Cards, NodeCards
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind, Offer
 
@@ -24,34 +30,10 @@ Names = frozenset[str]
 NO_NAMES: Names = frozenset()
 EVERYTHING: Names = frozenset("*")
 
-ON_EVERY_NODE = ("cpu", "memory")
-"""The resources of which every node has some, whether its entry names them or not."""
-
-
-def is_card(resource: str) -> bool:
-    """Return whether the resource is an accelerator: neither cores nor bytes."""
-    return resource != "cpu" and not counts_bytes(resource)
-
 
 def has_vendor(resource: str) -> bool:
     """Return whether it is a card, and not one of the things that Kubernetes itself counts on a node, like pods."""
     return "/" in resource and is_card(resource)
-
-
-def same_vendor(resource: str, known: Iterable[str]) -> list[str]:
-    """Return the known cards that a card of another name may be: all of its vendor, as a card has several names.
-
-    Names are compared without case and blanks. Nothing is returned for a card that is known.
-    """
-    known = list(known)
-    if not has_vendor(resource) or resource in known:
-        return []
-    vendor = _vendor_of(resource)
-    return [name for name in known if has_vendor(name) and _vendor_of(name) == vendor]
-
-
-def _vendor_of(resource: str) -> str:
-    return resource.partition("/")[0].strip().lower()
 
 
 def is_unread(unread: Collection[str], resources: Iterable[str]) -> bool:
@@ -71,24 +53,28 @@ class Held(t.NamedTuple):
     unsplit: Names = frozenset()
 
     def on(self, resources: Amounts) -> Held:
-        """Return it with cards that the node does not name as possibly any of those that it has.
+        """Return it with cards of which the node has none, or less than is held, as possibly any of those that it has.
 
         A card has several names, of which jobs and nodes may use different ones.
         """
-        if self.certain.keys() <= resources.keys() and self.possible.keys() <= resources.keys():
+        strange = 0
+        for name, amount in self.certain.items():
+            if amount > resources.get(name, 0) and is_card(name):
+                strange += amount - resources.get(name, 0)
+        for name, amount in self.possible.items():
+            if amount and not resources.get(name) and is_card(name):
+                strange += amount
+        hides = bool(self.unread) and any(
+            is_card(name) and not resources.get(name) for name in self.unread - EVERYTHING
+        )
+        if not strange and not hides:
             return self
-        strange = [
-            amounts
-            for table in (self.certain, self.possible)
-            for amounts in [{name: of for name, of in table.items() if has_vendor(name) and name not in resources}]
-            if amounts
-        ]
-        if not strange:
-            return self
-        cards = sum(amount for amounts in strange for amount in amounts.values())
+        cards = [name for name, amount in resources.items() if amount and is_card(name)]
         possible = dict(self.possible)
-        add_amounts(possible, {name: cards for name in resources if has_vendor(name)})
-        return self._replace(possible=possible)
+        for name in cards:
+            if strange and self.certain.get(name, 0) <= resources[name]:
+                possible[name] = possible.get(name, 0) + strange
+        return self._replace(possible=possible, unread=self.unread.union(cards if hides else ()))
 
 
 NOTHING_HELD = Held({}, {}, NO_NAMES)
@@ -220,6 +206,11 @@ class Node(t.NamedTuple):
         return self.unread_free if "*" in self.unread_resources else self.unread_free & self.unread_resources
 
     @property
+    def may_take_work(self) -> bool:
+        """Whether it takes work, or it cannot be told: then it is no room for a deployment, and may be for others."""
+        return self.unusable is None or self.unusable.endswith((CANNOT_BE_READ, f"{CANNOT_BE_READ})", "phase unknown"))
+
+    @property
     def is_idle(self) -> bool | None:
         """Whether the whole node is idle: no job shows its address, and only the node's own services take something.
 
@@ -228,7 +219,7 @@ class Node(t.NamedTuple):
         """
         if self.is_short:
             return False
-        is_known = self.jobs is not None and not self.unread_free
+        is_known = self.jobs is not None and not self.unread_free and not self.unread_resources
         for resource, amount in self.resources.items():
             free = self.free.get(resource)
             # What Kubernetes itself counts on a node, like pods, its own services take some of, too.

@@ -13,7 +13,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, SCOPE_OF
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import ASSUMED, STRATEGIES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome, QueueFigures
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration
@@ -104,15 +103,15 @@ class Queue:
         """Return the jobs that may be on their way to a node already, of whatever type and priority.
 
         A job that has waited for longer does not fit, or is held up; one that asks for more than the room has does not
-        fit. Jobs ahead in a strict order hold the deployment back whether they start or not.
+        fit. In a strict order, too: its head may have come to its turn just now, or have room that is scattered.
         """
         # Each by itself: some may be on their nodes already, which show what these take.
         starting, _are_all = self._startable_jobs(
-            lambda job, _taken: _is_about_to_start(job) and (room is None or _may_fit(job, room, {}))
+            lambda job, _taken: _is_about_to_start(job) and _may_fit(job, room, {})
         )
         return starting
 
-    def jobs_starting_in(self, room: Room) -> tuple[Sequence[Job], bool]:
+    def jobs_starting_in(self, room: Room | None) -> tuple[Sequence[Job], bool]:
         """Return (the jobs that may start in a room that has become larger, whether these are all for certain).
 
         The larger room is there before the deployment is submitted, so its priority does not matter.
@@ -188,12 +187,8 @@ def _is_about_to_start(job: Job) -> bool:
     return _has_just_queued(job.seconds)
 
 
-def _may_fit(job: Job, room: Room, taken: Amounts) -> bool:
-    return not any(
-        amount + taken.get(resource, 0) > room.at_most.get(resource, 0)
-        for resource, amount in job.amounts.items()
-        if resource in room.usable and not is_unread(room.unbounded, (resource,))
-    )
+def _may_fit(job: Job, room: Room | None, taken: Amounts) -> bool:
+    return room is None or room.may_take(job.amounts, taken)
 
 
 def _stands_in_queue_of(job_type: str | None, request: Request, policy: Policy) -> bool:

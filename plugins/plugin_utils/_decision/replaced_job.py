@@ -12,14 +12,19 @@ import functools
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node, is_card, is_unread
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add_amounts,
+    is_card,
+    merge_spellings,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node, is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import is_replaced
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import PlacedJob, Situation
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request
@@ -38,13 +43,16 @@ class ReplacedJob:
     """What a job gives back on each of its nodes when the deployment ends it.
 
     When only some replicas are ended, ``shape`` is what each of them has, and which of them go is not known. Where its
-    nodes are not known at all, ``possible`` is all that it has.
+    nodes are not known at all, ``possible`` is all that it has; where no nodes are, that is ``uncounted``: only other
+    jobs may find it. One that waits gives nothing back, and ``leaves_queue``.
     """
 
     shares: Sequence[Share] = ()
     replicas: int | None = None
     shape: Amounts = field(default_factory=dict)
     possible: Amounts = field(default_factory=dict)
+    uncounted: Amounts = field(default_factory=dict)
+    leaves_queue: bool = False
     findings: Findings = field(default_factory=Findings)
 
     @classmethod
@@ -63,10 +71,10 @@ class ReplacedJob:
         if not holding:
             waits = any(job.waits for job in jobs)
             what = "waits itself, and does not count as ahead" if waits else f"is {jobs[0].status}"
-            return cls(findings=_findings_of_note(f"{jobs[0].name} {what}: nothing is given back"))
+            return cls(leaves_queue=waits, findings=_findings_of_note(f"{jobs[0].name} {what}: nothing is given back"))
         if situation.nodes is None:
             note = f"what {holding[0].name} gives back is not counted: the nodes are not known"
-            return cls(findings=_findings_of_note(note))
+            return cls(uncounted=_amounts_of_all(holding), findings=_findings_of_note(note))
         return cls._split(holding, situation.nodes, request, order)
 
     @classmethod
@@ -86,10 +94,9 @@ class ReplacedJob:
         elif any(_is_blind(by_address[address], order) for address, _amounts in split):
             unknown = f"what is free on the nodes of {name} could not be read"
         if unknown:
-            possible: Amounts = {}
-            for job in jobs:
-                add_amounts(possible, job.amounts)
-            return cls(possible=possible, findings=_findings_of_check(Check("replaces", Outcome.UNKNOWN, unknown)))
+            return cls(
+                possible=_amounts_of_all(jobs), findings=_findings_of_check(Check("replaces", Outcome.UNKNOWN, unknown))
+            )
         shares = [
             Share(by_address[address], amounts, job.cards_on(address))
             for job, one in zip(shown, splits)
@@ -99,7 +106,8 @@ class ReplacedJob:
         if replicas is None:
             return cls(shares, findings=_findings_of_note(f"{name} is given back first"))
         shape = request.groups[0].resources if len(request.groups) == 1 else None
-        if shape is not None and len(splits) == 1 and has_whole_replicas(splits[0] or {}, shape, replicas):
+        is_split = len(splits) == 1 and _is_all_of(shown[0], splits[0] or {}, by_address, shape or ())
+        if shape is not None and is_split and has_whole_replicas(splits[0] or {}, shape, replicas):
             note = f"of {name}, as much as {replicas} of the replicas asked for is given back first"
             return cls(shares, replicas, shape, findings=_findings_of_note(note))
         message = f"{name} does not have whole replicas of the size asked for on each of its nodes"
@@ -144,6 +152,16 @@ class ReplacedJob:
             useless += here - opened
         return max(0, (self.replicas or 0) - useless)
 
+    def most_amounts(self) -> Amounts:
+        """Return the most that is given back, for jobs that may start in it."""
+        if self.is_partial:
+            return {resource: amount * (self.replicas or 0) for resource, amount in self.shape.items()}
+        most = {**self.possible, **self.uncounted}
+        for node, amounts, _cards in self.shares:
+            if node.may_take_work:
+                add_amounts(most, amounts)
+        return most
+
     def certain_amounts(self) -> Amounts:
         """Return what is given back on nodes that can take work, whichever replicas go."""
         if self.is_partial:
@@ -156,8 +174,28 @@ class ReplacedJob:
         return back
 
 
+def _amounts_of_all(jobs: Sequence[PlacedJob]) -> Amounts:
+    total: Amounts = {}
+    for job in jobs:
+        add_amounts(total, job.amounts)
+    return total
+
+
 def _without(node: Node, share: Share) -> Node:
     return node.without(share.amounts, share.cards)
+
+
+def _is_all_of(
+    job: PlacedJob, split: Mapping[str, Amounts], nodes: Mapping[str, Node], resources: Collection[str]
+) -> bool:
+    """Return whether the split tells where all of the job is: the rest may go, too, and on nodes that are not known."""
+    rest = merge_spellings(job.amounts)
+    for address, amounts in split.items():
+        size = nodes[address].resources
+        if any(amount > size.get(name, amount) for name, amount in amounts.items()):
+            return False
+        rest = {name: amount - amounts.get(name, 0) for name, amount in rest.items()}
+    return not is_unread(job.unread, resources) and all(rest.get(name, 0) <= 0 for name in resources)
 
 
 def has_whole_replicas(split: Mapping[str, Amounts], shape: Mapping[str, int], replicas: int) -> bool:

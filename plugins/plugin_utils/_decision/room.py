@@ -11,14 +11,13 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, format_amount
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
-    Names,
-    Node,
-    is_unread,
-    same_vendor,
-    sizes_of,
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add_amounts,
+    cards_like,
+    format_amount,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node, is_unread, sizes_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
 if t.TYPE_CHECKING:
@@ -68,6 +67,32 @@ class Room:
         return cls("nodes", age, usable, free, may_be_free, lists_all=True, unbounded=frozenset(unbounded))
 
     @classmethod
+    def for_others(cls, nodes: Iterable[Node]) -> Room:
+        """Return the most that jobs may find which start before the deployment is there.
+
+        Entries of nodes and the list of jobs may each be behind, so it is all that jobs do not surely hold, also where
+        it cannot be told whether a node takes work.
+        """
+        usable: Amounts = {}
+        left: Amounts = {}
+        unbounded: set[str] = set()
+        for node in nodes:
+            if node.may_take_work:
+                held = node.held.certain
+                here = {name: max(0, of - held.get(name, 0)) for name, of in node.resources.items()}
+                add_amounts(usable, {**node.shown, **node.resources})
+                add_amounts(left, here)
+                unbounded |= node.unread_resources
+        return cls("nodes", 0, usable, {}, left, unbounded=frozenset(unbounded))
+
+    @classmethod
+    def of_capacity_for_others(cls, capacity: Amounts, jobs: JobsHold) -> Room:
+        """Return the same of a capacity without nodes."""
+        left = {name: max(0, amount - jobs.amounts.get(name, 0)) for name, amount in capacity.items()}
+        unbounded = jobs.unread if jobs.are_read else frozenset("*")
+        return cls("capacity", 0, capacity, {}, left, unbounded=unbounded)
+
+    @classmethod
     def of_metrics(cls, metrics: Metrics, jobs: JobsHold, unplaced: Amounts, age: float, *, alone: bool) -> Room:
         """Return what the runtime metrics tell. Jobs that started after them are in the list of jobs only.
 
@@ -80,7 +105,7 @@ class Room:
         unread: Names = frozenset()
         if alone:
             unread = metrics.unreadable | (jobs.unread if jobs.are_read else frozenset())
-            unread |= _hidden_by_names(jobs.amounts, metrics.capacity)
+            unread |= _hidden_by_names(jobs, metrics.capacity)
         # What the newer table ``available`` leaves out (standbys, broken nodes) is not documented: the smaller counts.
         free = {
             name: min(amount, metrics.available.get(name, amount))
@@ -93,13 +118,24 @@ class Room:
     def declared(cls, declared: Amounts, jobs: JobsHold, unplaced: Amounts, age: float) -> Room:
         """Return a capacity that the caller declares, less what the jobs hold; ``unplaced`` jobs are left on."""
         placed = _held_on_nodes(jobs.amounts, unplaced)
-        unread = jobs.unread | _hidden_by_names(jobs.amounts, declared)
+        unread = jobs.unread | _hidden_by_names(jobs, declared)
         free = {
             name: max(0, amount - placed.get(name, 0))
             for name, amount in declared.items()
             if not is_unread(unread, (name,))
         }
         return cls("declared", age, declared, free, free)
+
+    def may_take(self, amounts: Mapping[str, int], taken: Mapping[str, int]) -> bool:
+        """Return whether a job of these amounts may find room beside what is taken by then.
+
+        What the source does not tell holds up nothing.
+        """
+        return not any(
+            amount + taken.get(resource, 0) > self.at_most.get(resource, 0)
+            for resource, amount in amounts.items()
+            if resource in self.usable and not is_unread(self.unbounded, (resource,))
+        )
 
     def plus(self, amounts: Mapping[str, int]) -> Room:
         """Return the room with amounts that are given back in it."""
@@ -125,9 +161,11 @@ def _changed(room: Room, free: Amounts, at_most: Amounts, notes: tuple[str, ...]
     return Room(room.source, room.age, room.usable, free, at_most, room.lists_all, room.unbounded, notes)
 
 
-def _hidden_by_names(held: Amounts, known: Amounts) -> Names:
-    """Return the known cards that jobs may hold under another name."""
-    return frozenset(one for name, amount in held.items() if amount for one in same_vendor(name, known))
+def _hidden_by_names(jobs: JobsHold, known: Amounts) -> Names:
+    """Return the known cards that jobs may hold under another name, which is not known or has less."""
+    strange = [name for name, amount in jobs.amounts.items() if amount > known.get(name, 0)]
+    strange += [name for name in jobs.unread if not known.get(name)]
+    return frozenset(one for name in strange for one in cards_like(name, {**known, name: 0}))
 
 
 def _held_on_nodes(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:

@@ -14,10 +14,12 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    ON_EVERY_NODE,
     Amounts,
     UnreadableQuantityError,
     add_amounts,
     canonical,
+    is_card,
     merge_spellings,
     parse_quantity,
 )
@@ -34,12 +36,10 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
     EVERYTHING,
     NO_NAMES,
     NOTHING_HELD,
-    ON_EVERY_NODE,
     Held,
     Names,
     Node,
     has_vendor,
-    is_card,
     weigh,
     with_shortages,
 )
@@ -73,7 +73,7 @@ _DEFAULT_WINDOW = 60  # seconds; the reference's examples have it
 class FlavorQuota:
     """How many nodes of a flavor the pool is meant to have: ``count``, and up to ``max_count``. None is not told.
 
-    ``not_available`` of them are being created or deleted, or are abnormal.
+    ``not_available`` of them are being created or deleted, are abnormal, or in a state that the pool does not count.
     """
 
     flavor: str
@@ -125,7 +125,7 @@ class Pool:
                     one["flavor"],
                     one["count"],
                     one["max_count"],
-                    one["creating"] + one["abnormal"] + one["deleting"],
+                    max(one["creating"] + one["abnormal"] + one["deleting"], (one["count"] or 0) - one["available"]),
                 )
                 for one in facts["flavors"]
             ],

@@ -41,6 +41,10 @@ class Strategy(t.Protocol):
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         """Return whether the request is next once there is room for it."""
 
+    @property
+    def goes_in_order(self) -> bool:
+        """Whether a job that waits may hold up those behind it."""
+
     def startable_jobs(self, jobs: Sequence[Job], may_start: MayStart) -> tuple[Sequence[Job], bool]:
         """Return (the jobs that start where each starts if it may, whether no job behind these does).
 
@@ -55,6 +59,7 @@ class Fifo:
     """
 
     name = "fifo"
+    goes_in_order = True
 
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         if queue.count_ahead:
@@ -81,6 +86,7 @@ class Traversal:
     """Jobs that fit pass others that do not. ``backfill`` is the older word for it."""
 
     name: str = "traversal"
+    goes_in_order: bool = False
 
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         if queue.hides_starting:
@@ -101,6 +107,7 @@ class Ladder:
 
     seconds: int | None
     name: str = "ladder"
+    goes_in_order: bool = True
 
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         if self.seconds is None:
@@ -140,6 +147,7 @@ class Tiered:
 
     seconds: int | None
     name: str = "tiered"
+    goes_in_order: bool = True
 
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         if not any(_is_first_tier(group.priority) for group in queue.groups):

@@ -12,8 +12,8 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, is_card, is_unread
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, is_card
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, is_unread
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,9 +51,8 @@ class Unplaced:
         unread: set[str] = set()
         for group in groups:
             unread |= group.unread
-            if known is not None and any(
-                amount and is_card(name) and name not in known for name, amount in group.amounts.items()
-            ):
+            names = {name for name, amount in group.amounts.items() if amount} | group.unread
+            if known is not None and any(is_card(name) and name not in known for name in names):
                 unread.add("*")
             add_amounts(total, {name: amount * group.count for name, amount in group.amounts.items()})
             cards = sum(amount for name, amount in group.amounts.items() if is_card(name))

@@ -11,8 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import from_number
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import from_number, is_card
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
 if t.TYPE_CHECKING:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, from_number
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, from_number, is_card
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock, duration, job_name, label
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns import (
     WIDTH,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_card
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import is_card
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_name, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_nodes import LEAST_PART
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_room import percent

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import pytest
 from ansible_collections.poolgate.modelarts.playbooks.emulator import quantities as emulated
+from ansible_collections.poolgate.modelarts.plugins.module_utils import _quantity
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     UnreadableQuantityError,
     add_amounts,
@@ -166,7 +167,7 @@ def test_exactly_as_fractions_say(digits: int, decimals: int, suffix: str, resou
     factors.update({f"{unit}i": Fraction(1024) ** power for power, unit in enumerate("KMGT", 1)})
     value = f"{digits // 10**decimals}.{digits % 10**decimals:0{decimals}d}" if decimals else str(digits)
     exact = Fraction(digits, 10**decimals) * factors[suffix] * (1 if resource == "memory" else 1000)
-    if exact > 10**18:
+    if exact > 10**18 or (resource != "memory" and suffix.endswith("i")):
         with pytest.raises(UnreadableQuantityError):
             parse_quantity(resource, value + suffix)
     else:
@@ -216,3 +217,17 @@ def test_two_spellings_of_one_card_are_one_card() -> None:
 )
 def test_what_there_is_is_rounded_down_and_what_is_taken_up(resource: str, value: t.Any, down: int, up: int) -> None:
     assert (parse_quantity(resource, value, down=True), parse_quantity(resource, value)) == (down, up)
+
+
+def test_what_is_kept_of_a_quantity_has_no_name_of_a_resource() -> None:
+    """A process that looks again and again would keep each name that it ever read."""
+    _quantity._parse_text.cache_clear()
+    for number in range(50):
+        parse_quantity("x" * 1000 + str(number), "8")
+    assert _quantity._parse_text.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize("resource", ["nvidia.com/gpu", "cpu"])
+def test_cards_and_cores_are_not_counted_in_bytes(resource: str) -> None:
+    with pytest.raises(UnreadableQuantityError):
+        parse_quantity(resource, "8Gi")

@@ -12,7 +12,11 @@ import tracemalloc
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import document_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import (
+    continue_token,
+    document_of,
+    says_more,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
@@ -82,3 +86,10 @@ def test_numbers_of_one_hash_take_no_longer_than_others() -> None:
     others = min(seconds_for({"cpu": "8", "memory": number} for number in range(2000)) for _try in range(3))
     chosen = min(seconds_for({"cpu": "8", "memory": 5 + number * PRIME} for number in range(2000)) for _try in range(3))
     assert chosen < 10 * others
+
+
+@pytest.mark.parametrize("nothing", [None, 0, "0", ""])
+def test_nothing_more_in_whatever_shape_is_the_end_of_a_list(nothing: object) -> None:
+    document = {"metadata": {"remainingItemCount": nothing}}
+    assert continue_token("GET /pools", document) is None
+    assert not says_more(document)

@@ -124,3 +124,17 @@ def test_any_node_becomes_facts(document: Document) -> None:
     assert set(facts) == set(node_facts(node()))
     assert facts["usable"] == (facts["unusable"] is None)
     json.dumps([facts, capacity_facts([facts])])
+
+
+@pytest.mark.parametrize(
+    ("metadata", "bound"),
+    [
+        ({"labels": "x"}, True),
+        ("x", True),
+        ({"labels": {"os.modelarts.node/elastic.quota": ""}}, True),
+        ({"labels": None}, False),
+        ({}, False),
+    ],
+)
+def test_labels_that_cannot_be_read_may_bind_a_node_to_a_logical_pool(metadata: object, bound: bool) -> None:
+    assert bool(node_facts({"metadata": metadata, "spec": {}, "status": {}})["elastic_quota"]) is bound

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.jobs import FULL, NOW
 
@@ -31,3 +32,25 @@ def test_sums_are_exact() -> None:
     """A tenth of a core a thousand times; 6.52 GiB each rounded up to a byte, as Kubernetes does."""
     items = [{"status": "Running", "resourceRequirement": {"cpu": "0.1 Cores", "memory": "6.52 GiB"}}] * 1000
     assert Tally(NOW, items).as_facts()["resources_by_status"] == {"Running": {"cpu": 100, "memory": 7000796693000}}
+
+
+def test_a_requirement_of_more_parts_or_resources_than_any_is_not_read() -> None:
+    many = [{f"vendor.example/{part}-{n}": 1 for n in range(50)} for part in range(8000)]
+    requirements = Requirements()
+    assert requirements.read(many) == ({}, ["*"])
+    assert requirements.read([{"nvidia.com/gpu": 1}] * 2000)[1] == ["*"]
+    assert requirements.read([{"nvidia.com/gpu": 1}] * 1000) == ({"nvidia.com/gpu": 1_000_000}, [])
+    assert len(requirements._read) < 10
+
+
+def test_a_value_that_is_a_long_list_is_not_written_out() -> None:
+    class Written:
+        """A value that is not to be looked at."""
+
+        def __repr__(self) -> str:
+            raise AssertionError("all of it")
+
+    requirements = Requirements()
+    value = [*[0.1] * 9, Written()]
+    assert requirements.read({"cpu": "1", "nvidia.com/gpu": value}) == ({"cpu": 1000}, ["nvidia.com/gpu"])
+    assert requirements.as_facts()[0]["value"] == "[0.1, 0.1, 0.1, 0.1, 0.1]"

@@ -65,3 +65,31 @@ def test_what_a_job_asks_beyond_its_nodes_is_on_others(split: bool) -> None:
     assert decide([shown, other], [large], request=asking(1, 8))["decision"] == "wait"
     assert decide([shown, other], [large], request={"flavor": FLAVOR})["decision"] == "wait"
     assert decide([shown, other], [job({GPU: "8"}, on=on)], request=asking(1, 8))["decision"] == "admit"
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"available": [], "abnormal": [{"flavor": FLAVOR, "count": "two"}]},
+        {"available": [], "abnormal": [{"count": 2}]},
+        {"available": [], "abnormal": 2},
+        {"available": []},
+        {"available": [{"flavor": FLAVOR, "count": 1}]},
+        {"available": [], "checking": [{"flavor": FLAVOR, "count": 2}]},
+        "x",
+        None,
+    ],
+)
+@pytest.mark.parametrize("declared", [{GPU: 16}, None])
+def test_node_counts_that_do_not_say_available_leave_other_sources_unknown(
+    counts: t.Any, declared: Document | None
+) -> None:
+    document = pool({FLAVOR: 2})
+    sources: Document = {
+        "policy": {"placement": "aggregate"},
+        "declared": declared,
+        "metric_items": refused() if declared else [metrics({GPU: "16"}, {GPU: "0"})],
+    }
+    assert decide(refused(), request=asking(1, 8), pool_document=document, **sources)["decision"] == "admit"
+    document["status"]["resources"] = counts
+    assert decide(refused(), request=asking(1, 8), pool_document=document, **sources)["decision"] == "unknown"

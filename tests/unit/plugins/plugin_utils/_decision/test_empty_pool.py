@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.poolgate.modelarts.tests.unit.cards import SIZE, asking, gpu_nodes, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
@@ -13,6 +15,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
     check_of,
     decide,
     node,
+    pool,
 )
 
 
@@ -42,3 +45,30 @@ def test_replicas_that_the_empty_pool_has_no_place_for() -> None:
 def test_a_node_that_is_short_of_cards_gets_them_back(size: Document) -> None:
     verdict = decide([*gpu_nodes(8), node(size)], request=asking(2, 8))
     assert verdict["decision"] == "wait"
+
+
+@pytest.mark.parametrize("gone", ["0", "?"])
+def test_a_node_that_is_leaving_does_not_tell_what_those_to_come_have(gone: str) -> None:
+    leaving, small = node({**SIZE, GPU: gone}, flavor="fa", phase="Deleting"), node(SIZE, flavor="fb")
+    asked = {"resources": {GPU: 8}}
+    assert decide([leaving], request=asked, pool_document=pool({"fa": 3}))["decision"] == "wait"
+    two = {**asked, "replicas": 2}
+    assert decide([leaving, small], request=two, pool_document=pool({"fa": 3, "fb": 1}))["decision"] == "wait"
+
+
+def test_a_short_node_does_not_tell_what_one_has_that_cannot_be_read() -> None:
+    nodes = [node({**SIZE, "cpu": "?"}, {**SIZE, GPU: "0"}), node({**SIZE, GPU: "7"})]
+    assert decide(nodes, request={"resources": {GPU: 8, "cpu": 8}})["decision"] == "wait"
+
+
+@pytest.mark.parametrize(
+    ("asked", "decision"),
+    [
+        ({"replicas": 3, "resources": {GPU: 1, "cpu": 25}}, "admit"),
+        ({"resources": {GPU: 16}}, "admit"),
+        ({"resources": {GPU: 17}}, "reject"),
+    ],
+)
+def test_where_sums_count_no_node_is_too_small(asked: t.Any, decision: str) -> None:
+    verdict = decide([node(SIZE), node(SIZE)], request=asked, policy={"placement": "aggregate"})
+    assert verdict["decision"] == decision

@@ -147,7 +147,7 @@ def test_the_split_of_a_job_is_what_it_holds_on_each_node() -> None:
     [
         ({GPU: "4"}, {}, [{GPU: 4}]),
         ({GPU: "4"}, {0: {GPU: "6"}}, [{GPU: 6}]),
-        ({GPU: "6"}, {0: {GPU: "4"}}, [{GPU: 6}]),
+        ({GPU: "6"}, {0: {GPU: "4"}}, [{GPU: 4}]),
         ({GPU: "4", "cpu": "7"}, {0: {GPU: "4"}}, [{GPU: 4, "cpu": 7}]),
         ({GPU: "?"}, {0: {GPU: "4"}}, [{GPU: 4}]),
         ({GPU: "4"}, {0: {GPU: "?"}}, [{GPU: 4}]),
@@ -187,10 +187,12 @@ def test_a_job_over_two_whole_nodes_needs_no_split() -> None:
     assert decide(nodes, jobs, request=asking(2, 8))["decision"] == "wait"
 
 
-def test_a_split_that_contradicts_the_requirement_counts_at_its_worse() -> None:
+def test_what_a_split_leaves_of_the_requirement_may_be_anywhere() -> None:
     nodes = [node(SIZE), node(SIZE)]
     jobs = [job({GPU: "12"}, on={address_of(item): {GPU: "4"} for item in nodes})]
-    assert held_on(nodes, jobs) == {"resources": {GPU: 4}, "unsplit": {GPU: 4}, "unread": []}
+    assert held_on(nodes, jobs) == {"resources": {GPU: 4}, "unsplit": {}, "unread": []}
+    assert decide(nodes, jobs, request=asking(1, 2))["decision"] == "admit"
+    assert decide(nodes, jobs, request=asking(2, 4))["decision"] == "wait"
 
 
 # What cannot be read, and nodes that are not listed
@@ -405,7 +407,6 @@ def test_the_jobs_of_both_addresses_of_one_node_are_on_it() -> None:
     nodes = [ONE, again(ONE, privateIp="10.9.9.9")]
     jobs = [job({GPU: "5"}, on=["10.9.9.9"]), job({GPU: "1.5"}, on=[address_of(ONE)])]
     assert held_on(nodes, jobs)["resources"] == {GPU: 6.5}
-    assert decide(nodes, jobs, request=asking(1, 1))["decision"] == "admit"
     assert decide(nodes, jobs, request=asking(2, 1))["decision"] == "wait"
 
 
@@ -432,3 +433,17 @@ def test_entries_of_one_node_never_reject() -> None:
     for other in (smaller, again(ONE, phase="Deleting")):
         verdict = decide([ONE, other], request=asking(1, 8), pool_document=pool(counted([ONE])))
         assert verdict["decision"] in ("wait", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("size", "free"),
+    [
+        (None, {**SIZE, GPU: "3"}),
+        (None, {**SIZE, GPU: "0"}),
+        ({**SIZE, GPU: "?"}, {**SIZE, GPU: "3"}),
+        ({**SIZE, "cpu": "?"}, {**SIZE, "cpu": "10"}),
+        ({"memory": "500Gi", GPU: "8"}, {**SIZE, "cpu": "10"}),
+    ],
+)
+def test_a_node_whose_size_cannot_be_read_is_not_known_to_be_whole(size: t.Any, free: Document) -> None:
+    assert decide([node(size, free)], request={"flavor": FLAVOR})["decision"] == "unknown"

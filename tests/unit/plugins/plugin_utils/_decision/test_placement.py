@@ -80,11 +80,24 @@ def allowed(made: Case, truth: str) -> tuple[str, ...]:
     decisions = {"fits": ("admit",), "may fit": ("unknown",), "later": ("wait",), "never": ("reject",)}[truth]
     if truth == "never" and not sizes_known(made):
         return ("reject", "wait", "unknown")
+    if truth in ("fits", "may fit") and may_be_elsewhere(made):
+        return ("admit", "wait", "unknown")
     if not made.readable and "replaces" in made.request:
         return (*decisions, "unknown") if truth != "may fit" else ("unknown", "wait")
     if not made.readable and several and truth == "fits":
         return ("admit", "unknown")
     return decisions
+
+
+def may_be_elsewhere(made: Case) -> bool:
+    """Whether a job asks for more than the nodes surely have that it shows."""
+    sizes = {address_of(item): oracle.amounts(item["status"]["resources"], 0) for item in made.nodes}
+    for one in made.jobs:
+        shown = [host for host in str(one.get("hostIps", "")).split(",") if host]
+        for resource, amount in oracle.amounts(one["resourceRequirement"], 0).items():
+            if shown and amount > sum(sizes.get(host, {}).get(resource, 0) for host in shown):
+                return True
+    return False
 
 
 @pytest.mark.parametrize("share", range(SHARES))

@@ -12,9 +12,12 @@ from ansible_collections.poolgate.modelarts.tests.unit.cards import OWN, asking,
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     GPU,
     Document,
+    address_of,
     check_of,
     decide,
     job,
+    metrics,
+    refused,
 )
 
 
@@ -130,3 +133,62 @@ def test_jobs_that_are_not_listed_may_be_about_to_start() -> None:
     verdict = decide(gpu_nodes(8), jobs, request={**asking(1, 8), "priority": 3}, policy={"queue_strategy": "fifo"})
     assert verdict["decision"] == "unknown"
     assert "jobs that are not listed may be about to start" in reason(verdict)
+
+
+# The most room that others may find
+
+REPLACED = "0f7c1a52-6b1d-4d0e-9c55-2f3f6f1f7a10"
+PASSING = {"queue_strategy": "traversal"}
+
+
+@pytest.mark.parametrize("odd", [{"taints": "?"}, {}])
+def test_others_may_start_where_a_deployment_does_not_count_on_it(odd: Document) -> None:
+    """A node of which it cannot be told whether it takes work, and one whose entry is older than the end of its job."""
+    first, second = gpu_nodes(8, 8 if odd else 0)
+    second["spec"].update(odd)
+    young, none = [queued(16, seconds=2)], [queued(24, seconds=2)]
+    assert decide([first, second], young, request=asking(1, 8), policy=PASSING)["decision"] == "wait"
+    assert decide([first, second], none, request=asking(1, 8), policy=PASSING)["decision"] == "admit"
+
+
+@pytest.mark.parametrize("standby", [True, False])
+def test_a_part_of_a_job_that_goes_may_be_the_one_that_others_wait_for(standby: bool) -> None:
+    """A replica on a broken node gives back nothing to the deployment. The other one may be what others start in."""
+    idle, shared, broken = gpu_nodes(4, 0, 0)
+    broken["status"]["phase"] = "Abnormal"
+    on = {address_of(shared): {GPU: 4}, address_of(broken): {GPU: 4}}
+    jobs = [job({GPU: 8}, uuid=REPLACED, on=on, kind="infer")]
+    jobs += [job({GPU: 4}, on=[address_of(item)]) for item in (idle, shared, broken)]
+    request = {"resources": {GPU: 4}, "replaces": {"job_uuid": REPLACED, "replicas": 1}}
+    waits = [queued(8, seconds=3000)] if standby else []
+    decision = decide([idle, shared, broken], [*jobs, *waits], request=request, policy=PASSING)["decision"]
+    assert decision == ("wait" if standby else "admit")
+
+
+@pytest.mark.parametrize("measured", [True, False])
+@pytest.mark.parametrize("cards", [16, 24])
+def test_what_goes_where_no_nodes_are_known_is_for_those_that_wait(measured: bool, cards: int) -> None:
+    jobs = [job({GPU: 8}, uuid=REPLACED, on=["10.0.0.1"], kind="infer"), queued(cards, seconds=4000)]
+    verdict = decide(
+        refused(),
+        jobs,
+        request={"resources": {GPU: 8}, "replaces": {"job_uuid": REPLACED}},
+        policy={**PASSING, "placement": "aggregate"},
+        declared=None if measured else {GPU: 16},
+        metric_items=[metrics({GPU: 16}, {GPU: 8})] if measured else refused(),
+    )
+    assert verdict["decision"] == ("wait" if cards == 16 else "admit")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "decision"), [("fifo", "wait"), ("ladder", "wait"), ("tiered", "wait"), ("traversal", "admit")]
+)
+def test_the_replaced_job_may_be_what_held_up_the_queue(strategy: str, decision: str) -> None:
+    jobs = [
+        job({GPU: 16}, "Queue", uuid=REPLACED, priority="2", seconds=5000),
+        queued(8, priority="1", seconds=4000),
+    ]
+    request = {**asking(1, 8), "priority": 3, "replaces": {"job_uuid": REPLACED}}
+    verdict = decide(gpu_nodes(8), jobs, request=request, policy={"queue_strategy": strategy})
+    assert verdict["decision"] == decision
+    assert decide(gpu_nodes(8), jobs[:1], request=request, policy={"queue_strategy": strategy})["decision"] == "admit"
