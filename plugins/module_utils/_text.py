@@ -23,8 +23,8 @@ _UNSEEN = ("Zs", "Zl", "Zp", "Cc", "Cf")
 _LONGEST = 80
 _MAX_TEXT = 300
 _LONGEST_SENTENCE = 2000  # twice as long as the longest of our own, which lists every option
-# Commands that the runners of a CI take from output: ::error:: at the start of a line, which may be one that was wrapped,
-# and ##[command] or ##vso[command] anywhere. Addresses like fe80::1 stay.
+# Commands that the runners of a CI take from output: ::error:: at the start of a line, which may be one that was
+# wrapped, and ##[command] or ##vso[command] anywhere. Addresses like fe80::1 stay.
 _RUNNER_COMMAND = re.compile(r"(:)(?=:[0-9A-Fa-f.:]*[G-Zg-z-])|(#)(?=#\w*\[)")
 _MOST_NAMES = 20  # so that a sentence can be read, and has the room to say what to do
 

@@ -46,14 +46,15 @@ options:
     description:
       - Name of the job, or its C(job_uuid). Of several jobs of the name the newest is followed, which is printed.
       - A C(job_uuid) goes before names, and a text of the form of a UUID is taken for nothing else, because others may
-        name their jobs so. Behind a submission give the C(job_uuid), as an earlier job of the name may be the newest yet.
+        name their jobs so. Behind a submission give the C(job_uuid), as an earlier job of the name may be the newest
+        yet.
     type: str
     required: true
   wait_timeout:
     description:
       - Seconds within which the job must run. V(0) looks once.
-      - No look begins that would end later. With a slow API, the last look and reading what is ahead of the job may take
-        a minute more, together.
+      - No look begins that would end later. With a slow API, the last look and reading what is ahead of the job may
+        take a minute more, together.
     type: float
     default: 600
   poll_interval:

@@ -39,8 +39,8 @@ Facts = dict[str, t.Any]
 _ROLE = "poolgate.modelarts.capacity_gate"
 _GROUP_OF_DEFAULTS = "group/poolgate.modelarts.modelarts"
 
-# What a reading takes of an environment: the options, the files of openstacksdk and where it looks for them, ways to the
-# server, authorities, and code. Not PATH, which plays make from ansible_env.PATH: reading starts no other program.
+# What a reading takes of an environment: the options, the files of openstacksdk and where it looks for them, ways to
+# the server, authorities, and code. Not PATH, which plays make from ansible_env.PATH: reading starts no other program.
 _ENVIRONMENT = re.compile(
     r"(MODELARTS|OS|HW|HUAWEICLOUD_SDK|XDG|STATSD|LD|OPENSSL)_.*|.*_PROXY|HOME|SNAP_REAL_HOME|TMPDIR|TEMP|TMP"
     r"|SSL.*|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|NETRC|HOSTALIASES|RES_OPTIONS|LOCALDOMAIN|PYTHON.*",

@@ -46,7 +46,7 @@ def test_what_is_shown_is_one_printable_line(text: str) -> None:
         ("#\u200b#[error]", "# #[error]"),
         ("::error file=a::it broke", ": :error file=a: :it broke"),
         ("name-of-a-job::add-mask::x", "name-of-a-job: :add-mask: :x"),
-        (":::stop-commands::x", ":: :stop-commands: :x"),
+        (":::stop-commands::x", ": : :stop-commands: :x"),
     ],
 )
 def test_commands_of_runners_are_broken_up(text: str, said: str) -> None:
