@@ -17,12 +17,34 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 
 PLUGINS = Path(_action.__file__).parents[1]
-TAKEN_BY_LIBRARIES = """
-    OS_CLIENT_CONFIG_FILE OS_CLIENT_SECURE_FILE OS_CLIENT_CONFIG_PATH OS_ENDPOINT_OVERRIDE HOME XDG_CONFIG_HOME
-    XDG_CONFIG_DIRS SNAP_REAL_HOME https_proxy HTTPS_PROXY http_proxy all_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR
-    SSLKEYLOGFILE OPENSSL_CONF REQUESTS_CA_BUNDLE CURL_CA_BUNDLE PYTHONPATH PYTHONHOME PYTHONSTARTUP LD_PRELOAD
-    LD_LIBRARY_PATH TMPDIR HOSTALIASES
-""".split()
+TAKEN_BY_LIBRARIES = (
+    "OS_CLIENT_CONFIG_FILE",
+    "OS_CLIENT_SECURE_FILE",
+    "OS_CLIENT_CONFIG_PATH",
+    "OS_ENDPOINT_OVERRIDE",
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_CONFIG_DIRS",
+    "SNAP_REAL_HOME",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSLKEYLOGFILE",
+    "OPENSSL_CONF",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSTARTUP",
+    "LD_PRELOAD",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+    "HOSTALIASES",
+)
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (PLUGINS / "action").glob("*.py")))
