@@ -25,7 +25,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._respelled impo
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ERROR_CODES, JOB_TYPES, STATUSES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 AnyFacts = t.TypeVar("AnyFacts", bound="Mapping[str, object]")
 
@@ -50,6 +50,8 @@ _FREE_TEXTS = frozenset(
 _END_OF_USERINFO = re.compile(r"[\s\"'<>]")
 _LONGEST_USERINFO = 300
 _ESCAPED = re.compile(r"%[0-9A-F]{2}")
+_ASCII_RUN = re.compile(r"[\x20-\x7e]{8,}")  # a shorter one is a word as often
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class Owner(t.Protocol):
@@ -81,10 +83,28 @@ def hide_known_secrets(text: str, most: int | None = None) -> str:
     secrets = [secret for owner in owners for own in (owner.secrets(), owner.passing_secrets()) for secret in own]
     text = hide_secrets(text, secrets)
     if most is None or len(text) <= most:
-        return _without_userinfo(mask_respelled(text, secrets, HIDDEN))
+        return _hide_other_forms(text, secrets)
     start = text.lstrip()[: most + _LONGEST_USERINFO]
-    masked = _without_userinfo(mask_respelled(start, secrets, HIDDEN))
+    masked = _hide_other_forms(start, secrets)
     return masked[: max(0, len(masked) - _LONGEST_USERINFO)] if len(start) > most else masked
+
+
+def _hide_other_forms(text: str, secrets: Sequence[str]) -> str:
+    """Return the text without what is no plain spelling: respelled, Base64 in lines, the ASCII in another charset."""
+    packed = [one for secret in secrets for one in _packed_spellings(secret) if len(one) >= _SHORTEST_PACKED]
+    text = mask_respelled(text, [*secrets, *packed], HIDDEN)
+    runs = [run for secret in secrets for run in _ascii_runs(secret)]
+    if runs:
+        text = mask_respelled(hide_secrets(text, runs), runs, HIDDEN)
+    return _without_userinfo(text)
+
+
+def _ascii_runs(secret: str) -> list[str]:
+    """Return what stays of a secret when a server takes one charset for another: all but the letters beside ASCII.
+
+    They are for sentences alone: in facts, such a piece may be a word of the data.
+    """
+    return [] if secret.isascii() else [run for run in _ASCII_RUN.findall(secret) if not is_common_word(run)]
 
 
 def _without_userinfo(text: str) -> str:
@@ -177,9 +197,13 @@ def _texts_in(value: t.Any, depth: int = 3) -> Iterator[str]:
         yield repr(value)
 
 
-@functools.lru_cache(maxsize=1000)
 def _spellings_of_secret(secret: str) -> tuple[str, ...]:
-    """Return the secret as it is, and in what servers write it: quoted for URLs, forms and JSON, and in Base64."""
+    """Return the secret as it is, and in what servers write it: quoted for URLs, forms and JSON, and each in Base64."""
+    return (*_plain_spellings(secret), *_packed_spellings(secret))
+
+
+@functools.lru_cache(maxsize=1000)
+def _plain_spellings(secret: str) -> tuple[str, ...]:
     if not secret:
         return ()
     quoted = [quote(secret, safe, errors="replace") for safe in ("", "/")]
@@ -187,12 +211,20 @@ def _spellings_of_secret(secret: str) -> tuple[str, ...]:
     quoted += [_ESCAPED.sub(lambda found: found[0].lower(), one) for one in quoted]
     written = [json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)]
     written += [one.replace("/", "\\/") for one in written]
-    data = secret.encode("utf-8", "replace")
-    packed = b64encode(data).decode().rstrip("=")
-    # Within a longer text, as behind a user and a colon: three bytes are four characters, and the outer ones are mixed.
-    within = [b64encode(data[skipped:])[:-4].decode() for skipped in (0, 1, 2)]
-    longer = [one for one in within if len(one) >= _SHORTEST_PACKED]
-    return tuple(dict.fromkeys((secret, *quoted, *written, packed, *longer)))
+    return tuple(dict.fromkeys((secret, *quoted, *written)))
+
+
+@functools.lru_cache(maxsize=1000)
+def _packed_spellings(secret: str) -> tuple[str, ...]:
+    """Return what Base64 makes of each spelling, alone and within a longer text, like the body of a login."""
+    found: list[str] = []
+    for spelling in _plain_spellings(secret):
+        data = spelling.encode("utf-8", "replace")
+        found.append(b64encode(data).decode().rstrip("="))
+        # Three bytes are four characters, and the outer ones are mixed with the neighbours.
+        within = [b64encode(data[skipped:])[:-4].decode() for skipped in (0, 1, 2)]
+        found += [one for one in within if len(one) >= _SHORTEST_PACKED]
+    return tuple(dict.fromkeys((*found, *(one.translate(_URL_SAFE) for one in found))))
 
 
 def _as_python_writes(secret: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import re
 import typing as t
 import unicodedata
 
@@ -22,18 +23,22 @@ _UNSEEN = ("Zs", "Zl", "Zp", "Cc", "Cf")
 _LONGEST = 80
 _MAX_TEXT = 300
 _LONGEST_SENTENCE = 2000  # twice as long as the longest of our own, which lists every option
+# Commands that the runners of a CI take from output: ::error:: at the start of a line, which may be one that was
+# wrapped, and ##[command] or ##vso[command] anywhere. Addresses like fe80::1 stay.
+_RUNNER_COMMAND = re.compile(r"(:)(?=:[0-9A-Fa-f.:]*[G-Zg-z-])|(#)(?=#\w*\[)")
 _MOST_NAMES = 20  # so that a sentence can be read, and has the room to say what to do
 
 
 def one_line(text: str, limit: int = _MAX_TEXT) -> str:
     """Return text of the API, fit for one line of output.
 
-    Control and format characters become blanks, and long text is cut.
+    Control and format characters become blanks, commands of CI runners are broken up, and long text is cut.
 
     Secrets are hidden first: of one that the cut goes through, all but the end would be left.
     """
     text = hide_known_secrets(text, 10 * limit)  # to look at each character of a long answer takes seconds
     line = "".join(c if c.isprintable() else " " for c in text).strip()
+    line = _RUNNER_COMMAND.sub(lambda found: f"{found[0]} ", line)
     return line if len(line) <= limit else line[: limit - 3] + "..."
 
 

@@ -221,8 +221,8 @@ options:
         So give each gate of a play, and each host, a directory of its own, as in V(reports/{{ inventory_hostname }}).
         In the same one, only the report of the last gate is left.
       - No other user may write to the directory. So one that all may write to is refused, like C(/tmp) itself, and so
-        is one that a group with other members may write to, one of another user, and a link of another user on the way.
-        Root may write anywhere.
+        is one that a group with other members may write to, one of another user, and a link of another user on the
+        way. Root may write anywhere.
       - When the task ends without a decision, as after a failed login, there is no report. In check mode none is
         written, and the directory is left alone.
       - In an execution environment the files vanish with the container, unless the directory is a mounted path.

@@ -46,8 +46,8 @@ options:
     description:
       - Name of the job, or its C(job_uuid). Of several jobs of the name the newest is followed, which is printed.
       - A C(job_uuid) goes before names, and a text of the form of a UUID is taken for nothing else, because others may
-        name their jobs so.
-      - Behind a submission give the C(job_uuid), as an earlier job of the name may be the newest yet.
+        name their jobs so. Behind a submission give the C(job_uuid), as an earlier job of the name may be the newest
+        yet.
     type: str
     required: true
   wait_timeout:

@@ -4,7 +4,8 @@
 """Groups of an inventory whose names come from the API, and that pools take no group or host of other sources by these.
 
 A pool has the connection local. In a group of hosts, what is meant for these would also run on the controller; a group
-that is named like a host would stand before that host in a pattern.
+that is named like a host would stand before that host in a pattern: before localhost, too, which no inventory needs to
+have.
 
 This plugin util is private to the collection.
 """
@@ -12,6 +13,8 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import typing as t
+
+from ansible import constants
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +64,7 @@ class PoolGroups:
 
     def _why_no_group(self, name: str) -> str:
         """Return why pools cannot be in a group of this name, or nothing."""
-        if name in self._inventory.hosts:
+        if name in self._inventory.hosts or name in constants.LOCALHOST:
             return f"{name} is the name of a host."
         group = self._inventory.groups.get(name)
         if group is None:

@@ -126,7 +126,8 @@ def test_a_gate_without_a_verdict_is_told_about(awx: Awx, controller: Controller
     log_in(controller, emulator, "aksk", access_key="UNKNOWNACCESSKEY0001")
     ran, gate, notify = run(awx, FITS, verbosity=5)
     assert ran == ["ModelArts gate: failed", "ModelArts notify: successful"]
-    assert gate.artifacts == {}
+    verdict = gate.artifacts["capacity_gate_verdict"]
+    assert (verdict["decision"], verdict["pool"], verdict["attempts"]) == ("unknown", "", 0)
     assert "APIG.0301" in gate.output
     assert "the gate failed before it could decide" in notify.output
     assert found(json.dumps([*gate.events, *notify.events])) == []

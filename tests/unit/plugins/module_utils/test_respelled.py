@@ -74,6 +74,53 @@ def test_the_beginning_of_a_token_is_hidden(length: int) -> None:
     assert one_line(f"token {TOKEN[:length]}...") == "token ********..."
 
 
+@pytest.mark.parametrize("start", ["", "u:", "user:"])
+@pytest.mark.parametrize("secret", ['q-tests"secret\\w0rd', "M\u00fcllers-Geheimnis-2026", "a/long+one/of=some&length"])
+def test_a_secret_that_is_quoted_within_base64_is_hidden(secret: str, start: str) -> None:
+    """As a server does that repeats the body of a login: in JSON or a form, in one line or wrapped, for URLs or not."""
+    owner = Owner(secret)
+    _secrets.hide_secrets_of(owner)
+    for body in (secret, json.dumps(secret), json.dumps(secret, ensure_ascii=False), quote(secret, safe="")):
+        packed = b64encode(f"{start}{body} and so on".encode()).decode()
+        wrapped = "\n".join(packed[at : at + 19] for at in range(0, len(packed), 19))
+        for written in (packed, packed.replace("+", "-").replace("/", "_"), wrapped):
+            said = one_line(f"it is {written}")
+            assert "********" in said, (body, written)
+            # The characters at both ends are of the neighbours as well.
+            assert len(said) - len("********") <= len(f"it is {written}") - (4 * ((len(secret) - 2) // 3) - 4), said
+
+
+@pytest.mark.parametrize(
+    "written",
+    {
+        "UTF-8 as Latin-1": "M\u00c3\u00bcllers-Geheimnis-2026",
+        "question mark": "M?llers-Geheimnis-2026",
+        "replaced": "M\ufffdllers-Geheimnis-2026",
+        "Latin-1 in a URL": "M%FCllers-Geheimnis-2026",
+        "entity": "M&uuml;llers-Geheimnis-2026",
+        "decomposed": "Mu\u0308llers-Geheimnis-2026",
+        "bytes of Python": repr("M\u00fcllers-Geheimnis-2026".encode())[2:-1],
+        "Base64 of Latin-1": b64encode("user:M\u00fcllers-Geheimnis-2026".encode("latin-1")).decode(),
+        "gson, question mark": "M?llers\\u002dGeheimnis\\u002d2026",
+    }.values(),
+)
+def test_a_secret_with_other_letters_is_hidden_in_another_charset(written: str) -> None:
+    owner = Owner("M\u00fcllers-Geheimnis-2026")
+    _secrets.hide_secrets_of(owner)
+    said = one_line(f"it is {written}")
+    assert "********" in said
+    for shown in ("Geheim", "2026", b64encode(b"Geheimnis").decode()[1:-4]):
+        assert shown not in said
+
+
+def test_a_piece_of_a_secret_that_is_a_word_of_the_data_is_left() -> None:
+    owner = Owner("forbidden\u00fc", "\u00fcavailable")
+    _secrets.hide_secrets_of(owner)
+    assert one_line("the pool is available, and forbidden") == "the pool is available, and ********"
+    facts = {"pool_name": "forbidden"}
+    assert _secrets.without_secrets(facts, owner.secrets()) == facts
+
+
 def test_a_secret_within_base64_is_hidden() -> None:
     secret = "a-password-of-some-length"
     owner = Owner(secret)

@@ -11,6 +11,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
     listed,
     odd_character,
+    one_line,
     shown,
     shown_name,
     trimmed,
@@ -34,6 +35,29 @@ def test_what_is_shown_is_one_printable_line(text: str) -> None:
     assert len(shown(text)) <= 80
     assert trimmed(trimmed(text)) == trimmed(text)
     assert trimmed(text) in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("##vso[task.setvariable variable=PATH]/evil", "# #vso[task.setvariable variable=PATH]/evil"),
+        ("x ##[set-output name=decision;]admit", "x # #[set-output name=decision;]admit"),
+        ("###[error]", "## #[error]"),
+        ("#\u200b#[error]", "# #[error]"),
+        ("::error file=a::it broke", ": :error file=a: :it broke"),
+        ("name-of-a-job::add-mask::x", "name-of-a-job: :add-mask: :x"),
+        (":::stop-commands::x", ": : :stop-commands: :x"),
+    ],
+)
+def test_commands_of_runners_are_broken_up(text: str, said: str) -> None:
+    """Wherever they stand: a long line is wrapped, and what is behind a blank may begin the next."""
+    assert one_line(text) == said
+    assert one_line(said) == said
+
+
+@pytest.mark.parametrize("text", ["https://[fe80::a1]:8443/v3 and ::1", "# a title ## b", "a: b", "::ffff:10.0.0.1"])
+def test_what_is_no_command_of_a_runner_stays(text: str) -> None:
+    assert one_line(text) == text
 
 
 def test_a_name_is_quoted_only_when_it_is_not_what_it_looks_like() -> None:

@@ -17,7 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 
 PLUGINS = Path(_action.__file__).parents[1]
-TAKEN_BY_LIBRARIES = [
+TAKEN_BY_LIBRARIES = (
     "OS_CLIENT_CONFIG_FILE",
     "OS_CLIENT_SECURE_FILE",
     "OS_CLIENT_CONFIG_PATH",
@@ -44,7 +44,7 @@ TAKEN_BY_LIBRARIES = [
     "LD_LIBRARY_PATH",
     "TMPDIR",
     "HOSTALIASES",
-]
+)
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (PLUGINS / "action").glob("*.py")))

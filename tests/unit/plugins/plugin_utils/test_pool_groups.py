@@ -23,3 +23,15 @@ def test_a_group_is_judged_once_and_what_it_is_not_given_stays_out() -> None:
     assert [host.name for host in inventory.groups["web"].get_hosts()] == ["web01"]
     assert said == ["web is a group of hosts of another inventory source."]
     assert groups.get_host("pool-a") is inventory.hosts["pool-a"]
+
+
+def test_no_group_takes_the_place_of_the_controller() -> None:
+    """Without such a host in any inventory, a pattern that names it would match the pools of the group."""
+    inventory = InventoryData()
+    inventory.add_group("pools")
+    inventory.add_host("pool-a", group="pools")
+    said: list[str] = []
+    groups = PoolGroups(inventory, "pools", [""], said.append)
+    groups.add_host("pool-a", group=groups.add_group("localhost"))
+    assert "localhost" not in inventory.groups
+    assert said == ["localhost is the name of a host."]
