@@ -298,6 +298,18 @@ EXAMPLES = r"""
         nvidia.com/gpu: 1
     report_dir: "reports/{{ inventory_hostname }}"
 
+- name: Go on only when two 8-card replicas fit, and keep the room for the job until it starts
+  poolgate.modelarts.modelarts_capacity_gate:
+    pools:
+      - train-a100
+    request:
+      type: train
+      replicas: 2
+      resources:
+        nvidia.com/gpu: 8
+    claim: llm-pretrain-7b
+  register: gate
+
 - name: Say where to deploy
   ansible.builtin.debug:
     msg: "{{ gate.decision }}: {{ gate.pool }}"
