@@ -243,29 +243,13 @@ options:
     description:
       - Name of the job that will be submitted, exact or with the wildcards C(*), C(?) and C([]). An admission then
         claims the room, which is this deployment's until the job is seen with its cards, or the time of the claim ends.
-      - In its place, a dictionary with O(claim.job) and more.
+      - In its place, a dictionary with C(job), and if wanted C(id), C(seconds) and C(labels).
+      - C(id) tells this deployment from all others. Who claims again with the same one replaces its first claim. In
+        GitLab it is derived from the pipeline and its job. Elsewhere it is random.
+      - C(seconds) is for how long the claim lasts, 900 unless it is given, 30 s to seven days. It must be longer than
+        from the admission until the job has its cards.
+      - C(labels) are texts to know the claim by.
     type: raw
-    suboptions:
-      job:
-        description:
-          - Name of the job.
-        type: str
-        required: true
-      id:
-        description:
-          - What tells this deployment from all others. Who claims again with the same one replaces its first claim.
-          - In GitLab it is derived from the pipeline and its job. Elsewhere it is random.
-        type: str
-      seconds:
-        description:
-          - For how long the claim lasts, 30 s to seven days. It must be longer than from the admission until the job
-            has its cards.
-        type: float
-        default: 900
-      labels:
-        description:
-          - Texts to know the claim by.
-        type: dict
     version_added: 1.1.0
 seealso:
   - module: poolgate.modelarts.modelarts_workload_info
@@ -318,6 +302,18 @@ EXAMPLES = r"""
       resources:
         nvidia.com/gpu: 1
     report_dir: "reports/{{ inventory_hostname }}"
+
+- name: Go on only when two 8-card replicas fit, and keep the room for the job until it starts
+  poolgate.modelarts.modelarts_capacity_gate:
+    pools:
+      - train-a100
+    request:
+      type: train
+      replicas: 2
+      resources:
+        nvidia.com/gpu: 8
+    claim: llm-pretrain-7b
+  register: gate
 
 - name: Say where to deploy
   ansible.builtin.debug:

@@ -71,15 +71,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Who has claimed what
+- name: Who has claimed what, in the store of MODELARTS_CLAIM_STORE
   poolgate.modelarts.modelarts_claim:
-    store: sqlite:////var/lib/poolgate/claims.db
+    state: listed
   register: store
 
 - name: Give back what was not used
   poolgate.modelarts.modelarts_claim:
     state: released
-    store: sqlite:////var/lib/poolgate/claims.db
     id: train-4711
 """
 

@@ -206,17 +206,22 @@ def counted_claims(document: PoolClaims, reading: Reading, own_id: str | None = 
 def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[SeenJob]]:
     """Return the jobs of each claim, by its key. A job belongs to one claim, the oldest that it may be the job of.
 
-    A claim that was released long ago comes after all others: its job has come late, or the name is used once more.
+    Claims that have ended come after all others: else an earlier try of a gate would take the job of its claim.
     """
     jobs = {job.uuid: job for job in sorted(reading.jobs, key=lambda one: one.uuid)}
     found = {key: [jobs[uuid] for uuid in claim.jobs if uuid in jobs] for key, claim in document.claims.items()}
     bound = {uuid for claim in document.claims.values() for uuid in claim.jobs}
     free = [job for uuid, job in jobs.items() if uuid not in bound]
     by_age = _by_age(document)
-    waiting = [claim for claim in by_age if not needs_no_grace(claim) and _counts(claim, found[claim.key], reading)]
-    keys = {claim.key for claim in waiting}
-    given_back = [claim for claim in by_age if claim.key not in keys and may_come_late(claim, reading)]
-    for claim in waiting + given_back:
+    waiting = [claim for claim in by_age if claim.ended is None and not has_expired(claim, reading)]
+    ended = [
+        claim
+        for claim in by_age
+        if claim.ended is not None
+        and not needs_no_grace(claim)
+        and (_counts(claim, found[claim.key], reading) or may_come_late(claim, reading))
+    ]
+    for claim in waiting + ended:
         own = found[claim.key]
         for job in list(free):
             if not _has_all(claim, own) and _is_job_of(claim, job):

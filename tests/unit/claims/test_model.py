@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import protocol
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import Claim
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Row, Stage
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import Claim, PoolClaims
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Reading, Row, SeenJob, Stage
 from ansible_collections.poolgate.modelarts.tests.unit.claims.model import (
     OtherCourseError,
     Rules,
@@ -100,6 +100,17 @@ def _has_its_nonce(row: Row, claim: Claim) -> bool:
     return written is not None and written.nonce == claim.nonce
 
 
+def _oldest_first(document: PoolClaims, reading: Reading) -> dict[str, list[SeenJob]]:
+    """Give each job to the oldest claim, also where that has ended."""
+    found: dict[str, list[SeenJob]] = {key: [] for key in document.claims}
+    claims = sorted(document.claims.values(), key=lambda claim: claim.version)
+    for job in reading.jobs:
+        named = [claim for claim in claims if claim.job == job.name and job.uuid not in claim.known]
+        if named:
+            found[named[0].key].append(job)
+    return found
+
+
 BASE = Rules(looks=1)
 LEFT_OUT = {
     "a swap compares the version": Left(
@@ -116,6 +127,16 @@ LEFT_OUT = {
         [
             *(*ZERO[:4], TIME, "0 claims", *of(0, "was paused", "would be admitted", "is cut off", "looks whether")),
             *(*of(0, "is admitted", "submits"), TIME),
+            *("1 reads the store", "1 reads the jobs: [('j0', 'waits')]", *ONE[2:]),
+        ],
+    ),
+    "an earlier try does not take the job of its claim": Left(
+        {"jobs_of_claims": _oldest_first},
+        Rules(looks=1, ttl=1),
+        [
+            *(*ZERO[:4], TIME, "0 claims", *of(0, "was paused", "would be admitted", "claims", "is admitted")),
+            *of(0, "submits, and the answer is lost", "reads the store", "reads the jobs: [('j0', 'waits')]"),
+            *("0 decides its release", TIME, "0 writes"),
             *("1 reads the store", "1 reads the jobs: [('j0', 'waits')]", *ONE[2:]),
         ],
     ),

@@ -82,6 +82,7 @@ def environment_of(state: dict[str, t.Any], folder: Path) -> dict[str, str]:
         ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
         ANSIBLE_LOCALHOST_WARNING="false",
         CI_MODELARTS_TOKEN=state["auth_token"],
+        MODELARTS_CLAIM_STORE=f"sqlite:///{folder}/claims.db",
         MODELARTS_ENDPOINT=state["endpoint"],
         OS_ACCESS_KEY=state["access_key"],
         OS_AUTH_URL=state["iam_url"],

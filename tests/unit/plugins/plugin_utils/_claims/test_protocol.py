@@ -216,6 +216,11 @@ def test_a_name_that_is_used_again_belongs_to_the_claim_that_was_not_given_back(
     assert counted(document, reading(3, 1101, job("1", Stage.RUNS))) == {}
 
 
+def test_a_release_sees_the_job_though_an_earlier_try_waits_for_it_too() -> None:
+    document = claimed("a", document=claimed("a"), at=1001.0)
+    assert release(Row(2, document, 1010.0), reading(2, 1005, job("1", Stage.WAITS)), "a")[1] == "waits"
+
+
 def test_the_release_of_what_is_not_there_changes_nothing() -> None:
     assert release(Row(1, claimed("a"), 1010.0), reading(1, 1005), "b") == (claimed("a"), "gone")
 
