@@ -43,6 +43,9 @@ Facts = dict[str, t.Any]
 _ROLE = "poolgate.modelarts.capacity_gate"
 _GROUP_OF_DEFAULTS = "group/poolgate.modelarts.modelarts"
 
+STORE_VARIABLE = "MODELARTS_CLAIM_STORE"
+"""The variable of the controller's environment that names the store of claims."""
+
 # What a reading takes of an environment: the options, the files of openstacksdk and where it looks for them, ways to
 # the server, authorities, and code. Not PATH, which plays make from ansible_env.PATH: reading starts no other program.
 _ENVIRONMENT = re.compile(
