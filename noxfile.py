@@ -247,7 +247,7 @@ def has_postgresql() -> bool:
 
 @nox.session
 def claims(session: nox.Session) -> None:
-    """Claims on real stores, SQLite and a PostgreSQL of its own: races, killed processes, and the whole model."""
+    """Claims on real stores, SQLite and a PostgreSQL of its own: races, killed processes, and much of the model."""
     if not has_postgresql():
         print("not run: there is no PostgreSQL, and only root on Debian installs it")
         session.skip("no PostgreSQL")
