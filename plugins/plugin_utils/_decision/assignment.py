@@ -13,8 +13,9 @@ from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import choose_cards, rules_of
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import needs_of, order_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import order_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
+    Need,
     Placement,
     place,
     place_greedily,
@@ -47,7 +48,7 @@ def assign_replicas(nodes: Sequence[Node], request: Request, policy: Policy) -> 
     replaced job gives back is not there yet.
     """
     order = order_of(request)
-    needs = needs_of(request, order)
+    needs = [Need.of(group, order) for group in request.groups]
     whole = any(need.amounts is None for need in needs)
     offers = [
         None if node.unusable is not None else node.offer(order, policy.card_groups, whole=whole) for node in nodes

@@ -93,7 +93,7 @@ class Case:
             request=request,
             policy=policy,
             order=order,
-            needs=needs_of(request, order),
+            needs=[Need.of(group, order) for group in request.groups],
             queue=queue,
             nodes=credited,
             empty=empty,
@@ -124,18 +124,6 @@ class Case:
 def order_of(request: Request) -> list[str]:
     """Return the resources that the groups of a request ask for, in the order in which amounts of them are kept."""
     return sorted({resource for group in request.groups for resource in group.resources or ()})
-
-
-def needs_of(request: Request, order: Sequence[str]) -> list[Need]:
-    """Return the groups of a request with their amounts in that order."""
-    return [
-        Need(
-            group.replicas,
-            None if group.resources is None else tuple(group.resources.get(resource, 0) for resource in order),
-            group.flavor,
-        )
-        for group in request.groups
-    ]
 
 
 def _room_for_others(situation: Situation, declared: Amounts | None, age: float) -> Room | None:

@@ -20,7 +20,6 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claim
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import shapes_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
-    NodeKind,
     NoPlacement,
     Offer,
     Placement,
@@ -100,7 +99,7 @@ def _placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where: str)
     places = case.replaced.worst_case_places()
     if places and need.amounts is not None:
         # A place that is given back is one of its very size, on some node: others may take it like any other.
-        offers[Offer(need.amounts, NodeKind(need.flavor), False)] += places
+        offers[need.place] += places
     most = most_replicas(offers, need)
     beside_jobs = most - case.unplaced.most_lost(offers, need, case.order)
     certain = most - case.claimed.most_lost(offers, need, case.order, case.unplaced)

@@ -67,7 +67,7 @@ def shapes_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequ
         shape = largest.get(flavor)
         if not shape or is_unread(unread[flavor], order):
             return None
-        shapes[(NodeKind(flavor), tuple(shape.items()))] += count
+        shapes[(NodeKind.promised(flavor), tuple(shape.items()))] += count
     return shapes
 
 

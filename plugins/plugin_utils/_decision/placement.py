@@ -16,7 +16,9 @@ from dataclasses import dataclass
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import NodeFacts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import Cards
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 State = tuple[int, ...]
 """Numbers of replicas, one for each need: those still to place, or those that a node takes."""
@@ -36,9 +38,21 @@ class _TooManyError(Exception):
 
 
 class NodeKind(t.NamedTuple):
-    """What a replica can ask of a node beside amounts. A constraint of placement is one more field here."""
+    """What a replica can ask of a node beside amounts.
+
+    A constraint of placement is one more field here and of Need, which are compared in accepts().
+    """
 
     flavor: str | None
+
+    @classmethod
+    def of(cls, facts: NodeFacts) -> NodeKind:
+        return cls(facts["flavor"])
+
+    @classmethod
+    def promised(cls, flavor: str | None) -> NodeKind:
+        """Return the kind of a node that the pool is meant to have and that is not listed."""
+        return cls(flavor)
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,17 @@ class Need:
     replicas: int
     amounts: tuple[int, ...] | None
     flavor: str | None
+
+    @classmethod
+    def of(cls, group: Group, order: Sequence[str]) -> Need:
+        """Return what a group of a request needs, with its amounts in that order."""
+        amounts = None if group.resources is None else tuple(group.resources.get(resource, 0) for resource in order)
+        return cls(group.replicas, amounts, group.flavor)
+
+    @property
+    def place(self) -> Offer:
+        """What a node of the right kind offers that has room for one replica and for nothing else."""
+        return Offer(self.amounts or (), NodeKind(self.flavor), False)
 
     def accepts(self, kind: NodeKind) -> bool:
         """Return whether its replicas may be on a node of that kind at all."""

@@ -413,7 +413,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
         nodes.append(
             Node(
                 fact["name"],
-                NodeKind(fact["flavor"]),
+                NodeKind.of(fact),
                 fact["unusable"],
                 fact["phase"] == NODE_DELETING,
                 fact["private_ip"],
