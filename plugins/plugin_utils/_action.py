@@ -119,7 +119,7 @@ class ObservingAction(ActionBase):
         given: Facts = {}
         if is_of_role(self._task):
             given.update({one: value for one, value in self._variables.items() if one.startswith("capacity_gate_")})
-        given[f"module_defaults of {name}"] = _defaults_of(name, self._task.module_defaults)
+        given[f"module_defaults of {name}"] = _module_defaults_of(name, self._task.module_defaults)
         for key, value in (self._task.get_ds() or {}).items():
             if str(key).rpartition(".")[2] in (name, *_KEYS_OF_ARGUMENTS):
                 options = value if isinstance(value, dict) else {"the arguments": value}
@@ -192,7 +192,7 @@ def is_of_role(task: Task) -> bool:
     return task._role is not None and task._role.get_name() == _ROLE
 
 
-def _defaults_of(name: str, module_defaults: object) -> list[object]:
+def _module_defaults_of(name: str, module_defaults: object) -> list[object]:
     """Return the entries of module_defaults that a task of the collection takes."""
     entries = [one for one in module_defaults if isinstance(one, dict)] if isinstance(module_defaults, list) else []
     return [

@@ -23,7 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     counts_bytes,
     parse_quantity,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import MOST_CARDS
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import MOST_CARDS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, odd_character, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import NO_CARD_GROUPS, CardGroups
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES

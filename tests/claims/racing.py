@@ -28,8 +28,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     Counted,
     Row,
     Wanted,
-    is_written,
-    release,
+    is_claim_written,
+    release_claim_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store
 
@@ -80,7 +80,7 @@ def attempt(store: Store, rng: random.Random, seconds: float) -> tuple[str, int,
             if store.swap(POOL, row.version, dump_document(proposal.document)):
                 return wanted.id, lost, claimed(proposal.document)
         except AnswerLostError:
-            if is_written(row_of(store), proposal.claim):
+            if is_claim_written(row_of(store), proposal.claim):
                 return wanted.id, lost, claimed(proposal.document)
         lost += 1
 
@@ -88,7 +88,7 @@ def attempt(store: Store, rng: random.Random, seconds: float) -> tuple[str, int,
 def give_back(store: Store, claim_id: str) -> None:
     while True:
         row = row_of(store)
-        document, _why = release(row, row.reading(()), claim_id, submitted=False)
+        document, _why = release_claim_of(row, row.reading(()), claim_id, submitted=False)
         if document == row.document or store.swap(POOL, row.version, dump_document(document)):
             return
 

@@ -15,7 +15,7 @@ from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import cards_on
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import cards_on
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import (
     NoPoolReadableError,
     Read,
@@ -98,7 +98,9 @@ def read_capacity(
         started = time.monotonic()
         if name in unnamed:
             error = unnamed[name]
-            jobs, pool, nodes = (_name_not_looked_up(error, document) for document in ("workloads", "pool", "nodes"))
+            jobs, pool, nodes = (
+                _error_of_name_not_looked_up(error, document) for document in ("workloads", "pool", "nodes")
+            )
         else:
             documents: list[Callable[[], Read[t.Any]]] = [
                 partial(try_read, "workloads", partial(_read_jobs, client, name, query)),
@@ -128,7 +130,7 @@ def read_capacity(
     return readings
 
 
-def _name_not_looked_up(error: DocumentError, document: str) -> Read[t.Any]:
+def _error_of_name_not_looked_up(error: DocumentError, document: str) -> Read[t.Any]:
     """Return the error of the look-up of a name as that of a document of the pool."""
     return Read(None, {**error, "document": document})
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import free_cards
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import free_cards
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     boolean_of,
     created_at,

@@ -15,7 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     parse_quantity,
     to_numbers,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import cards_on, free_cards
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import cards_on, free_cards
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     amounts_in,
     count_or_none,

@@ -21,7 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     merge_spellings,
     to_numbers,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import OwnCards
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import OwnCards
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     MOST_RESOURCES,
     created_at,

@@ -13,7 +13,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import add_claim, counted_claims, mark
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
+    add_claim,
+    counted_claims,
+    mark_claims,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +61,7 @@ def propose(
     reading: Reading, row: Row, wanted: Wanted | None, decide: Callable[[Sequence[Counted]], Answer[V]]
 ) -> Proposal[V]:
     """Return what follows from a reading and a document that is not older. Raises TooManyClaimsError."""
-    document = mark(row, reading)
+    document = mark_claims(row, reading)
     own = None if wanted is None else wanted.id
     answer = decide(counted_claims(document, reading, own))
     claim = None

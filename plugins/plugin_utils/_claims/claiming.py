@@ -30,11 +30,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     Counted,
     Row,
     TooManyClaimsError,
-    holds_still,
-    is_written,
-    late_jobs,
+    does_claim_hold,
+    is_claim_written,
+    jobs_after_their_claims,
     names_looked_for,
-    why_not_usable,
+    why_not_usable_with_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen import seen_jobs
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed, ClaimedShape
@@ -122,7 +122,7 @@ class GateClaims:
         for _round in range(_MOST_ROUNDS):
             read_at = self._time.clock()
             row = row_of(self._store.read([pool]), pool)
-            why = why_not_usable(reading, row)
+            why = why_not_usable_with_claims(reading, row)
             if why:
                 raise StoreError(f"{why}: the next look will tell")
             proposal = propose(reading, row, wanted, partial(_answer_with_claims, row, request, decide))
@@ -133,7 +133,7 @@ class GateClaims:
                 return verdict if proposal.claim is None else _with_claim(verdict, proposal.claim, row, is_made=False)
             if self._write(pool, proposal.version, proposal.document, proposal.claim):
                 paused = self._time.clock() - read_at > _LONG_PAUSE * (proposal.claim.expires - proposal.claim.created)
-                if not paused or holds_still(row_of(self._store.read([pool]), pool), proposal.claim):
+                if not paused or does_claim_hold(row_of(self._store.read([pool]), pool), proposal.claim):
                     return _with_claim(verdict, proposal.claim, row, is_made=True)
             if self._time.clock() - started > _MOST_SECONDS:
                 break
@@ -145,7 +145,7 @@ class GateClaims:
         try:
             return self._store.swap(pool, version, dump_document(document))
         except AnswerLostError:
-            return is_written(row_of(self._store.read([pool]), pool), claim)
+            return is_claim_written(row_of(self._store.read([pool]), pool), claim)
 
     def _mark(self, pool: str, version: int, document: PoolClaims) -> None:
         """Write that claims have ended. Who comes next writes it as well, so it is tried once."""
@@ -228,6 +228,6 @@ def _with_late_jobs(verdict: VerdictFacts, row: Row, reading: Reading) -> Verdic
     late = [
         f"{job.name} came after the time of its claim, {clock(row.moment - claim.expires)} ago: give its claim more "
         "seconds"
-        for claim, job in late_jobs(row.document, reading)
+        for claim, job in jobs_after_their_claims(row.document, reading)
     ]
     return {**verdict, "notes": [*verdict["notes"], *(one_line(one) for one in late[:3])]} if late else verdict

@@ -18,11 +18,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.documen
     dump_document,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
-    bind_job,
+    bind_job_to_claim,
     end_claim,
-    mark,
-    release,
-    renew,
+    mark_claims,
+    release_claim_of,
+    renew_claim_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen import seen_jobs
 
@@ -85,7 +85,7 @@ def release_claim(store: Store, claim_id: str, look: Look, *, submitted: bool) -
 
     def change(row: Row) -> PoolClaims:
         nonlocal said
-        document, said = release(row, reading, claim_id, submitted=submitted)
+        document, said = release_claim_of(row, reading, claim_id, submitted=submitted)
         return document
 
     _swap_until_written(store, pool, change)
@@ -104,8 +104,8 @@ def note_job(store: Store, claim_id: str, job_uuid: str, look: Look) -> None:
     reading = began.reading(seen_jobs(look(pool, claim.job)))
 
     def change(row: Row) -> PoolClaims:
-        bound = bind_job(row.document, claim_id, job_uuid)
-        return mark(replace(row, document=bound), reading)
+        bound = bind_job_to_claim(row.document, claim_id, job_uuid)
+        return mark_claims(replace(row, document=bound), reading)
 
     _swap_until_written(store, pool, change)
 
@@ -119,7 +119,7 @@ def renew_claim(store: Store, claim_id: str, seconds: float) -> ClaimFacts | Non
 
     def change(row: Row) -> PoolClaims:
         nonlocal renewed
-        document, claim = renew(row, claim_id, seconds)
+        document, claim = renew_claim_of(row, claim_id, seconds)
         renewed = None if claim is None else claim_facts(claim, claim.amounts, row.moment)
         return document
 

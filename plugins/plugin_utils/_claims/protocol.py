@@ -125,12 +125,12 @@ class Asked:
 # The rules
 
 
-def is_known(claim: Claim, job: SeenJob) -> bool:
+def was_known_to_claim(claim: Claim, job: SeenJob) -> bool:
     """Whether the job was there before the claim: it is not the one that was to come."""
     return job.uuid in claim.known
 
 
-def is_covered_by(job: SeenJob) -> bool:
+def covers_claim(job: SeenJob) -> bool:
     """Whether what the job was promised is in the facts, or nothing will come any more.
 
     Of one that waits the cards are still to come, and of one that ends, the nodes may show less than it holds.
@@ -138,44 +138,44 @@ def is_covered_by(job: SeenJob) -> bool:
     return job.stage in (Stage.STARTS, Stage.RUNS, Stage.OVER)
 
 
-def has_begun(job: SeenJob) -> bool:
+def ends_its_claim(job: SeenJob) -> bool:
     """Whether the job has, or had, its cards: this ends its claim."""
     return job.stage in (Stage.RUNS, Stage.ENDS, Stage.OVER) or (job.stage is Stage.STARTS and job.shows_node)
 
 
-def has_expired(claim: Claim, reading: Reading) -> bool:
+def has_claim_expired(claim: Claim, reading: Reading) -> bool:
     """Whether the time of the claim was over, and settled, before the reading began."""
     return claim.expires + SETTLE <= reading.time
 
 
-def has_ended(claim: Claim, reading: Reading) -> bool:
+def has_claim_ended(claim: Claim, reading: Reading) -> bool:
     """Whether the end of the claim was written before the reading began."""
     return claim.ended is not None and claim.ended.version <= reading.version
 
 
-def has_settled(claim: Claim, reading: Reading) -> bool:
+def has_claim_settled(claim: Claim, reading: Reading) -> bool:
     """Whether a reading that began then shows all that there was to see when the claim ended."""
     return claim.ended is not None and claim.ended.at + SETTLE <= reading.time
 
 
-def needs_no_grace(claim: Claim) -> bool:
+def needs_claim_no_grace(claim: Claim) -> bool:
     """Whether it is sure that no job comes after the end of the claim."""
     return claim.ended is not None and claim.ended.why == "void"
 
 
-def may_come_late(claim: Claim, reading: Reading) -> bool:
+def may_come_after_claim(claim: Claim, reading: Reading) -> bool:
     """Whether a job that comes after the claim was given back is still promised its room."""
     is_given_back = claim.ended is not None and claim.ended.why in ("released", "replaced")
-    return is_given_back and not has_expired(claim, reading)
+    return is_given_back and not has_claim_expired(claim, reading)
 
 
-def may_be_dropped(claim: Claim, now: float) -> bool:
+def may_claim_be_dropped(claim: Claim, now: float) -> bool:
     """Whether no reading on which a gate may still decide has to know the claim."""
     end = claim.expires if claim.ended is None else claim.ended.at
     return end + SETTLE + KEPT < now
 
 
-def why_not_usable(reading: Reading, row: Row) -> str:
+def why_not_usable_with_claims(reading: Reading, row: Row) -> str:
     """Return why nothing may be decided on a reading with this row; empty when it may."""
     if row.version < reading.version or (reading.version and row.document.born != reading.born):
         return "the store was restored or made anew"
@@ -194,11 +194,11 @@ def counted_claims(document: PoolClaims, reading: Reading, own_id: str | None = 
     """
     found = jobs_of_claims(document, reading)
     counted = []
-    for claim in _by_age(document):
+    for claim in _claims_by_age(document):
         jobs = found[claim.key]
-        if claim.id != own_id and _counts(claim, jobs, reading):
-            left = _left_of(claim, jobs)
-            if left or not any(map(is_covered_by, jobs)):
+        if claim.id != own_id and _does_claim_count(claim, jobs, reading):
+            left = _left_of_claim(claim, jobs)
+            if left or not any(map(covers_claim, jobs)):
                 counted.append(Counted(claim, left, jobs))
     return counted
 
@@ -212,25 +212,25 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
     found = {key: [jobs[uuid] for uuid in claim.jobs if uuid in jobs] for key, claim in document.claims.items()}
     bound = {uuid for claim in document.claims.values() for uuid in claim.jobs}
     free = [job for uuid, job in jobs.items() if uuid not in bound]
-    by_age = _by_age(document)
-    waiting = [claim for claim in by_age if claim.ended is None and not has_expired(claim, reading)]
+    by_age = _claims_by_age(document)
+    waiting = [claim for claim in by_age if claim.ended is None and not has_claim_expired(claim, reading)]
     ended = [
         claim
         for claim in by_age
         if claim.ended is not None
-        and not needs_no_grace(claim)
-        and (_counts(claim, found[claim.key], reading) or may_come_late(claim, reading))
+        and not needs_claim_no_grace(claim)
+        and (_does_claim_count(claim, found[claim.key], reading) or may_come_after_claim(claim, reading))
     ]
     for claim in waiting + ended:
         own = found[claim.key]
         for job in list(free):
-            if not _has_all(claim, own) and _is_job_of(claim, job):
+            if not _has_claim_all(claim, own) and _is_job_of_claim(claim, job):
                 own.append(job)
                 free.remove(job)
     return found
 
 
-def mark(row: Row, reading: Reading) -> PoolClaims:
+def mark_claims(row: Row, reading: Reading) -> PoolClaims:
     """Return the document in which jobs are bound to their claims, and claims end whose job has its cards.
 
     Claims that no reading has to know any more are dropped.
@@ -240,21 +240,23 @@ def mark(row: Row, reading: Reading) -> PoolClaims:
     marked = {}
     for key, claim in document.claims.items():
         jobs = found[key]
-        waits = any(job.stage is Stage.WAITS for job in jobs) and not has_expired(claim, reading)
-        if may_be_dropped(claim, row.moment) and not waits:
+        waits = any(job.stage is Stage.WAITS for job in jobs) and not has_claim_expired(claim, reading)
+        if may_claim_be_dropped(claim, row.moment) and not waits:
             continue
         bound = tuple(dict.fromkeys((*claim.jobs, *(job.uuid for job in jobs))))
         marked[key] = (
-            _marked(claim, jobs, row) if bound == claim.jobs else _marked(replace(claim, jobs=bound), jobs, row)
+            _marked_claim(claim, jobs, row)
+            if bound == claim.jobs
+            else _marked_claim(replace(claim, jobs=bound), jobs, row)
         )
     return PoolClaims(document.born, marked)
 
 
-def _marked(claim: Claim, jobs: Sequence[SeenJob], row: Row) -> Claim:
+def _marked_claim(claim: Claim, jobs: Sequence[SeenJob], row: Row) -> Claim:
     """Return the claim, ended if one of its jobs has begun. A job that came after a release ends it once more."""
-    if not any(map(has_begun, jobs)) or (claim.ended is not None and claim.ended.why in ("started", "over")):
+    if not any(map(ends_its_claim, jobs)) or (claim.ended is not None and claim.ended.why in ("started", "over")):
         return claim
-    return _ended(claim, row, "over" if all(job.stage is Stage.OVER for job in jobs) else "started")
+    return _ended_claim(claim, row, "over" if all(job.stage is Stage.OVER for job in jobs) else "started")
 
 
 class TooManyClaimsError(Exception):
@@ -282,7 +284,7 @@ def add_claim(
         version=row.version + 1,
         nonce=wanted.nonce,
     )
-    claim = replace(claim, known=frozenset(job.uuid for job in reading.jobs if _is_named(claim, job)))
+    claim = replace(claim, known=frozenset(job.uuid for job in reading.jobs if _is_named_by_claim(claim, job)))
     earlier = document.claims.get(wanted.id)
     if earlier is not None:
         # Of one that has ended before, the end stays when it was: nothing begins anew.
@@ -294,7 +296,7 @@ def add_claim(
     return document, claim
 
 
-def is_written(row: Row, claim: Claim) -> bool:
+def is_claim_written(row: Row, claim: Claim) -> bool:
     """Whether the document has this very claim.
 
     That of another gate of its id has another nonce, and that of an earlier try of this gate another version.
@@ -303,19 +305,19 @@ def is_written(row: Row, claim: Claim) -> bool:
     return written is not None and (written.nonce, written.version) == (claim.nonce, claim.version)
 
 
-def holds_still(row: Row, claim: Claim) -> bool:
+def does_claim_hold(row: Row, claim: Claim) -> bool:
     """Whether a claim is there, has not ended, and has half of its time left."""
     written = row.document.claims.get(claim.id)
     left = claim.expires - row.moment
     return (
-        is_written(row, claim)
+        is_claim_written(row, claim)
         and written is not None
         and written.ended is None
         and (2 * left >= claim.expires - claim.created)
     )
 
 
-def release(row: Row, reading: Reading, claim_id: str, *, submitted: bool = True) -> tuple[PoolClaims, str]:
+def release_claim_of(row: Row, reading: Reading, claim_id: str, *, submitted: bool = True) -> tuple[PoolClaims, str]:
     """Return (the document in which a claim is given back, what became of it).
 
     A claim whose job waits is left alone: its job may start at any time. Without a job, one that may have been
@@ -326,7 +328,7 @@ def release(row: Row, reading: Reading, claim_id: str, *, submitted: bool = True
         return row.document, "gone"
     if claim.ended is not None:
         return row.document, claim.ended.why
-    document = mark(row, reading)
+    document = mark_claims(row, reading)
     marked = document.claims.get(claim_id)
     if marked is None:
         return document, "expired"
@@ -335,10 +337,10 @@ def release(row: Row, reading: Reading, claim_id: str, *, submitted: bool = True
     if marked.jobs:
         return document, "waits"
     why = "released" if submitted else "void"
-    return document.with_claims(_ended(marked, row, why)), why
+    return document.with_claims(_ended_claim(marked, row, why)), why
 
 
-def renew(row: Row, claim_id: str, seconds: float) -> tuple[PoolClaims, Claim | None]:
+def renew_claim_of(row: Row, claim_id: str, seconds: float) -> tuple[PoolClaims, Claim | None]:
     """Return (the document in which a claim lasts for so many seconds from now, the claim); None when it is gone."""
     claim = row.document.claims.get(claim_id)
     if claim is None or claim.ended is not None or claim.expires <= row.moment:
@@ -352,10 +354,10 @@ def end_claim(row: Row, claim_id: str) -> tuple[PoolClaims, bool]:
     claim = row.document.claims.get(claim_id)
     if claim is None or claim.ended is not None:
         return row.document, False
-    return row.document.with_claims(_ended(claim, row, "released")), True
+    return row.document.with_claims(_ended_claim(claim, row, "released")), True
 
 
-def bind_job(document: PoolClaims, claim_id: str, uuid: str) -> PoolClaims:
+def bind_job_to_claim(document: PoolClaims, claim_id: str, uuid: str) -> PoolClaims:
     """Return the document in which a job belongs to a claim for certain, as its own watch says."""
     claim = document.claims.get(claim_id)
     if claim is None or uuid in claim.known or uuid in claim.jobs:
@@ -373,33 +375,33 @@ def names_looked_for(documents: Iterable[PoolClaims]) -> list[str]:
     return sorted({claim.job for document in documents for claim in document.claims.values()})
 
 
-def late_jobs(document: PoolClaims, reading: Reading) -> list[tuple[Claim, SeenJob]]:
+def jobs_after_their_claims(document: PoolClaims, reading: Reading) -> list[tuple[Claim, SeenJob]]:
     """Return jobs that have come after the time of their claims, each with its claim."""
     taken = {job.uuid for jobs in jobs_of_claims(document, reading).values() for job in jobs}
     late = []
-    for claim in _by_age(document):
-        if claim.ended is None and has_expired(claim, reading):
-            late += [(claim, job) for job in reading.jobs if job.uuid not in taken and _is_job_of(claim, job)]
+    for claim in _claims_by_age(document):
+        if claim.ended is None and has_claim_expired(claim, reading):
+            late += [(claim, job) for job in reading.jobs if job.uuid not in taken and _is_job_of_claim(claim, job)]
     return late
 
 
-def _counts(claim: Claim, jobs: Sequence[SeenJob], reading: Reading) -> bool:
+def _does_claim_count(claim: Claim, jobs: Sequence[SeenJob], reading: Reading) -> bool:
     if claim.ended is None:
-        return not has_expired(claim, reading)
-    if not has_ended(claim, reading):
+        return not has_claim_expired(claim, reading)
+    if not has_claim_ended(claim, reading):
         return True
-    if needs_no_grace(claim):
+    if needs_claim_no_grace(claim):
         return False
     # A job that came after a release, or was put back into the queue, is still promised its room.
     if any(job.stage is Stage.WAITS for job in jobs):
-        return not has_expired(claim, reading)
-    return not has_settled(claim, reading)
+        return not has_claim_expired(claim, reading)
+    return not has_claim_settled(claim, reading)
 
 
-def _left_of(claim: Claim, jobs: Sequence[SeenJob]) -> Amounts:
+def _left_of_claim(claim: Claim, jobs: Sequence[SeenJob]) -> Amounts:
     """Return what the jobs do not hold of what was claimed; cores and memory come with the last card."""
     held: Amounts = {}
-    covering = [job for job in jobs if is_covered_by(job)]
+    covering = [job for job in jobs if covers_claim(job)]
     for job in covering:
         add_amounts(held, job.amounts)
     left = {name: max(0, amount - held.get(name, 0)) for name, amount in claim.amounts.items()}
@@ -408,7 +410,7 @@ def _left_of(claim: Claim, jobs: Sequence[SeenJob]) -> Amounts:
     return left
 
 
-def _has_all(claim: Claim, jobs: Sequence[SeenJob]) -> bool:
+def _has_claim_all(claim: Claim, jobs: Sequence[SeenJob]) -> bool:
     """Whether the jobs are all that a claim waits for, by their cards; without cards, one job is."""
     held: Amounts = {}
     for job in jobs:
@@ -416,19 +418,19 @@ def _has_all(claim: Claim, jobs: Sequence[SeenJob]) -> bool:
     return bool(jobs) and all(held.get(name, 0) >= amount for name, amount in claim.amounts.items() if is_card(name))
 
 
-def _is_job_of(claim: Claim, job: SeenJob) -> bool:
-    return _is_named(claim, job) and not is_known(claim, job)
+def _is_job_of_claim(claim: Claim, job: SeenJob) -> bool:
+    return _is_named_by_claim(claim, job) and not was_known_to_claim(claim, job)
 
 
-def _is_named(claim: Claim, job: SeenJob) -> bool:
+def _is_named_by_claim(claim: Claim, job: SeenJob) -> bool:
     if claim.type is not None and (job.type or "").lower() != claim.type.lower():
         return False
     return job.name == claim.job or (not _GLOB.isdisjoint(claim.job) and fnmatch.fnmatchcase(job.name, claim.job))
 
 
-def _by_age(document: PoolClaims) -> list[Claim]:
+def _claims_by_age(document: PoolClaims) -> list[Claim]:
     return sorted(document.claims.values(), key=lambda claim: (claim.version, claim.key))
 
 
-def _ended(claim: Claim, row: Row, why: str) -> Claim:
+def _ended_claim(claim: Claim, row: Row, why: str) -> Claim:
     return replace(claim, ended=Ended(row.moment, row.version + 1, why))

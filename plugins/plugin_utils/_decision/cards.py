@@ -16,7 +16,7 @@ import re
 import typing as t
 from functools import lru_cache
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import MOST_CARDS
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import MOST_CARDS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import is_ascend
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import is_ascend
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import ASCEND_950, hardware_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import plural

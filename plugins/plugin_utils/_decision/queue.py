@@ -62,7 +62,7 @@ class Queue:
     @classmethod
     def of(cls, situation: Situation, request: Request, policy: Policy) -> Queue:
         """Return the queue that the request would stand in."""
-        strategy, known, is_assumed = _strategy_of(situation, policy)
+        strategy, known, is_assumed = _queue_strategy_of(situation, policy)
         left = [job for job in situation.waiting if not is_replaced(job, request)]
         waiting = [job for job in left if _stands_in_queue_of(job.type, request, policy)]
         all_groups = _groups_without_replaced(situation, request)
@@ -149,7 +149,7 @@ def is_replaced(job: Job, request: Request) -> bool:
     return request.replaces is not None and job.uuid == request.replaces.job_uuid
 
 
-def _strategy_of(situation: Situation, policy: Policy) -> tuple[Strategy, str, bool]:
+def _queue_strategy_of(situation: Situation, policy: Policy) -> tuple[Strategy, str, bool]:
     """Return (the strategy, how it is known, whether it is assumed)."""
     if policy.queue_strategy != "auto":
         return STRATEGIES[policy.queue_strategy](policy.ladder_seconds), "by policy", False

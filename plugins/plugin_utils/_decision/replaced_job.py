@@ -106,7 +106,7 @@ class ReplacedJob:
         if replicas is None:
             return cls(shares, findings=_findings_of_note(f"{name} is given back first"))
         shape = request.groups[0].resources if len(request.groups) == 1 else None
-        is_split = len(splits) == 1 and _is_all_of(shown[0], splits[0] or {}, by_address, shape or ())
+        is_split = len(splits) == 1 and _is_split_of_all(shown[0], splits[0] or {}, by_address, shape or ())
         if shape is not None and is_split and has_whole_replicas(splits[0] or {}, shape, replicas):
             note = f"of {name}, as much as {replicas} of the replicas asked for is given back first"
             return cls(shares, replicas, shape, findings=_findings_of_note(note))
@@ -185,7 +185,7 @@ def _without(node: Node, share: Share) -> Node:
     return node.without(share.amounts, share.cards)
 
 
-def _is_all_of(
+def _is_split_of_all(
     job: PlacedJob, split: Mapping[str, Amounts], nodes: Mapping[str, Node], resources: Collection[str]
 ) -> bool:
     """Return whether the split tells where all of the job is: the rest may go, too, and on nodes that are not known."""

@@ -23,7 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     merge_spellings,
     parse_quantity,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import card_places_of, is_ascend
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import card_places_of, is_ascend
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     CLOCK_TOLERANCE,
     DRIVER_RUNNING,

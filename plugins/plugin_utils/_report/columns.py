@@ -18,7 +18,7 @@ WIDTH = 80
 _LONGEST_LINE = 400
 
 
-def page_line(text: str) -> str:
+def line_in_columns(text: str) -> str:
     """Return the text as one printable line, which has to be of bounded length before it is wrapped."""
     return one_line(text, _LONGEST_LINE)
 
@@ -41,7 +41,7 @@ def wrap_to_width(start: str, message: str) -> list[str]:
     """Return the message after ``start``, its further lines under the first, none wider than WIDTH."""
     lines = [start]
     indent = width_of(start)
-    for word in page_line(message).split(" "):
+    for word in line_in_columns(message).split(" "):
         for piece in _pieces_of_word(word, WIDTH - indent):
             apart = "" if lines[-1].strip() == start.strip() or not lines[-1].strip() else " "
             if width_of(lines[-1] + apart + piece) > WIDTH and lines[-1].strip() not in ("", start.strip()):

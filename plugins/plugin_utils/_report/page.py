@@ -15,7 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns import (
     WIDTH,
     cut_to_width,
-    page_line,
+    line_in_columns,
     width_of,
     wrap_to_width,
 )
@@ -65,7 +65,7 @@ def attempt_line(verdict: VerdictFacts, now: str, elapsed: float, timeout: float
     reason = verdict["brief"]
     start = f"{now[11:]} {clock(elapsed)}/{clock(timeout)} {verdict['decision'].upper()} "
     room = max(_SHORTEST_NAME, WIDTH - width_of(start) - width_of(reason) - 2)
-    return cut_to_width(f"{start}{cut_to_width(_pool_title(verdict), room)}: {page_line(reason)}", WIDTH)
+    return cut_to_width(f"{start}{cut_to_width(_pool_title(verdict), room)}: {line_in_columns(reason)}", WIDTH)
 
 
 def overview(verdicts: Sequence[VerdictFacts]) -> list[str]:
@@ -77,7 +77,7 @@ def overview(verdicts: Sequence[VerdictFacts]) -> list[str]:
         left = ", ".join(_left_of_total(figures) for figures in verdict["resources"])
         said = f"left {left}" if verdict["decision"] == "admit" else verdict["brief"]
         name = cut_to_width(_pool_title(verdict), _LONGEST_NAME_IN_OVERVIEW)
-        lines.append(cut_to_width(f"  {verdict['decision'].upper():<8}{name}: {page_line(said)}", WIDTH))
+        lines.append(cut_to_width(f"  {verdict['decision'].upper():<8}{name}: {line_in_columns(said)}", WIDTH))
     return lines
 
 
@@ -111,7 +111,7 @@ def _room_lines(verdict: VerdictFacts) -> list[str]:
     own = verdict.get("claim")
     if own is not None:
         word = "claimed" if own["is_made"] else "would claim"
-        said = f"until {own['expires_at'][11:]} for {page_line(own['job'])}"
+        said = f"until {own['expires_at'][11:]} for {line_in_columns(own['job'])}"
         lines += wrap_to_width(f"  {word:<15} ", said)
     return lines
 
@@ -154,12 +154,12 @@ def _claim_words(claim: ClaimFacts) -> str:
     amounts = ", ".join(
         f"{label(name)} {format_amount(name, from_number(name, claim['resources'][name]))}" for name in shown
     )
-    owner = f" of {page_line(claim['owner'])}" if claim["owner"] else ""
-    return f"{amounts} for {page_line(claim['job'])}{owner}, {clock(claim['seconds_left'])}"
+    owner = f" of {line_in_columns(claim['owner'])}" if claim["owner"] else ""
+    return f"{amounts} for {line_in_columns(claim['job'])}{owner}, {clock(claim['seconds_left'])}"
 
 
 def _pool_title(verdict: VerdictFacts) -> str:
-    return page_line(str(verdict["display_name"] or verdict["pool"]))
+    return line_in_columns(str(verdict["display_name"] or verdict["pool"]))
 
 
 def _left_of_total(figures: ResourceFigures) -> str:
@@ -175,7 +175,7 @@ def _resource_lines(figures: ResourceFigures) -> list[str]:
         if amounts[name] or name not in ("claimed", "unplaced", "kept")
     )
     said += f" of {format_amount(resource, amounts['total'])}"
-    for name in (page_line(resource), label(resource)):
+    for name in (line_in_columns(resource), label(resource)):
         line = f"  {name:<15} [{_usage_gauge(amounts)}] {said}"
         if width_of(line) <= WIDTH:
             return [line]
@@ -204,7 +204,7 @@ def _usage_gauge(amounts: Mapping[AmountName, int]) -> str:
 
 def _job_line(job: JobFacts, missing: Sequence[str]) -> str:
     """Return a job with its owner, what it holds, and for how long: ``train llm (kim) 16 cards 2 h``."""
-    owner = f" ({page_line(job['user_name'])})" if job["user_name"] else ""
+    owner = f" ({line_in_columns(job['user_name'])})" if job["user_name"] else ""
     held = [
         (resource, from_number(resource, job["resources"][resource])) for resource in _shown_resources(job, missing)
     ]
@@ -212,7 +212,7 @@ def _job_line(job: JobFacts, missing: Sequence[str]) -> str:
         f"{format_amount(resource, size)} {_unit_of_resource(resource, size)}" for resource, size in held
     )
     age = f" {duration(job['seconds'])}" if job["seconds"] is not None else ""
-    return f"{page_line(job_name(job))}{owner} {amounts}{age}"
+    return f"{line_in_columns(job_name(job))}{owner} {amounts}{age}"
 
 
 def _shown_resources(job: JobFacts, missing: Sequence[str]) -> list[str]:

@@ -277,7 +277,7 @@ def _row(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator
     row, reading = row_of(world), reading_of(deployer)
     if not rules.store_comes_first:
         reading = row.reading(reading.jobs)
-    if protocol.why_not_usable(reading, row):
+    if protocol.why_not_usable_with_claims(reading, row):
         yield "begins anew", _with(world, index, Deployer("idle", deployer.looks))
         return
     used = _used(deployer, rules)
@@ -323,13 +323,13 @@ def _own_claim(index: int, deployer: Deployer) -> Claim:
 
 
 def _lost(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
-    is_there = protocol.is_written(row_of(world), _own_claim(index, deployer))
+    is_there = protocol.is_claim_written(row_of(world), _own_claim(index, deployer))
     yield "looks whether it was written", _with(world, index, deployer._replace(phase="won" if is_there else "row"))
 
 
 def _won(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
     claim = _own_claim(index, deployer)
-    if world.now > deployer.row_at and not protocol.holds_still(row_of(world), claim):
+    if world.now > deployer.row_at and not protocol.does_claim_hold(row_of(world), claim):
         yield "was paused for too long", _with(world, index, deployer._replace(phase="row"))
     else:
         yield "is admitted", _with(world, index, Deployer("admitted", 0, expires=claim.expires, has_yes=True))
@@ -368,11 +368,11 @@ def _decides_to(phase: str) -> Step:
     def decide(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
         row, reading, claim_id = row_of(world), reading_of(deployer), f"c{index}"
         if phase == "release":
-            document, _word = protocol.release(row, reading, claim_id)
+            document, _word = protocol.release_claim_of(row, reading, claim_id)
         else:
             own = next((job.uuid for job in reading.jobs if job.uuid == f"j{index}"), None)
-            bound = row.document if own is None else protocol.bind_job(row.document, claim_id, own)
-            document = protocol.mark(replace(row, document=bound), reading)
+            bound = row.document if own is None else protocol.bind_job_to_claim(row.document, claim_id, own)
+            document = protocol.mark_claims(replace(row, document=bound), reading)
         if document == row.document:
             yield f"has nothing to write for its {phase}", _with(world, index, _end_of(deployer))
         else:

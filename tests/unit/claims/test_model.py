@@ -120,12 +120,12 @@ LEFT_OUT = {
         {}, Rules(looks=1, swaps_compare=False), [*ZERO[:4], *ONE[:4], *ZERO[4:], *ONE[4:]]
     ),
     "what was not written is written again": Left(
-        {"is_written": lambda _row, _claim: True},
+        {"is_claim_written": lambda _row, _claim: True},
         BASE,
         [*ZERO[:4], *of(0, "is cut off", "looks whether", "is admitted"), *ONE],
     ),
     "what an earlier try has written is not this one": Left(
-        {"is_written": _has_its_nonce},
+        {"is_claim_written": _has_its_nonce},
         Rules(looks=1, ttl=1),
         [
             *(*ZERO[:4], TIME, "0 claims", *of(0, "was paused", "would be admitted", "is cut off", "looks whether")),
@@ -149,19 +149,19 @@ LEFT_OUT = {
     ),
     "an end counts for older readings": Left(
         {
-            "has_ended": lambda claim, _reading: True,
-            "has_settled": lambda claim, reading: claim.ended.at <= reading.time,
+            "has_claim_ended": lambda claim, _reading: True,
+            "has_claim_settled": lambda claim, reading: claim.ended.at <= reading.time,
         },
         BASE,
         [*ONE_LOOKS, *WATCHED, *ONE[3:]],
     ),
     "time that is over counts for older readings": Left(
-        {"may_be_dropped": lambda claim, now: claim.ended is None and claim.expires <= now},
+        {"may_claim_be_dropped": lambda claim, now: claim.ended is None and claim.expires <= now},
         BASE,
         [*ZERO[:4], TIME, *ZERO[4:], "0 submits", *ONE[:2], TIME, *ONE[2:]],
     ),
     "time that is over settles": Left(
-        {"has_expired": lambda claim, reading: claim.expires <= reading.time},
+        {"has_claim_expired": lambda claim, reading: claim.expires <= reading.time},
         BASE,
         [
             *ZERO,
@@ -176,13 +176,13 @@ LEFT_OUT = {
         ],
     ),
     "a job that waits has no cards": Left(
-        {"is_covered_by": lambda job: job.stage is not Stage.ENDS},
+        {"covers_claim": lambda job: job.stage is not Stage.ENDS},
         BASE,
         [*ZERO, "0 submits", "1 reads the store", "1 reads the jobs: [('j0', 'waits')]", *ONE[2:]],
     ),
-    "an end settles": Left({"has_settled": lambda _claim, _reading: True}, BASE, [*WATCHED, *ONE]),
+    "an end settles": Left({"has_claim_settled": lambda _claim, _reading: True}, BASE, [*WATCHED, *ONE]),
     "it has settled when the reading began": Left(
-        {"may_be_dropped": lambda claim, now: claim.ended is not None and claim.ended.at + 1 <= now},
+        {"may_claim_be_dropped": lambda claim, now: claim.ended is not None and claim.ended.at + 1 <= now},
         BASE,
         [*WATCHED, *ONE_LOOKS, TIME, *ONE[3:]],
     ),
@@ -192,25 +192,27 @@ LEFT_OUT = {
         [*ZERO, "0 submits", "job 0 becomes 2", "1 reads the store", "1 reads the jobs: [('j0', 'starts')]", *ONE[2:]],
     ),
     "a submission may come after a release": Left(
-        {"needs_no_grace": lambda claim: claim.ended is not None and claim.ended.why == "released"},
+        {"needs_claim_no_grace": lambda claim: claim.ended is not None and claim.ended.why == "released"},
         BASE,
         [*RELEASED, *ONE],
     ),
     "what came after a release is promised its room": Left(
-        {"may_come_late": lambda _claim, _reading: False},
+        {"may_come_after_claim": lambda _claim, _reading: False},
         BASE,
         [*RELEASED, TIME, "1 reads the store", "1 reads the jobs: [('j0', 'waits')]", *ONE[2:]],
     ),
     "a job from before the claim is not its job": Left(
-        {"is_known": lambda _claim, _job: False},
+        {"was_known_to_claim": lambda _claim, _job: False},
         Rules(looks=1, room=2, with_earlier_job=True),
         [*of(0, *BESIDE_AN_EARLIER_JOB), *of(1, *BESIDE_AN_EARLIER_JOB)],
     ),
     "an ended claim is kept": Left(
-        {"may_be_dropped": lambda claim, _now: claim.ended is not None}, BASE, [*WATCHED, *ONE]
+        {"may_claim_be_dropped": lambda claim, _now: claim.ended is not None}, BASE, [*WATCHED, *ONE]
     ),
     "old facts are not decided on": Left(
-        {"why_not_usable": lambda _reading, _row: ""}, BASE, [*ONE_LOOKS, *WATCHED, TIME, TIME, TIME, *ONE[3:]]
+        {"why_not_usable_with_claims": lambda _reading, _row: ""},
+        BASE,
+        [*ONE_LOOKS, *WATCHED, TIME, TIME, TIME, *ONE[3:]],
     ),
     # Nodes and jobs are compared job by job: in all, the card of one that ends would hide that of one that starts.
     "the card of a job that ends counts": Left(

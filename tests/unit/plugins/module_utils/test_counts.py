@@ -211,7 +211,8 @@ UTILS = (
     "_http.deadlines", "_http.libraries", "_http.no_answer", "_http.proxies", "_http.retries", "_http.sending",
     "_http.sizes", "_http.transport", "_http.urls", "_login.access_key", "_login.auth_token", "_login.catalog",
     "_login.check_options", "_login.clouds", "_login.connection", "_login.credentials", "_login.iam",
-    "_login.keystone", "_login.options", "_login.regions", "_login.signature", "_module", "_quantity", "_read.cards",
+    "_login.keystone", "_login.options", "_login.regions", "_login.signature", "_module", "_quantity",
+    "_read.card_texts",
     "_read.fields", "_read.job_query", "_read.jobs", "_read.reading", "_read.requirements", "_read.summary",
     "_respelled", "_secrets", "_text", "_vocabulary",
 )  # fmt: skip

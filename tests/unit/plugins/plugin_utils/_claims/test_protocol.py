@@ -20,18 +20,18 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     TooManyClaimsError,
     Wanted,
     add_claim,
-    bind_job,
+    bind_job_to_claim,
     counted_claims,
+    does_claim_hold,
     end_claim,
-    holds_still,
-    is_written,
+    is_claim_written,
+    jobs_after_their_claims,
     jobs_of_claims,
-    late_jobs,
-    mark,
+    mark_claims,
     names_looked_for,
-    release,
-    renew,
-    why_not_usable,
+    release_claim_of,
+    renew_claim_of,
+    why_not_usable_with_claims,
 )
 
 GPU = "nvidia.com/gpu"
@@ -118,7 +118,7 @@ def test_one_job_belongs_to_one_claim_the_oldest() -> None:
     document = claimed("a", "b")
     seen = reading(2, 1001, job("1", Stage.RUNS))
     assert counted(document, seen) == {"b": 8}
-    marked = mark(Row(2, document, 1002.0), seen)
+    marked = mark_claims(Row(2, document, 1002.0), seen)
     assert marked.claims["a"].jobs == ("1",)
     # The same in a reading in which another job comes first by its name.
     assert jobs_of_claims(marked, reading(3, 1003, job("0", Stage.RUNS), job("1", Stage.RUNS)))["b"][0].uuid == "0"
@@ -129,7 +129,7 @@ def test_of_several_jobs_the_claim_less_what_they_hold_counts() -> None:
     one, other = (job(uuid, Stage.RUNS, name=f"svc-{uuid}", cards=4) for uuid in "12")
     assert counted(document, reading(1, 1001, one)) == {"a": 4}
     assert counted(document, reading(1, 1001, one, other)) == {}
-    marked = mark(Row(1, document, 1001.0), reading(1, 1001, one))
+    marked = mark_claims(Row(1, document, 1001.0), reading(1, 1001, one))
     assert counted(marked, reading(2, 1060, one)) == {"a": 4}
     assert counted(marked, reading(2, 1061, one)) == {}, "the rest was given up"
 
@@ -154,13 +154,13 @@ def test_cores_and_memory_come_with_the_last_card() -> None:
 )
 def test_a_job_with_its_cards_ends_its_claim(stage: Stage, node: bool, why: str | None) -> None:
     row = Row(5, claimed("a"), 1010.0)
-    end = mark(row, reading(5, 1005, job("1", stage, node=node))).claims["a"].ended
+    end = mark_claims(row, reading(5, 1005, job("1", stage, node=node))).claims["a"].ended
     assert (end and (end.why, end.at, end.version)) == (why and (why, 1010.0, 6))
 
 
 def test_an_ended_claim_counts_for_older_readings_and_until_it_has_settled() -> None:
     running = job("1", Stage.RUNS)
-    document = mark(Row(1, claimed("a"), 1010.0), reading(1, 1005, running))
+    document = mark_claims(Row(1, claimed("a"), 1010.0), reading(1, 1005, running))
     assert counted(document, reading(1, 2000)) == {"a": 8}, "it began before the end"
     assert counted(document, reading(2, 1069.9)) == {"a": 8}, "this reading may not show the job yet"
     assert counted(document, reading(2, 1070)) == {}
@@ -169,12 +169,12 @@ def test_an_ended_claim_counts_for_older_readings_and_until_it_has_settled() -> 
 
 def test_marks_are_made_once() -> None:
     seen = reading(1, 1005, job("1", Stage.RUNS))
-    document = mark(Row(1, claimed("a"), 1010.0), seen)
-    assert mark(Row(2, document, 1011.0), seen) == document
+    document = mark_claims(Row(1, claimed("a"), 1010.0), seen)
+    assert mark_claims(Row(2, document, 1011.0), seen) == document
 
 
 def test_a_job_that_is_put_back_into_the_queue_is_promised_its_room_again() -> None:
-    document = mark(Row(1, claimed("a"), 1010.0), reading(1, 1005, job("1", Stage.RUNS)))
+    document = mark_claims(Row(1, claimed("a"), 1010.0), reading(1, 1005, job("1", Stage.RUNS)))
     assert counted(document, reading(2, 1200, job("1", Stage.WAITS))) == {"a": 8}
     assert counted(document, reading(2, 1960, job("1", Stage.WAITS))) == {}
 
@@ -193,24 +193,24 @@ def test_a_job_that_is_put_back_into_the_queue_is_promised_its_room_again() -> N
 )
 def test_release(jobs: tuple[SeenJob, ...], submitted: bool, why: str, ended: bool) -> None:
     row = Row(1, claimed("a"), 1010.0)
-    document, said = release(row, reading(1, 1005, *jobs), "a", submitted=submitted)
+    document, said = release_claim_of(row, reading(1, 1005, *jobs), "a", submitted=submitted)
     assert (said, document.claims["a"].ended is not None) == (why, ended)
-    again, _said = release(Row(2, document, 1011.0), reading(2, 1011, *jobs), "a", submitted=submitted)
+    again, _said = release_claim_of(Row(2, document, 1011.0), reading(2, 1011, *jobs), "a", submitted=submitted)
     assert again == document, "twice is once"
 
 
 def test_what_is_released_counts_until_a_lost_submission_would_show() -> None:
-    document, _why = release(Row(1, claimed("a"), 1010.0), reading(1, 1005), "a")
+    document, _why = release_claim_of(Row(1, claimed("a"), 1010.0), reading(1, 1005), "a")
     assert counted(document, reading(2, 1069)) == {"a": 8}
     assert counted(document, reading(2, 1070)) == {}
     assert counted(document, reading(2, 1075, job("1", Stage.WAITS))) == {"a": 8}, "its job came after all"
-    void, _why = release(Row(1, claimed("a"), 1010.0), reading(1, 1005), "a", submitted=False)
+    void, _why = release_claim_of(Row(1, claimed("a"), 1010.0), reading(1, 1005), "a", submitted=False)
     assert counted(void, reading(2, 1011)) == {}
     assert counted(void, reading(1, 1011)) == {"a": 8}, "a reading from before the end"
 
 
 def test_a_name_that_is_used_again_belongs_to_the_claim_that_was_not_given_back() -> None:
-    document, _why = release(Row(1, claimed("a"), 1010.0), reading(1, 1005), "a")
+    document, _why = release_claim_of(Row(1, claimed("a"), 1010.0), reading(1, 1005), "a")
     document = claimed("b", document=document, at=1100.0)
     assert counted(document, reading(3, 1101, job("1", Stage.WAITS))) == {"b": 8}
     assert counted(document, reading(3, 1101, job("1", Stage.RUNS))) == {}
@@ -218,11 +218,11 @@ def test_a_name_that_is_used_again_belongs_to_the_claim_that_was_not_given_back(
 
 def test_a_release_sees_the_job_though_an_earlier_try_waits_for_it_too() -> None:
     document = claimed("a", document=claimed("a"), at=1001.0)
-    assert release(Row(2, document, 1010.0), reading(2, 1005, job("1", Stage.WAITS)), "a")[1] == "waits"
+    assert release_claim_of(Row(2, document, 1010.0), reading(2, 1005, job("1", Stage.WAITS)), "a")[1] == "waits"
 
 
 def test_the_release_of_what_is_not_there_changes_nothing() -> None:
-    assert release(Row(1, claimed("a"), 1010.0), reading(1, 1005), "b") == (claimed("a"), "gone")
+    assert release_claim_of(Row(1, claimed("a"), 1010.0), reading(1, 1005), "b") == (claimed("a"), "gone")
 
 
 def test_the_same_id_claims_again() -> None:
@@ -235,20 +235,22 @@ def test_the_same_id_claims_again() -> None:
     assert counted(again, reading(2, 1101), "a") == {}
     assert counted(again, reading(2, 1101)) == {"a": 8, "a~1": 8}
     assert counted(again, reading(2, 1160)) == {"a": 8}
-    assert not is_written(Row(2, again, 1101.0), document.claims["a"])
-    assert is_written(Row(2, again, 1101.0), again.claims["a"])
+    assert not is_claim_written(Row(2, again, 1101.0), document.claims["a"])
+    assert is_claim_written(Row(2, again, 1101.0), again.claims["a"])
     earlier_try = replace(again.claims["a"], version=1, expires=1999.0)
-    assert not is_written(Row(2, again, 1101.0), earlier_try), "an earlier try of the same gate, whose answer was lost"
+    assert not is_claim_written(Row(2, again, 1101.0), earlier_try), (
+        "an earlier try of the same gate, whose answer was lost"
+    )
 
 
 def test_renewing() -> None:
-    document, claim = renew(Row(1, claimed("a"), 1500.0), "a", 900)
+    document, claim = renew_claim_of(Row(1, claimed("a"), 1500.0), "a", 900)
     assert claim is not None
     assert claim.expires == 2400.0
     assert document.claims["a"] == claim
-    assert renew(Row(2, document, 1500.0), "a", 10)[1] == claim, "it makes no claim shorter"
-    assert renew(Row(2, document, 2400.0), "a", 900) == (document, None), "its time is over"
-    assert renew(Row(2, document, 1500.0), "b", 900) == (document, None)
+    assert renew_claim_of(Row(2, document, 1500.0), "a", 10)[1] == claim, "it makes no claim shorter"
+    assert renew_claim_of(Row(2, document, 2400.0), "a", 900) == (document, None), "its time is over"
+    assert renew_claim_of(Row(2, document, 1500.0), "b", 900) == (document, None)
 
 
 def test_ending_by_hand() -> None:
@@ -261,22 +263,22 @@ def test_ending_by_hand() -> None:
 def test_a_watch_tells_whose_job_it_is() -> None:
     """Of two claims of one name, the job was taken for that of the older."""
     seen = reading(2, 1001, job("1", Stage.RUNS))
-    document = mark(Row(2, claimed("a", "b"), 1002.0), seen)
-    bound = bind_job(document, "b", "1")
+    document = mark_claims(Row(2, claimed("a", "b"), 1002.0), seen)
+    bound = bind_job_to_claim(document, "b", "1")
     assert (bound.claims["a"].jobs, bound.claims["b"].jobs) == ((), ("1",))
-    assert bind_job(bound, "b", "1") == bound
+    assert bind_job_to_claim(bound, "b", "1") == bound
     known = claimed("a", seen=(job("old", Stage.RUNS),))
-    assert bind_job(known, "a", "old") == known, "one that was there before is not the job of the claim"
+    assert bind_job_to_claim(known, "a", "old") == known, "one that was there before is not the job of the claim"
 
 
 def test_what_nobody_has_to_know_is_dropped() -> None:
     document = claimed("a")
-    assert mark(Row(1, document, 1900.0 + 660.0), reading(1, 1000)).claims
-    assert not mark(Row(1, document, 1900.0 + 660.1), reading(1, 1000)).claims
-    ended, _why = release(Row(1, document, 1010.0), reading(1, 1005), "a")
-    assert not mark(Row(2, ended, 1670.1), reading(2, 1671)).claims
+    assert mark_claims(Row(1, document, 1900.0 + 660.0), reading(1, 1000)).claims
+    assert not mark_claims(Row(1, document, 1900.0 + 660.1), reading(1, 1000)).claims
+    ended, _why = release_claim_of(Row(1, document, 1010.0), reading(1, 1005), "a")
+    assert not mark_claims(Row(2, ended, 1670.1), reading(2, 1671)).claims
     waiting = reading(2, 1671, job("1", Stage.WAITS))
-    assert mark(Row(2, ended, 1671.0), waiting).claims, "its job came after all, and waits"
+    assert mark_claims(Row(2, ended, 1671.0), waiting).claims, "its job came after all, and waits"
 
 
 def test_a_pool_has_so_many_claims_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,12 +299,12 @@ def test_a_pool_has_so_many_claims_and_no_more(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_when_a_reading_is_of_no_use(row: Row, why: str) -> None:
-    assert why in why_not_usable(reading(5, 1000), row)
-    assert bool(why_not_usable(reading(5, 1000), row)) == bool(why)
+    assert why in why_not_usable_with_claims(reading(5, 1000), row)
+    assert bool(why_not_usable_with_claims(reading(5, 1000), row)) == bool(why)
 
 
 def test_a_document_that_is_new_since_the_reading_may_have_any_birth() -> None:
-    assert why_not_usable(Reading(0, None, 1000, ()), Row(1, PoolClaims("new"), 1001.0)) == ""
+    assert why_not_usable_with_claims(Reading(0, None, 1000, ()), Row(1, PoolClaims("new"), 1001.0)) == ""
 
 
 def test_a_clock_that_goes_back_is_stopped() -> None:
@@ -315,18 +317,18 @@ def test_a_clock_that_goes_back_is_stopped() -> None:
 def test_after_a_pause_a_claim_must_be_there_with_half_of_its_time() -> None:
     document = claimed("a")
     claim = document.claims["a"]
-    assert holds_still(Row(1, document, 1450.0), claim)
-    assert not holds_still(Row(1, document, 1450.1), claim)
-    assert not holds_still(Row(2, EMPTY, 1001.0), claim)
-    assert not holds_still(Row(2, end_claim(Row(1, document, 1001.0), "a")[0], 1001.0), claim)
-    assert not holds_still(Row(2, claimed("a", document=document, at=1001.0), 1001.0), claim)
+    assert does_claim_hold(Row(1, document, 1450.0), claim)
+    assert not does_claim_hold(Row(1, document, 1450.1), claim)
+    assert not does_claim_hold(Row(2, EMPTY, 1001.0), claim)
+    assert not does_claim_hold(Row(2, end_claim(Row(1, document, 1001.0), "a")[0], 1001.0), claim)
+    assert not does_claim_hold(Row(2, claimed("a", document=document, at=1001.0), 1001.0), claim)
 
 
 def test_a_job_that_comes_after_its_claim_is_late() -> None:
     document = claimed("a")
     seen = reading(1, 1960, job("1", Stage.RUNS))
-    assert [(claim.id, one.uuid) for claim, one in late_jobs(document, seen)] == [("a", "1")]
-    assert late_jobs(document, replace(seen, time=1959)) == []
+    assert [(claim.id, one.uuid) for claim, one in jobs_after_their_claims(document, seen)] == [("a", "1")]
+    assert jobs_after_their_claims(document, replace(seen, time=1959)) == []
 
 
 def test_names_that_are_looked_for() -> None:
@@ -338,5 +340,5 @@ def test_nothing_counts_for_ever() -> None:
     document = claimed("a", "b", "c")
     for stages in ((), (Stage.WAITS,), (Stage.RUNS, Stage.ENDS), tuple(Stage)):
         jobs = [job(str(number), stage) for number, stage in enumerate(stages)]
-        marked = mark(Row(3, document, 1900.0), reading(3, 1899, *jobs))
+        marked = mark_claims(Row(3, document, 1900.0), reading(3, 1899, *jobs))
         assert counted(marked, reading(4, 1000 + TTL + protocol.SETTLE, *jobs)) == {}

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns import (
     WIDTH,
     cut_to_width,
-    page_line,
+    line_in_columns,
     width_of,
     wrap_to_width,
 )
@@ -63,5 +63,5 @@ def test_a_word_without_a_blank_is_broken_where_the_line_ends() -> None:
 
 
 def test_a_line_is_printable_and_bounded() -> None:
-    assert page_line("a\x1b[2J\nb\u202e") == "a [2J b"
-    assert len(page_line("x" * 5000)) == 400
+    assert line_in_columns("a\x1b[2J\nb\u202e") == "a [2J b"
+    assert len(line_in_columns("x" * 5000)) == 400

@@ -8,7 +8,11 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.cards import cards_on, free_cards, taken_cards
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import (
+    cards_on,
+    free_cards,
+    taken_cards,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import job_nodes
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
