@@ -93,13 +93,15 @@ def test_jobs_that_wait_take_no_more_than_there_is_room_for(strategy: str) -> No
     """Ten cards are free when the job has gone: one of two jobs with eight cards may start, and two cards are left."""
     nodes = gpu_nodes(0, 2)
     own = job({GPU: "8"}, uuid=OWN, on={address_of(nodes[0]): {GPU: "8"}})
+    other = job({GPU: "6"}, on={address_of(nodes[1]): {GPU: "6"}})
     waiting = [queued("8", seconds=7200), queued("8", seconds=3600)]
     policy = {"queue_strategy": strategy}
     for replicas, decision in ((2, "admit"), (3, "wait")):
         asked = {**replacing(replicas, 1), "priority": 9}
-        assert decide(nodes, [own, *waiting], request=asked, policy=policy)["decision"] == decision
+        assert decide(nodes, [own, other, *waiting], request=asked, policy=policy)["decision"] == decision
     three = [*waiting, queued("2", seconds=1800)]
-    decision = decide(nodes, [own, *three], request={**replacing(1, 1), "priority": 9}, policy=policy)["decision"]
+    asked = {**replacing(1, 1), "priority": 9}
+    decision = decide(nodes, [own, other, *three], request=asked, policy=policy)["decision"]
     # The second holds up the third by fifo and by a ladder without an end; else that may take the last two cards.
     assert decision == ("admit" if strategy in ("fifo", "ladder") else "wait")
 
@@ -107,8 +109,9 @@ def test_jobs_that_wait_take_no_more_than_there_is_room_for(strategy: str) -> No
 def test_of_many_jobs_that_wait_all_that_there_is_room_for_may_start() -> None:
     nodes = gpu_nodes(0, 2)
     own = job({GPU: "8"}, uuid=OWN, on={address_of(nodes[0]): {GPU: "8"}})
+    other = job({GPU: "6"}, on={address_of(nodes[1]): {GPU: "6"}})
     waiting = [queued("8", seconds=3600) for _i in range(12)]
     asked = {**replacing(1, 1), "priority": 9}
-    verdict = decide(nodes, [own, *waiting], request=asked, policy={"queue_strategy": "traversal"})
+    verdict = decide(nodes, [own, other, *waiting], request=asked, policy={"queue_strategy": "traversal"})
     assert verdict["decision"] == "wait"
     assert check_of(verdict, GPU)["unplaced"] == 10
