@@ -198,8 +198,8 @@ def _usage_gauge(amounts: Mapping[AmountName, int]) -> str:
         upto += size
         edges.append(min(_GAUGE_CELLS, -(-upto * _GAUGE_CELLS // amounts["total"])))
     taken, claimed, asked, kept = edges
-    bar = "#" * taken + "~" * (claimed - taken) + "+" * (asked - claimed) + "k" * (kept - asked)
-    return bar + "." * (_GAUGE_CELLS - kept)
+    gauge = "#" * taken + "~" * (claimed - taken) + "+" * (asked - claimed) + "k" * (kept - asked)
+    return gauge + "." * (_GAUGE_CELLS - kept)
 
 
 def _job_line(job: JobFacts, missing: Sequence[str]) -> str:

@@ -402,7 +402,10 @@ class Reader:
         used = any(name in o.text for o in later if o.language == "console" or o.caption.startswith(PIPELINES))
         if name.startswith(PIPELINES):
             script = pipeline_script(block)
-            if script not in self.pipelines and self.shell(script, self.environment):
+            # Not the reader's shell: a runner has variables of its own, and a store in which nobody has claimed yet.
+            store = self.home / f"claims-of-runner-{len(self.pipelines)}.db"
+            runner = {**self.connected, "MODELARTS_CLAIM_STORE": f"sqlite:///{store}"}
+            if script not in self.pipelines and self.shell(script, runner):
                 self.complain(block, self.printed)
             self.pipelines.add(script)
         elif not used and not name.startswith(WITHOUT_COMMAND):

@@ -156,7 +156,7 @@ def test_a_server_that_does_not_answer_is_cut_off(
             if here.recv(1) == b"":
                 raise Error("SSL connection has been closed unexpectedly")
 
-    monkeypatch.setattr(Session, "cursor", lambda self: Silent(self))
+    monkeypatch.setattr(Session, "cursor", Silent)
     monkeypatch.setattr(Session, "fileno", lambda self: here.fileno(), raising=False)
     with pytest.raises(StoreError, match="closed unexpectedly"):
         open_store(LOCATION).read()
