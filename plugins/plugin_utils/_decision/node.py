@@ -315,6 +315,7 @@ def with_shortages(nodes: Sequence[Node]) -> list[Node]:
         for name, most in cards.get(node.kind.flavor, {}).items():
             if has.get(name, 0) < most and (name in has or not is_unread(unread, (name,))):
                 marked[index] = node._replace(is_short=True)
+                break
     return marked
 
 

@@ -59,7 +59,7 @@ def test_a_replaced_job_that_waits_hides_no_job_of_another_kind_in_its_queue(own
     waiting = [job(SIZE, "Queue", kind=own, uuid="own"), job(SIZE, "Queue", kind=other)]
     verdict = decide([node(SIZE)], waiting, request={**ASKING, "replaces": {"job_uuid": "own"}})
     assert verdict["decision"] == "wait"
-    assert "1 ahead" in verdict["reasons"][0]
+    assert any("1 ahead" in reason for reason in verdict["reasons"])
     alone = decide([node(SIZE)], waiting[:1], request={**ASKING, "replaces": {"job_uuid": "own"}})
     assert alone["decision"] == "admit"
 

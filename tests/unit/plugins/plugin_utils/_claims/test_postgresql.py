@@ -150,6 +150,7 @@ def test_a_server_that_does_not_answer_is_cut_off(
     """libpq itself waits for ever."""
     monkeypatch.setattr(postgresql, "_MOST_SECONDS", 0.05)
     here, there = socket.socketpair()
+    before = threading.active_count()
 
     class Silent(Cursor):
         def execute(self, statement: str, values: Sequence[object]) -> None:
@@ -160,6 +161,6 @@ def test_a_server_that_does_not_answer_is_cut_off(
     monkeypatch.setattr(Session, "fileno", lambda self: here.fileno(), raising=False)
     with pytest.raises(StoreError, match="closed unexpectedly"):
         open_store(LOCATION).read()
-    assert threading.active_count() < 20
+    assert threading.active_count() <= before + 1  # the timer may be about to end
     there.close()
     here.close()
