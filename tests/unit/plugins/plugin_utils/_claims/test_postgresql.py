@@ -157,7 +157,10 @@ def test_a_server_that_does_not_answer_is_cut_off(
             if here.recv(1) == b"":
                 raise Error("SSL connection has been closed unexpectedly")
 
-    monkeypatch.setattr(Session, "cursor", Silent)
+    def cursor_of(session: Session) -> Cursor:
+        return Silent(session)
+
+    monkeypatch.setattr(Session, "cursor", cursor_of)
     monkeypatch.setattr(Session, "fileno", lambda self: here.fileno(), raising=False)
     with pytest.raises(StoreError, match="closed unexpectedly"):
         open_store(LOCATION).read()
