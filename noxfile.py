@@ -247,13 +247,19 @@ def has_postgresql() -> bool:
 
 @nox.session
 def claims(session: nox.Session) -> None:
-    """Claims on real stores, SQLite and a PostgreSQL of its own: races, killed processes, and much of the model."""
+    """Claims on real stores, SQLite and a PostgreSQL of its own: races, and killed processes."""
     if not has_postgresql():
         print("not run: there is no PostgreSQL, and only root on Debian installs it")
         session.skip("no PostgreSQL")
     libraries = ("psycopg[binary] ~= 3.2", "psycopg2-binary ~= 2.9")
     session.install(ANSIBLE_CORE, "-r", "meta/ee-requirements.txt", *libraries, "hypothesis", "pytest ~= 9.1")
-    run_pytest(session, *(session.posargs or ["tests/claims", "tests/unit/claims"]), EFFORT="full")
+    run_pytest(session, *(session.posargs or ["tests/claims"]))
+
+
+@shared(name="claims-model", default=False)
+def claims_model(session: nox.Session) -> None:
+    """The model of claims, with as many worlds and moves as there is time for: most of an hour."""
+    run_pytest(session, *(session.posargs or ["tests/unit/claims"]), EFFORT="full")
 
 
 @shared
