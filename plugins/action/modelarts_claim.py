@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible.module_utils.common.text.formatters import bytes_to_human
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
@@ -22,7 +21,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import 
     ObservingAction,
     given_store,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock, label
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import amount_words
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
 
 if t.TYPE_CHECKING:
@@ -32,7 +32,6 @@ if t.TYPE_CHECKING:
 Facts = dict[str, t.Any]
 
 _STATES = ("listed", "released", "renewed", "ended")
-_SECONDS = 900.0
 
 _SAID = {
     "released": "Claim {id} is given back; it counts for a minute more, in which a lost submission would show.",
@@ -62,7 +61,6 @@ class ActionModule(ObservingAction):
         if state not in _STATES:
             raise InputError(f"value of state must be one of: {', '.join(_STATES)}, got: {one_line(state, 60)}.")
         submitted = _read_bool("submitted", options["submitted"], default=True)
-        seconds = read_seconds("seconds", options["seconds"], _SECONDS)
         url = given_store(options["store"])
         if url is None:
             if state == "released":
@@ -82,7 +80,9 @@ class ActionModule(ObservingAction):
                 return self._release(store, claim_id, id_of_pipeline(os.environ), submitted, options)
             if claim_id is None:
                 raise InputError("id is missing: give the ID of the claim.")
-            return self._renew(store, claim_id, seconds) if state == "renewed" else self._end(store, claim_id)
+            return (
+                self._renew(store, claim_id, options["seconds"]) if state == "renewed" else self._end(store, claim_id)
+            )
         except StoreError as error:
             if state == "released":
                 # A deployment that went well does not fail because of it: the time of the claim ends it.
@@ -114,9 +114,11 @@ class ActionModule(ObservingAction):
         ended = {"released", "void", "started", "over"}
         return {"changed": any(one["end"] in ended for one in released), "released": released, "messages": messages}
 
-    def _renew(self, store: Store, claim_id: str, seconds: float) -> Facts:
+    def _renew(self, store: Store, claim_id: str, given: object) -> Facts:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import renew_claim
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import DEFAULT_SECONDS
 
+        seconds = read_seconds("seconds", given, DEFAULT_SECONDS)
         if self._task.check_mode:
             return {"changed": True}
         claim = renew_claim(store, claim_id, seconds)
@@ -142,17 +144,11 @@ def _lines(claims: list[ListedClaim]) -> list[str]:
     lines = []
     for one in claims:
         claim = one["claim"]
-        amounts = ", ".join(
-            f"{label(name)} {_amount(name, value)}" for name, value in claim["resources"].items() if value
-        )
+        amounts = ", ".join(amount_words(name, value) for name, value in claim["resources"].items() if value)
         owner = f" of {claim['owner']}" if claim["owner"] else ""
         lines.append(sentence(f"{one['pool']}: {amounts} for {claim['job']}{owner}, {clock(claim['seconds_left'])}"))
         lines.append("  " + sentence(claim["id"]))
     return lines
-
-
-def _amount(name: str, value: float) -> str:
-    return str(bytes_to_human(value)) if name == "memory" else f"{value:g}"
 
 
 def _read_bool(name: str, value: object, *, default: bool) -> bool:

@@ -26,9 +26,6 @@ Facts = dict[str, t.Any]
 
 _WAIT_TIMEOUT, _POLL_INTERVAL = 600.0, 15.0
 
-# As long as a claim lasts that does not say for how long.
-_RENEWED_SECONDS = 900.0
-
 # What became of a job that has, or had, its cards.
 _ENDED = ("running", "completed", "failed")
 
@@ -106,7 +103,7 @@ class ActionModule(ObservingAction):
         own, store = read_id(claim_id, "claim_id"), store_of(url, self.remark)
         try:
             if job_uuid is None:
-                renew_claim(store, own, _RENEWED_SECONDS)
+                renew_claim(store, own)
             else:
                 note_job(store, own, job_uuid, self.job_look(options))
         except StoreError as error:

@@ -95,9 +95,6 @@ claims:
     claim:
       description: The claim with its C(id), C(job), C(owner), C(resources), C(seconds_left) and C(expires_at).
       type: dict
-    ended:
-      description: Null, as claims that have ended are not listed.
-      type: str
 released:
   description: What became of each claim, with its C(id), its C(end) and a C(message).
   returned: when O(state=released)

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.attempt import Answer, propose
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
-    ClaimedGroup,
     PoolClaims,
     dump_document,
     parse_document,
@@ -32,6 +31,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     release_claim_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 POOL = "pool-train-a100"
 ROOM = 8
@@ -57,7 +57,7 @@ def claimed(document: PoolClaims) -> int:
 
 
 def decide_for(cards: int) -> t.Callable[[Sequence[Counted]], Answer[None]]:
-    asked = Asked(None, None, (ClaimedGroup(1, {CARD: cards * 1000}, None),), {CARD: cards * 1000})
+    asked = Asked(None, None, (Group(1, {CARD: cards * 1000}, None),), {CARD: cards * 1000})
 
     def decide(counted: Sequence[Counted]) -> Answer[None]:
         taken = sum(one.amounts[CARD] for one in counted) // 1000

@@ -18,13 +18,13 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import postgresql
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
-    ClaimedGroup,
     PoolClaims,
     dump_document,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Asked, Row, Wanted, add_claim
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import open_store
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 from ansible_collections.poolgate.modelarts.tests.claims import racing
 from ansible_collections.poolgate.modelarts.tests.claims.racing import (
     POOL,
@@ -137,7 +137,7 @@ def test_what_a_store_adds_to_a_gate(
 ) -> None:
     """Connecting, reading before and after the look, and swapping a document of 50 claims."""
     url = request.getfixturevalue(kind)
-    asked = Asked("train", 1, (ClaimedGroup(1, {"nvidia.com/gpu": 8000}, None),), {"nvidia.com/gpu": 8000})
+    asked = Asked("train", 1, (Group(1, {"nvidia.com/gpu": 8000}, None),), {"nvidia.com/gpu": 8000})
     first = open_store(read_location(url))
     row = row_of(first)
     document = row.document

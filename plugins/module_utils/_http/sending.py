@@ -300,7 +300,8 @@ def _error_of_time_limit(name: str) -> TransportError:
 
 def _error_of_kept_answer(name: str, age: float, *, lasts: bool = False) -> TransportError:
     return TransportError(
-        f"{name}: {'an earlier' if lasts else 'the'} answer is {age:.0f} s old, so a proxy on the way has kept it. "
-        "Let the proxy keep no answers of ModelArts, or name the host in no_proxy.",
+        f"{name}: {'an earlier' if lasts else 'the'} answer is {age:.0f} s old, so a proxy on the way has kept it, or "
+        "servers of the API have different times. Let the proxy keep no answers of ModelArts, or name the host in "
+        "no_proxy.",
         lasts=lasts,
     )

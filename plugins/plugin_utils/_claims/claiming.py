@@ -18,7 +18,6 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.attempt import Answer, propose
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
-    ClaimedGroup,
     NewerFormatError,
     PoolClaims,
     UnreadableDocumentError,
@@ -37,7 +36,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     why_not_usable_with_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen import seen_jobs
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed, ClaimedShape
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock
 
 if t.TYPE_CHECKING:
@@ -170,9 +169,8 @@ def _parsed_claims(text: str | None) -> PoolClaims:
 def _answer_with_claims(row: Row, request: Request, decide: Decide, counted: Sequence[Counted]) -> Answer[VerdictFacts]:
     claimed = claimed_room(counted, row.moment)
     verdict: VerdictFacts = {**decide(claimed), "claims": list(claimed.facts)}
-    groups = tuple(ClaimedGroup(one.replicas, one.resources, one.flavor) for one in request.groups)
     amounts = {one["resource"]: from_number(one["resource"], one["need"]) for one in verdict["resources"]}
-    asked = Asked(request.type, request.priority, groups, amounts)
+    asked = Asked(request.type, request.priority, request.groups, amounts)
     return Answer(verdict, verdict["decision"] == "admit", asked)
 
 
@@ -183,7 +181,7 @@ def claimed_room(counted: Sequence[Counted], now: float) -> Claimed:
         add_amounts(total, one.amounts)
     return Claimed(
         total=total,
-        shapes=[ClaimedShape(one.replicas, one.resources, one.flavor) for each in counted for one in each.claim.groups],
+        shapes=[group for each in counted for group in each.claim.groups],
         jobs=frozenset(job.uuid for each in counted for job in each.jobs),
         facts=[claim_facts(each.claim, each.amounts, now) for each in counted],
     )

@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 FORMAT = 1
 """What this code reads and writes. A document of a later format may hold claims of a kind that counts otherwise."""
@@ -45,15 +46,6 @@ class NewerFormatError(UnreadableDocumentError):
 
 
 @dataclass(frozen=True)
-class ClaimedGroup:
-    """Replicas of one shape: ``resources`` of each, or one whole idle node of ``flavor`` each."""
-
-    replicas: int
-    resources: Amounts | None
-    flavor: str | None
-
-
-@dataclass(frozen=True)
 class Ended:
     """The one end of a claim: when by the store's clock, by which version of the document, and why."""
 
@@ -75,7 +67,7 @@ class Claim:
     job: str
     type: str | None
     priority: int | None
-    groups: tuple[ClaimedGroup, ...]
+    groups: tuple[Group, ...]
     amounts: Amounts
     owner: str
     labels: dict[str, str]
@@ -193,9 +185,9 @@ def _parsed_claim(key: str, table: _Table) -> Claim:
     )
 
 
-def _parsed_group(table: _Table) -> ClaimedGroup:
+def _parsed_group(table: _Table) -> Group:
     resources = None if table.value("resources") is None else table.amounts("resources")
-    return ClaimedGroup(table.integer("replicas"), resources, table.text_or_none("flavor"))
+    return Group(table.integer("replicas"), resources, table.text_or_none("flavor"))
 
 
 def _parsed_end(table: _Table) -> Ended:

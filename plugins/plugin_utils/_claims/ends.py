@@ -18,6 +18,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.documen
     dump_document,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
+    DEFAULT_SECONDS,
     bind_job_to_claim,
     end_claim,
     mark_claims,
@@ -42,23 +43,20 @@ _MOST_ROUNDS = 20
 
 
 class ListedClaim(t.TypedDict):
-    """A claim of a list: in which pool, and how it ended if it has."""
+    """A claim of a list, and its pool."""
 
     pool: str
     claim: ClaimFacts
-    ended: str | None
 
 
-def list_claims(store: Store, *, with_ended: bool = False) -> list[ListedClaim]:
-    """Return the claims of all pools that can be read, the oldest first. Raises StoreError."""
+def list_claims(store: Store) -> list[ListedClaim]:
+    """Return the claims of all pools that can be read and that have not ended, the oldest first. Raises StoreError."""
     documents = store.read()
     listed: list[ListedClaim] = []
     for pool, row in _rows_with_claims(documents):
         for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key)):
-            ended = claim.ended.why if claim.ended else "expired" if claim.expires <= row.moment else None
-            if ended is None or with_ended:
-                facts = claim_facts(claim, claim.amounts, row.moment)
-                listed.append({"pool": pool, "claim": facts, "ended": ended})
+            if claim.ended is None and claim.expires > row.moment:
+                listed.append({"pool": pool, "claim": claim_facts(claim, claim.amounts, row.moment)})
     return listed
 
 
@@ -110,7 +108,7 @@ def note_job(store: Store, claim_id: str, job_uuid: str, look: Look) -> None:
     _swap_until_written(store, pool, change)
 
 
-def renew_claim(store: Store, claim_id: str, seconds: float) -> ClaimFacts | None:
+def renew_claim(store: Store, claim_id: str, seconds: float = DEFAULT_SECONDS) -> ClaimFacts | None:
     """Have a claim last for so many seconds from now, and return it; None when it is gone. Raises StoreError."""
     place = _find_claim(store, claim_id)
     renewed: ClaimFacts | None = None

@@ -20,10 +20,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     MOST_CLAIMS,
     Claim,
-    ClaimedGroup,
     Ended,
     PoolClaims,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +37,9 @@ KEPT = 600.0
 
 OLDEST_READING = 300.0
 """Seconds after which a reading is too old to decide on: by then, claims that it has to count may have been dropped."""
+
+DEFAULT_SECONDS = 900.0
+"""Seconds that a claim lasts which does not say: more than from an admission until its job has its cards."""
 
 _GLOB = frozenset("*?[")
 
@@ -118,7 +121,7 @@ class Asked:
 
     type: str | None
     priority: int | None
-    groups: tuple[ClaimedGroup, ...]
+    groups: tuple[Group, ...]
     amounts: Amounts
 
 

@@ -19,13 +19,12 @@ from dataclasses import dataclass
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, one_line, shown, trimmed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import read_dictionary
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Wanted
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import DEFAULT_SECONDS, Wanted
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DEFAULT_SECONDS = 900.0
 _LEAST_SECONDS = 30.0
 _MOST_SECONDS = 7 * 86400.0
 """A build may take days. What a pipeline that died has claimed is held for as long."""
@@ -73,7 +72,7 @@ def read_wish(value: object, name: str = "claim") -> Wish:
     job = _text_of_claim(f"{name}.job", table.get("job"), _LONGEST_JOB)
     if not job:
         raise InputError(f"{name} names no job: give the name that the job will have.")
-    seconds = read_seconds(f"{name}.seconds", table.get("seconds"), _DEFAULT_SECONDS)
+    seconds = read_seconds(f"{name}.seconds", table.get("seconds"), DEFAULT_SECONDS)
     if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
         raise InputError(f"{name}.seconds is {seconds:g}, and must be {_LEAST_SECONDS:g} to {_MOST_SECONDS:g}.")
     claim_id = None if is_blank(table.get("id")) else read_id(table["id"], f"{name}.id")

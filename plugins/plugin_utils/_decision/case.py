@@ -9,12 +9,13 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import typing as t
+from collections import Counter
 from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import ON_EVERY_NODE, counts_bytes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import NOTHING_CLAIMED, Claimed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, Offer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.replaced_job import ReplacedJob
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room import Room
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import JobGroup
@@ -23,7 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdi
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import error_words, plural
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node
@@ -119,6 +120,11 @@ class Case:
     @property
     def asks_whole_nodes(self) -> bool:
         return any(group.flavor is not None for group in self.request.groups)
+
+    def offers_of(self, nodes: Iterable[Node]) -> Counter[Offer]:
+        """Return what the nodes certainly offer of what is asked for, counted."""
+        whole = self.asks_whole_nodes
+        return Counter([node.offer(self.order, self.policy.card_groups, whole=whole) for node in nodes])
 
 
 def order_of(request: Request) -> list[str]:

@@ -16,7 +16,6 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.card_
     why_cards_not_known,
     why_scattered,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import ClaimedShape
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import shapes_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
@@ -52,7 +51,7 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     if never is not None:
         return Findings.of([never])
     usable = [node for node in case.nodes if node.unusable is None]
-    offers = _offers_to_place_on(case, usable)
+    offers = case.offers_of(usable)
     where = f"{plural(len(usable), 'usable node')}{_nodes_left_out(case.nodes)}"
     replicas = plural(case.request.replicas, "replica")
     if len(case.needs) == 1:
@@ -85,7 +84,7 @@ def _keeps_places_of_claims(case: Case, usable: Sequence[Node]) -> bool:
     """Return whether the request leaves what others have claimed its places, of all resources that it names."""
     if not case.claimed.shapes:
         return True
-    asked = [ClaimedShape(group.replicas, group.resources, group.flavor) for group in case.request.groups]
+    asked = case.request.groups
     named = (shape.resources or {} for shape in (*case.claimed.shapes, *asked))
     order = sorted({resource for resources in named for resource in resources})
     offers = Counter(node.offer(order, case.policy.card_groups, whole=True) for node in usable)
@@ -140,11 +139,6 @@ def _why_placement_not_known(
         return "", ""
     cards = why_cards_not_known(usable, case.needs, case.order, case.policy.card_groups)
     return cards if cards[0] else unread
-
-
-def _offers_to_place_on(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
-    whole = case.asks_whole_nodes
-    return Counter([node.offer(case.order, case.policy.card_groups, whole=whole) for node in nodes])
 
 
 def _best_offers_to_place_on(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:

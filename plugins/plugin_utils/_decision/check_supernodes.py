@@ -40,7 +40,7 @@ def check_supernodes(case: Case) -> Check | None:
     usable = [node for node in case.nodes or () if node.unusable is None]
     need = case.needs[0]
     idle, unlabelled = _count_places_by_supernode(case, usable, need)
-    taken = case.unplaced.most_lost(_offers_in_supernode(case, usable), need, case.order)
+    taken = case.unplaced.most_lost(case.offers_of(usable), need, case.order)
     # Each place that others take can break up one group at most.
     certain = sum(count // size for count in idle.values()) - taken
     wanted = replicas // size
@@ -93,11 +93,6 @@ def _takes_all_cards(node: Node, resources: t.Mapping[str, int]) -> bool:
     """Return whether a replica takes all Ascend cards of the node."""
     cards = [name for name in resources if is_ascend(name)]
     return bool(cards) and all(node.resources.get(name) == resources[name] for name in cards)
-
-
-def _offers_in_supernode(case: Case, nodes: Sequence[Node]) -> Counter[t.Any]:
-    whole = case.asks_whole_nodes
-    return Counter([node.offer(case.order, case.policy.card_groups, whole=whole) for node in nodes])
 
 
 def _count_places_by_supernode(

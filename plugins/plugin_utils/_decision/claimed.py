@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, most_replicas
@@ -23,15 +23,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer, Offers
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import ClaimFacts
-
-
-@dataclass(frozen=True)
-class ClaimedShape:
-    """Replicas that are to come: ``resources`` of each, or one whole idle node of ``flavor`` each."""
-
-    replicas: int
-    resources: Amounts | None
-    flavor: str | None
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 
 @dataclass(frozen=True)
@@ -42,7 +34,7 @@ class Claimed:
     """
 
     total: Amounts = field(default_factory=dict)
-    shapes: Sequence[ClaimedShape] = ()
+    shapes: Sequence[Group] = ()
     jobs: frozenset[str] = frozenset()
     facts: Sequence[ClaimFacts] = ()
     why_unknown: str = ""
@@ -76,7 +68,7 @@ class Claimed:
         return Unplaced(total, None if unplaced.pods is None else unplaced.pods + replicas, unplaced.unread)
 
     def keeps_its_places(
-        self, offers: Offers, asked: Sequence[ClaimedShape], unplaced: Unplaced, order: Sequence[str]
+        self, offers: Offers, asked: Sequence[Group], unplaced: Unplaced, order: Sequence[str]
     ) -> bool:
         """Return whether all that is claimed still finds its places, wherever the replicas that are asked for land.
 
@@ -86,7 +78,7 @@ class Claimed:
         if len(shapes) > _MOST_SHAPES:
             return False
         for shape in shapes:
-            need = Need(shape.replicas, _amounts_of_claimed(shape, order), shape.flavor)
+            need = Need.of(shape, order)
             others = Claimed(shapes=[*(one for one in shapes if one is not shape), *asked])
             if most_replicas(offers, need) - others.most_lost(offers, need, order, unplaced) < shape.replicas:
                 return False
@@ -104,21 +96,17 @@ NOTHING_CLAIMED = Claimed()
 _MOST_SHAPES = 100
 
 
-def _claimed_shapes_together(shapes: Sequence[ClaimedShape]) -> list[ClaimedShape]:
+def _claimed_shapes_together(shapes: Sequence[Group]) -> list[Group]:
     """Return the shapes, those that are alike as one."""
-    found: dict[t.Any, ClaimedShape] = {}
+    found: dict[t.Any, Group] = {}
     for shape in shapes:
         key = (str(sorted((shape.resources or {}).items())), shape.resources is None, shape.flavor)
         before = found[key].replicas if key in found else 0
-        found[key] = ClaimedShape(before + shape.replicas, shape.resources, shape.flavor)
+        found[key] = replace(shape, replicas=before + shape.replicas)
     return list(found.values())
 
 
-def _amounts_of_claimed(shape: ClaimedShape, order: Sequence[str]) -> tuple[int, ...] | None:
-    return None if shape.resources is None else tuple(shape.resources.get(name, 0) for name in order)
-
-
-def _most_lost_by_claimed_replica(shape: ClaimedShape, offers: Offers, need: Need, order: Sequence[str]) -> int:
+def _most_lost_by_claimed_replica(shape: Group, offers: Offers, need: Need, order: Sequence[str]) -> int:
     most = max((offer.fits(need) for offer in offers if _takes_claimed_replica(offer, shape, order)), default=0)
     if shape.resources is None or need.amounts is None:
         return most
@@ -126,7 +114,7 @@ def _most_lost_by_claimed_replica(shape: ClaimedShape, offers: Offers, need: Nee
     return min(most, max(parts, default=0))
 
 
-def _takes_claimed_replica(offer: Offer, shape: ClaimedShape, order: Sequence[str]) -> bool:
+def _takes_claimed_replica(offer: Offer, shape: Group, order: Sequence[str]) -> bool:
     """Whether a replica may land on a node: by what is known of it, as the offer has only what the request asks for."""
     if shape.resources is None:
         return shape.flavor is None or offer.kind.flavor == shape.flavor

@@ -40,7 +40,7 @@ class EmptyPool:
     """
 
     total: Amounts = field(default_factory=dict)
-    unread: Names = frozenset("*")
+    unread: Names = EVERYTHING
     shapes: Counter[Shape] | None = None
 
     @classmethod

@@ -17,7 +17,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     cards_like,
     format_amount,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, Node, is_unread, sizes_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
+    EVERYTHING,
+    Names,
+    Node,
+    is_unread,
+    sizes_of,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
 if t.TYPE_CHECKING:
@@ -89,7 +95,7 @@ class Room:
     def of_capacity_for_others(cls, capacity: Amounts, jobs: JobsHold) -> Room:
         """Return the same of a capacity without nodes."""
         left = {name: max(0, amount - jobs.amounts.get(name, 0)) for name, amount in capacity.items()}
-        unbounded = jobs.unread if jobs.are_read else frozenset("*")
+        unbounded = jobs.unread if jobs.are_read else EVERYTHING
         return cls("capacity", 0, capacity, {}, left, unbounded=unbounded)
 
     @classmethod

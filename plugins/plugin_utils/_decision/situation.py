@@ -248,7 +248,7 @@ class JobsHold:
     @classmethod
     def of(cls, facts: HeldInPool | None) -> JobsHold:
         if facts is None:
-            return cls({}, frozenset("*"), False)
+            return cls({}, EVERYTHING, False)
         amounts, unread = amounts_of(facts["resources"])
         return cls(amounts, unread | frozenset(facts["unread"]), True)
 

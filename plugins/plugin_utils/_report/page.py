@@ -22,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
     HEADLINES,
     AmountName,
+    amount_words,
     exact_amounts,
     failed_first,
 )
@@ -151,9 +152,7 @@ def _claim_words(claim: ClaimFacts) -> str:
     """Return a claim as ``gpu 8 for tts-88 of gitlab.example.com/ml/tts/-/jobs/881, 0:00:12``."""
     has = [resource for resource, size in claim["resources"].items() if size]
     shown = [resource for resource in has if is_card(resource)] or has[:2]
-    amounts = ", ".join(
-        f"{label(name)} {format_amount(name, from_number(name, claim['resources'][name]))}" for name in shown
-    )
+    amounts = ", ".join(amount_words(name, claim["resources"][name]) for name in shown)
     owner = f" of {line_in_columns(claim['owner'])}" if claim["owner"] else ""
     return f"{amounts} for {line_in_columns(claim['job'])}{owner}, {clock(claim['seconds_left'])}"
 

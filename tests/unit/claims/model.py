@@ -27,7 +27,6 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.attempt import Answer, propose
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     Claim,
-    ClaimedGroup,
     PoolClaims,
     dump_document,
     parse_document,
@@ -40,9 +39,10 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     Stage,
     Wanted,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 CARD = "nvidia.com/gpu"
-ASKED = Asked("train", 1, (ClaimedGroup(1, {CARD: 1000}, None),), {CARD: 1000})
+ASKED = Asked("train", 1, (Group(1, {CARD: 1000}, None),), {CARD: 1000})
 TICKS = {"SETTLE": 1, "KEPT": 1, "OLDEST_READING": 1}
 
 # What a job is: not there, in the queue, on a node that neither it nor the node shows, on a node, ending, ended, gone.

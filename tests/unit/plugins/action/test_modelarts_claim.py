@@ -15,13 +15,19 @@ import yaml
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.modules.modelarts_claim import DOCUMENTATION
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
-    ClaimedGroup,
     PoolClaims,
     dump_document,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Asked, Row, Wanted, add_claim
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
+    DEFAULT_SECONDS,
+    Asked,
+    Row,
+    Wanted,
+    add_claim,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import open_store
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 CLAIM = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_claim")
 ID = "gitlab.example.com/42/4711/train/localhost/llm"
@@ -34,7 +40,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.delenv(name, raising=False)
     url = f"sqlite:///{tmp_path}/claims.db"
     store = open_store(read_location(url))
-    asked = Asked("train", 1, (ClaimedGroup(1, {"nvidia.com/gpu": 8000}, None),), {"nvidia.com/gpu": 8000})
+    asked = Asked("train", 1, (Group(1, {"nvidia.com/gpu": 8000}, None),), {"nvidia.com/gpu": 8000})
     row = Row(0, PoolClaims("born"), store.read().now)
     document, _claim = add_claim(row.document, row, row.reading(()), Wanted(ID, "llm", 900, "owner", {}, "n"), asked)
     store.swap("pool-a", 0, dump_document(document))
@@ -138,4 +144,4 @@ def test_the_documented_options_are_those_that_are_taken() -> None:
     documented = yaml.safe_load(DOCUMENTATION)["options"]
     assert set(documented) == set(CLAIM.ActionModule.own_options)
     assert tuple(documented["state"]["choices"]) == CLAIM._STATES
-    assert documented["seconds"]["default"] == CLAIM._SECONDS
+    assert documented["seconds"]["default"] == DEFAULT_SECONDS

@@ -283,9 +283,7 @@ def test_an_answer_that_a_proxy_has_kept_is_asked_for_again(script: Start, kept:
 @KEPT
 def test_an_answer_that_a_proxy_keeps_is_an_error(script: Start, kept: Reply) -> None:
     server = script(dated(0), kept)
-    with pytest.raises(
-        TransportError, match=r"the answer is 3\d\d\d s old, so a proxy on the way has kept it\. Let the"
-    ):
+    with pytest.raises(TransportError, match=r"the answer is 3\d\d\d s old, so a proxy on the way has kept it, or"):
         read_in_turn(server.url, "pool-a", "pool-b", max_retries=1)
     assert len(server.seen) == 3
 

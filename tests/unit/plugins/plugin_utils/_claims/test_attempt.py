@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.attempt import Answer, propose
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import ClaimedGroup, PoolClaims
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import PoolClaims
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
     Asked,
     Counted,
@@ -18,8 +18,9 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     Stage,
     Wanted,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
-ASKED = Asked("train", 1, (ClaimedGroup(1, {"nvidia.com/gpu": 8000}, None),), {"nvidia.com/gpu": 8000})
+ASKED = Asked("train", 1, (Group(1, {"nvidia.com/gpu": 8000}, None),), {"nvidia.com/gpu": 8000})
 
 
 def wanted(claim_id: str = "a") -> Wanted:

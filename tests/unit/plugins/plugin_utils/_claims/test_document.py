@@ -12,7 +12,6 @@ from dataclasses import replace
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     Claim,
-    ClaimedGroup,
     Ended,
     NewerFormatError,
     PoolClaims,
@@ -20,6 +19,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.documen
     dump_document,
     parse_document,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ CLAIM = Claim(
     job="llm",
     type="train",
     priority=3,
-    groups=(ClaimedGroup(2, {"nvidia.com/gpu": 8000}, None), ClaimedGroup(1, None, "modelarts.vm.gpu.a100")),
+    groups=(Group(2, {"nvidia.com/gpu": 8000}, None), Group(1, None, "modelarts.vm.gpu.a100")),
     amounts={"nvidia.com/gpu": 24000},
     owner="gitlab.example.com/ml/train/-/jobs/90210",
     labels={"team": "nlp"},

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import protocol
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import ClaimedGroup, PoolClaims
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import PoolClaims
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
     Asked,
     Reading,
@@ -33,6 +33,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     renew_claim_of,
     why_not_usable_with_claims,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 GPU = "nvidia.com/gpu"
 TTL = 900.0
@@ -50,7 +51,7 @@ def claimed(
     *ids: str, document: PoolClaims = EMPTY, at: float = 1000.0, name: str = "train", cards: int = 8, **more: t.Any
 ) -> PoolClaims:
     """A document with a claim for each of the ids, one after the other."""
-    asked = Asked("train", 1, (ClaimedGroup(1, {GPU: cards * 1000}, None),), {GPU: cards * 1000, "cpu": 60000})
+    asked = Asked("train", 1, (Group(1, {GPU: cards * 1000}, None),), {GPU: cards * 1000, "cpu": 60000})
     for claim_id in ids:
         row = Row(len(document.claims), document, at)
         wanted = Wanted(claim_id, name, TTL, "owner", {}, f"nonce of {claim_id} {at}")

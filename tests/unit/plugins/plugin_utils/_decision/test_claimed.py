@@ -11,11 +11,11 @@ import typing as t
 from collections import Counter
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed, ClaimedShape
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, NodeKind, Offer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group, read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.cards import asking, gpu_nodes
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, job, observed
@@ -28,7 +28,7 @@ NO_JOBS = Unplaced({}, 0, frozenset())
 def claimed(replicas: int, cards: int, cpu: int = 0, **more: t.Any) -> Claimed:
     resources = {GPU: cards * CARDS, **({"cpu": cpu * 1000} if cpu else {})}
     total = {name: amount * replicas for name, amount in resources.items()}
-    return Claimed(total=total, shapes=[ClaimedShape(replicas, resources, None)], **more)
+    return Claimed(total=total, shapes=[Group(replicas, resources, None)], **more)
 
 
 def decide(nodes: t.Any, request: t.Any, room: Claimed, jobs: t.Any = (), **policy: t.Any) -> t.Any:
@@ -61,7 +61,7 @@ def test_a_claim_on_a_part_of_a_node_takes_no_more_places_than_it_is_large() -> 
 
 
 def test_a_whole_node_that_is_claimed() -> None:
-    whole = Claimed(total={GPU: 8 * CARDS}, shapes=[ClaimedShape(1, None, "flavor")])
+    whole = Claimed(total={GPU: 8 * CARDS}, shapes=[Group(1, None, "flavor")])
     offers = {Offer((8 * CARDS,), NodeKind("flavor"), True): 2, Offer((8 * CARDS,), NodeKind("other"), True): 1}
     assert whole.most_lost(offers, Need(1, (1 * CARDS,), None), [GPU], NO_JOBS) == 8
     assert whole.most_lost(offers, Need(1, None, "flavor"), [GPU], NO_JOBS) == 1
@@ -79,7 +79,7 @@ def test_what_is_admitted_later_leaves_the_earlier_one_its_place() -> None:
 
 
 def test_claims_of_very_many_shapes_are_not_tried_out() -> None:
-    shapes = [ClaimedShape(1, {GPU: 1, "cpu": number}, None) for number in range(101)]
+    shapes = [Group(1, {GPU: 1, "cpu": number}, None) for number in range(101)]
     assert decide(gpu_nodes(8, 8), asking(1, 1), Claimed(shapes=shapes))["decision"] == "wait"
     assert decide(gpu_nodes(8, 8), asking(1, 1), Claimed(shapes=shapes[:1] * 10))["decision"] == "admit"
 
@@ -134,7 +134,7 @@ def test_no_way_in_which_claims_and_jobs_land_takes_more_places(seed: int) -> No
     rng = random.Random(seed)
     nodes = [(rng.randint(0, 4) * 1000, rng.randint(0, 4) * 1000) for _node in range(rng.randint(1, 3))]
     shapes = [
-        ClaimedShape(rng.randint(1, 2), {"cpu": rng.randint(0, 3) * 1000, GPU: rng.randint(0, 4) * 1000}, None)
+        Group(rng.randint(1, 2), {"cpu": rng.randint(0, 3) * 1000, GPU: rng.randint(0, 4) * 1000}, None)
         for _shape in range(rng.randint(1, 2))
     ]
     pieces = [(0, 1000)] * rng.randint(0, 2) + [(1000, 0)] * rng.randint(0, 1)
