@@ -16,7 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.card_
     why_cards_not_known,
     why_scattered,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import shapes_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
     NoPlacement,
@@ -100,10 +100,10 @@ def _placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where: str)
         # A place that is given back is one of its very size, on some node: others may take it like any other.
         offers[need.place] += places
     most = most_replicas(offers, need)
-    beside_jobs = most - case.unplaced.most_lost(offers, need, case.order)
     certain = most - case.claimed.most_lost(offers, need, case.order, case.unplaced)
     message = f"{max(0, min(certain, need.replicas))} of {where}"
     if certain < need.replicas <= most:
+        beside_jobs = most - case.unplaced.most_lost(offers, need, case.order)
         who = "what others have claimed" if beside_jobs >= need.replicas else case.starting
         message += f"; {who} may take the other places"
     return certain >= need.replicas, message
@@ -221,7 +221,7 @@ def _check_size_of_replica(case: Case, pool: Pool, resources: Mapping[str, int])
     """Return a failed check if a replica asks more of a resource than any node will ever have."""
     for resource, asked in resources.items():
         # One resource can be known of every node where all that are asked for are not.
-        shapes = case.empty.shapes or shapes_of(case.nodes or (), pool.flavors, (resource,))
+        shapes = case.empty.shapes or EmptyPool.of(case.nodes or (), pool.flavors, (resource,)).shapes
         if shapes is None:
             continue
         largest = max((dict(amounts).get(resource, 0) for _kind, amounts in shapes), default=0)

@@ -49,6 +49,9 @@ class Claimed:
         Two bounds, of which the smaller counts. A replica lands on one node, and takes no more places there than its
         largest part is of what a place needs. And all of them together have so much of each resource.
         """
+        beside = unplaced.most_lost(offers, need, order)
+        if not self.shapes:
+            return beside
         whole = [shape for shape in self.shapes if shape.resources is None]
         one_by_one = sum(
             shape.replicas * _most_lost_by_claimed_replica(shape, offers, need, order) for shape in self.shapes
@@ -56,7 +59,7 @@ class Claimed:
         together = self._as_jobs(unplaced).most_lost(offers, need, order)
         together += sum(shape.replicas * _most_lost_by_claimed_replica(shape, offers, need, order) for shape in whole)
         everything = sum(offer.fits(need) * nodes for offer, nodes in offers.items())
-        return min(everything, one_by_one + unplaced.most_lost(offers, need, order), together)
+        return min(everything, one_by_one + beside, together)
 
     def _as_jobs(self, unplaced: Unplaced) -> Unplaced:
         """Return the jobs without a node with those that are to come among them, but for whole nodes."""

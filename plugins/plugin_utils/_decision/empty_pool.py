@@ -18,8 +18,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
     NO_NAMES,
     Names,
     Node,
+    alike_nodes,
     is_unread,
-    sizes_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind, Offer
 
@@ -46,7 +46,8 @@ class EmptyPool:
     @classmethod
     def of(cls, nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> EmptyPool:
         """Return the listed nodes, whatever their state, and those that the pool's spec promises beyond them."""
-        return cls(*_total_of(nodes, flavors), shapes_of(nodes, flavors, order))
+        alike = alike_nodes(nodes)
+        return cls(*_total_of(alike, flavors), _shapes_of(alike, flavors, order))
 
     def offers(self, order: Sequence[str]) -> Counter[Offer]:
         """Return what its nodes offer of the resources in ``order``."""
@@ -57,13 +58,18 @@ class EmptyPool:
         return offers
 
 
-def shapes_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[Shape] | None:
+AlikeNodes = t.Sequence[tuple[Node, int]]
+"""One node of each size, with the number of nodes that are alike."""
+
+
+def _shapes_of(alike: AlikeNodes, flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[Shape] | None:
     """Return the nodes that the pool is meant to have, counted by their shape; None when one of them is not known."""
     shapes: Counter[Shape] = Counter()
-    for kind, resources, count in sizes_of([node for node in nodes if not node.leaving and _is_whole(node, order)]):
-        shapes[(kind, tuple(resources.items()))] += count
-    largest, unread = _largest_by_flavor(nodes)
-    for flavor, count in _not_listed(nodes, flavors, order).items():
+    for node, count in alike:
+        if not node.leaving and _is_whole(node, order):
+            shapes[(node.kind, tuple(node.resources.items()))] += count
+    largest, unread = _largest_by_flavor(alike)
+    for flavor, count in _not_listed(alike, flavors, order).items():
         shape = largest.get(flavor)
         if not shape or is_unread(unread[flavor], order):
             return None
@@ -71,24 +77,23 @@ def shapes_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequ
     return shapes
 
 
-def _total_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota]) -> tuple[Amounts, Names]:
+def _total_of(alike: AlikeNodes, flavors: Sequence[FlavorQuota]) -> tuple[Amounts, Names]:
     """Return (what all nodes have together, the resources of which that is not known)."""
     total: Amounts = {}
     unread: set[str] = set()
-    whole = [node for node in nodes if not node.leaving and _is_whole(node, ())]
-    for _kind, resources, count in sizes_of(whole):
-        add_amounts(total, {name: amount * count for name, amount in resources.items()})
-    for node in whole:
-        unread |= node.unread_resources
-    largest, unread_of_flavor = _largest_by_flavor(nodes)
-    for flavor, count in _not_listed(nodes, flavors, ()).items():
+    for node, count in alike:
+        if not node.leaving and _is_whole(node, ()):
+            add_amounts(total, {name: amount * count for name, amount in node.resources.items()})
+            unread |= node.unread_resources
+    largest, unread_of_flavor = _largest_by_flavor(alike)
+    for flavor, count in _not_listed(alike, flavors, ()).items():
         shape = largest.get(flavor)
         unread |= unread_of_flavor.get(flavor, NO_NAMES) if shape else EVERYTHING
         add_amounts(total, {name: amount * count for name, amount in (shape or {}).items()})
     return total, frozenset(unread)
 
 
-def _largest_by_flavor(nodes: Sequence[Node]) -> tuple[dict[str | None, Amounts], dict[str | None, Names]]:
+def _largest_by_flavor(alike: AlikeNodes) -> tuple[dict[str | None, Amounts], dict[str | None, Names]]:
     """Return (what the largest listed node of each flavor has, what of it cannot be read on any of them).
 
     A resource is read where it can be, also on nodes of which others cannot. A node that is short, or has none of a
@@ -97,9 +102,7 @@ def _largest_by_flavor(nodes: Sequence[Node]) -> tuple[dict[str | None, Amounts]
     largest: dict[str | None, Amounts] = {}
     unread: dict[str | None, set[str]] = {}
     told: dict[str | None, set[str]] = {}
-    for node in {
-        (node.flavor, id(node.resources), node.unread_resources, node.is_short): node for node in nodes
-    }.values():
+    for node, _count in alike:
         of_flavor = largest.setdefault(node.flavor, {})
         missing = unread.setdefault(node.flavor, set())
         is_told = told.setdefault(node.flavor, set())
@@ -119,11 +122,14 @@ def _largest_by_flavor(nodes: Sequence[Node]) -> tuple[dict[str | None, Amounts]
     return {flavor: of for flavor, of in largest.items() if of}, left
 
 
-def _not_listed(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[str | None]:
+def _not_listed(alike: AlikeNodes, flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[str | None]:
     """Count the nodes of each flavor that are promised and not listed, or not listed as what they are meant to be."""
-    staying = [node for node in nodes if not node.leaving]
-    missing = Counter(node.flavor for node in staying if not _is_whole(node, order))
-    listed = Counter(node.flavor for node in staying)
+    missing: Counter[str | None] = Counter()
+    listed: Counter[str | None] = Counter()
+    for node, count in alike:
+        if not node.leaving:
+            listed[node.flavor] += count
+            missing[node.flavor] += 0 if _is_whole(node, order) else count
     for quota in flavors:
         missing[quota.flavor] += max(0, quota.most - listed[quota.flavor])
     return +missing  # only what is above zero

@@ -288,35 +288,40 @@ def services_of(nodes: Iterable[Node]) -> Amounts:
     return most
 
 
-def sizes_of(nodes: Sequence[Node]) -> list[tuple[NodeKind, Amounts, int]]:
-    """Return (kind, what such a node has, how many there are) of nodes that are alike, which share their amounts."""
-    alike = [(node.kind, id(node.resources)) for node in nodes]
-    sizes = dict(zip(alike, (node.resources for node in nodes)))
-    return [(key[0], sizes[key], count) for key, count in Counter(alike).items()]
-
-
-def most_cards_by_flavor(nodes: Sequence[Node]) -> dict[str | None, Amounts]:
-    """Return the most cards that a node of each flavor has."""
-    most: dict[str | None, Amounts] = {}
-    for kind, resources, _count in sizes_of(nodes):
-        for name, amount in resources.items():
-            if has_vendor(name):
-                of_flavor = most.setdefault(kind.flavor, {})
-                of_flavor[name] = max(amount, of_flavor.get(name, 0))
-    return most
+def alike_nodes(nodes: Sequence[Node]) -> list[tuple[Node, int]]:
+    """Return (one of the nodes whose sizes are alike, how many these are). They share their amounts."""
+    sizes = [(node.kind, id(node.resources), node.unread_resources, node.is_short, node.leaving) for node in nodes]
+    one_of = dict(zip(sizes, nodes))
+    return [(one_of[size], count) for size, count in Counter(sizes).items()]
 
 
 def with_shortages(nodes: Sequence[Node]) -> list[Node]:
     """Return the nodes, those marked that are short of cards which others of their flavor have."""
-    cards = most_cards_by_flavor(nodes)
-    marked = list(nodes)
-    for index, node in enumerate(nodes):
-        has, unread = node.resources, node.unread_resources
-        for name, most in cards.get(node.kind.flavor, {}).items():
-            if has.get(name, 0) < most and (name in has or not is_unread(unread, (name,))):
-                marked[index] = node._replace(is_short=True)
-                break
-    return marked
+    alike = [node for node, _count in alike_nodes(nodes)]
+    most: dict[str | None, Amounts] = {}
+    for node in alike:
+        for name, amount in node.resources.items():
+            if has_vendor(name):
+                of_flavor = most.setdefault(node.flavor, {})
+                of_flavor[name] = max(amount, of_flavor.get(name, 0))
+    short = {
+        (node.kind, id(node.resources), node.unread_resources)
+        for node in alike
+        if _is_short(node, most.get(node.flavor, {}))
+    }
+    if not short:
+        return list(nodes)
+    return [
+        node._replace(is_short=True) if (node.kind, id(node.resources), node.unread_resources) in short else node
+        for node in nodes
+    ]
+
+
+def _is_short(node: Node, most: Amounts) -> bool:
+    has, unread = node.resources, node.unread_resources
+    return any(
+        has.get(name, 0) < amount and (name in has or not is_unread(unread, (name,))) for name, amount in most.items()
+    )
 
 
 def weigh(nodes: Sequence[Node]) -> list[Node]:

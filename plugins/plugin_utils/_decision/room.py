@@ -21,8 +21,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
     EVERYTHING,
     Names,
     Node,
+    alike_nodes,
     is_unread,
-    sizes_of,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
@@ -57,8 +57,8 @@ class Room:
         may_be_free: Amounts = {}
         unbounded: set[str] = set()
         serving = [node for node in nodes if node.unusable is None]
-        for _kind, resources, count in sizes_of([node for node in serving if not node.unread_resources]):
-            add_amounts(usable, {name: amount * count for name, amount in resources.items()})
+        for one, count in alike_nodes([node for node in serving if not node.unread_resources]):
+            add_amounts(usable, {name: amount * count for name, amount in one.resources.items()})
         for node in serving:
             add_amounts(free, node.free)
             if node.unread_resources:

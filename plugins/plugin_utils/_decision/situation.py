@@ -384,20 +384,21 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
             known[key] = merge_spellings(read, min), unread | {name for name in ON_EVERY_NODE if name not in numbers}
         return known[key]
 
-    def held_of(held: HeldOnNode | None) -> Held:
+    def held_of(held: HeldOnNode | None, resources: Amounts) -> Held:
         if not held:
             return NOTHING_HELD
-        key: tuple[t.Any, ...] = tuple(held["resources"].items())
+        key: tuple[t.Any, ...] = (id(resources), *held["resources"].items())
         if held["unsplit"] or held["unread"]:
             key = key, tuple(held["unsplit"].items()), tuple(held["unread"])
         if key not in known_held:
             certain, unread = amounts_of(held["resources"])
             possible, unread_possible = amounts_of(held["unsplit"])
             unread |= unread_possible | frozenset(held["unread"])
-            known_held[key] = Held(certain, possible, unread, frozenset(held["unsplit"]))
+            known_held[key] = Held(certain, possible, unread, frozenset(held["unsplit"])).on(resources)
         return known_held[key]
 
     nodes = []
+    has_cards: dict[int, bool] = {}
     for fact in facts:  # there may be ten thousand: what only a few of them need stands behind a condition
         resources, unread_resources = amounts(fact["resources"])
         shown, unread_shown = amounts(fact["free"])
@@ -405,9 +406,11 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
             unreadable = frozenset(canonical(one["resource"]) for one in fact["unreadable"])
             unread_resources |= unreadable - resources.keys()
             unread_shown |= unreadable - shown.keys()
-        may_come = _may_come(fact, resources)
-        if may_come:
-            unread_resources |= may_come
+        size = id(resources)
+        if size not in has_cards:
+            has_cards[size] = all(resources.values()) and any(map(has_vendor, resources))
+        if not has_cards[size]:
+            unread_resources |= _may_come(fact, resources)
         if resources.keys() != shown.keys():
             unread_shown |= resources.keys() - shown.keys()
         nodes.append(
@@ -422,7 +425,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
                 unread_resources,
                 shown,
                 unread_shown,
-                held_of(fact.get("held")).on(resources),
+                held_of(fact.get("held"), resources),
                 free=shown,
                 unread_free=unread_shown,
                 at_most=shown,

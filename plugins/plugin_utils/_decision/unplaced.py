@@ -28,6 +28,14 @@ _CARD = 1000
 _MOST_TRIED = 10  # jobs whose 1,024 sets are tried; of more, all that there is room for may start
 
 
+class _Places(t.NamedTuple):
+    """Each of ``nodes`` nodes that make the same offer takes so many ``replicas``."""
+
+    offer: Offer
+    nodes: int
+    replicas: int
+
+
 @dataclass(frozen=True)
 class Unplaced:
     """Resources that jobs take on nodes that are not known.
@@ -87,29 +95,31 @@ class Unplaced:
         """Return the most places for replicas that these jobs can take, wherever they land."""
         if self.is_empty:
             return 0
-        places = {offer: offer.fits(need) for offer in offers}
-        everything = sum(places[offer] * nodes for offer, nodes in offers.items())
+        places = [_Places(offer, nodes, offer.fits(need)) for offer, nodes in offers.items()]
+        everything = sum(here.replicas * here.nodes for here in places)
         if need.amounts is None:
-            return everything if self.pods is None else _sum_of_largest_places(places, offers, self.pods)
+            return everything if self.pods is None else _sum_of_largest_places(places, self.pods)
         cards = rest = 0
         for index, amount in enumerate(need.amounts):
             if amount and is_card(order[index]):
-                cards += self._lost_by(offers, places, need, index, order[index])
+                cards += self._lost_by(places, amount, index, order[index])
             elif amount:
-                rest += self._lost_by(offers, places, need, index, order[index])
+                rest += self._lost_by(places, amount, index, order[index])
         if self.pods is not None and _are_whole_cards(offers, order):
-            cards = min(cards, _sum_of_largest_places(places, offers, self.pods))
+            cards = min(cards, _sum_of_largest_places(places, self.pods))
         return min(everything, cards + rest)
 
-    def _lost_by(self, offers: Offers, places: t.Mapping[Offer, int], need: Need, index: int, resource: str) -> int:
+    def _lost_by(self, places: Sequence[_Places], asked: int, index: int, resource: str) -> int:
         """Return the places that the total of one resource can take. Buying the cheapest first is the worst case."""
         budget = self.total.get(resource, 0)
-        amounts = [budget, *(offer.free[index] for offer in offers)]
+        if not budget:
+            return 0
+        amounts = [budget, *[here.offer.free[index] for here in places]]
         unit = _CARD if is_card(resource) and all(amount % _CARD == 0 for amount in amounts) else 1
         prices: Counter[int] = Counter()
-        for offer, nodes in offers.items():
-            if places[offer]:
-                for price, count in offer.prices(need, index, unit).items():
+        for offer, nodes, replicas in places:
+            if replicas:
+                for price, count in offer.prices(asked, replicas, index, unit):
                     prices[price] += count * nodes
         lost = 0
         for price, count in sorted(prices.items()):
@@ -153,10 +163,10 @@ def _are_whole_cards(offers: Offers, order: Sequence[str]) -> bool:
     return all(offer.free[index] % _CARD == 0 for offer in offers for index in cards)
 
 
-def _sum_of_largest_places(places: t.Mapping[Offer, int], offers: Offers, most: int) -> int:
+def _sum_of_largest_places(places: Iterable[_Places], most: int) -> int:
     """Return the places on the ``most`` nodes that have the most of them."""
     total = 0
-    for value, count in sorted(((places[offer], nodes) for offer, nodes in offers.items()), reverse=True):
+    for value, count in sorted([(here.replicas, here.nodes) for here in places], reverse=True):
         taken = min(count, most)
         total, most = total + value * taken, most - taken
     return total
