@@ -62,9 +62,11 @@ def shapes_of(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequ
     shapes: Counter[Shape] = Counter()
     for kind, resources, count in sizes_of([node for node in nodes if not node.leaving and _is_whole(node, order)]):
         shapes[(kind, tuple(resources.items()))] += count
+    # A node that is listed and not whole is counted here as one that is promised: it may be whole again.
     largest, unread = _largest_by_flavor(nodes)
     for flavor, count in _not_listed(nodes, flavors, order).items():
         shape = largest.get(flavor)
+        # A promised node that no listed one resembles may have any amount, so nothing is too large for it.
         if not shape or is_unread(unread[flavor], order):
             return None
         shapes[(NodeKind.promised(flavor), tuple(shape.items()))] += count
@@ -97,6 +99,7 @@ def _largest_by_flavor(nodes: Sequence[Node]) -> tuple[dict[str | None, Amounts]
     largest: dict[str | None, Amounts] = {}
     unread: dict[str | None, set[str]] = {}
     told: dict[str | None, set[str]] = {}
+    # One node of each kind is enough: alike nodes share their amounts.
     for node in {
         (node.flavor, id(node.resources), node.unread_resources, node.is_short): node for node in nodes
     }.values():
@@ -110,6 +113,7 @@ def _largest_by_flavor(nodes: Sequence[Node]) -> tuple[dict[str | None, Amounts]
         missing |= node.unread_resources
         # What a short node has is a lower bound, and a flavor of short nodes alone is not known.
         missing |= node.resources.keys() if node.is_short else set()
+        # A node that was read whole tells all of its flavor: what it does not name, the flavor has none of.
         if not node.unread_resources and not node.is_short:
             is_told.add("*")
     left = {
@@ -125,6 +129,7 @@ def _not_listed(nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Se
     missing = Counter(node.flavor for node in staying if not _is_whole(node, order))
     listed = Counter(node.flavor for node in staying)
     for quota in flavors:
+        # Up to the ceiling: a pool that may still grow gives no final answer.
         missing[quota.flavor] += max(0, quota.most - listed[quota.flavor])
     return +missing  # only what is above zero
 

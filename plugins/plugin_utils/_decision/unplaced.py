@@ -56,6 +56,7 @@ class Unplaced:
                 unread.add("*")
             add_amounts(total, {name: amount * group.count for name, amount in group.amounts.items()})
             cards = sum(amount for name, amount in group.amounts.items() if is_card(name))
+            # A job with a part of a card, or without any, may have any number of pods.
             is_whole = cards > 0 and cards % _CARD == 0
             pods = None if pods is None or not is_whole else pods + cards // _CARD * group.count
         return cls(total, pods, frozenset(unread))
@@ -89,8 +90,10 @@ class Unplaced:
             return 0
         places = {offer: offer.fits(need) for offer in offers}
         everything = sum(places[offer] * nodes for offer, nodes in offers.items())
+        # A pod of any size makes a whole node useless, so a pod costs a node and amounts bound nothing.
         if need.amounts is None:
             return everything if self.pods is None else _sum_of_largest_places(places, offers, self.pods)
+        # Added and not compared: other jobs may take the cards than those that take cores or memory.
         cards = rest = 0
         for index, amount in enumerate(need.amounts):
             if amount and is_card(order[index]):
@@ -105,6 +108,7 @@ class Unplaced:
         """Return the places that the total of one resource can take. Buying the cheapest first is the worst case."""
         budget = self.total.get(resource, 0)
         amounts = [budget, *(offer.free[index] for offer in offers)]
+        # Whole cards only where no amount has a part: otherwise a thousandth may be what a place lacks.
         unit = _CARD if is_card(resource) and all(amount % _CARD == 0 for amount in amounts) else 1
         prices: Counter[int] = Counter()
         for offer, nodes in offers.items():
@@ -140,6 +144,7 @@ def _most_waiting_together(jobs: Sequence[JobGroup], limits: Amounts) -> Amounts
         for later in range(index, len(jobs)):
             both = dict(taken)
             add_amounts(both, jobs[later].amounts)
+            # A resource without a known limit holds no set of jobs back.
             if all(amount <= limits.get(name, amount) for name, amount in both.items()):
                 add(later + 1, both)
 
