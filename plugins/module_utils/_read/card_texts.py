@@ -32,11 +32,13 @@ def is_ascend(resource: str) -> bool:
 
 def card_places_of(cards: int) -> int:
     """Return for how many cards a node is made that has so many: a card that is broken keeps its number."""
+    # A broken card is missing from the amounts, and the digits behind it keep their places.
     return next((size for size in _SIZES if size >= cards), cards)
 
 
 def cards_on(resources: Mapping[str, Number] | None) -> int | None:
     """Return how many Ascend cards a node has; None when it is not told, or it has none, or parts of cards."""
+    # Two spellings of one card have one amount; different amounts tell nothing for certain.
     counts = {amount for name, amount in (resources or {}).items() if is_ascend(name) and amount}
     count = counts.pop() if len(counts) == 1 else None
     return int(count) if count is not None and float(count).is_integer() and count <= MOST_CARDS else None
@@ -44,6 +46,7 @@ def cards_on(resources: Mapping[str, Number] | None) -> int | None:
 
 def taken_cards(text: object) -> list[int] | None:
     """Return the numbers of the cards that a text shows as taken; None when it cannot be read."""
+    # Text and never a number: leading zeros are cards, and a number of sixteen digits may come as a float.
     if not isinstance(text, str) or not _TEXT.fullmatch(text):
         return None
     return [number for number in range(1, MOST_CARDS + 1) if text[-number] == "1"]
@@ -68,6 +71,7 @@ class OwnCards:
             host = node.get("hostIp") if mine else None
             if mine and isinstance(host, str):
                 seen = self._seen.setdefault(host.strip(), set())
+                # One card in two jobs: the texts show the whole node, so none on it tells a job's own cards.
                 if not seen.isdisjoint(mine):
                     self._shared.add(host.strip())
                 seen.update(mine)
@@ -86,6 +90,7 @@ def free_cards(text: object, cards: int | None) -> list[int] | None:
     if cards is None or not isinstance(text, str) or not _TEXT.fullmatch(text):
         return None
     places = card_places_of(cards)
+    # An eight-card node has sixteen digits as well: the left eight are no cards, and never free ones.
     if "1" in text[: MOST_CARDS - places]:
         return None
     return [number for number in range(1, places + 1) if text[-number] == "0"]
