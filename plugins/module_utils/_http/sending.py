@@ -79,8 +79,10 @@ class Sender:
         self._sleep = sleep
         self._deadline = clock() + (_LONGEST_READ if time_limit is None else time_limit)
         self._longest_wait = _LONGEST_WAIT if time_limit is None else math.inf
+        # Logins count towards the same limit: a slow IAM must not double the time of a read.
         connection.ask_within(self.left, self._longest_pause)
         self._lock = threading.Lock()
+        # One moment for all threads: a throttled server counts the requests of all of them.
         self._not_before = 0.0
         self._spent = 0.0
         self._ahead: float | None = None
@@ -121,6 +123,7 @@ class Sender:
 
     def in_parallel(self, calls: Sequence[Callable[[], T]]) -> Iterator[T]:
         """Run the calls, at most ``connections`` at once, and yield their results in call order."""
+        # A single call stays in this thread, where an error needs no handing over.
         if len(calls) < 2:
             yield from (call() for call in calls)
             return
@@ -140,6 +143,7 @@ class Sender:
 
         The first call goes alone: an error that keeps it from being answered holds for all others, too.
         """
+        # Without the lock once an answer has come: from then on, calls run side by side.
         if self._accepted:
             return self._until_answered(call)
         with self._first_call:
@@ -148,6 +152,7 @@ class Sender:
                 try:
                     answer = self._until_answered(call)
                 except ModelArtsError as error:
+                    # An error of the login, or of a server that was never reached, is the same for every call.
                     if error.from_iam or error.status is None:
                         self._login_error = error
                     self._accepted = self._login_error is None
@@ -158,6 +163,7 @@ class Sender:
 
     def _until_answered(self, call: Call[T]) -> T:
         """Retry what is transient, and log in anew once on a 401."""
+        # Not before the first call: both may need a login, whose errors belong to a call.
         url = f"{self._connection.base_url()}/v2/{self._connection.project()}{call.path}"
         url = f"{url}?{call.query}" if call.query else url
         login_is_fresh = False
@@ -167,11 +173,13 @@ class Sender:
                 return self._send_with_login(call, url, login_is_fresh)
             except ModelArtsError as raised:
                 error = raised
+            # Once: a second 401 with a fresh token is a refusal, and some refusals lock an account.
             if error.status == 401 and not login_is_fresh and self._connection.refusal is None:
                 login_is_fresh = True
                 continue
             failures += 1
             wait = pause_after(error, failures, self._connection.max_retries)
+            # A pause that ends behind the deadline would end in the same error, later.
             if wait is None or wait >= self._longest_pause():
                 raise error
             with self._lock:
@@ -192,11 +200,13 @@ class Sender:
                     # Before the next thread has its turn: it must not send what will be refused as well.
                     self._note_refusal(refused, login_is_fresh)
                     raise
+            # Parsed without the connection, which another thread can use meanwhile.
             return call.read(url, headers, body)
         finally:
             self._bodies.release(len(body))
 
     def _send_request(self, call: Call[T], url: str) -> tuple[int, Mapping[str, str], bytes]:
+        # What is left is asked for each try, as waiting for a turn takes from it.
         timeout = min(self._connection.timeout, self.left())
         try:
             with explained(url, timeout, self._connection.where):
@@ -205,6 +215,7 @@ class Sender:
                     headers={
                         "Content-Type": "application/json",
                         "Accept": "application/json",
+                        # Asks proxies on the way for an answer of now; what is free may be taken a minute later.
                         "Cache-Control": "no-cache",
                     },
                     timeout=timeout,
@@ -226,6 +237,7 @@ class Sender:
 
     def _note_refusal(self, error: ModelArtsError, login_is_fresh: bool) -> None:
         """Remember that the credentials are refused for good: more than five refusals in a row lock a key."""
+        # A 401 refuses for good only where no new login can follow.
         if error.status == 401 and (login_is_fresh or not self._connection.auth.drop_token()):
             self._connection.auth.refusal = error
         elif error.from_iam and not error.transient:
@@ -243,6 +255,7 @@ class Sender:
         if not self._turns.acquire(timeout=wait):
             raise _error_of_time_limit(name)
         try:
+            # Throttling before the refusal: what was refused during the wait must not be sent.
             self._wait_for_throttling(name)
             self._raise_refusal()
             yield
@@ -254,6 +267,7 @@ class Sender:
         while True:
             with self._lock:
                 wait = self._not_before - self._clock()
+            # Not slept in vain when the next request could only go after the deadline.
             if max(wait, 0.0) >= self.left():
                 raise _error_of_time_limit(name)
             if wait <= 0:
@@ -276,16 +290,19 @@ class Sender:
         shows as free may long be taken. By their Dates, which are compared with each other and not with the clock of
         this host, that is seen once another answer of the same read is not as old.
         """
+        # Caches add it (RFC 9111), so an answer of the API itself has none.
         kept = headers.get("Age", "").strip()
         if _AGE.fullmatch(kept) and int(kept) > _OLDEST_ANSWER:
             raise _error_of_kept_answer(name, int(kept))
         at = http_date(headers.get("Date", ""))
+        # Without a date the answer is used, and only its age cannot be told.
         if at is None or not 0 < at < _LATEST:
             return
         with self._lock:
             behind = 0.0 if self._ahead is None else self._ahead - (at - sent)
             if behind > _OLDEST_ANSWER:
                 raise _error_of_kept_answer(name, behind)
+            # By the monotonic clock: this host's own time may be set while a read lasts.
             ahead = at - time.monotonic()
             self._ahead = ahead if self._ahead is None else max(self._ahead, ahead)
             self._least_ahead = min(self._least_ahead, at - sent)
