@@ -126,7 +126,7 @@ class Client:
         return self._connection.workspace_id or "0"
 
     def show_pool(self, pool_name: str) -> Document:
-        """ShowPool: GET /v2/{project_id}/pools/{pool_name}."""
+        """Return the document of ShowPool: GET /v2/{project_id}/pools/{pool_name}."""
         path = f"/pools/{check_pool_name(pool_name)}"
         document = self._get_document(path)
         require_kind(f"GET {path}", document, "Pool")
@@ -137,17 +137,17 @@ class Client:
         return document
 
     def list_pools(self) -> list[Document]:
-        """ListPools: GET /v2/{project_id}/pools. The pools of one workspace."""
+        """Return the pools of one workspace, by ListPools: GET /v2/{project_id}/pools."""
         workspace = self._connection.workspace_id
         # Without the option no workspaceId is sent, and the API takes workspace 0 (ListPools).
         return self._list_by_tokens("/pools", "PoolList", [] if workspace is None else [("workspaceId", workspace)])
 
     def list_nodes(self, pool_name: str) -> list[Document]:
-        """ListPoolNodes: GET /v2/{project_id}/pools/{pool_name}/nodes."""
+        """Return the nodes of a pool, by ListPoolNodes: GET /v2/{project_id}/pools/{pool_name}/nodes."""
         return self._list_by_tokens(f"/pools/{check_pool_name(pool_name)}/nodes", "NodeList")
 
     def runtime_metrics(self) -> list[Document]:
-        """ShowPoolRuntimeMetrics: GET /v2/{project_id}/metrics/runtime/pools. The items, one a pool."""
+        """Return an item a pool, by ShowPoolRuntimeMetrics: GET /v2/{project_id}/metrics/runtime/pools."""
         return self._list_by_tokens("/metrics/runtime/pools", "PoolMetricsList")
 
     def _list_by_tokens(self, path: str, kind: str, filters: Sequence[tuple[str, str]] = ()) -> list[Document]:
@@ -175,7 +175,7 @@ class Client:
             query = [*filters, ("continue", token), ("limit", str(PAGE_SIZE))]
 
     def list_workloads_page(self, pool_name: str, query: Query) -> Pages:
-        """ListWorkloads, the one page that the query asks for: GET /v2/{project_id}/pools/{pool_name}/workloads."""
+        """Return the one page of ListWorkloads that is asked for: GET /v2/{project_id}/pools/{pool_name}/workloads."""
         document = self._workloads(pool_name, query)
         items, total, asked = items_of(document), total_of(document), dict(query)
         # A blank limit and 0 mean 500 (ListWorkloads).
@@ -184,7 +184,7 @@ class Client:
         return Pages(items, total, ended and int(asked.get("offset", 0)) == 0 and not doubtful)
 
     def list_workloads(self, pool_name: str, query: Query, *, offset: int = 0, limit: int = PAGE_SIZE) -> Pages:
-        """ListWorkloads from ``offset`` to the end, oldest job first, in pages of ``limit`` records.
+        """Return ListWorkloads from ``offset`` to the end, oldest job first, in pages of ``limit`` records.
 
         ``query`` holds the filters. Jobs come and go meanwhile: see PageReader.
         """

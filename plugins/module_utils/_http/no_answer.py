@@ -69,7 +69,7 @@ class NoAnswerError(TransportError):
 
 @contextlib.contextmanager
 def explained(url: str, timeout: float | None, where: str) -> Iterator[None]:
-    """Turns what requests, urllib3, ssl and the system raise for a request to ``url`` into InputError or NoAnswerError.
+    """Turn what requests, urllib3, ssl and the system raise for a request to ``url`` into InputError or NoAnswerError.
 
     None of their texts is repeated but those of the system and of certificates: others quote proxies and passwords.
     """
