@@ -117,7 +117,7 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
     ``"1073m"``, ``"8"``, ``"32G"``. A decimal suffix is taken at its word ("8G" is 8,000,000,000 bytes), which
     the reference does not say. Raises UnreadableQuantityError, also above 10**18: no pool has as much.
     """
-    # true is 1 in Python, and no amount that anyone has asked for.
+    # true is 1 in Python, and no amount.
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
     text = (value if isinstance(value, str) else repr(value)).strip()

@@ -72,7 +72,7 @@ def _normal_spelling_and_head(secret: str) -> tuple[str, str]:
     whole = normal_spelling(secret)
     if len(whole) < _SHORTEST_CUT:
         return whole, whole
-    # Half of it or 24 characters: what a server leaves of a token that it cuts is still a part of the secret.
+    # Half of it or 24 characters: a server may cut a token, and the part that is left is still secret.
     return whole, whole[: min(_LONGEST_HEAD, len(whole) // 2)]
 
 

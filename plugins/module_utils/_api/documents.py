@@ -223,7 +223,7 @@ def continue_token(request: str, document: Document) -> str | None:
     token, remaining = metadata.get("continue"), metadata.get("remainingItemCount")
     if token:
         return str(token)
-    # What cannot be asked for could hold cards, or share a display name.
+    # Items that cannot be asked for could hold cards, or share a display name.
     if remaining not in _NOTHING:
         raise ApiError(
             f"{request}: the list has {one_line(repr(remaining), 40)} items more, and no token to ask for them with."

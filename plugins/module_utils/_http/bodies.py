@@ -100,7 +100,7 @@ class Bodies:
                     break  # a full piece may have more behind it, even with no byte left to unpack
                 yield piece, allowed
             yield piece, allowed
-            # What stands behind the packed text would be dropped unread.
+            # Bytes behind the packed text would be dropped unread.
             if unpacker.unused_data:
                 raise zlib.error("more than one packed answer")
         if is_packed and received and not unpacker.eof:

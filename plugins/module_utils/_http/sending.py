@@ -206,7 +206,7 @@ class Sender:
             self._bodies.release(len(body))
 
     def _send_request(self, call: Call[T], url: str) -> tuple[int, Mapping[str, str], bytes]:
-        # What is left is asked for each try, as waiting for a turn takes from it.
+        # Asked anew for each try, as waiting for a turn takes from the time that is left.
         timeout = min(self._connection.timeout, self.left())
         try:
             with explained(url, timeout, self._connection.where):
@@ -215,7 +215,7 @@ class Sender:
                     headers={
                         "Content-Type": "application/json",
                         "Accept": "application/json",
-                        # Asks proxies on the way for an answer of now; what is free may be taken a minute later.
+                        # Asks proxies on the way for an answer of now: cards that were free may be taken by then.
                         "Cache-Control": "no-cache",
                     },
                     timeout=timeout,
@@ -255,7 +255,7 @@ class Sender:
         if not self._turns.acquire(timeout=wait):
             raise _error_of_time_limit(name)
         try:
-            # Throttling before the refusal: what was refused during the wait must not be sent.
+            # Throttling before the refusal: credentials that were refused during the wait must not be sent.
             self._wait_for_throttling(name)
             self._raise_refusal()
             yield

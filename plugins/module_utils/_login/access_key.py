@@ -39,7 +39,7 @@ class SignatureAuth(Credentials):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         parts = urlsplit(str(request.url))
         query = canonical_query(parse_qsl(parts.query, keep_blank_values=True))
-        # What is signed must be what is sent: the query goes out sorted and quoted as the signature has it.
+        # The query goes out sorted and quoted as the signature has it, or the server would compute another one.
         request.url = urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
         headers = request.headers
         headers["Host"] = host_header(request.url)

@@ -96,7 +96,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
             raise InputError(f"{entry} has a cacert that names {unusable}. Write a file with the authorities there.")
     settings = {
         "region": cloud.region_name,
-        # What the entry says stands below the options: a task may be stricter or laxer than the file.
+        # The entry stands below the options: a task may be stricter or laxer than the file.
         "validate_certs": verify is not False,
         "ca_path": own_authorities,
     }
@@ -143,7 +143,7 @@ def _check_auth_of_cloud(entry: str, config: Mapping[str, t.Any]) -> None:
     if by_name and not {"user_domain_id", "user_domain_name", "user_id"} & auth.keys():
         raise InputError(f"{entry} has a username in auth, but no user_domain_name.")
     for key, url in auth.items():
-        # auth_url is checked with the others; these are token and identity endpoints of further plugins.
+        # auth_url is checked by itself; these are token and identity endpoints of further plugins.
         if _ADDRESS.fullmatch(str(key)) and key != "auth_url" and isinstance(url, str) and not is_private(url):
             raise InputError(
                 f"{entry} has a {key} that must start with https: over http, credentials would be readable on the "

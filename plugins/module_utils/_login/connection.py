@@ -66,7 +66,7 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
             "No credentials: give auth_token, access_key with secret_key, username with password, or cloud, "
             f"{where_to_set(where, 'auth_token', 'access_key', 'username', 'cloud')}."
         )
-    # Before the file is read: what is missing among the options is told at once.
+    # Before the file is read: a missing option is told at once.
     require_complete(method, given, where)
     if method == "cloud":
         cloud = read_cloud(given["cloud"], given, where)

@@ -206,7 +206,7 @@ def _credentials_in(headers: Mapping[str, t.Any]) -> Iterator[str]:
     """Yield tokens, and what stands for a name and a password; a signature is its maker's to know."""
     for name in ("X-Auth-Token", "X-Subject-Token", "Authorization"):
         value = headers.get(name) or ""
-        # requests has header values as bytes or as text, and signs in bytes.
+        # Libraries give values of headers as text or as bytes.
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
         if text and not text.startswith(ALGORITHM):
             yield text.rpartition(" ")[2]

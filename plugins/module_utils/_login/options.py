@@ -65,7 +65,7 @@ _NAMED_BY = {
     "password": ("username", "password"),
     "cloud": ("cloud",),
 }
-# What belongs to a method goes with it: a password of a lower level is not tried with a token of a higher one.
+# The fields of one method stay together: a password of a lower level does not join a token of a higher one.
 _FIELDS = {
     "auth_token": ("auth_token", "auth_url", "project_name"),
     "access_key": ("access_key", "secret_key", "security_token", "auth_url", "project_name"),

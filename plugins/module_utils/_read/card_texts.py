@@ -32,7 +32,6 @@ def is_ascend(resource: str) -> bool:
 
 def card_places_of(cards: int) -> int:
     """Return for how many cards a node is made that has so many: a card that is broken keeps its number."""
-    # A broken card is missing from the amounts, and the digits behind it keep their places.
     return next((size for size in _SIZES if size >= cards), cards)
 
 

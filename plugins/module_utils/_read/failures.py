@@ -37,7 +37,7 @@ def try_read(document: str, call: Callable[[], T]) -> Read[T]:
     """Return what the call returns, or its error as one of that document. Raises InputError."""
     try:
         return Read(call(), None)
-    # What a user gave is wrong for every document, so it ends the reading.
+    # An input of the user is wrong for every document, so it ends the reading.
     except InputError:
         raise
     except ModelArtsError as error:

@@ -36,7 +36,7 @@ def find_jobs(items: Iterable[Document], names: Iterable[str]) -> list[FoundJobF
     is_wanted = _matcher(names)
     heap: list[tuple[tuple[bool, int], int, Document, str]] = []
     for count, item in enumerate(items):
-        # jobName is what users call a training job; it may be absent, and name is the workload's own (ListWorkloads).
+        # jobName may be absent (ListWorkloads; the SDK).
         name = text_of(item.get("jobName")) or text_of(item.get("name"))
         if name is None or not is_wanted(name):
             continue

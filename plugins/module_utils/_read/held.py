@@ -128,11 +128,11 @@ class HeldOnAddresses:
             if name in unread or "*" in unread:
                 for host in without:
                     self._hosts[host].unread.add(name)
-            # The nodes without a share have the rest together, and how it is split is not told.
             elif rest > 0 and without:
+                # The nodes without a share have the rest together, and how it is split is not told.
                 unsplit.setdefault(tuple(without), {})[name] = rest
-            # Every node that the job shows tells its share, so the rest is on nodes that do not show yet.
             elif rest > 0:
+                # Every node that the job shows tells its share, so the rest is on nodes that do not show yet.
                 not_shown[name] = rest
         if not_shown:
             self._not_shown.append({"count": 1, "resources": to_numbers(not_shown), "unread": []})
@@ -206,7 +206,7 @@ def sizes_by_address(nodes: Sequence[NodeFacts], addresses: Iterable[str]) -> di
                 size = {**{name: of for name, of in node["free"].items() if name in unread}, **size}
             key = tuple(size.items())
             if key not in known:
-                # The smaller of two spellings: what a node has for certain bounds what of a job is on it.
+                # The smaller of two spellings: only the amount that is certain keeps the rest of a job off other nodes.
                 amounts = merge_spellings(from_numbers(size), min)
                 known[key] = {name: amount for name, amount in amounts.items() if amount}
             sizes[node["private_ip"]] = known[key]

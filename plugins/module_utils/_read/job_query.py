@@ -35,7 +35,7 @@ WORKLOAD_OPTIONS: dict[str, dict[str, t.Any]] = {
     "fields": {"type": "list", "elements": "str"},
     "include_capacity": {"type": "bool", "default": False},
 }
-# What a server answers that takes one type and is given several.
+# A server that takes one type may answer so when it is given several.
 _BAD_REQUEST = 400
 
 

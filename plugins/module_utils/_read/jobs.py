@@ -70,7 +70,7 @@ def pending_seconds(item: Document, now: float) -> int | None:
 
     No job has waited for longer than there is one.
     """
-    # Both are in the answer and may disagree; the smaller wait makes a job more likely to be on its way.
+    # pendingDuration and createTime may disagree: with the smaller wait a job is more likely on its way.
     seconds = integer_of(item.get("pendingDuration"))
     created = integer_of(item.get("createTime"))
     exists = None if created is None else seconds_since(created / 1000, now)
@@ -91,7 +91,7 @@ def hosts_of(item: Document) -> list[str]:
     nodes = item.get("nodes")
     shown = [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []
     placed = [node.get("hostIp") for node in shown if isinstance(node, dict)]
-    # Both sources together: each of them may be absent, or older (ListWorkloads, table 3 and the SDK).
+    # Both sources together, as each of them may be absent (ListWorkloads, table 3; the SDK).
     return list(dict.fromkeys(_split_host_ips(item.get("hostIps")) + _split_host_ips(placed)))
 
 

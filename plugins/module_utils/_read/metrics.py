@@ -61,7 +61,7 @@ def metrics_facts(item: Document, now: float) -> MetricsFacts:
 
     def amounts(part: Document, name: str) -> Numbers | None:
         value = part.get(name)
-        # What there is rounds down, and what is taken rounds up.
+        # Capacity rounds down and the allocated rounds up, so that no rounding makes room.
         read, unread = amounts_in(value, down=part is not allocated)
         unreadable.extend(unread)
         if read is None and value is not None:

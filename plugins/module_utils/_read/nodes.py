@@ -107,7 +107,6 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
     )
     address = node_address(document)
     bits = annotations.get(PLACEMENT_ANNOTATION)
-    # The placement is read by what the node has: a 1 beyond its cards makes the text unreadable.
     has = None if resources is None else to_numbers(resources)
     return {
         "name": text_or_none(metadata.get("name")),
@@ -193,7 +192,6 @@ def _is_standby(labels: Document) -> bool | None:
     """Return whether the node stands by for a broken one; None when its label is neither true nor false."""
     if STANDBY_LABEL not in labels:
         return False
-    # None for any other value, which then counts as a standby.
     return {"true": True, "false": False}.get(str(labels[STANDBY_LABEL]).strip().lower())
 
 

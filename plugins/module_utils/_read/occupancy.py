@@ -253,8 +253,8 @@ def _queue_count(job_type: str, priority: int | None, ages: Sequence[int | None]
 def _keep_largest(heap: list[t.Any], entry: tuple[t.Any, int, Document], most: int) -> None:
     if len(heap) < most:
         heapq.heappush(heap, entry)
-    # Only order and number are compared: documents have no order.
     elif entry[:2] > heap[0][:2]:
+        # Only order and number are compared: documents have no order.
         heapq.heapreplace(heap, entry)
 
 

@@ -79,7 +79,7 @@ def _is_short(requirement: object) -> bool:
     """Return whether it is made of as few short texts and numbers as a real one."""
     if not isinstance(requirement, dict):
         return requirement is None
-    # What is longer is read anew each time: kept as a key, it would stay in memory.
+    # A longer one is read anew each time: kept as a key, it would stay in memory.
     return len(requirement) <= MOST_RESOURCES and all(
         len(name) <= _LONGEST
         and (len(value) <= _LONGEST if isinstance(value, str) else isinstance(value, (int, float)))

@@ -50,7 +50,7 @@ class PostgresqlConnection:
         self._session = library.connect(url, **limits)
         # One statement a transaction: poolers may give the next statement to another session of the server.
         self._session.autocommit = True
-        # psycopg 3 prepares what it has sent some times, and the prepared one is unknown behind a pooler.
+        # psycopg 3 prepares a statement that it has sent some times, and the next session behind a pooler lacks it.
         if hasattr(self._session, "prepare_threshold"):
             self._session.prepare_threshold = None
 

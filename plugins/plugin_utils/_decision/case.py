@@ -83,7 +83,7 @@ class Case:
         known = None if nodes is None else _names_of_some(nodes)
         waiting = [JobGroup(1, job.amounts, job.unread) for job in jobs]
         unplaced = Unplaced.of([*situation.unplaced, *waiting], known)
-        # Not all that wait find room in what is given back; counting all of them would refuse where there is enough.
+        # Not all jobs that wait find room in it; counting all of them would refuse where there is enough.
         if larger is not None:
             held_elsewhere = Unplaced.of(situation.unplaced, known)
             unplaced = held_elsewhere.and_also(Unplaced.of_waiting(waiting, larger, known))
@@ -185,7 +185,7 @@ def _choose_room(
     unused = _why_no_metrics(situation, age)
     measured = None
     if not unused and situation.metrics is not None:
-        # Beside nodes metrics only lower amounts. Alone they decide, and what they do not tell is no room.
+        # Beside nodes metrics only lower amounts. Alone they decide, and an amount that they do not tell is no room.
         alone = nodes is None
         measured = Room.of_metrics(situation.metrics, situation.jobs_hold, unplaced, age, alone=alone)
     if nodes is not None:

@@ -124,8 +124,8 @@ def _check_restrictions(pool: Pool, message: str) -> Findings:
     if stopping:
         message += f", {spaced(*stopping)} (controlMode; not seen on a real pool yet, taken to start no jobs)"
         check = Check("pool", Outcome.FAILED, message, "see why the pool is restricted, or use another one.")
-    # A known restriction is told before an odd one: it holds back, whatever the other means.
     elif passing:
+        # A known restriction is told before an odd one: it holds back, whatever the other means.
         check = Check("pool", Outcome.FAILED, f"{message}, {joined(passing)}", "wait until its driver is Running.")
     elif unknown or odd:
         odd += [f"controlMode {spaced(*unknown)}"] if unknown else []
@@ -153,8 +153,8 @@ def _check_job_type(pool: Pool | None, job_type: str | None) -> Findings:
         check = Check("job_type", Outcome.PASSED, f"{name} is enabled")
     elif state == "Enabling":
         check = Check("job_type", Outcome.FAILED, f"{name} is being enabled", "wait until it is enabled.")
-    # A type that is missing from a list which could not be read whole is no reason to reject.
     elif state is None and SCOPE in pool.unreadable:
+        # A type that is missing from a list which could not be read whole is no reason to reject.
         check = Check("job_type", Outcome.UNKNOWN, f"{name} may be one of the pool's types that cannot be read")
     elif state is None or state in _JOB_TYPE_LOST:
         near = get_close_matches(job_type, [*states, *SCOPE_OF], 1) if state is None else []

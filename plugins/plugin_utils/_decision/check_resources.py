@@ -144,7 +144,7 @@ def _needs_of_resources(case: Case) -> tuple[Amounts, Check | None]:
         if case.nodes is None:
             message = f"only the list of nodes tells what a node of {group.flavor} has"
             return needs, Check("flavor", Outcome.UNKNOWN, message)
-        # Sums must not refuse what nodes allow: with the smallest node the placement, which is exact, decides.
+        # A sum must not refuse a request that fits: counted by the smallest node, it leaves that to the placement.
         smallest = _smallest_whole([node for node in case.nodes if node.flavor == group.flavor])
         add_amounts(needs, {name: smallest[name] * group.replicas for name in sorted(smallest) if smallest[name]})
     return needs, None

@@ -130,13 +130,13 @@ class Node(t.NamedTuple):
                 continue
             amount = shown.get(name, 0)
             left = max(0, has.get(name, amount) - held.certain.get(name, 0))
-            # What the entry leaves out may be free as far as jobs allow, and no amount of it is certain.
+            # A resource that the entry leaves out may be free as far as jobs allow, and no amount of it is certain.
             if name not in shown:
                 at_most[name] = left
                 continue
             at_most[name] = min(amount, left) if name in has else amount
             if not (held.unread and is_unread(held.unread, (name,))):
-                # The possible comes off what jobs leave, not off what is shown: the entry may lack it already.
+                # The possible comes off the amount that jobs leave: the amount that is shown may lack it already.
                 free[name] = min(amount, max(0, left - held.possible.get(name, 0)))
         unread_free = self.unread_shown | contradicted | held.unread
         if contradicted:
@@ -187,8 +187,8 @@ class Node(t.NamedTuple):
                 continue
             if resource in self.resources:
                 shown[resource] = min(self.shown.get(resource, 0) + amount, self.resources[resource])
-            # Without a size there is no bound that keeps the amount from growing above what the node has.
             elif is_unread(self.unread_resources, (resource,)):
+                # Without a size there is no bound that keeps the amount from growing above what the node has.
                 unsized[resource] = amount
         left = self._replace(
             jobs=None if self.jobs is None else max(0, self.jobs - 1),

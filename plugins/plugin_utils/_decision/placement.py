@@ -373,7 +373,7 @@ def _patterns_of_replicas(offer: Offer, needs: Sequence[Need], state: State, bou
 def _undominated_states(states: dict[State, _Path | None]) -> dict[State, _Path | None]:
     """Return the states of which no other has at most as many replicas left of every need."""
     kept: list[State] = []
-    # What dominates a state has a smaller sum, so it is kept before the state is looked at.
+    # A state that beats another has a smaller sum, so it is kept before the other is looked at.
     for state in sorted(states, key=sum):
         if not any(all(a <= b for a, b in zip(other, state)) for other in kept):
             kept.append(state)

@@ -128,7 +128,7 @@ class Room:
     def declared(cls, declared: Amounts, jobs: JobsHold, unplaced: Amounts, age: float) -> Room:
         """Return a capacity that the caller declares, less what the jobs hold; ``unplaced`` jobs are left on."""
         placed = _held_on_nodes(jobs.amounts, unplaced)
-        # What a job holds under another name would leave the declared card free in full.
+        # A card that a job holds under another name would leave the declared one free in full.
         unread = jobs.unread | _hidden_by_names(jobs, declared)
         free = {
             name: max(0, amount - placed.get(name, 0))

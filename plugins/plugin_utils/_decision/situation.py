@@ -278,7 +278,7 @@ class Metrics:
             age_seconds=facts["age_seconds"],
             window_seconds=facts["window_seconds"] or _DEFAULT_WINDOW,
             are_readable=facts["capacity"] is not None and facts["allocated"] is not None,
-            # What there is: rounded down, and the smaller of two spellings. What is taken: rounded up, and the larger.
+            # Capacity: rounded down, and the smaller of two spellings. Allocated: rounded up, and the larger.
             capacity=merge_spellings(amounts_of(facts["capacity"], down=True)[0], min),
             allocated=merge_spellings(amounts_of(facts["allocated"])[0]),
             available=merge_spellings(amounts_of(facts["available"])[0], min),
@@ -419,7 +419,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
         if may_come:
             unread_resources |= may_come
         if resources.keys() != shown.keys():
-            # What a node has and does not show as free may be taken whole.
+            # A resource that the node has and does not show as free may be taken whole.
             unread_shown |= resources.keys() - shown.keys()
         nodes.append(
             Node(

@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts
 
-# Unknown before reject: what is not known may still admit at the next look, and a rejection never does.
+# Unknown before reject: an unknown pool may admit at the next look, and a rejection is final.
 PREFERENCE = ("admit", "wait", "unknown", "reject")
 """Decisions, the better first: over several pools the best one counts."""
 

@@ -84,7 +84,7 @@ def cell_of(node: ReportNode, wanted: Iterable[str]) -> Cell:
     Amounts round up to whole squares: a card of which a part is taken is no card for others.
     """
     has = node["resources"] or {}
-    # What is asked for goes first: the picture is to show why it fits, or why not.
+    # The resources asked for go first: the picture is to show why they fit, or why not.
     names = [*wanted, *filter(is_card, has), "cpu", "memory"]
     candidates = [name for name in names if has.get(name)]
     flavor = node["flavor"] or "no flavor told"
