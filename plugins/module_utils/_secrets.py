@@ -158,7 +158,7 @@ def without_secrets(facts: AnyFacts, secrets: Iterable[str]) -> AnyFacts | None:
     known = [secret for secret in secrets if secret]
     if not _secrets_occur(facts, known):
         return facts
-    # Searched again afterwards: only free texts were cleaned, and what is left in others must not be returned.
+    # Searched again afterwards: only free texts were cleaned, and facts with a secret in another are not returned.
     cleaned: AnyFacts = _clean_value(facts, known, False)
     return None if _secrets_occur(cleaned, known) else cleaned
 

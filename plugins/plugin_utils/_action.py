@@ -102,7 +102,7 @@ class ObservingAction(ActionBase):
         try:
             self.begin(written)
             _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **self.own_options})
-            # Before anything is read or sent: what a host has chosen must not decide where credentials go.
+            # Before anything is read or sent: no managed host chooses where credentials go.
             refuse_facts_of_hosts(self._variables)
             refuse_facts_behind(written, self._variables)
             # A field of a survey that was left empty counts as not given.

@@ -207,7 +207,7 @@ class PoolWatch:
     def _has_lasting_room(self, verdict: VerdictFacts | None, now: float) -> bool | None:
         """Return whether there is room; None when that is not known, and while it has not lasted for stable_seconds."""
         admits = verdict is not None and verdict["decision"] == "admit"
-        # At every look, whatever it tells: what is not known ends the time that the request has fitted.
+        # At every look: an unknown verdict, too, ends the time that the request has fitted.
         lasts = self._steady.look(admits, now)
         if verdict is None or verdict["decision"] == "unknown":
             return None

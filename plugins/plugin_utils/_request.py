@@ -315,8 +315,8 @@ def written_alike(resource: str, known: Iterable[str]) -> str | None:
 
 
 def _without_vendor(resource: str) -> str:
-    # Through the canonical name, as one card has two spellings behind its vendor.
     name = resource.lower().rpartition("/")[2]
+    # Through the canonical name, as one card has two spellings behind its vendor.
     return canonical(f"huawei.com/{name}").rpartition("/")[2]
 
 

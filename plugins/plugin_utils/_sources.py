@@ -50,7 +50,7 @@ def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
     if not isinstance(facts, dict):
         return
     for name in sorted(str(name) for name in facts):
-        # Refused and not passed over: a play that goes on with a default does what a host has chosen.
+        # Refused and not passed over: a play that went on with a default could do as the host wants.
         if name.startswith(_PREFIXES) and name in variables:
             raise InputError(
                 f"{one_line(name, 60)} comes from the facts of {_host_in_line(variables)}, and a host must not choose "

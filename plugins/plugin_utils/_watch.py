@@ -274,7 +274,7 @@ def follow_job(
             say([line for line in lines if line])
         if watch.is_over:
             return
-    # Without any answer the failure is the result, and not that the job was not there.
+    # Without any answer the result is the failure, and not a job that is missing.
     if failure is not None and not watch.has_read:
         raise failure
 

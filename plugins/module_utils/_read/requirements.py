@@ -67,7 +67,7 @@ class Requirements:
             # Known kinds are counted on, so the counts stay right when no further kind is kept.
             if what in self.unparsed or len(self.unparsed) < _UNPARSED:
                 self.unparsed[what] += jobs
-        # A job without any amount asks for something all the same: what, is not known.
+        # A job without any amount asks for something all the same, of which nothing is known.
         return amounts, list(names) if amounts or names else ["*"]
 
     def as_facts(self) -> list[UnparsedQuantity]:
