@@ -82,7 +82,6 @@ class Sender:
         # Logins count towards the same limit: a slow IAM must not double the time of a read.
         connection.ask_within(self.left, self._longest_pause)
         self._lock = threading.Lock()
-        # One moment for all threads: a throttled server counts the requests of all of them.
         self._not_before = 0.0
         self._spent = 0.0
         self._ahead: float | None = None
@@ -123,7 +122,6 @@ class Sender:
 
     def in_parallel(self, calls: Sequence[Callable[[], T]]) -> Iterator[T]:
         """Run the calls, at most ``connections`` at once, and yield their results in call order."""
-        # A single call stays in this thread, where an error needs no handing over.
         if len(calls) < 2:
             yield from (call() for call in calls)
             return
@@ -143,7 +141,6 @@ class Sender:
 
         The first call goes alone: an error that keeps it from being answered holds for all others, too.
         """
-        # Without the lock once an answer has come: from then on, calls run side by side.
         if self._accepted:
             return self._until_answered(call)
         with self._first_call:
@@ -215,7 +212,6 @@ class Sender:
                     headers={
                         "Content-Type": "application/json",
                         "Accept": "application/json",
-                        # Asks proxies on the way for an answer of now: cards that were free may be taken by then.
                         "Cache-Control": "no-cache",
                     },
                     timeout=timeout,
@@ -267,7 +263,6 @@ class Sender:
         while True:
             with self._lock:
                 wait = self._not_before - self._clock()
-            # Not slept in vain when the next request could only go after the deadline.
             if max(wait, 0.0) >= self.left():
                 raise _error_of_time_limit(name)
             if wait <= 0:
@@ -290,12 +285,10 @@ class Sender:
         shows as free may long be taken. By their Dates, which are compared with each other and not with the clock of
         this host, that is seen once another answer of the same read is not as old.
         """
-        # Caches add it (RFC 9111), so an answer of the API itself has none.
         kept = headers.get("Age", "").strip()
         if _AGE.fullmatch(kept) and int(kept) > _OLDEST_ANSWER:
             raise _error_of_kept_answer(name, int(kept))
         at = http_date(headers.get("Date", ""))
-        # Without a date the answer is used, and only its age cannot be told.
         if at is None or not 0 < at < _LATEST:
             return
         with self._lock:
