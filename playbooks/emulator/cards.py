@@ -17,12 +17,12 @@ _RING_SIZES = (1, 2, 4, 8)
 
 
 def together_on(flavor: str) -> int:
-    """How many cards of a node of the flavor lie together."""
+    """Return how many cards of a node of the flavor lie together."""
     return next((together for part, together in _TOGETHER if part in flavor), MOST_CARDS)
 
 
 def text_of(taken: t.Iterable[int]) -> str:
-    """The numbers of cards as sixteen digits, the right-most for card 1."""
+    """Return the numbers of cards as sixteen digits, the right-most for card 1."""
     numbers = set(taken)
     return "".join("1" if number in numbers else "0" for number in range(MOST_CARDS, 0, -1))
 
@@ -43,7 +43,7 @@ class Cards:
         return all(number in self._holders and self._holders[number] is None for number in numbers)
 
     def replicas(self, size: int) -> int:
-        """How many replicas of so many cards find theirs; none of a size that the hardware does not offer."""
+        """Return how many replicas of so many cards find theirs; none of a size that the hardware does not offer."""
         free = self._free_groups()
         if size > self._together:
             whole = [group for group in free if len(group) == self._together]

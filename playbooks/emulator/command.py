@@ -95,7 +95,7 @@ def arguments(argv: t.Sequence[str]) -> argparse.Namespace:
 
 
 def usage(emulator: Emulator) -> str:
-    """How to use it: lines for a shell."""
+    """Return how to use it: lines for a shell."""
     mine = emulator.credentials
     exports = {
         "MODELARTS_ENDPOINT": emulator.endpoint,

@@ -93,7 +93,7 @@ def _counts_by_phase(pool: Pool) -> dict[str, t.Any]:
 
 
 def _counts(nodes: list[Node], azs: bool = False) -> list[dict[str, t.Any]]:
-    """Numbers of nodes by flavor, and by node pool where nodes are in one."""
+    """Return numbers of nodes by flavor, and by node pool where nodes are in one."""
     counted: dict[tuple[str, str | None], Counter[str]] = {}
     for node in nodes:
         kind = (node.flavor, node.labels.get(NODE_POOL_LABEL))
@@ -110,7 +110,7 @@ def _counts(nodes: list[Node], azs: bool = False) -> list[dict[str, t.Any]]:
 
 
 def metrics_document(pool: Pool) -> dict[str, t.Any] | None:
-    """The pool's entry of ShowPoolRuntimeMetrics, derived from its nodes where the scenario gives no values.
+    """Return the pool's entry of ShowPoolRuntimeMetrics, derived from its nodes where the scenario gives no values.
 
     Guesses: ``capacity.value`` is that of nodes in phase Available, standbys included, and ``allValue`` that of all;
     ``available`` leaves out nodes that take no work.
@@ -159,7 +159,7 @@ def metrics_document(pool: Pool) -> dict[str, t.Any] | None:
 
 
 def _quota(pool: Pool, key: str) -> Counter[str] | None:
-    """What a logical pool is guaranteed (``count``), or may have at most (``maxCount``)."""
+    """Return what a logical pool is guaranteed (``count``), or may have at most (``maxCount``)."""
     if pool.type != "Logical":
         return None
     total: Counter[str] = Counter()

@@ -101,7 +101,7 @@ class Fault:
         return any(first <= self._seen < first + self._times for first in self._at)
 
     def altered(self, answer: Answer) -> Answer:
-        """The answer as the client gets it, for faults in what is said."""
+        """Return the answer as the client gets it, for faults in what is said."""
         given = self.given
         if self.kind == "status":
             headers = dict(given.get("headers", {}))
@@ -196,7 +196,7 @@ class FaultPlan:
         self._lock = threading.Lock()
 
     def next(self, path: str) -> Fault | None:
-        """The fault that strikes a request, the first of the plan if there are several. All of them count it."""
+        """Return the fault that strikes a request, the first of the plan if there are several. All of them count it."""
         with self._lock:
             striking = [fault for fault in self._faults if fault.strikes(path)]
         return striking[0] if striking else None

@@ -38,12 +38,12 @@ class RefusedError(Exception):
 
 
 def api_error(status: int, code: str, message: str) -> RefusedError:
-    """An error in the shape that ModelArts and the gateway use."""
+    """Return an error in the shape that ModelArts and the gateway use."""
     return RefusedError(status, {"error_code": code, "error_msg": message})
 
 
 def keystone_error(status: int, message: str) -> RefusedError:
-    """An error in the shape that IAM uses."""
+    """Return an error in the shape that IAM uses."""
     titles = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
     return RefusedError(status, {"error": {"code": status, "message": message, "title": titles[status]}})
 
@@ -126,7 +126,7 @@ class Iam:
         self._static = {credentials.auth_token}
 
     def now(self) -> float:
-        """The time of IAM and the gateway, which a scenario can put off."""
+        """Return the time of IAM and the gateway, which a scenario can put off."""
         return self._clock() + self._clock_offset
 
     # Tokens
@@ -256,7 +256,7 @@ class Iam:
     # Who is asking
 
     def authenticate(self, request: Request) -> tuple[str, str | None]:
-        """The method (``token``, ``aksk`` or ``temporary aksk``) and the project of a request, or RefusedError."""
+        """Return (``token``, ``aksk`` or ``temporary aksk``, the project of a request). Raises RefusedError."""
         token = request.headers.get("x-auth-token")
         if token is not None:
             return "token", self._project_of_token(token)
@@ -327,7 +327,7 @@ class Iam:
 
 
 def signature(request: Request, signed_headers: list[str], secret_key: str) -> str:
-    """The signature that a request should carry, from the request as it was received."""
+    """Return the signature that a request should carry, from the request as it was received."""
     digest = hashlib.sha256(canonical_request(request, signed_headers).encode()).hexdigest()
     to_sign = "\n".join((ALGORITHM, request.headers["x-sdk-date"], digest))
     return hmac.new(secret_key.encode(), to_sign.encode(), hashlib.sha256).hexdigest()

@@ -89,7 +89,7 @@ class JobReader:
         self._sequence = 0
 
     def jobs_of(self, entry: object, where: str) -> t.Iterator[Job]:
-        """The jobs that an entry of a scenario stands for. They are not in the pool yet."""
+        """Return the jobs that an entry of a scenario stands for. They are not in the pool yet."""
         scenario = checked(entry, _JOB_KEYS, where)
         count = whole(scenario.get("count", 1), f"{where}.count", most=LARGEST_COUNT)
         name = text(scenario.get("name"), f"{where}.name")
@@ -152,13 +152,13 @@ class JobReader:
         )
 
     def invented(self, position: int) -> Job:
-        """A job of a server that never ends."""
+        """Return a job of a server that never ends."""
         entry = {"jobUUID": uuid_of(digest(self._pool_id, "invented", position)[:32])}
         return self._job_of(entry, f"invented-{position}", {}, 10**9 + position, "quirks.endless")
 
 
 def _cards(value: object, where: str) -> list[int]:
-    """The numbers of the cards that each replica has on its node."""
+    """Return the numbers of the cards that each replica has on its node."""
     numbers = [whole(number, where, most=MOST_CARDS) for number in listed(value, where)]
     if len(set(numbers)) != len(numbers) or 0 in numbers:
         raise ScenarioError(f"{where} must be different numbers of cards, from 1 on")
@@ -166,7 +166,7 @@ def _cards(value: object, where: str) -> list[int]:
 
 
 def _priority(value: object, where: str) -> str:
-    """The API writes it as a text; in a scenario it may be a number."""
+    """Return it as the text that the API writes; in a scenario it may be a number."""
     return value if isinstance(value, str) else str(whole(value, where))
 
 
@@ -180,7 +180,7 @@ class JobWriter:
         self._requirements: dict[tuple[tuple[tuple[str, int], ...], int], str] = {}
 
     def encoded(self, jobs: t.Iterable[Job]) -> str:
-        """The jobs as JSON, separated by commas, with durations as of now."""
+        """Return the jobs as JSON, separated by commas, with durations as of now."""
         now = int(self._clock.now)
         parts = []
         for job in jobs:

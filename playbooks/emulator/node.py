@@ -45,7 +45,7 @@ _PLUGIN_VERSION = "1.0.0"
 
 
 def checked_changes(given: dict[str, t.Any], where: str) -> dict[str, t.Any]:
-    """The part of a scenario that says in which state a node is: those of NODE_CHANGES that are there."""
+    """Return the part of a scenario that says in which state a node is: those of NODE_CHANGES that are there."""
     if "phase" in given:
         one_of(given["phase"], NODE_PHASES, f"{where}.phase")
     if "driver" in given:
@@ -109,7 +109,7 @@ class Node:
         )
 
     def has_room(self, wanted: Resources, replicas: int = 1, cards: t.Sequence[int] | None = None) -> bool:
-        """Whether so many replicas fit, on ``cards`` if they want those."""
+        """Return whether so many replicas fit, on ``cards`` if they want those."""
         if not all(self.free.get(resource, 0) >= amount * replicas for resource, amount in wanted.items()):
             return False
         if self.cards is None or not wanted.get(self.npu):
@@ -164,7 +164,7 @@ class Node:
 
 
 def _whole(amount: int) -> int:
-    """Cards of which a job has a part are its own."""
+    """Return whole cards: those of which a job has a part are its own."""
     return -(-amount // 1000)
 
 

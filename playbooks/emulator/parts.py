@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 
 def merged(document: dict[str, t.Any], extra: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The document with the keys of ``extra`` put in at their places, to make answers that are not documented."""
+    """Return the document with the keys of ``extra`` at their places, to make answers that are not documented."""
     whole = dict(document)
     for key, value in extra.items():
         both = isinstance(value, dict) and isinstance(whole.get(key), dict)

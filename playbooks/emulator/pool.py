@@ -74,7 +74,7 @@ def checked_quirks(given: object, where: str) -> dict[str, t.Any]:
 
 
 def checked_pool_changes(given: t.Mapping[str, t.Any], where: str) -> dict[str, t.Any]:
-    """The part of a scenario that says in which state a pool is: those of POOL_CHANGES that are there."""
+    """Return the part of a scenario that says in which state a pool is: those of POOL_CHANGES that are there."""
     if "phase" in given:
         text(given["phase"], f"{where}.phase")
     if "controlMode" in given:
@@ -172,7 +172,7 @@ class Pool:
         self.scope.update(scope if isinstance(scope, dict) else dict.fromkeys(scope, "Enabled"))
 
     def starts(self, job_type: str) -> bool:
-        """Whether jobs of this type are started. What the pool does not say does not speak against it."""
+        """Return whether jobs of this type are started. What the pool does not say does not speak against it."""
         return (
             self.phase == "Running"
             and not (self.control_mode or 0) & _STOPPING_MODES
@@ -202,7 +202,7 @@ class Pool:
     # Jobs
 
     def _enter_all(self, entries: list[t.Any], where: str) -> None:
-        """The jobs that are there at the start. They run where the scenario says, whatever has become of the node."""
+        """Enter the jobs of the start. They run where the scenario says, whatever has become of the node."""
         for position, entry in enumerate(entries):
             try:
                 for job in self.job_reader.jobs_of(entry, f"{where}.jobs[{position}]"):
@@ -243,7 +243,7 @@ class Pool:
             job.placement.append((node, node.take(job.job_uuid, job.requirement, job.wanted_cards)))
 
     def _first_fitting(self, job: Job) -> list[Node]:
-        """One node a replica. The search goes on where the last one for the same resources ended."""
+        """Return one node a replica. The search goes on where the last one for the same resources ended."""
         kind = tuple(sorted(job.requirement.items()))
         found: list[Node] = []
         position = self._first_fit.get(kind, 0)
@@ -313,7 +313,7 @@ class Pool:
     # Lists
 
     def selection(self, types: frozenset[str], status: str | None, host_ips: frozenset[str]) -> list[Job]:
-        """The jobs that pass the filters, oldest first."""
+        """Return the jobs that pass the filters, oldest first."""
         if not types and status is None and not host_ips:
             return self.jobs
         key = (types, status, host_ips)
@@ -328,7 +328,7 @@ class Pool:
         return self._selections[key]
 
     def page(self, jobs: list[Job], offset: int, limit: int, *, oldest_first: bool) -> list[Job]:
-        """A page of a selection, in the order asked for; quirks are what keeps a server from that."""
+        """Return a page of a selection, in the order asked for; quirks are what keeps a server from that."""
         quirks = self.quirks
         oldest_first = oldest_first and not quirks.get("ignore_sort")
         offset = 0 if quirks.get("ignore_offset") else offset

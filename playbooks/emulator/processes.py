@@ -26,7 +26,7 @@ def birth_of(pid: int) -> str | None:
 
 
 def ancestor_named(name: str) -> int | None:
-    """The outermost of the processes above this one that runs a program of this name."""
+    """Return the outermost of the processes above this one that runs a program of this name."""
     found, pid = None, os.getppid()
     while pid > 1:
         parent, words = _parent_and_command(pid)

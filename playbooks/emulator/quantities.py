@@ -45,14 +45,14 @@ def parse_quantity(resource: str, value: object) -> int:
 
 
 def node_quantity(resource: str, amount: int) -> str:
-    """As in ListPoolNodes: ``3920m``, ``6270Mi``, ``8``."""
+    """Return it as in ListPoolNodes: ``3920m``, ``6270Mi``, ``8``."""
     if resource == "cpu":
         return f"{amount}m"
     return _short(resource, amount)
 
 
 def metric_quantity(resource: str, amount: int) -> int | str:
-    """As in ShowPoolRuntimeMetrics: ``5``, ``"15548Mi"``, ``"64Gi"``, ``"1073m"``."""
+    """Return it as in ShowPoolRuntimeMetrics: ``5``, ``"15548Mi"``, ``"64Gi"``, ``"1073m"``."""
     if resource != "memory" and amount % 1000 == 0:
         return amount // 1000
     if resource == "memory" and amount and amount % 2**30 == 0:
@@ -61,7 +61,7 @@ def metric_quantity(resource: str, amount: int) -> int | str:
 
 
 def job_quantity(resource: str, amount: int) -> str:
-    """As in ListWorkloads: ``1 Cores``, ``6.52 GiB``, ``8``."""
+    """Return it as in ListWorkloads: ``1 Cores``, ``6.52 GiB``, ``8``."""
     if resource == "cpu":
         return f"{_decimal(Fraction(amount, 1000), 3)} Cores"
     if resource == "memory":

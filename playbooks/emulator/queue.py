@@ -24,7 +24,7 @@ _FIRST_TIER = 3
 
 
 def checked_queue(given: object, where: str) -> Queue:
-    """The part of a scenario that runs a queue: a strategy, or one with the seconds of its ladder."""
+    """Return the part of a scenario that runs a queue: a strategy, or one with the seconds of its ladder."""
     if isinstance(given, str):
         return Queue(one_of(given, STRATEGIES, where))
     queue = checked(given, ("ladder_seconds", "strategy"), where)

@@ -17,7 +17,7 @@ _NO_PERMISSION = "The user has no permission for this operation."
 
 
 def refusal_of(given: object, where: str) -> RefusedError:
-    """A refusal of the scenario: a status, or ``status``, ``error_code`` and ``error_msg``."""
+    """Return a refusal of the scenario: a status, or ``status``, ``error_code`` and ``error_msg``."""
     refusal = checked({"status": given} if isinstance(given, int) else given, _REFUSAL_KEYS, where)
     status = whole(refusal.get("status"), f"{where}.status", least=400, most=599)
     code = text(refusal.get("error_code", "ModelArts.0108"), f"{where}.error_code")
@@ -35,7 +35,7 @@ class Rights:
     """
 
     def __init__(self, scenario: t.Mapping[str, t.Any], pools: t.Mapping[str, str]) -> None:
-        """``pools`` are the names of the scenario's pools, by their IDs."""
+        """Read the rights; ``pools`` are the names of the scenario's pools, by their IDs."""
         self._suspended = flag(scenario.get("suspended", False), "suspended")
         self._gets: frozenset[str] | None = None
         self._lists = True

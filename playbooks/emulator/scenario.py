@@ -27,7 +27,7 @@ class ScenarioError(Exception):
 
 
 def load(scenario: dict[str, t.Any] | str) -> dict[str, t.Any]:
-    """A scenario from a mapping, from the name of one that is shipped, or from a file."""
+    """Return a scenario from a mapping, from the name of one that is shipped, or from a file."""
     if isinstance(scenario, dict):
         return scenario
     try:
@@ -52,7 +52,7 @@ def _no_constant(name: str) -> None:
 
 
 def checked(mapping: object, known: t.Iterable[str], where: str) -> dict[str, t.Any]:
-    """The mapping without its ``comment``; any other key that is not known is an error."""
+    """Return the mapping without its ``comment``; any other key that is not known is an error."""
     given = mapping_of(mapping, where)
     names = sorted(known)
     for key in given:
@@ -74,12 +74,12 @@ def text(value: object, where: str) -> str:
 
 
 def any_text(value: object, where: str) -> str:
-    """A text that may be empty."""
+    """Return a text that may be empty."""
     return value if value == "" else text(value, where)
 
 
 def optional_text(mapping: t.Mapping[str, t.Any], key: str, where: str, default: str = "") -> str:
-    """The text at ``key`` of a part of the scenario; ``default`` when it is not given."""
+    """Return the text at ``key`` of a part of the scenario; ``default`` when it is not given."""
     return text(mapping[key], f"{where}.{key}") if key in mapping else default
 
 
@@ -119,12 +119,12 @@ def mapping_of(value: object, where: str) -> dict[str, t.Any]:
 
 
 def texts_by_name(value: object, where: str) -> dict[str, str]:
-    """An object whose values are texts, as labels are: ``{"os.modelarts/billing.status": "1"}``."""
+    """Return an object whose values are texts, as labels are: ``{"os.modelarts/billing.status": "1"}``."""
     return {name: any_text(entry, f"{where}.{name}") for name, entry in mapping_of(value, where).items()}
 
 
 def header_text(value: object, where: str) -> str:
-    """A text that can be the value of a header."""
+    """Return a text that can be the value of a header."""
     if not re.fullmatch(r"[\x20-\x7e]+", text(value, where)):
         raise ScenarioError(f"{where}: {_shown(value)} is not one line of ASCII")
     return str(value)

@@ -82,7 +82,7 @@ class Query:
         return frozenset(",".join(self._values.get(name, [])).split(",")) - {""}
 
     def number(self, name: str, maximum: int) -> int:
-        """A whole number from 0 to ``maximum``; absent or blank is 0."""
+        """Return a whole number from 0 to ``maximum``; absent or blank is 0."""
         value = self.text(name) or "0"
         if not re.fullmatch(r"[0-9]{1,10}", value) or int(value) > maximum:
             raise bad_request()
@@ -172,7 +172,7 @@ class Emulator:
         self.iam.revoke_tokens(static)
 
     def state(self) -> dict[str, t.Any]:
-        """What a client needs to know; the content of the state file."""
+        """Return what a client needs to know; the content of the state file."""
         return {
             "endpoint": self.endpoint,
             "iam_url": self.iam_url,
@@ -216,7 +216,7 @@ class Emulator:
             self._log.write(json.dumps(entry) + "\n")
 
     def _pools(self, call: Call) -> dict[str, Pool]:
-        """The pools of the project in the URL: further projects of the scenario have none."""
+        """Return the pools of the project in the URL: further projects of the scenario have none."""
         return self.world.pools if call.project_id == self.credentials.project_id else {}
 
     def _pool(self, call: Call, part: str, message: str = "pool not found") -> Pool:
@@ -411,7 +411,7 @@ def _iam_options(given: object) -> dict[str, t.Any]:
 
 
 def _selected_types(given: list[str], quirks: dict[str, t.Any]) -> frozenset[str]:
-    """The types whose jobs are listed. What a server does that documents one type is a guess: see the quirk."""
+    """Return the types whose jobs are listed. What a server does that documents one type is a guess: see the quirk."""
     known = JOB_TYPES[:-1] if quirks.get("no_x_infer") else JOB_TYPES
     if any(name not in known for name in given):
         raise bad_request()
@@ -441,7 +441,7 @@ def _position(token: str, count: int) -> int:
 
 
 def _page(items: list[t.Any], token: str, limit: int) -> tuple[list[t.Any], dict[str, t.Any]]:
-    """The items of a page and its metadata: where the next one begins, and how many items are left."""
+    """Return the items of a page and its metadata: where the next one begins, and how many items are left."""
     start = _position(token, len(items))
     end = start + limit
     more = {"continue": f"node-{end}", "remainingItemCount": len(items) - end} if end < len(items) else {}
@@ -478,7 +478,7 @@ class _Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is no news; a fault of the emulator is."""
+        """Say nothing of a client that goes away; a fault of the emulator is told."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
@@ -509,7 +509,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().finish()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Requests are recorded, not printed."""
+        """Print nothing: requests are recorded."""
 
     def _serve(self) -> None:
         began = time.perf_counter()

@@ -157,7 +157,7 @@ class World:
 
     @staticmethod
     def _run(change: t.Callable[..., None], job: Job, *arguments: str) -> None:
-        """A job that finds no room when it is to run stays in the queue, as it would with a scheduler."""
+        """Change the job; one that finds no room when it is to run stays in the queue, as it would with a scheduler."""
         try:
             change(job, *arguments)
         except NoRoomError:

@@ -200,7 +200,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return pool_names("pool_name", template_values(given, self.templar).get("pool_name"))
 
     def _cached_or_read_pools(self, path: str, options: Facts, names: list[str], cache: bool) -> list[Facts]:
-        """The pools from the cache, else from the API; ``cache`` is false when the user flushes it."""
+        """Return the pools from the cache, else from the API; ``cache`` is false when the user flushes it."""
         capacity = self.get_option("include_capacity")
         if not self.get_option("cache"):
             return _read_pools(options, names, capacity)
@@ -278,7 +278,7 @@ def _read_pools(options: Facts, names: list[str], capacity: bool) -> list[Facts]
 
 
 def _are_cached_pools(kept: object) -> bool:
-    """Whether what was kept are pools as they are read today: the file may be of another release, or damaged."""
+    """Return whether the kept pools are as they are read today: the file may be of another release, or damaged."""
     shapes: dict[str, t.Any] = {
         "pool_name": str,
         "phase": (str, type(None)),

@@ -91,7 +91,7 @@ class LookupModule(LookupBase):
         return pattern
 
     def _inventory_hosts(self, pattern: list[str], variables: dict[str, t.Any]) -> list[str]:
-        """The hosts of the inventory, whatever the limit, as Ansible's own lookup has them."""
+        """Return the hosts of the inventory, whatever the limit, as Ansible's own lookup has them."""
         lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
         hosts: list[str] = lookup.run(pattern, variables=variables)
         return hosts

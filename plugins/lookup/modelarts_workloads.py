@@ -157,7 +157,7 @@ class LookupModule(LookupBase):
 
 
 def _validate_lookup_options(options: dict[str, t.Any], terms: list[t.Any]) -> dict[str, t.Any]:
-    """The options and terms, converted by the rules of a module. Raises InputError with a module's sentence."""
+    """Return the options and terms, converted by the rules of a module. Raises InputError with a module's sentence."""
     pools = [pool for term in terms for pool in (term if isinstance(term, list) else [term])]
     # A loop with_... hands wantlist on, before ansible-core 2.19.
     given = {name: value for name, value in options.items() if value is not None and name != "wantlist"}

@@ -20,6 +20,7 @@ from functools import lru_cache
 
 Amounts = dict[str, int]
 
+# Two digits of an exponent at most: Decimal would write out what more of them mean.
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,2}))?")
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
 _DECIMAL = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
@@ -30,6 +31,7 @@ _FACTORS: dict[str, Decimal] = {
     "m": Decimal("1e-3"),
     **{suffix: Decimal(factor) for suffix, factor in {**_BINARY, **_DECIMAL}.items()},
 }
+# By their beginnings, as Kubernetes names hugepages by their size: hugepages-2Mi.
 _BYTE_RESOURCES = ("memory", "ephemeral-storage", "hugepages")
 _MAX_LENGTH = 40  # twenty digits, a point, an exponent and a suffix; Decimal would read millions of digits
 _MOST = 10**18  # an exabyte, and as many millicores as no data center has
@@ -59,6 +61,7 @@ def merge_spellings(amounts: Amounts, choose: t.Callable[[int, int], int] = max)
 
     Of two spellings of one card, the chosen amount counts.
     """
+    # The same table again: nodes and jobs that are alike share theirs.
     if amounts.keys().isdisjoint(_ONE_CARD):
         return amounts
     merged: Amounts = {}
@@ -114,6 +117,7 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
     ``"1073m"``, ``"8"``, ``"32G"``. A decimal suffix is taken at its word ("8G" is 8,000,000,000 bytes), which
     the reference does not say. Raises UnreadableQuantityError, also above 10**18: no pool has as much.
     """
+    # true is 1 in Python, and no amount.
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
     if isinstance(value, int) and 0 <= value <= _MOST // 1000:
@@ -121,6 +125,7 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
         return value if counts_bytes(resource) else value * 1000
     text = (value if isinstance(value, str) else repr(value)).strip()
     unit = "bytes" if counts_bytes(resource) else "cpu" if resource == "cpu" else ""
+    # The length is bounded first: matching and Decimal both take time with it.
     amount = _parse_text(unit, text, ROUND_FLOOR if down else ROUND_CEILING) if len(text) <= _MAX_LENGTH else None
     if amount is None:
         raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
@@ -135,6 +140,7 @@ def _parse_text(unit: str, text: str, rounding: str) -> int | None:
     factor = None if match is None else _factor_of_suffix(unit, text[match.end() :].strip())
     if match is None or factor is None:
         return None
+    # Decimal and not float: 0.1 cores are 100 millicores, and 7.9999 cards are not eight.
     exact = Decimal(match.group(0)) * factor * (1 if unit == "bytes" else 1000)
     return None if exact > _MOST else int(exact.to_integral_value(rounding=rounding))
 
@@ -165,6 +171,7 @@ def to_number(resource: str, amount: int) -> int | float:
 
 def from_number(resource: str, value: int | float) -> int:
     """Return the amount that to_number() made ``value`` of, however large."""
+    # Rounded, as a float may be just below its thousandth.
     return int(value) if counts_bytes(resource) else round(value * 1000)
 
 

@@ -41,6 +41,7 @@ def mask_respelled(text: str, secrets: Iterable[str], mask: str) -> str:
     if not wanted:
         return text
     seen = normal_spelling(text)
+    # Spans cost memory for each character, so they are made only where something was found.
     heads = [(whole, head) for whole, head in wanted if head in seen]
     if not heads:
         return text
@@ -71,6 +72,7 @@ def _normal_spelling_and_head(secret: str) -> tuple[str, str]:
     whole = normal_spelling(secret)
     if len(whole) < _SHORTEST_CUT:
         return whole, whole
+    # Half of it or 24 characters: a server may cut a token, and the part that is left is still secret.
     return whole, whole[: min(_LONGEST_HEAD, len(whole) // 2)]
 
 
@@ -82,6 +84,7 @@ def _respelled_character(match: re.Match[str]) -> str:
         return bytes.fromhex(value.replace("\\u", "")).decode("utf-16-be", "replace")
     if kind in ("decimal", "hex"):
         point = int(value, 10 if kind == "decimal" else 16)
+        # Halves of surrogate pairs are no characters, and could not be printed.
         return chr(point) if point < 0x110000 and not 0xD800 <= point < 0xE000 else "\ufffd"
     if kind == "byte":
         return chr(int(value, 16))
@@ -123,4 +126,5 @@ def _places_of_secret(seen: str, whole: str, head: str) -> Iterator[tuple[int, i
         while end < len(seen) and end - start < len(whole) and seen[end] == whole[end - start]:
             end += 1
         yield start, end - 1
+        # Behind the end: a place within another would be masked already.
         start = seen.find(head, end)

@@ -120,6 +120,7 @@ def _without_userinfo(text: str) -> str:
         at = text.find("@", start)
         if at < 0:
             break
+        # Too far away for this beginning: the next one to look at is the first that is near enough.
         if at - start > _LONGEST_USERINFO:
             start = text.find("://", at - _LONGEST_USERINFO - 3)
             continue
@@ -136,6 +137,7 @@ def _without_userinfo(text: str) -> str:
 def hide_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return ``text`` with each of the secrets replaced by asterisks, however it is spelled."""
     spelled = {spelling for secret in secrets for spelling in _spellings_of_secret(secret)}
+    # The longest first: a shorter spelling within it would leave the rest of the longer one.
     for spelling in sorted(spelled, key=len, reverse=True):
         text = text.replace(spelling, HIDDEN)
     return text
@@ -143,6 +145,7 @@ def hide_secrets(text: str, secrets: Iterable[str]) -> str:
 
 def is_common_word(secret: str) -> bool:
     """Return whether a secret cannot be hidden without changing ordinary sentences and data."""
+    # With a point, too: amounts are printed with one.
     is_number = secret.isascii() and secret.replace(".", "").isdigit() and len(secret) <= _LONGEST_NUMBER
     return len(secret) < _SHORTEST or is_number or secret.lower() in _WORDS
 
@@ -155,6 +158,7 @@ def without_secrets(facts: AnyFacts, secrets: Iterable[str]) -> AnyFacts | None:
     known = [secret for secret in secrets if secret]
     if not _secrets_occur(facts, known):
         return facts
+    # Searched again afterwards: only free texts were cleaned, and facts with a secret in another are not returned.
     cleaned: AnyFacts = _clean_value(facts, known, False)
     return None if _secrets_occur(cleaned, known) else cleaned
 
@@ -208,6 +212,7 @@ def _plain_spellings(secret: str) -> tuple[str, ...]:
         return ()
     quoted = [quote(secret, safe, errors="replace") for safe in ("", "/")]
     quoted += [one.replace("%20", "+") for one in quoted]
+    # Both cases of the hexadecimal digits occur in what servers write.
     quoted += [_ESCAPED.sub(lambda found: found[0].lower(), one) for one in quoted]
     written = [json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)]
     written += [one.replace("/", "\\/") for one in written]
@@ -219,6 +224,7 @@ def _packed_spellings(secret: str) -> tuple[str, ...]:
     """Return what Base64 makes of each spelling, alone and within a longer text, like the body of a login."""
     found: list[str] = []
     for spelling in _plain_spellings(secret):
+        # Half a surrogate pair from the environment cannot be encoded, and must not end in a traceback.
         data = spelling.encode("utf-8", "replace")
         found.append(b64encode(data).decode().rstrip("="))
         # Three bytes are four characters, and the outer ones are mixed with the neighbours.

@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
 # Blanks and lines, control characters, and format characters such as U+200B and the byte order mark U+FEFF: they come
 # along when a name is copied from a web page, a document or a file of another system.
 _UNSEEN = ("Zs", "Zl", "Zp", "Cc", "Cf")
+# A name of the API has 64 characters at most, and room is left for the code points of odd ones.
 _LONGEST = 80
 _MAX_TEXT = 300
 _LONGEST_SENTENCE = 2000  # twice as long as the longest of our own, which lists every option
@@ -75,6 +76,7 @@ def shown(value: object) -> str:
 def shown_name(name: str) -> str:
     """Return a name within a sentence: as it is, or as shown() has it when it could be taken for another one."""
     seen = name.isprintable() and name == trimmed(name) and "," not in name
+    # Quotes show where a name begins and ends, which blanks and commas would hide.
     return name if seen and len(name) <= _LONGEST else shown(name)
 
 

@@ -27,6 +27,7 @@ STATUSES = (
     "Terminated",
     "Failed",
 )
+# A job in one of these has no cards, unless it shows a node: then its images are being pulled (ListWorkloads).
 WAITING = frozenset(("Queue", "Pending"))
 ACTIVE = frozenset(("Running", "Creating"))
 
@@ -77,9 +78,11 @@ NODE_AVAILABLE = "Available"
 NODE_CREATING = "Creating"
 NODE_DELETING = "Deleting"
 
+# PreferNoSchedule is a wish: the scheduler uses such a node when there is no other.
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 BLOCKING_EFFECTS = ("NoSchedule", "NoExecute")
 
+# Most of these are in one cloud's reference or in the SDK alone; where one is absent, it says nothing.
 DRAIN_ANNOTATION = "os.modelarts.node/drain"
 PLACEMENT_ANNOTATION = "os.modelarts/npu-topology-placement"
 LOCK_ANNOTATION = "os.modelarts.node/lock.action"
@@ -110,6 +113,7 @@ They are half of the shortest window of metrics that the reference shows, and no
 
 # Error codes
 
+# Mostly a display name was given where the ID belongs.
 POOL_NOT_FOUND = "ModelArts.50015001"
 SUSPENDED = "ModelArts.5017"
 URL_NOT_KNOWN = ("APIG.0101", "APIGW.0101")

@@ -102,8 +102,10 @@ class ObservingAction(ActionBase):
         try:
             self.begin(written)
             _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **self.own_options})
+            # Before anything is read or sent: no managed host chooses where credentials go.
             refuse_facts_of_hosts(self._variables)
             refuse_facts_behind(written, self._variables)
+            # A field of a survey that was left empty counts as not given.
             return self.act({name: None if is_blank(value) else value for name, value in args.items()})
         except InputError as error:
             return {"failed": True, "changed": False, "msg": error.message}
@@ -188,7 +190,7 @@ def given_store(option: object) -> object | None:
 
 
 def is_of_role(task: Task) -> bool:
-    """Whether the task is one of the role, whose users give its variables and not the options of its tasks."""
+    """Return whether the task is one of the role, whose users give its variables and not options of its tasks."""
     return task._role is not None and task._role.get_name() == _ROLE
 
 

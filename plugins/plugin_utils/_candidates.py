@@ -47,6 +47,7 @@ def read_candidates(pools: object, request: object) -> list[Candidate]:
             common = common or read_request(request)
         name = pool_name("pools", own.get("pool"))
         wanted = read_request(asked) if asked else t.cast(Request, common)
+        # A survey gives several names as lines of one text.
         candidates += [Candidate(one, wanted) for one in map(trimmed, name.splitlines()) if one]
     if not candidates:
         raise InputError("pools names no pool: give the ID of at least one.")

@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
 
 def template_values(values: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
-    """The values, which come as they were written, with templates and vaulted; without those that are omitted."""
+    """Return the values rendered, which come as they were written or vaulted, without those that are omitted."""
     level = templar.template(dict(values))
     # From ansible-core 2.19 on, a template leaves the key out. Before, it gives a text that stands for omit.
     omitted = templar.available_variables.get("omit")
@@ -34,18 +34,19 @@ def template_values(values: Mapping[str, t.Any], templar: Templar) -> dict[str, 
 
 
 def templated_variables_level(variables: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
-    """The options that the variables ``modelarts_<option>`` give; no other variable is templated.
+    """Return the options that the variables ``modelarts_<option>`` give; no other variable is templated.
 
     Raises InputError when one of them is made from a fact of a host.
     """
     names = (f"modelarts_{option}" for option in CONNECTION_OPTIONS)
     given = {name: variables[name] for name in names if name in variables}
+    # As they were written: a rendered value no longer shows which fact it was made from.
     refuse_facts_behind(given, variables)
     return variables_level(template_values(given, templar))
 
 
 def config_level(path: str | None) -> dict[str, t.Any]:
-    """The options that the section [modelarts] of ansible.cfg gives, the lowest level.
+    """Return the options that the section [modelarts] of ansible.cfg gives, the lowest level.
 
     The file is read here, because get_option() lets an empty environment variable hide what stands in it, and ranks
     single options where merge_levels() ranks ways to log in.

@@ -79,7 +79,7 @@ class Seen:
     room: bool | None = None
 
     def followed_by(self, later: Seen) -> Seen:
-        """What is known after a later look."""
+        """Return what is known after a later look."""
         jobs = self.jobs
         if later.jobs is not None:
             known = self.jobs or {}
@@ -88,7 +88,7 @@ class Seen:
 
 
 def job_changes(before: Seen, now: Seen) -> list[Event]:
-    """The events that lead from what was known to what is known now, each as ``{change, ...}``.
+    """Return the events that lead from what was known to what is known now, each as ``{change, ...}``.
 
     ``now`` is what ``before.followed_by()`` returned. The jobs of the first look are where it starts from, and are no
     events; room at the first look is one, with ``at_start``.
@@ -109,6 +109,7 @@ def _ended_by_disappearance(before: Jobs, now: Jobs) -> list[Event]:
     return [
         {"change": "job_ended", "ended_by": "disappearance", "job": job, "previous_status": job["status"]}
         for own, job in before.items()
+        # A job that was over has had its event, and lists may drop it at any time.
         if own not in now and job["status"] not in OVER
     ]
 
@@ -126,12 +127,13 @@ def _changes_of_job(before: WorkloadFacts | None, job: WorkloadFacts) -> list[Ev
 
 
 def _job_with_known_status(job: WorkloadFacts, before: WorkloadFacts | None) -> WorkloadFacts:
-    """The job; one whose status was not told has the one that it had."""
+    """Return the job; one whose status was not told has the one that it had."""
     return job if before is None or job["status"] is not None else {**job, "status": before["status"]}
 
 
 def _identity_of_job(job: WorkloadFacts) -> str | None:
     """Return what else than its ID tells a job from others."""
+    # Not the job_name, which several jobs may have.
     return job["job_uuid"] or job["name"]
 
 
@@ -154,7 +156,7 @@ class PoolWatch:
         self._steady = Steady(self._policy.stable_seconds)
 
     def look_at(self, entry: PoolEntry, now: float, age: float = 0.0) -> list[Event]:
-        """The events since the look before.
+        """Return the events since the look before.
 
         ``entry`` is an entry of ``pools`` of read_workloads() with its ``workloads`` of JOB_FIELDS, and read with
         ``include_capacity`` when there is a request; ``now`` are the seconds of a clock that never goes back, and
@@ -172,6 +174,7 @@ class PoolWatch:
         events = job_changes(self._seen, seen)
         self._seen = seen
         about = {"pool": self.pool_name, "observed_at": entry["observed_at"]}
+        # ansible-rulebook makes an extra variable of the event, and extra variables are rendered.
         return [t.cast(Event, inert({**event, **about, **_room_facts(event, verdict)})) for event in events]
 
     def _verdict_on_request(self, request: Request, entry: PoolEntry, age: float) -> VerdictFacts:
@@ -202,8 +205,9 @@ class PoolWatch:
         return jobs
 
     def _has_lasting_room(self, verdict: VerdictFacts | None, now: float) -> bool | None:
-        """Whether there is room; None when that is not known, and while it has not lasted for stable_seconds."""
+        """Return whether there is room; None when that is not known, and while it has not lasted for stable_seconds."""
         admits = verdict is not None and verdict["decision"] == "admit"
+        # At every look: an unknown verdict, too, ends the time that the request has fitted.
         lasts = self._steady.look(admits, now)
         if verdict is None or verdict["decision"] == "unknown":
             return None

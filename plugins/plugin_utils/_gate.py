@@ -59,6 +59,7 @@ class Gate:
         self._policy = policy
         self._declared = declared
         self._wait = wait
+        # One for each candidate: room that moves from pool to pool has not lasted in any.
         self._steady = [Steady(policy.stable_seconds) for _candidate in candidates]
         self._observed: Sequence[PoolEntry] = []
         self._waited: float | None = None
@@ -81,6 +82,7 @@ class Gate:
             verdict = best(verdicts)
             if can_wait:
                 say([attempt_line(verdict, self._wait.time.utc(), self._wait.elapsed, self._wait.timeout)])
+            # Unknown goes on: a document that failed may be read at the next look.
             if verdict["decision"] in ("admit", "reject"):
                 break
         self._waited = self._wait.elapsed if can_wait else None

@@ -23,7 +23,7 @@ _LONGEST_LITERAL = 10_000
 
 
 def entries_of_names(where: str, given: object) -> Iterator[object]:
-    """What a list has, and the lists in it; names one by one, without blank ones. Raises InputError.
+    """Yield what a list has, and the lists in it; names one by one, without blank ones. Raises InputError.
 
     A text is a list in brackets, as JSON or as Python has it, or names with commas or lines between them.
     """
@@ -38,9 +38,10 @@ def entries_of_names(where: str, given: object) -> Iterator[object]:
 
 
 def pool_name(where: str, given: object) -> str:
-    """The name that an entry stands for. Raises InputError when it is none, and when YAML may have changed it."""
+    """Return the name that an entry stands for. Raises InputError for none, and for one that YAML may have changed."""
     if isinstance(given, str):
         return given
+    # A name of digits alone, which YAML has made a number without changing it.
     if isinstance(given, int) and not isinstance(given, bool):
         return str(given)
     if given is None or isinstance(given, (dict, list, tuple)):
@@ -52,7 +53,7 @@ def pool_name(where: str, given: object) -> str:
 
 
 def pool_names(where: str, given: object) -> list[str]:
-    """The names that were given, in their order, each once. Raises InputError."""
+    """Return the names that were given, in their order, each once. Raises InputError."""
     return list(dict.fromkeys(pool_name(where, entry) for entry in entries_of_names(where, given)))
 
 
@@ -67,7 +68,7 @@ def _flat_names(given: object) -> Iterator[object]:
 
 
 def _names_from_text(where: str, text: str) -> object:
-    """The list that the text is: ansible-core reads it as one in some versions and places, and not in others."""
+    """Return the list that the text is: ansible-core reads it as one in some versions and places, not in others."""
     try:
         listed: object = json.loads(text)
     except (ValueError, RecursionError):

@@ -60,6 +60,7 @@ class Observer:
 
     def look(self, options: Facts) -> Facts:
         """Return the facts of modelarts_workload_info. Raises ObservationError when it has none."""
+        # Told again without a look: each look would send the refused credentials once more.
         if self._login in self._refused:
             raise ObservationError(self._refused[self._login])
         began = self._clock()
@@ -78,6 +79,7 @@ class Observer:
 
 def _failure_of_module(result: Facts) -> Facts | None:
     """Return the failure that leaves no facts, or none to go on with; None when there are facts."""
+    # A module that failed may still return pools: their errors tell which documents are missing.
     if "pools" not in result or result.get("status") == HTTPStatus.UNAUTHORIZED:
         return {**result, "msg": why_nothing(result)}
     for error in (error for entry in result["pools"] for error in entry.get("errors", ())):

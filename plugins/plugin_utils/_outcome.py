@@ -77,6 +77,7 @@ class RefusalFacts(_Decided):
 
 # A page takes about ten lines: more of them than a screen or two are not read.
 _MOST_PAGES = 5
+# Names and numbers alone: sentences have texts of the API, which an artifact must not carry.
 _FIGURES = ("name", "passed", "resource", "need", "free", "total", "kept", "claimed", "missing", "ahead")
 # A pool lacks a few resources at most; the rest is on the page.
 _MOST_NAMED = 5
@@ -96,6 +97,7 @@ def gate_outcome(
         "pools": [_verdict_without_sentences(each) for each in verdicts],
     }
     claim: _OwnClaim = {}
+    # One that check mode would have made is not in the store, and has nothing to release.
     if "claim" in verdict and verdict["claim"]["is_made"]:
         own = claim["claim"] = verdict["claim"]
         in_figures_of_claim: ClaimInFigures = {"id": own["id"], "seconds_left": own["seconds_left"]}
@@ -108,6 +110,7 @@ def gate_outcome(
         "reasons": verdict["reasons"],
         "attempts": attempts,
         "pools": verdicts,
+        # AWX hands artifacts on as extra variables, which Ansible renders.
         "artifact": inert({**artifact, "summary": in_figures(verdict)}),
         "report": _pages_of_verdicts(verdict, verdicts) + ([f"  {wait}"] if wait else []),
         "summary": _message_of_verdict(verdict) + (f" ({wait})" if wait else ""),

@@ -43,8 +43,10 @@ _POLICY_KEYS = (
     "card_groups",
     "stable_seconds",
 )
+# A Fraction is made of it, so that a share of an exact amount stays exact.
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%")
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
+# More than any pool has cards.
 _MAX_REPLICAS = 100_000
 # No list of ours: the pool is asked. Only what can be a name is sent on into sentences.
 _JOB_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,39}")
@@ -94,7 +96,7 @@ class Request:
         return sum(group.replicas for group in self.groups)
 
     def resources(self) -> Amounts:
-        """The sum over the groups that ask for resources."""
+        """Return the sum over the groups that ask for resources."""
         total: Amounts = {}
         for group in self.groups:
             add_amounts(
@@ -121,7 +123,7 @@ class Policy:
     stable_seconds: int = 0
 
     def kept(self, resource: str, capacity: int) -> int:
-        """How much of the resource has to stay free, of that capacity.
+        """Return how much of the resource has to stay free, of that capacity.
 
         A share of cards is rounded up to whole cards, as no part of one can be kept for a job. It is never more than
         the capacity, which may itself be a part of a card.
@@ -134,7 +136,7 @@ class Policy:
 
 
 def read_request(request: object) -> Request:
-    """The request of a user: see the role's README for its keys. Raises InputError naming what is wrong."""
+    """Return the request of a user: see the role's README for its keys. Raises InputError naming what is wrong."""
     given = _read_mapping("request", request, _REQUEST_KEYS)
     if "groups" in given:
         mixed = [key for key in _GROUP_KEYS if key in given]
@@ -155,6 +157,7 @@ def read_request(request: object) -> Request:
     priority = given.get("priority")
     return Request(
         groups=groups,
+        # Pools write types in upper case, and both are compared in lower case.
         type=None if job_type is None else job_type.strip().lower(),
         priority=None if priority is None else _read_integer("request.priority", priority),
         replaces=_read_replaces(given.get("replaces")),
@@ -195,7 +198,7 @@ def _read_replaces(given: object) -> Replaces | None:
 
 
 def read_policy(policy: object) -> Policy:
-    """The policy of a user: see the role's README for its keys. Raises InputError naming what is wrong."""
+    """Return the policy of a user: see the role's README for its keys. Raises InputError naming what is wrong."""
     given = _read_mapping("policy", {} if policy is None else policy, _POLICY_KEYS)
     headroom, headroom_of_all = _read_headroom(given.get("headroom"))
     oldest, ladder = given.get("max_oldest_queued_seconds"), given.get("ladder_seconds")
@@ -237,27 +240,29 @@ def _read_card_groups(given: object) -> CardGroups:
 
 
 def read_declared_capacity(declared: object) -> Amounts | None:
-    """A capacity that the caller vouches for, like ``{"nvidia.com/gpu": 64}``; None when there is none."""
+    """Return a capacity that the caller vouches for, like ``{"nvidia.com/gpu": 64}``; None when there is none."""
     if declared is None or (isinstance(declared, str) and not trimmed(declared)):
         return None
+    # Rounded down, as all that is there: a part of a card is no room.
     return _read_amounts("declared_capacity", declared, down=True) or None
 
 
 def read_seconds(name: str, value: object, default: float = 0.0, show: Callable[[object], str] = shown) -> float:
-    """The seconds that the value stands for. Raises InputError, which shows the value, when it is no length of time."""
+    """Return the seconds that the value stands for. Raises InputError, which shows it, when it is no length of time."""
     if is_blank(value):
         return default
     try:
         seconds = float(trimmed(value) if isinstance(value, str) else t.cast(float, value))
     except (TypeError, ValueError, OverflowError):
         seconds = -1.0
+    # Three years, which a clock can still add to now; NaN fails both comparisons.
     if isinstance(value, bool) or not 0 <= seconds < 10**8:
         raise InputError(f"{name} is {show(value)}, and must be a number of seconds, 0 or more.")
     return seconds
 
 
 def check_together(request: Request, policy: Policy, wait_timeout: float) -> None:
-    """Raises InputError where request, policy and the seconds to wait cannot be meant together."""
+    """Raise InputError where request, policy and the seconds to wait cannot be meant together."""
     if policy.queue_scope == "type" and request.type is None:
         raise InputError("policy.queue_scope is type, and request.type is missing: say which type is asked for.")
     if policy.ladder_seconds is not None and policy.queue_strategy not in ("auto", "ladder", "tiered"):
@@ -273,7 +278,7 @@ def check_together(request: Request, policy: Policy, wait_timeout: float) -> Non
 
 
 def check_names(requests: Sequence[Request], policy: Policy, declared: Amounts | None) -> None:
-    """Raises InputError for a resource that policy or declared capacity names, and that none of the requests can mean.
+    """Raise InputError for a resource that policy or declared capacity names, and that none of the requests can mean.
 
     A headroom that no request asks for would keep nothing free. A declared capacity may name more than is asked for,
     so there only a name is refused that stands in for one that is missing. The node of a whole-node request may have
@@ -297,13 +302,13 @@ def check_names(requests: Sequence[Request], policy: Policy, declared: Amounts |
 
 
 def same_but_vendor(resource: str, known: Iterable[str]) -> str | None:
-    """The one of the resources that has the same name, but for the vendor before it and for capital letters."""
+    """Return the one of the resources that has the same name, but for its vendor and for capital letters."""
     wanted = _without_vendor(resource)
     return next((name for name in known if _without_vendor(name) == wanted), None)
 
 
 def written_alike(resource: str, known: Iterable[str]) -> str | None:
-    """The one of the resources that is written most like it; None when none is near."""
+    """Return the one of the resources that is written most like it; None when none is near."""
     names = {name.lower(): name for name in known}
     near = get_close_matches(resource.lower(), list(names), 1, _NEAR)
     return names[near[0]] if near else None
@@ -311,11 +316,12 @@ def written_alike(resource: str, known: Iterable[str]) -> str | None:
 
 def _without_vendor(resource: str) -> str:
     name = resource.lower().rpartition("/")[2]
+    # Through the canonical name, as one card has two spellings behind its vendor.
     return canonical(f"huawei.com/{name}").rpartition("/")[2]
 
 
 def remarks_on_amounts(request: Request, policy: Policy, declared: Amounts | None) -> list[str]:
-    """A sentence for each amount that can be read, and was hardly meant."""
+    """Return a sentence for each amount that can be read, and was hardly meant."""
     headroom = {resource: amount for resource, amount in policy.headroom.items() if isinstance(amount, int)}
     named = [("request.resources", group.resources or {}) for group in request.groups]
     named += [("policy.headroom", headroom), ("declared_capacity", declared or {})]
@@ -354,6 +360,7 @@ def _read_percent(where: str, value: object) -> Fraction | None:
     if match is None:
         return None
     share = Fraction(match.group(1)) / 100
+    # More than all of it could never be kept, so every request would be refused.
     if share > 1:
         raise InputError(f"{where} is {shown(value)}, and must be 0% to 100%.")
     return share
@@ -375,7 +382,7 @@ def _read_amounts(where: str, given: object, *, down: bool = False) -> Amounts:
 
 
 def _read_resource_name(where: str, resource: object, given: Iterable[object]) -> str:
-    """The canonical name of one of the given resources. Raises InputError for what is none, and for one given twice."""
+    """Return the canonical name of a given resource. Raises InputError for what is none, and for one given twice."""
     written = trimmed(resource) if isinstance(resource, str) else ""
     odd = odd_character(written)
     if not written or odd:
@@ -392,7 +399,7 @@ def _read_resource_name(where: str, resource: object, given: Iterable[object]) -
 
 
 def _read_mapping(where: str, given: object, known: Iterable[str]) -> dict[str, t.Any]:
-    """The given keys that have a value. Raises InputError for a key that is not known, naming the nearest."""
+    """Return the given keys that have a value. Raises InputError for a key that is not known, naming the nearest."""
     if not isinstance(given, dict):
         raise InputError(f"{where} is {shown(given)}, and must be a dictionary with keys like {', '.join(known)}.")
     for key in given:
@@ -400,6 +407,7 @@ def _read_mapping(where: str, given: object, known: Iterable[str]) -> dict[str, 
             near = get_close_matches(str(key), list(known), 1, 0.5)
             hint = f"did you mean {near[0]}?" if near else f"it knows {', '.join(known)}."
             raise InputError(f"{where} has no key {shown(key)}: {hint}")
+    # Surveys and copies from pages bring blanks along, which no value needs.
     values = {key: trimmed(value) if isinstance(value, str) else value for key, value in given.items()}
     return {key: value for key, value in values.items() if value is not None and value != ""}
 

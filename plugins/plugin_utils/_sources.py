@@ -50,6 +50,7 @@ def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
     if not isinstance(facts, dict):
         return
     for name in sorted(str(name) for name in facts):
+        # Refused and not passed over: a play that went on with a default could do as the host wants.
         if name.startswith(_PREFIXES) and name in variables:
             raise InputError(
                 f"{one_line(name, 60)} comes from the facts of {_host_in_line(variables)}, and a host must not choose "
@@ -131,6 +132,7 @@ def _complaint_about_source(value: object, variables: Mapping[str, t.Any], facts
                     "choose what the gate does or where credentials go. Set the value directly, or use a play without "
                     "facts."
                 )
+            # Each name once: variables may be made from one another in a circle.
             pending.extend(variables.get(name) for name in names - seen - _ALL_VARIABLES)
             seen |= names
     return ""
@@ -147,6 +149,7 @@ def _variables_in_template(template: str) -> tuple[set[str], str]:
     """
     if template.startswith("#jinja2:"):
         return set(), "a header that sets the signs of a template"
+    # Most values are no templates, and need no parsing.
     if "{{" not in template and "{%" not in template:
         return set(), ""
     try:

@@ -22,29 +22,29 @@ except ImportError:
     from ansible.utils.unsafe_proxy import wrap_var
 
     def as_template(text: str) -> str:
-        """The text, which a template may render."""
+        """Return the text as one that a template may render."""
         return text
 
     def as_text(value: t.Any) -> t.Any:
-        """The value, in which no text is a template."""
+        """Return the value, in which no text is a template."""
         return wrap_var(value)
 
     def is_template(text: str) -> bool:
-        """Whether Ansible renders the text."""
+        """Return whether Ansible renders the text."""
         return not hasattr(text, "__UNSAFE__")
 
 else:
 
     def as_template(text: str) -> str:
-        """The text, which a template may render."""
+        """Return the text as one that a template may render."""
         return trust_as_template(text)
 
     def as_text(value: t.Any) -> t.Any:
-        """The value, in which no text is a template."""
+        """Return the value, in which no text is a template."""
         return value
 
     def is_template(text: str) -> bool:
-        """Whether Ansible renders the text."""
+        """Return whether Ansible renders the text."""
         return is_trusted_as_template(text)
 
 
@@ -62,6 +62,7 @@ def inert(value: object) -> object:
         return [inert(one) for one in value]
     if isinstance(value, str):
         return _inert_text(value)
+    # NaN and infinity are no JSON, and fail the comparison as well.
     if isinstance(value, (int, float)) and not -_LARGEST <= value <= _LARGEST:
         return None
     return value

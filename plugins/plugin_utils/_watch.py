@@ -96,6 +96,7 @@ class JobWatch:
         self.has_read = True
         found = self._watched_jobs(jobs)
         self._is_ambiguous = found is None
+        # A look that does not tell which job it is cannot tell either that the job is gone.
         self._complete = complete and found is not None
         said = ""
         if found and not self.has_found:
@@ -110,6 +111,7 @@ class JobWatch:
 
     def _watched_jobs(self, jobs: Sequence[WorkloadFacts]) -> list[WorkloadFacts] | None:
         """Return the jobs of a look of which the newest is the one; None when the look does not tell which it is."""
+        # The ID first: a name is free to be the ID of another job.
         found = [job for job in jobs if job["job_uuid"] == self._wanted]
         if not found and self._followed is not None:
             same = [(job, _is_same_job(job, self._followed)) for job in jobs]
@@ -272,6 +274,7 @@ def follow_job(
             say([line for line in lines if line])
         if watch.is_over:
             return
+    # Without any answer the result is the failure, and not a job that is missing.
     if failure is not None and not watch.has_read:
         raise failure
 
@@ -285,9 +288,10 @@ _ENDS = {
 
 
 def _is_same_job(job: WorkloadFacts, known: WorkloadFacts) -> bool | None:
-    """Whether a job is the one that is known; None when neither an ID nor its own name tells, and the given one may."""
+    """Return whether a job is the known one; None when neither an ID nor its own name tells, and the given one may."""
     same_ids = [mine == other for mine, other in zip(_ids_of(job), _ids_of(known)) if mine and other]
     if same_ids:
+        # One equal ID is enough: a restarted training may keep only one of them. Not tried on a real pool.
         return any(same_ids)
     if job["name"] and known["name"]:
         return job["name"] == known["name"]

@@ -141,7 +141,8 @@ def measure(cards: Cards) -> bool:
 
 
 def main() -> int:
-    return 0 if all([measure(cards) for cards in KINDS]) else 1
+    are_fast = [measure(cards) for cards in KINDS]
+    return 0 if all(are_fast) else 1
 
 
 if __name__ == "__main__":

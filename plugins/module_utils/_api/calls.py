@@ -62,12 +62,15 @@ It may be a resource, of which an exact amount is made twice on a busy machine.
 """
 
 _MOST_NODES_OF_JOB = 10_000  # more than any pool has
+# As the reference shows metadata.name (ShowPool): a name, and 32 hexadecimal digits.
 _POOL_ID = re.compile(r"pool-[a-z0-9-]{1,100}-[0-9a-f]{32}")
+# Wider than the documented form, as partners' clouds may name pools otherwise, and still one segment of a path.
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def check_pool_name(pool_name: str) -> str:
     """Return the name itself, if it can stand in a path. Raises InputError before anything is sent."""
+    # Two dots could lead to another path in a gateway that resolves them.
     if not _SEGMENT.fullmatch(pool_name) or ".." in pool_name:
         raise InputError(
             f"{shown(pool_name)} is not a pool ID: give the metadata.name of a pool, which has letters, digits, "
@@ -123,26 +126,28 @@ class Client:
         return self._connection.workspace_id or "0"
 
     def show_pool(self, pool_name: str) -> Document:
-        """ShowPool: GET /v2/{project_id}/pools/{pool_name}."""
+        """Return the document of ShowPool: GET /v2/{project_id}/pools/{pool_name}."""
         path = f"/pools/{check_pool_name(pool_name)}"
         document = self._get_document(path)
         require_kind(f"GET {path}", document, "Pool")
         metadata = document.get("metadata")
+        # A proxy may answer with the document of another pool, on whose room the gate would admit.
         if not isinstance(metadata, dict) or metadata.get("name") != pool_name:
             raise ApiError(f"GET {path} was answered with another pool, or with one that has no name.", status=200)
         return document
 
     def list_pools(self) -> list[Document]:
-        """ListPools: GET /v2/{project_id}/pools. The pools of one workspace."""
+        """Return the pools of one workspace, by ListPools: GET /v2/{project_id}/pools."""
         workspace = self._connection.workspace_id
+        # Without the option no workspaceId is sent, and the API takes workspace 0 (ListPools).
         return self._list_by_tokens("/pools", "PoolList", [] if workspace is None else [("workspaceId", workspace)])
 
     def list_nodes(self, pool_name: str) -> list[Document]:
-        """ListPoolNodes: GET /v2/{project_id}/pools/{pool_name}/nodes."""
+        """Return the nodes of a pool, by ListPoolNodes: GET /v2/{project_id}/pools/{pool_name}/nodes."""
         return self._list_by_tokens(f"/pools/{check_pool_name(pool_name)}/nodes", "NodeList")
 
     def runtime_metrics(self) -> list[Document]:
-        """ShowPoolRuntimeMetrics: GET /v2/{project_id}/metrics/runtime/pools. The items, one a pool."""
+        """Return an item a pool, by ShowPoolRuntimeMetrics: GET /v2/{project_id}/metrics/runtime/pools."""
         return self._list_by_tokens("/metrics/runtime/pools", "PoolMetricsList")
 
     def _list_by_tokens(self, path: str, kind: str, filters: Sequence[tuple[str, str]] = ()) -> list[Document]:
@@ -163,24 +168,27 @@ class Client:
             token = continue_token(f"GET {path}", document)
             if token is None:
                 return distinct(items)
+            # A repeated token would go round for ever, and end in a list of the same nodes.
             if token in tokens or len(tokens) >= _MAX_PAGES:
                 raise ApiError(f"GET {path} does not end: its page {len(tokens) + 1} points back to an earlier one.")
             tokens.add(token)
             query = [*filters, ("continue", token), ("limit", str(PAGE_SIZE))]
 
     def list_workloads_page(self, pool_name: str, query: Query) -> Pages:
-        """ListWorkloads, the one page that the query asks for: GET /v2/{project_id}/pools/{pool_name}/workloads."""
+        """Return the one page of ListWorkloads that is asked for: GET /v2/{project_id}/pools/{pool_name}/workloads."""
         document = self._workloads(pool_name, query)
         items, total, asked = items_of(document), total_of(document), dict(query)
+        # A blank limit and 0 mean 500 (ListWorkloads).
         ended = len(items) < (int(asked.get("limit", 0)) or PAGE_SIZE) if total is None else len(items) == total
         doubtful = has_unreadable_total(document) or says_more(document)
         return Pages(items, total, ended and int(asked.get("offset", 0)) == 0 and not doubtful)
 
     def list_workloads(self, pool_name: str, query: Query, *, offset: int = 0, limit: int = PAGE_SIZE) -> Pages:
-        """ListWorkloads from ``offset`` to the end, oldest job first, in pages of ``limit`` records.
+        """Return ListWorkloads from ``offset`` to the end, oldest job first, in pages of ``limit`` records.
 
         ``query`` holds the filters. Jobs come and go meanwhile: see PageReader.
         """
+        # Oldest first: jobs that come while pages are read come at the end, and move no others.
         filters = [*query, ("sort", "create_time"), ("ascend", "true")]
 
         def read(start: int, size: int) -> Document:
@@ -192,6 +200,7 @@ class Client:
         path = f"/pools/{check_pool_name(pool_name)}/workloads"
         document = self._get_document(path, query)
         require_kind(f"GET {path}", document, "WorkloadList")
+        # Before the document is kept: each node of a job becomes several facts.
         if any(map(_has_too_many_nodes, items_of(document))):
             raise ApiError(f"GET {path}: a job shows more than {_MOST_NODES_OF_JOB} nodes, given up.", status=200)
         if _is_of_another_pool(document, pool_name):
@@ -203,10 +212,12 @@ class Client:
         name = f"GET {path}"
 
         def read(url: str, headers: Mapping[str, str], body: bytes) -> Document:
+            # Before parsing, which takes the memory and the time that are bounded here.
             self._check_document_size(name, body)
             try:
                 return _document_of_answer(name, headers, body)
             except ApiError as error:
+                # An error code is ModelArts' own; without one, another server may have answered.
                 raise (error if error.error_code else _error_with_address(error, url)) from None
 
         def explain(error: ApiError, headers: Mapping[str, str], url: str) -> ApiError:
@@ -219,6 +230,7 @@ class Client:
         """Raise ModelArtsError before the body is read, if that would take too much memory or time."""
         size = size_of(body)
         has_amounts = name.endswith(("/nodes", "/workloads", "/metrics/runtime/pools"))
+        # Taken off before the work: parsing several answers at once would otherwise pass the limit together.
         self._sender.spend(size.seconds + (size.keys * _SECONDS_OF_AMOUNT if has_amounts else 0.0))
         with self._lock:
             self._memory += size.memory
@@ -237,6 +249,7 @@ class Client:
             if self._connection.method == "access_key" and skew is not None and abs(skew) > _CLOCK_SKEW:
                 return f"This host's clock is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the server's."
             return f"Check the credentials ({self._connection.method})."
+        # An unpaid bill and a missing right have the same status, and other people to ask.
         if error.status == 403 and error.error_code == SUSPENDED:
             return "The account is suspended, as it is for an unpaid bill; no permission is missing."
         if error.status == 403:

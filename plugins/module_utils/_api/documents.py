@@ -33,6 +33,7 @@ WHOLE = re.compile(r"[0-9]{1,18}")
 _DEEPEST = 50
 _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
 _OWN_KEYS = frozenset(("items", "total", "metadata", "kind"))
+# Every shape of errors that the references show: any of them may come with status 200.
 _ERROR_KEYS = ("error_code", "error_msg", "errorCode", "errorMsg", "error", "code", "message")
 _NOTHING = (None, "", 0, "0")
 _LONGEST_INTEGER = 400  # digits; Python reads no more than 4,300, and a float holds 308
@@ -74,15 +75,19 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
             status=200,
         ) from None
     except (ValueError, RecursionError) as error:
+        # Began as JSON and did not end: broken off, which is worth another try.
         if body.lstrip()[:1] in (b"{", b"["):
             raise TransportError(f"{request}: the JSON that came is broken off or damaged.", status=200) from error
         raise api_error(request, 200, headers, body, "That is not JSON: check the endpoint, and proxies.") from error
     if not isinstance(document, dict):
         raise ApiError(f"{request}: the answer is JSON, but no object.", status=200)
+    # Also beside items: an error with status 200 and empty items would be an empty list.
     if any(document.get(name) not in _NOTHING for name in _ERROR_KEYS):
         raise api_error(request, 200, headers, body)
+    # {} is left to the check of its kind, which says what was expected.
     if document and _OWN_KEYS.isdisjoint(document):
         raise api_error(request, 200, headers, body, "That is no document of ModelArts: check the endpoint.")
+    # The cheap test first: most documents prove shallow by their brackets alone.
     if _may_nest_deep(body) and _nests_deep(document):
         raise ApiError(f"{request}: the answer is nested deeper than any that the reference knows.", status=200)
     return document
@@ -91,6 +96,7 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
 def _parse_json(text: str) -> t.Any:
     """Return what the JSON holds. A number too long or too large for one stays as the text that it is written as."""
     if "\\" in text and _SURROGATE.search(text):  # half of a pair is valid JSON, and no text that can be printed
+        # The character that stands for escaped backslashes below must not come from the text itself.
         if _NO_JSON in text:
             raise ValueError("a control character in JSON")
         text = _HALF_OF_A_PAIR.sub(r"\\ufffd", text.replace(r"\\", _NO_JSON)).replace(_NO_JSON, r"\\")
@@ -112,6 +118,7 @@ def _object_without_duplicate_keys(pairs: list[tuple[str, t.Any]]) -> Document:
 
     Raise _ContradictionError when the last value of a key would hide another one.
     """
+    # Keys can be chosen to have one hash, and a table of them takes time by the square.
     if len(pairs) > _MOST_KEYS:
         raise _TooManyKeysError
     made = dict(pairs)
@@ -124,6 +131,7 @@ def _object_without_duplicate_keys(pairs: list[tuple[str, t.Any]]) -> Document:
 
 def _finite_number(text: str) -> float | str:
     number = float(text)
+    # 1e999 is valid JSON and infinite in Python, where it would compare as more than anything.
     return number if math.isfinite(number) else text
 
 
@@ -132,6 +140,7 @@ def _short_integer(text: str) -> int | str:
 
 
 def _refuse_constant(name: str) -> t.NoReturn:
+    # Python's parser takes NaN and Infinity, which compare as no amount does.
     raise ValueError(f"{name} is no number of JSON")
 
 
@@ -172,6 +181,7 @@ def items_of(document: Document) -> list[Document]:
 
     Raise ApiError for anything else.
     """
+    # null and absent both occur for an empty list (ListWorkloads).
     items = document.get("items")
     if items is None and ("items" in document or total_of(document) is not None):
         return []
@@ -189,6 +199,7 @@ def total_of(document: Document) -> int | None:
     """
     total = document.get("total")
     if isinstance(total, str):
+        # Counts of the API come as a text or as a number (ShowWorkloadStatistics).
         return int(total) if WHOLE.fullmatch(total) else None
     return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
 
@@ -212,6 +223,7 @@ def continue_token(request: str, document: Document) -> str | None:
     token, remaining = metadata.get("continue"), metadata.get("remainingItemCount")
     if token:
         return str(token)
+    # Items that cannot be asked for could hold cards, or share a display name.
     if remaining not in _NOTHING:
         raise ApiError(
             f"{request}: the list has {one_line(repr(remaining), 40)} items more, and no token to ask for them with."
@@ -241,6 +253,7 @@ def distinct(documents: Iterable[Document]) -> list[Document]:
         metadata = document.get("metadata")
         name = str(metadata.get("name")) if isinstance(metadata, dict) else ""
         if name in first:
+            # Only for names that repeat: dumping every document would take as long as parsing it.
             known = versions.setdefault(name, {json.dumps(first[name], sort_keys=True)})
             version = json.dumps(document, sort_keys=True)
             if version in known:

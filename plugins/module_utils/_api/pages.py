@@ -107,11 +107,13 @@ class PageReader:
                     self._join_page(start, items_of(page), total_of(page))
                 if self._ended or self._gives_up_on_moving_pages():
                     break
+            # Nothing was gained by the order, so it is of no use for finding the next page.
             if self._next <= at and not self._ended:
                 self._ordered = False
         return self._joined_pages()
 
     def _gives_up_on_moving_pages(self) -> bool:
+        # In proportion to the pages: a long list may move often and still be read to its end.
         return self._wasted > _MAX_WASTED + len(self._totals) // 2
 
     def _page_step(self) -> int:
@@ -151,6 +153,7 @@ class PageReader:
         if any(earlier > later for earlier, later in zip(times, times[1:])) or math.inf in times:
             self._ordered = False
         if start > self._offset:
+            # An empty page joins nothing: behind it, the list may have become shorter.
             fits = bool(page) and (times[0] < self._newest if self._ordered else keys[0] in self._items)
             if not fits:
                 return False
@@ -160,6 +163,7 @@ class PageReader:
         self._items.update(zip(keys, page))
         self._creation_times.update(zip(keys, times))
         self._newest = max([self._newest, *times])
+        # With a total, a short page alone is no end: a server may have smaller pages than were asked for.
         self._ended = len(page) < self._limit and (total is None or start + len(page) >= total)
         self._length = start + len(page) - self._offset
         self._next = max(start, self._start_of_next_page(start, times))
@@ -171,6 +175,7 @@ class PageReader:
         often = Counter(keys)
         for index, item in enumerate(page):
             known = self._items.get(keys[index])
+            # Two jobs with one uid: counting one of them would leave the other's room free.
             if often[keys[index]] > 1:
                 keys[index] = _whole_job_as_text(item)
             elif known is not None and _unchanging_part_of_job(known) != _unchanging_part_of_job(item):
@@ -184,10 +189,12 @@ class PageReader:
             self._ordered = False
         if self._ordered:
             return start + min(older, self._page_step())
+        # One job of overlap, by which the next page is known to follow this one.
         return start + len(times) - 1
 
     def _reread_until_pages_join(self, start: int) -> bool:
         """Read again from further and further back, until a page fits."""
+        # A few jobs end between two pages; four times as far each time reaches any place in a few steps.
         back = 8
         while not self._gives_up_on_moving_pages():
             total = self._totals[-1]
@@ -201,6 +208,7 @@ class PageReader:
         total, count = self._totals[-1], len(self._items)
         told = {max(one - self._offset, 0) for one in self._totals if one is not None}
         if len(self._totals) == 1 or not self._ordered:
+            # Without an order only the count proves the list, and a total that changed proves nothing.
             whole = told == {count} or (not told and len(self._totals) == 1 and count == self._length)
         elif told:
             whole = count >= min(told)  # a list that moves may have fewer by now, and a server may ignore offset
@@ -209,6 +217,7 @@ class PageReader:
         keys = sorted(self._items, key=self._creation_times.__getitem__) if self._ordered else self._items
         items = [self._items[key] for key in keys]
         if self._ended and whole and not self._has_unreadable_total and not self._says_more:
+            # From an offset the list is complete only where there is nothing to skip.
             return Pages(items, total, self._offset == 0 or total == 0)
         if self._has_unreadable_total:
             warning = "The list of jobs may not be complete: the API tells a total that is no number."
@@ -249,7 +258,7 @@ def _creation_times(page: Sequence[Document]) -> list[float]:
 
 
 def _creation_time(item: Document) -> float:
-    """createTime; infinite when it cannot be read."""
+    """Return createTime; infinite when it cannot be read."""
     at = item.get("createTime")
     if isinstance(at, str):
         return int(at) if WHOLE.fullmatch(at) else math.inf
@@ -260,6 +269,7 @@ def _creation_time(item: Document) -> float:
 
 def _job_key(item: Document) -> str:
     """Return what tells one job from another: its uid, else jobUUID, else name, else all of it."""
+    # The uid first: Kubernetes gives it to one object alone, while names are used again.
     return str(item.get("uid") or item.get("jobUUID") or item.get("name") or _whole_job_as_text(item))
 
 

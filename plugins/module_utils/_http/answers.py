@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
 _MAX_ERROR = 2**16  # bytes; an error has a code and a few sentences
 _UTF_16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,30})")
+# The gateway's own words: "policy user over ratelimit,limit:XX,time:1 second".
 _THROTTLE_TIME = re.compile(r"time:\s*([0-9]{1,6})\s*(second|minute)")
 
 
@@ -34,7 +35,9 @@ def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes
     errorCode/errorMsg, code/message, and plain text. HTML is named, never repeated.
     """
     lower = {name.lower(): value for name, value in headers.items()}
+    # Cut first: an error is for one sentence, whatever length a server gives it.
     code, text, request_id = _error_details(body[:_MAX_ERROR], lower)
+    # Support asks for it, and not every shape of an error has it in the body.
     request_id = request_id or one_line(lower.get("x-request-id", "")) or None
     said = f"{code}: {text}" if code and text else code or text or "no explanation"
     return ApiError(
@@ -53,6 +56,7 @@ def not_text(body: bytes, headers: Mapping[str, str]) -> str | None:
     It goes into a sentence; the bytes themselves would move the cursor of a terminal.
     """
     lower = {name.lower(): value for name, value in headers.items()}
+    # Told in words: bytes on a terminal could move its cursor.
     if body.startswith(b"\x1f\x8b"):
         return "it is packed by gzip, and its header does not say so"
     if body.startswith(_UTF_16_OR_32) or b"\0" in body[:4]:
@@ -81,6 +85,7 @@ def _error_details(body: bytes, headers: Mapping[str, str]) -> tuple[str | None,
     text = body.decode("utf-8", "replace")
     try:
         document = json.loads(text)
+    # Python's parser ends with a RecursionError on JSON that is nested some thousand times.
     except (ValueError, RecursionError):
         if is_html:
             return None, "an HTML page, not JSON: another server than ModelArts answered", None
@@ -89,6 +94,7 @@ def _error_details(body: bytes, headers: Mapping[str, str]) -> tuple[str | None,
         return None, None, None
     nested = document.get("error")
     inner = nested if isinstance(nested, dict) else document
+    # Gateway, ModelArts and IAM have names of their own for these.
     code = _first_text_of(inner, "error_code", "errorCode", "code")
     message = _first_text_of(inner, "error_msg", "errorMsg", "message", "error_message")
     return code, message, _first_text_of(document, "request_id", "requestId")
@@ -113,7 +119,9 @@ def _retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
     at = http_date(text)
     if at is not None:
         now = http_date(headers.get("date", ""))
+        # A date is compared with the server's own: this host's clock may be wrong.
         return max(0.0, at - (time.time() if now is None else now))
+    # A beginning is enough, and decoding all of a long body takes time.
     match = _THROTTLE_TIME.search(body[:2000].decode("utf-8", "replace"))
     return float(match.group(1)) * (60 if match.group(2) == "minute" else 1) if match else None
 

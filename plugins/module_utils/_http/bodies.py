@@ -46,6 +46,7 @@ class Bodies:
 
     def __init__(self, largest: int, threads: int, left: Callable[[], float]) -> None:
         self._largest = largest
+        # Divided so that the bound holds with one answer at the largest size and every thread at its share.
         self._share = (MOST_UNDER_WAY - largest) // threads
         self._left = left
         self._turn = threading.Lock()
@@ -61,9 +62,11 @@ class Bodies:
         body = bytearray()
         try:
             for piece, allowed in self._pieces_of_body(response):
+                # Once only, when the share is passed: real pages never are that large, and never wait.
                 if len(body) <= self._share < len(body) + len(piece):
                     self._wait_for_memory()
                 body += piece
+                # After each piece: memory passes the bound by one chunk at most.
                 if len(body) > allowed:
                     raise _body_too_large(allowed, self._largest)
         except BaseException:
@@ -79,6 +82,7 @@ class Bodies:
 
     def _pieces_of_body(self, response: requests.Response) -> Iterator[tuple[bytes, int]]:
         """Yield the body as it comes in, with the size that what came so far allows."""
+        # Only gzip was asked for; anything else comes out as it came in, and is no JSON then.
         is_packed = response.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip")
         unpacker = zlib.decompressobj(_GZIP)
         received = 0
@@ -86,6 +90,7 @@ class Bodies:
         read = getattr(response.raw, "read1", response.raw.read)
         while chunk := read(_CHUNK, decode_content=False):
             received += len(chunk)
+            # Of what came so far: a bomb is told from the first bytes that unpack to too much.
             allowed = min(self._largest, max(SMALL_ANSWER, received * _HIGHEST_RATIO))
             piece = chunk
             while is_packed:
@@ -95,12 +100,14 @@ class Bodies:
                     break  # a full piece may have more behind it, even with no byte left to unpack
                 yield piece, allowed
             yield piece, allowed
+            # Bytes behind the packed text would be dropped unread.
             if unpacker.unused_data:
                 raise zlib.error("more than one packed answer")
         if is_packed and received and not unpacker.eof:
             raise NoAnswerError("the answer broke off", unreached=True)
 
     def _wait_for_memory(self) -> None:
+        # One at a time: of two that both passed their share, each could wait for memory that the other holds.
         if not self._turn.acquire(timeout=min(max(self._left(), 0.0), threading.TIMEOUT_MAX)):
             raise NoAnswerError(f"the answers under way are larger than {MOST_UNDER_WAY // 2**20} MiB together")
 

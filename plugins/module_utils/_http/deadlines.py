@@ -27,6 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries
 )
 
 _MOST_INTERIM = 50  # answers that say "not yet"; a server that works on it for a minute sends one a second
+# Whatever length their headers tell, these have no body.
 _NO_BODY = (204, 304)
 _SHORTEST_WAIT = 0.001  # a time-out of 0 means to a socket that it must not wait at all
 
@@ -38,6 +39,7 @@ class Deadline(Timeout):
         super().__init__(seconds)
         self._until = time.monotonic() + seconds
 
+    # urllib3 clones a time-out for each attempt, which would begin anew.
     def clone(self) -> Deadline:
         return self
 
@@ -50,6 +52,7 @@ class Deadline(Timeout):
 
     @property
     def read_timeout(self) -> float:
+        # 0 makes urllib3 raise its own time-out before it reads.
         return max(0.0, self._until - time.monotonic())
 
 
@@ -70,6 +73,7 @@ class _TimedReader(io.RawIOBase):
             left = self._until - time.monotonic()
             if left <= 0:
                 raise socket.timeout("timed out")
+            # Before each wait: a byte now and then would otherwise start the time-out anew.
             self._connection.settimeout(left)
         return self._stream.readinto(buffer)
 
@@ -87,6 +91,7 @@ class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
+        # In place of the reader that http.client has made, which waits a full time-out for each read.
         self.fp = io.BufferedReader(_TimedReader(sock))
 
     def begin(self) -> None:
@@ -98,6 +103,7 @@ class _TimedResponse(http.client.HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         for _answer in range(_MOST_INTERIM):
             version, status, reason = super()._read_status()  # type: ignore[misc]
+            # 101 ends HTTP on the connection, so no other answer comes behind it.
             if status >= 200 or status == http.client.SWITCHING_PROTOCOLS:
                 return version, status, reason
             http.client.parse_headers(self.fp)  # no more than 100 lines, each of 64 KiB

@@ -30,10 +30,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Variables by which libraries read files: an error names the one whose file it is about.
 AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")
 _OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 _OTHER_TIME = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+# The reasons that versions of OpenSSL give when the other side answers without TLS.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
 
 
@@ -67,7 +69,7 @@ class NoAnswerError(TransportError):
 
 @contextlib.contextmanager
 def explained(url: str, timeout: float | None, where: str) -> Iterator[None]:
-    """Turns what requests, urllib3, ssl and the system raise for a request to ``url`` into InputError or NoAnswerError.
+    """Turn what requests, urllib3, ssl and the system raise for a request to ``url`` into InputError or NoAnswerError.
 
     None of their texts is repeated but those of the system and of certificates: others quote proxies and passwords.
     """
@@ -76,11 +78,13 @@ def explained(url: str, timeout: float | None, where: str) -> Iterator[None]:
     except ModelArtsError:
         raise
     except Exception as error:
+        # Without its cause: tracebacks and -vvv print chains, and foreign texts quote URLs with their passwords.
         raise _fault_of_request(list(_causes_of(error)), url, timeout, where) from None
 
 
 def _causes_of(error: BaseException | None) -> Iterator[BaseException]:
     """Yield the error and what it was raised for, the innermost last."""
+    # Errors can be chained in a circle; requests, urllib3 and ssl together make some five.
     for _depth in range(12):
         if error is None:
             return
@@ -93,6 +97,7 @@ def _fault_of_request(
     chain: list[BaseException], url: str, timeout: float | None, where: str
 ) -> InputError | NoAnswerError:
     innermost = chain[-1]
+    # The proxy first: behind one, time-outs and TLS failures are most often its own.
     if _has_cause_of(chain, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
         return _fault_of_proxy(chain, url)
     if _is_timeout(chain):
@@ -159,6 +164,7 @@ def _fault_of_proxy(chain: list[BaseException], url: str) -> NoAnswerError:
     refused = next((found for found in map(_TUNNEL.search, texts) if found), None)
     if refused is not None:
         status = int(refused[1])
+        # The proxy's own 407 needs another user; asking again would repeat the refusal.
         if status == 407:
             return NoAnswerError(
                 f"{proxy} wants another user and password (407)", f"Set them in the URL of {name}.", lasts=True
@@ -166,6 +172,7 @@ def _fault_of_proxy(chain: list[BaseException], url: str) -> NoAnswerError:
         return NoAnswerError(
             f"{proxy} does not let it through to {origin(url)} ({status})",
             "It has to allow that host, or no_proxy has to name it.",
+            # Only throttling and failures of the proxy's side pass by waiting.
             lasts=400 <= status < 500 and status != 429,
         )
     if any("appears to only use HTTP" in text for text in texts):
@@ -202,6 +209,7 @@ def _fault_of_tls(error: ssl.SSLError) -> NoAnswerError:
 
 
 def _fault_of_protocol(error: http.client.HTTPException, url: str) -> NoAnswerError:
+    # A TLS alert begins with these two bytes.
     if isinstance(error, http.client.BadStatusLine) and "\x15\x03" in str(error) and url.startswith("http:"):
         return NoAnswerError("the server speaks TLS on this port", "Write https in {address}.", lasts=True)
     return NoAnswerError("what came is no answer in HTTP/1.1", "Check {address}, and proxies.", lasts=True)

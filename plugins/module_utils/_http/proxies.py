@@ -27,6 +27,7 @@ _PROXY = re.compile(
 def proxy_variable_of(value: str, names: tuple[str, ...], otherwise: str) -> str:
     """Return the variable of the environment that the value comes from; the lower-case one counts before the other."""
     named = [name for name, content in os.environ.items() if content == value and name.lower() in map(str.lower, names)]
+    # Lower case sorts behind upper case, and libraries prefer it.
     return max(named, default=otherwise)
 
 
@@ -46,9 +47,11 @@ def check_proxy(url: str, proxies: t.Any, where: str) -> None:
             f"{name} is no URL of a proxy like http://host:port. Where user:password@ stands before the host, "
             "percent-encode in both what is no letter and no digit: / is %2F, ? is %3F, # is %23, @ is %40, [ is %5B."
         )
+    # socks5 needs a library of its own, whose absence would surface as another error.
     if (parts["scheme"] or "http").lower() not in ("http", "https"):
         raise InputError(f"{name} must be an http proxy, with a URL like http://host:port: others are not supported.")
     try:
+        # Basic authentication sends Latin-1, and urllib3 raises in the midst of the request otherwise.
         unquote(parts["userinfo"] or "").encode("latin-1")
     except UnicodeEncodeError:
         raise InputError(

@@ -27,6 +27,7 @@ def pause_after(error: ModelArtsError, failures: int, retries: int) -> float | N
     """
     if not error.transient or failures > retries:
         return None
+    # A bit of chance on top: the end of a pause is the same moment for all clients that were told it.
     if error.retry_after is not None and error.status in (429, 503):
         return error.retry_after + random.uniform(0.0, 0.5)
     return min(_FIRST_PAUSE * 2.0 ** (failures - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)

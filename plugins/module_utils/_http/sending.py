@@ -79,6 +79,7 @@ class Sender:
         self._sleep = sleep
         self._deadline = clock() + (_LONGEST_READ if time_limit is None else time_limit)
         self._longest_wait = _LONGEST_WAIT if time_limit is None else math.inf
+        # Logins count towards the same limit: a slow IAM must not double the time of a read.
         connection.ask_within(self.left, self._longest_pause)
         self._lock = threading.Lock()
         self._not_before = 0.0
@@ -148,6 +149,7 @@ class Sender:
                 try:
                     answer = self._until_answered(call)
                 except ModelArtsError as error:
+                    # An error of the login, or of a server that was never reached, is the same for every call.
                     if error.from_iam or error.status is None:
                         self._login_error = error
                     self._accepted = self._login_error is None
@@ -158,6 +160,7 @@ class Sender:
 
     def _until_answered(self, call: Call[T]) -> T:
         """Retry what is transient, and log in anew once on a 401."""
+        # Not before the first call: both may need a login, whose errors belong to a call.
         url = f"{self._connection.base_url()}/v2/{self._connection.project()}{call.path}"
         url = f"{url}?{call.query}" if call.query else url
         login_is_fresh = False
@@ -167,11 +170,13 @@ class Sender:
                 return self._send_with_login(call, url, login_is_fresh)
             except ModelArtsError as raised:
                 error = raised
+            # Once: a second 401 with a fresh token is a refusal, and some refusals lock an account.
             if error.status == 401 and not login_is_fresh and self._connection.refusal is None:
                 login_is_fresh = True
                 continue
             failures += 1
             wait = pause_after(error, failures, self._connection.max_retries)
+            # A pause that ends behind the deadline would end in the same error, later.
             if wait is None or wait >= self._longest_pause():
                 raise error
             with self._lock:
@@ -192,11 +197,13 @@ class Sender:
                     # Before the next thread has its turn: it must not send what will be refused as well.
                     self._note_refusal(refused, login_is_fresh)
                     raise
+            # Parsed without the connection, which another thread can use meanwhile.
             return call.read(url, headers, body)
         finally:
             self._bodies.release(len(body))
 
     def _send_request(self, call: Call[T], url: str) -> tuple[int, Mapping[str, str], bytes]:
+        # Asked anew for each try, as waiting for a turn takes from the time that is left.
         timeout = min(self._connection.timeout, self.left())
         try:
             with explained(url, timeout, self._connection.where):
@@ -226,6 +233,7 @@ class Sender:
 
     def _note_refusal(self, error: ModelArtsError, login_is_fresh: bool) -> None:
         """Remember that the credentials are refused for good: more than five refusals in a row lock a key."""
+        # A 401 refuses for good only where no new login can follow.
         if error.status == 401 and (login_is_fresh or not self._connection.auth.drop_token()):
             self._connection.auth.refusal = error
         elif error.from_iam and not error.transient:
@@ -243,6 +251,7 @@ class Sender:
         if not self._turns.acquire(timeout=wait):
             raise _error_of_time_limit(name)
         try:
+            # Throttling before the refusal: credentials that were refused during the wait must not be sent.
             self._wait_for_throttling(name)
             self._raise_refusal()
             yield
@@ -286,6 +295,7 @@ class Sender:
             behind = 0.0 if self._ahead is None else self._ahead - (at - sent)
             if behind > _OLDEST_ANSWER:
                 raise _error_of_kept_answer(name, behind)
+            # By the monotonic clock: this host's own time may be set while a read lasts.
             ahead = at - time.monotonic()
             self._ahead = ahead if self._ahead is None else max(self._ahead, ahead)
             self._least_ahead = min(self._least_ahead, at - sent)

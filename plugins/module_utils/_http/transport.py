@@ -70,6 +70,7 @@ class BoundedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().init_poolmanager(*args, **kwargs)
+        # On the manager and not globally: other users of urllib3 in this process keep theirs.
         self.poolmanager.pool_classes_by_scheme = POOLS
 
     def proxy_manager_for(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
@@ -87,6 +88,7 @@ class BoundedAdapter(HTTPAdapter):
         proxies: t.Any = None,
     ) -> requests.Response:
         url = str(request.url)
+        # Here and not only in options: a catalog, a discovery or a token endpoint may name an address, too.
         if not is_private(url):
             raise InputError(
                 f"{origin(url)} is an address without https, to which {self._where} was about to send credentials: "
@@ -98,6 +100,7 @@ class BoundedAdapter(HTTPAdapter):
             check_proxy(url, proxies, self._where)
             _check_authorities(verify, self._where)
         request.headers["Accept-Encoding"] = "gzip"  # what Bodies unpacks
+        # Before sending: an error may repeat what was sent.
         self._note(request.headers)
         seconds = min(timeout, self._left())
         if seconds <= 0:
@@ -105,9 +108,11 @@ class BoundedAdapter(HTTPAdapter):
         until: t.Any = Deadline(seconds)
         try:
             with explained(url, seconds, self._where):
+                # As a stream, so that nothing is read before Bodies does it.
                 response = super().send(request, True, until, verify, cert, proxies)
                 self._note(response.headers)
                 body = self._bodies.read(response)
+                # requests would read the body by itself, without a bound.
                 response._content = body
                 # JSON is UTF-8. For what is not, requests would go through all tables of characters there are.
                 response.encoding = "utf-8"
@@ -131,4 +136,5 @@ def _check_authorities(verify: bool | str, where: str) -> None:
             raise InputError(f"{name} on {where} names {reason}, so no certificate could be verified.")
 
 
+# Cached, as each request asks: a read may send hundreds, and the file is parsed each time.
 _unusable_authorities = functools.lru_cache(maxsize=20)(unusable_authorities)

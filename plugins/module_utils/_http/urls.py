@@ -28,6 +28,7 @@ def check_url(text: str, subject: str) -> str:
     parts = _URL.fullmatch(text)
     if not parts or (parts[3] and int(parts[3][1:]) > 65535):
         raise InputError(f"{subject} must be a URL like https://host[:port], without user, query, fragment or blanks.")
+    # http stays allowed on loopback, where emulators and tests listen.
     if parts[1] == "http" and not _is_loopback(parts[2].strip("[]")):
         raise InputError(f"{subject} must start with https: over http, credentials would be readable on the network.")
     return text.rstrip("/")
@@ -49,6 +50,7 @@ def is_private(url: str) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
+    # By its name alone: resolving others would ask DNS, whose answer may change before the request goes.
     if host == "localhost":
         return True
     try:
@@ -75,6 +77,7 @@ def canonical_path(path: str) -> str:
 
     Each segment is quoted once, and a slash closes it that the path sent need not have.
     """
+    # Unquoted first: what is quoted already would be quoted twice, and void the signature.
     quoted = "/".join(_quote_for_url(segment) for segment in unquote(path).split("/"))
     return quoted if quoted.endswith("/") else f"{quoted}/"
 

@@ -39,12 +39,15 @@ class SignatureAuth(Credentials):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         parts = urlsplit(str(request.url))
         query = canonical_query(parse_qsl(parts.query, keep_blank_values=True))
+        # The query goes out sorted and quoted as the signature has it, or the server would compute another one.
         request.url = urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
         headers = request.headers
         headers["Host"] = host_header(request.url)
         headers[DATE_HEADER] = datetime.now(timezone.utc).strftime(DATE_FORMAT)
+        # An account may have several projects, and the signature alone names none.
         if self.project_id:
             headers["X-Project-Id"] = self.project_id
+        # Before signing: of a temporary key the token is a part of the signature.
         if self._security_token:
             headers["X-Security-Token"] = self._security_token
         body = request.body or b""

@@ -24,6 +24,7 @@ def catalog_endpoint(
 ) -> str | None:
     """Return the public endpoint of the service type ``modelarts``; in an entry for all regions, ``region`` is "*"."""
     try:
+        # Only the public interface: others may be addresses within the cloud.
         public = [
             (endpoint.get("region_id") or endpoint.get("region"), without_iam_version(endpoint["url"], project))
             for service in catalog or ()

@@ -36,12 +36,16 @@ _MOST = {
     # Each is a thread and a connection with TLS. ModelArts throttles long before a hundred.
     "connections": 100,
 }
+# A catalog lists /v1/{project} and /v2/{project}, and people copy such URLs; calls add their own.
 _VERSION = re.compile(r"/v[0-9]+(?:\.[0-9]+)?(?:/([A-Za-z0-9_-]+))?$")
+# The form that Open Telekom Cloud and Huawei Cloud give to IDs of projects.
 _GIVEN_PROJECT = re.compile(r"[0-9a-f]{32}")
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+# It becomes a segment of every path, so it has neither a slash nor a dot.
 PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PRINTED = re.compile(r"[\x21-\x7e]+")
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9_+/=.-]+")
+# Those that Ansible takes: the environment and surveys give text alone.
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1", "y", "t"), True),
     **dict.fromkeys(("false", "no", "off", "0", "n", "f"), False),
@@ -54,6 +58,7 @@ def check_options(level: Mapping[str, t.Any], where: str) -> dict[str, t.Any]:
 
 def _check_option(option: str, value: object, where: str) -> object:
     kind = CONNECTION_OPTIONS[option]["type"]
+    # As text, a list would become a value that nobody gave.
     if isinstance(value, (Mapping, list, tuple, set)):
         raise _unusable_option(option, "must be a single value", where)
     if kind == "bool":
@@ -66,6 +71,7 @@ def _check_option(option: str, value: object, where: str) -> object:
     if option in ("endpoint", "auth_url"):
         return check_url(text, f"{option} (on {where}: {' or '.join(ENVIRONMENT[option])})")
     if option == "ca_path":
+        # As Ansible does for paths of modules: lookups and event sources get the text as it was written.
         path = os.path.expanduser(os.path.expandvars(text))
         if not os.path.exists(path):
             raise _unusable_option(option, f"names a file that does not exist, {one_line(repr(path), 300)}", where)
@@ -113,6 +119,7 @@ def _check_seconds(option: str, value: object, where: str) -> float:
         seconds = float(str(value))
     except ValueError:
         seconds = math.nan
+    # NaN fails both comparisons, so it is refused with the rest.
     if not 0 < seconds <= _LONGEST_TIMEOUT:
         most = f"and {_LONGEST_TIMEOUT:.0f} at most"
         raise _unusable_option(option, f"must be a number of seconds above 0, not {shown(value)}, {most}", where)

@@ -61,6 +61,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
                 f"{entry} does not exist, or the file cannot be read: known are {known}. Set cloud, "
                 f"{where_to_set(where, 'cloud')}."
             )
+        # As it was written: openstacksdk merges profiles into what it returns.
         written = clouds.cloud_config["clouds"][name]
         if not isinstance(written, Mapping) or not isinstance(written.get("auth", {}), Mapping):
             raise InputError(f"{entry} has an auth that is no mapping: write auth_url, username and so on below it.")
@@ -81,10 +82,12 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
         verify, _cert = cloud.get_requests_verify_args()
     except ModelArtsError:
         raise
+    # Libraries and plugins raise what they like here, and their texts may quote the file.
     except Exception as failure:
         raise InputError(f"{entry} cannot be used: {_reason_of_clouds_library(failure)}.") from None
     if not isinstance(plugin, Identity) or not plugin.auth_url:
         raise InputError(f"{entry} does not log in to an IAM: it needs an auth_url and an auth_type that has one.")
+    # With /v3 the plugin asks this very address, and not the one that a discovery answer names.
     plugin.auth_url = versioned_url(check_url(plugin.auth_url, f"{entry} has an auth_url that"))
     own_authorities = verify if isinstance(verify, str) and given.get("validate_certs", True) else None
     if own_authorities is not None and "ca_path" not in given:
@@ -93,6 +96,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
             raise InputError(f"{entry} has a cacert that names {unusable}. Write a file with the authorities there.")
     settings = {
         "region": cloud.region_name,
+        # The entry stands below the options: a task may be stricter or laxer than the file.
         "validate_certs": verify is not False,
         "ca_path": own_authorities,
     }
@@ -112,6 +116,7 @@ def _refuse_remote_profile(entry: str, written: Mapping[str, t.Any]) -> None:
     from openstack.config import vendors
 
     profile = written.get("profile", written.get("cloud"))
+    # A profile that ships with openstacksdk may itself name another by an address.
     if isinstance(profile, str) and profile in vendors.profiles():
         profile = (vendors.get_profile(profile) or {}).get("profile")
     if isinstance(profile, str) and urlsplit(profile).netloc:
@@ -138,6 +143,7 @@ def _check_auth_of_cloud(entry: str, config: Mapping[str, t.Any]) -> None:
     if by_name and not {"user_domain_id", "user_domain_name", "user_id"} & auth.keys():
         raise InputError(f"{entry} has a username in auth, but no user_domain_name.")
     for key, url in auth.items():
+        # auth_url is checked by itself; these are token and identity endpoints of further plugins.
         if _ADDRESS.fullmatch(str(key)) and key != "auth_url" and isinstance(url, str) and not is_private(url):
             raise InputError(
                 f"{entry} has a {key} that must start with https: over http, credentials would be readable on the "

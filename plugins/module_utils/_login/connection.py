@@ -66,9 +66,11 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
             "No credentials: give auth_token, access_key with secret_key, username with password, or cloud, "
             f"{where_to_set(where, 'auth_token', 'access_key', 'username', 'cloud')}."
         )
+    # Before the file is read: a missing option is told at once.
     require_complete(method, given, where)
     if method == "cloud":
         cloud = read_cloud(given["cloud"], given, where)
+        # The options of the task stand above the entry.
         given = check_options({**options_given(cloud.settings), **given}, where)
     region = given.get("region")
     auth_url = given.get("auth_url") or (region and iam_url(region))
@@ -196,6 +198,7 @@ class Connection:
             return self._found["project"]
 
     def _find_base_url(self) -> str:
+        # An explicit endpoint always wins: catalogs of private clouds may list addresses that cannot be reached.
         if self.endpoint is not None:
             return self.endpoint
         listed = None
@@ -213,6 +216,7 @@ class Connection:
     def _find_project(self) -> str:
         if isinstance(self.auth, KeystoneAuth):
             scope = self.auth.login().project_id
+            # It becomes a part of every path, so an ID that IAM gave is checked as one of a user.
             if scope is not None and not (isinstance(scope, str) and PROJECT_ID.fullmatch(scope)):
                 raise ApiError(f"The login on {self.where} is for a project with an ID that cannot be one.")
             if scope is None and self.project_id is None:
@@ -220,6 +224,7 @@ class Connection:
                     "The login belongs to no project: set project_id, or name a project in the entry of clouds.yaml, "
                     f"{where_to_set(self.where, 'project_id')}."
                 )
+            # The token is good for its own project alone; for another, each call would be refused.
             if scope and self.project_id and scope != self.project_id:
                 raise InputError(
                     f"project_id is {self.project_id}, but the login on {self.where} is for {shown(scope)}: leave "
@@ -228,6 +233,7 @@ class Connection:
             return str(self.project_id or scope)
         if self.project_id is not None:
             return self.project_id
+        # Another client of this process may have been refused: the key is not tried again.
         if self.auth.refusal is not None:
             raise self.auth.refusal
         try:
@@ -237,6 +243,7 @@ class Connection:
             self.auth.note_login_failure(error)
             raise error from failure.__cause__
         if isinstance(self.auth, SignatureAuth):
+            # Found once, it goes into each signature, as the option would have.
             self.auth.project_id = found
         return found
 

@@ -28,6 +28,7 @@ class Credentials(AuthBase):
     Clients of one process share it, so that one of them knows when another was refused.
     """
 
+    # Over five refusals in a row lock a key for five minutes, so the first one ends it for all clients.
     refusal: ModelArtsError | None = None
     """Why nothing is sent any more with these credentials."""
 

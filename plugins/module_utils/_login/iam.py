@@ -67,6 +67,7 @@ class Iam:
         self.where = where
         self.left: Callable[[], float] = lambda: math.inf
         self.longest_pause: Callable[[], float] = lambda: math.inf
+        # Bounded, as an event source logs in for as long as it runs.
         self._noted: deque[str] = deque(maxlen=100)
         # It logs whole answers, in which a server may repeat what it was sent; ansible-rulebook -vv prints them.
         logging.getLogger("keystoneauth").setLevel(logging.INFO)
@@ -89,6 +90,7 @@ class Iam:
         url = f"{plugin.auth_url}/auth/tokens"
         try:
             with self._iam_session() as session:
+                # Without redirects: the password would go along to wherever the answer points.
                 iam = Session(session=session, verify=self.verify, timeout=timeout, redirect=False)
                 access = plugin.get_access(iam)
             return Login(str(access.auth_token), access.project_id, access.service_catalog.catalog)
@@ -115,6 +117,7 @@ class Iam:
         if not isinstance(listed, list):
             raise ApiError(f"GET {url} was answered with something that is not a list of projects.")
         found = [entry.get("id") for entry in listed if isinstance(entry, dict) and entry.get("name") == name]
+        # Of two projects with one name, the wrong one would answer for the wrong pools.
         if len(found) != 1:
             raise InputError(
                 f"IAM at {auth_url} knows {len(found) or 'no'} project{'s' * (len(found) > 1)} named {shown(name)}: "
@@ -177,6 +180,7 @@ class Iam:
             except ModelArtsError as error:
                 failures += 1
                 wait = pause_after(error, failures, retries)
+                # As for ModelArts: a pause that cannot end in time is not begun.
                 if wait is None or wait >= min(self.longest_pause(), self.left()):
                     raise
             time.sleep(wait)
@@ -202,6 +206,7 @@ def _credentials_in(headers: Mapping[str, t.Any]) -> Iterator[str]:
     """Yield tokens, and what stands for a name and a password; a signature is its maker's to know."""
     for name in ("X-Auth-Token", "X-Subject-Token", "Authorization"):
         value = headers.get(name) or ""
+        # Libraries give values of headers as text or as bytes.
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
         if text and not text.startswith(ALGORITHM):
             yield text.rpartition(" ")[2]

@@ -31,6 +31,7 @@ class KeystoneAuth(Credentials):
         self._plugin = plugin
         self._iam = iam
         self._lock = threading.Lock()
+        # The token of each thread's last request: by the time of a refusal another thread may have logged in anew.
         self._sent = threading.local()
         self._token: str | None = None
         self._given = tuple(given)
@@ -62,12 +63,14 @@ class KeystoneAuth(Credentials):
         """
         with self._lock:
             refused = getattr(self._sent, "token", self._token)
+            # A token that is not the current one was replaced by another thread already.
             if refused is not None and refused == self._token:
                 self._plugin.invalidate()
             return refused is not None
 
     def _log_in_by_password(self, retries: int) -> Login:
         with self._lock:
+            # Within the lock: threads that waited for a login must not repeat a refused one.
             if self.refusal is not None:
                 raise self.refusal
             try:

@@ -21,6 +21,7 @@ CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
     "project_id": {"type": "str"},
     "workspace_id": {"type": "str"},
     "auth_token": {"type": "str", "no_log": True},
+    # An access key is an identifier like a user name; its secret is the secret_key.
     "access_key": {"type": "str", "no_log": False},
     "secret_key": {"type": "str", "no_log": True},
     "security_token": {"type": "str", "no_log": True},
@@ -37,12 +38,14 @@ CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
     "connections": {"type": "int"},
 }
 
+# Much more than a page of 500 jobs takes, and less than a person waits for a gateway that hangs.
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_RETRIES = 4
 # Measured at 50 ms a call: 20,000 jobs take 2.6 s one page at a time, 0.8 s four at a time, 0.5 s eight at a time.
 DEFAULT_CONNECTIONS = 8
 
 SECRETS = ("auth_token", "secret_key", "security_token", "password")
+# Of no method: each of these may come from any level.
 _GENERAL = (
     "endpoint",
     "region",
@@ -62,6 +65,7 @@ _NAMED_BY = {
     "password": ("username", "password"),
     "cloud": ("cloud",),
 }
+# The fields of one method stay together: a password of a lower level does not join a token of a higher one.
 _FIELDS = {
     "auth_token": ("auth_token", "auth_url", "project_name"),
     "access_key": ("access_key", "secret_key", "security_token", "auth_url", "project_name"),

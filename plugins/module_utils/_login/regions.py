@@ -39,4 +39,5 @@ def iam_url(region: str) -> str:
 
 
 def _hosts_of_region(region: str) -> _HostsOfRegions:
+    # The last row takes every region, so there always is one.
     return next(hosts for hosts in _TABLE if re.fullmatch(hosts.regions, region))

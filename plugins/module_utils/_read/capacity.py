@@ -92,6 +92,7 @@ def read_capacity(
     look_for: Sequence[str] = (),
 ) -> list[PoolReading]:
     """Return what a decision needs of each pool, see read_workloads(). Raises InputError and NoPoolReadableError."""
+    # First of all: a display name has to be an ID before any document can be asked for.
     ids, unnamed = pool_ids_of(client, names)
 
     def read_pool(name: str) -> _Documents:
@@ -103,6 +104,7 @@ def read_capacity(
             )
         else:
             documents: list[Callable[[], Read[t.Any]]] = [
+                # Side by side: the closer together lists of jobs and nodes are read, the less may happen between them.
                 partial(try_read, "workloads", partial(_read_jobs, client, name, query)),
                 partial(try_read, "pool", partial(client.show_pool, name)),
                 partial(try_read, "nodes", partial(client.list_nodes, name)),
@@ -118,6 +120,7 @@ def read_capacity(
     entries: list[PoolEntry] = []
     readings: list[PoolReading] = []
     for pool_id, documents in zip(ids, read):
+        # The API's clock after all answers: times of jobs are compared with the latest of its dates.
         now = clock()
         pages = query.selected(documents.jobs.value or Pages([], None, False))
         reading = read_jobs(pool_id, pages, now)
@@ -125,6 +128,7 @@ def read_capacity(
         nodes = entries[-1]["nodes"] or ()
         cards = {node["private_ip"]: cards_on(node["resources"]) for node in nodes if node["private_ip"]}
         readings.append(replace(reading, entry=entries[-1], cards=cards))
+    # One pool that was read is an answer, and the entries of the others say what is missing.
     if not any(map(_is_anything_read, entries)):
         raise NoPoolReadableError(entries)
     return readings
@@ -151,6 +155,7 @@ def _pool_entry(
         found["found"] = None if jobs.value is None else find_jobs(jobs.value.items, look_for)
     sizes = None
     if nodes.value is not None:
+        # Of every document: a node that was joined from two entries may have two addresses.
         sizes = sizes_by_address(capacity["nodes"] or (), filter(None, map(node_address, nodes.value)))
     return {
         **counted,
@@ -219,6 +224,7 @@ def _capacity_of(
 
     ``started`` is when the reading began, by time.monotonic(): that is the age of its oldest document.
     """
+    # Held amounts are added to each entry before entries are joined, as a node may be listed with two addresses.
     listed = None if nodes.value is None else one_entry_each([_node_with_held(node, occupancy) for node in nodes.value])
     age = int(time.monotonic() - started)
     return {
@@ -244,4 +250,5 @@ def _read_jobs(client: Client, name: str, query: WorkloadQuery) -> Pages:
     try:
         return query.read_pool(client, name)
     except ApiError as error:
+        # Looks the name up only after a failure: most users give IDs, which need no list.
         raise with_pool_id(error, client, name) from None

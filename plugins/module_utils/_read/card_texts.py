@@ -37,6 +37,7 @@ def card_places_of(cards: int) -> int:
 
 def cards_on(resources: Mapping[str, Number] | None) -> int | None:
     """Return how many Ascend cards a node has; None when it is not told, or it has none, or parts of cards."""
+    # Two spellings of one card have one amount; different amounts tell nothing for certain.
     counts = {amount for name, amount in (resources or {}).items() if is_ascend(name) and amount}
     count = counts.pop() if len(counts) == 1 else None
     return int(count) if count is not None and float(count).is_integer() and count <= MOST_CARDS else None
@@ -44,6 +45,7 @@ def cards_on(resources: Mapping[str, Number] | None) -> int | None:
 
 def taken_cards(text: object) -> list[int] | None:
     """Return the numbers of the cards that a text shows as taken; None when it cannot be read."""
+    # Text and never a number: leading zeros are cards, and a number of sixteen digits may come as a float.
     if not isinstance(text, str) or not _TEXT.fullmatch(text):
         return None
     return [number for number in range(1, MOST_CARDS + 1) if text[-number] == "1"]
@@ -68,6 +70,7 @@ class OwnCards:
             host = node.get("hostIp") if mine else None
             if mine and isinstance(host, str):
                 seen = self._seen.setdefault(host.strip(), set())
+                # One card in two jobs: the texts show the whole node, so none on it tells a job's own cards.
                 if not seen.isdisjoint(mine):
                     self._shared.add(host.strip())
                 seen.update(mine)
@@ -86,6 +89,7 @@ def free_cards(text: object, cards: int | None) -> list[int] | None:
     if cards is None or not isinstance(text, str) or not _TEXT.fullmatch(text):
         return None
     places = card_places_of(cards)
+    # An eight-card node has sixteen digits as well: the left eight are no cards, and never free ones.
     if "1" in text[: MOST_CARDS - places]:
         return None
     return [number for number in range(1, places + 1) if text[-number] == "0"]

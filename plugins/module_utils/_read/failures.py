@@ -37,6 +37,7 @@ def try_read(document: str, call: Callable[[], T]) -> Read[T]:
     """Return what the call returns, or its error as one of that document. Raises InputError."""
     try:
         return Read(call(), None)
+    # An input of the user is wrong for every document, so it ends the reading.
     except InputError:
         raise
     except ModelArtsError as error:
@@ -52,6 +53,7 @@ class NoPoolReadableError(ModelArtsError):
     """Nothing could be read of any pool: the first error of the first pool, and all of them in ``pools``."""
 
     def __init__(self, pools: list[PoolEntry]) -> None:
+        # One sentence for all: most often every pool fails for the same reason.
         first = pools[0]["errors"][0]
         super().__init__(
             first["msg"],

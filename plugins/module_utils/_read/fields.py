@@ -29,6 +29,7 @@ _LARGEST = 10**18  # as many digits as _INTEGER reads; no time and no priority i
 
 def created_at(create_time: object) -> str | None:
     """Return milliseconds since the epoch as ISO 8601 in UTC; None when it cannot be read."""
+    # Whole milliseconds (ListWorkloads); a text of 400 digits must not end the reading.
     milliseconds = integer_of(create_time)
     if milliseconds is None:
         return None
@@ -42,6 +43,7 @@ def created_at(create_time: object) -> str | None:
 def text_of(value: object) -> str | None:
     if isinstance(value, str):
         return value
+    # The reference has texts where a server may send numbers, as for priority (ListWorkloads).
     return str(value) if isinstance(value, (int, float)) else None
 
 
@@ -66,11 +68,13 @@ def integer_of(value: object) -> int | None:
 def boolean_of(value: object) -> bool | None:
     if isinstance(value, bool):
         return value
+    # isDeleted is a text in the reference's example (ListWorkloads).
     return {"true": True, "false": False}.get(value.strip().lower()) if isinstance(value, str) else None
 
 
 def seconds_since(at: float, now: float) -> int | None:
     """Return how long ago a moment was; None for one that lies ahead."""
+    # Beyond the tolerance a time is wrong, and an age of 0 would make it the freshest of all.
     return max(0, int(now - at)) if at <= now + CLOCK_TOLERANCE else None
 
 
@@ -108,6 +112,7 @@ def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None
         try:
             amounts[resource] = parse_quantity(resource, value, down=down)
         except UnreadableQuantityError:
+            # All are named, as each is a resource that is not known; the values are for people, and a few are enough.
             shown = one_line(repr(value), 60) if len(unreadable) < _MOST_SHOWN else "not shown"
             unreadable.append({"resource": resource, "value": shown})
     return amounts, unreadable
@@ -129,6 +134,7 @@ def epoch_seconds(text: object) -> float | None:
     if match is None:
         return None
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    # datetime has microseconds; further digits are cut and not rounded, which could reach the next second.
     fraction = (match["fraction"] or "")[:6].ljust(6, "0")
     hours, minutes = int(match["hours"] or 0), int(match["minutes"] or 0)
     behind = timedelta(hours=hours, minutes=minutes) * (1 if match["sign"] == "-" else -1)
@@ -154,5 +160,6 @@ def text_or_none(value: object) -> str | None:
 
 def count_or_none(value: object) -> int | None:
     if isinstance(value, str):
+        # isdigit() alone takes digits of all scripts, and int() of a long text takes time.
         return int(value) if len(value) < 10 and value.isascii() and value.isdigit() else None
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None

@@ -36,11 +36,14 @@ def find_jobs(items: Iterable[Document], names: Iterable[str]) -> list[FoundJobF
     is_wanted = _matcher(names)
     heap: list[tuple[tuple[bool, int], int, Document, str]] = []
     for count, item in enumerate(items):
+        # jobName may be absent (ListWorkloads; the SDK).
         name = text_of(item.get("jobName")) or text_of(item.get("name"))
         if name is None or not is_wanted(name):
             continue
+        # Jobs that are not over first: only these keep or end the promise of a claim.
         order = (label_of(item.get("status")) not in OVER, integer_of(item.get("createTime")) or 0)
         entry = (order, count, item, name)
+        # A heap keeps memory bounded, however many jobs a name matches.
         if len(heap) < _MOST:
             heapq.heappush(heap, entry)
         else:
@@ -56,6 +59,7 @@ def _matcher(names: Iterable[str]) -> Callable[[str], bool]:
             globs.append(re.compile(fnmatch.translate(name)))
         else:
             exact.add(name)
+    # Most names are plain, and a look-up does not grow with the number of claims.
     return lambda name: name in exact or any(glob.match(name) for glob in globs)
 
 

@@ -59,6 +59,7 @@ class _OnHost:
     def _bound(self) -> None:
         """Take more resources than any node has for what cannot be read."""
         if len(self.held) > MOST_RESOURCES or len(self.unsplit) > MOST_RESOURCES:
+            # All is unknown in place of some: dropping single resources would make room of them.
             self.held, self.told, self.unsplit = {}, {}, {}
             self.unread = {"*"}
 
@@ -73,8 +74,10 @@ class _OnHost:
             if name in sizes:
                 placed = sizes[name]
             elif name not in named and any_cards_for(name, sizes):
+                # As another card's name it can be where that card is not held under its own name.
                 placed = sum(max(0, sizes[one] - self.held.get(one, 0)) for one in any_cards_for(name, sizes))
             else:
+                # A node that does not name the resource has it only as far as a job says so.
                 placed = self.told.get(name, 0)
             if amount > placed:
                 beyond[name] = amount - placed
@@ -102,6 +105,7 @@ class HeldOnAddresses:
         """
         on = [self._hosts.setdefault(host, _OnHost()) for host in hosts]
         names = {*total, *unread, *(name for amounts, _unread in shares.values() for name in amounts)}
+        # The product: many resources on many nodes cost it in time, and in memory for each node.
         if len(names) > MOST_RESOURCES or len(names) * len(hosts) > _MOST_AMOUNTS:
             self._not_shown.append({"count": 1, "resources": {}, "unread": ["*"]})
             for there in on:
@@ -120,12 +124,15 @@ class HeldOnAddresses:
                 # Every pod has some cores and memory, so a share without these does not tell them.
                 if "*" in unread_there or name in unread_there or (name in ON_EVERY_NODE and name not in amounts):
                     without.append(host)
+            # Where the requirement is not known, neither is the rest that is on nodes without a share.
             if name in unread or "*" in unread:
                 for host in without:
                     self._hosts[host].unread.add(name)
             elif rest > 0 and without:
+                # The nodes without a share have the rest together, and how it is split is not told.
                 unsplit.setdefault(tuple(without), {})[name] = rest
             elif rest > 0:
+                # Every node that the job shows tells its share, so the rest is on nodes that do not show yet.
                 not_shown[name] = rest
         if not_shown:
             self._not_shown.append({"count": 1, "resources": to_numbers(not_shown), "unread": []})
@@ -171,6 +178,7 @@ class HeldOnAddresses:
         for hosts, together in self._unsplit:
             known = [sizes[host] for host in hosts if host in sizes]
             beyond = together
+            # A node of unknown size may hold nothing, so only with all sizes something is certain to be there.
             if len(known) == len(hosts):
                 beyond = {
                     name: amount - sum(_most_on(size, name, named) for size in known)
@@ -187,6 +195,7 @@ def sizes_by_address(nodes: Sequence[NodeFacts], addresses: Iterable[str]) -> di
 
     Of a size that cannot be read it has at least what it shows as free. A second address of one node has nothing.
     """
+    # A job may show the second address of a node, whose amounts must not count twice.
     sizes: dict[str, Amounts] = {address: {} for address in addresses}
     known: dict[t.Any, Amounts] = {}  # nodes that are alike share their amounts, as they are many
     for node in nodes:
@@ -197,6 +206,7 @@ def sizes_by_address(nodes: Sequence[NodeFacts], addresses: Iterable[str]) -> di
                 size = {**{name: of for name, of in node["free"].items() if name in unread}, **size}
             key = tuple(size.items())
             if key not in known:
+                # The smaller of two spellings: only the amount that is certain keeps the rest of a job off other nodes.
                 amounts = merge_spellings(from_numbers(size), min)
                 known[key] = {name: amount for name, amount in amounts.items() if amount}
             sizes[node["private_ip"]] = known[key]

@@ -35,6 +35,7 @@ WORKLOAD_OPTIONS: dict[str, dict[str, t.Any]] = {
     "fields": {"type": "list", "elements": "str"},
     "include_capacity": {"type": "bool", "default": False},
 }
+# A server that takes one type may answer so when it is given several.
 _BAD_REQUEST = 400
 
 
@@ -73,8 +74,10 @@ class WorkloadQuery:
             raise InputError(f"limit is {self.limit}, and must be 0 to {PAGE_SIZE} (0 means {PAGE_SIZE}).")
         if self.offset is not None and self.offset < 0:
             raise InputError(f"offset is {self.offset}, and must be 0 or more: the number of jobs to skip.")
+        # ascend has a meaning with sort alone (ListWorkloads).
         if self.ascend is not None and self.sort is None:
             raise InputError("ascend is given without sort: set sort to create_time, or leave ascend out.")
+        # A job that is left out would leave its room free.
         if self.include_capacity and (self.offset or not self.fetch_all):
             raise InputError("include_capacity needs all jobs: leave out offset, and fetch_all=false.")
         known = [*FIELDS, *ADDED_FIELDS]
@@ -95,6 +98,7 @@ class WorkloadQuery:
         What the filters let through is filtered here, too: the API takes one status, and not every server all types.
         """
         filters: Query = [("type", one) for one in self.types]
+        # The API takes one status (ListWorkloads); several are filtered here.
         if len(self.statuses) == 1:
             filters.append(("status", self.statuses[0]))
         if not self.fetch_all:
@@ -108,6 +112,7 @@ class WorkloadQuery:
     def read_pool(self, client: Client, pool_name: str) -> Pages:
         """Return all jobs of one pool, whatever the query filters, in the order that it asks for."""
         skip = self.offset or 0
+        # Read oldest first and turned round: newest first, each new job would move all others to later pages.
         if self._wants_newest_first:
             return self._sorted_and_skipped(self._read_filtered(client, pool_name, []), skip)
         return client.list_workloads(pool_name, [], offset=skip, limit=self.limit or PAGE_SIZE)
@@ -116,12 +121,14 @@ class WorkloadQuery:
         """Return the same pages with what the filters of the query let through; ``total`` counts that."""
         if not self.types and not self.statuses:
             return pages
+        # Compared here as well: a server may ignore a filter that it does not know.
         items = [
             item
             for item in pages.items
             if (not self.types or job_type_of(item) in self.types)
             and (not self.statuses or item.get("status") in self.statuses)
         ]
+        # Nothing was left out, so the total of the API still holds.
         if len(items) == len(pages.items):
             return pages
         return replace(pages, items=items, total=len(items) if pages.complete else None)
@@ -147,11 +154,13 @@ class WorkloadQuery:
 
         def read(kind: str) -> Pages | None:
             own = [("type", kind), *(one for one in filters if one[0] != "type")]
+            # One job tells whether there are any, where most of these lists are empty.
             first = client.list_workloads_page(pool_name, [*own, ("limit", "1")])
             if not any(job_type_of(item) == kind for item in first.items):
                 return None
             return self._read_filtered(client, pool_name, own)
 
+        # Each type once: a repeated one would be read, and listed, twice.
         absent = [partial(read, kind) for kind in dict.fromkeys(self.types) if kind not in found]
         left_out = [part for part in client.in_parallel(absent) if part is not None]
         return join_oldest_first([pages, *left_out]) if left_out else pages
@@ -162,6 +171,7 @@ class WorkloadQuery:
         It is surely complete if it has a job of each type.
         """
         if len(self.types) > 1 and not {job_type_of(item) for item in page.items}.issuperset(self.types):
+            # A type that is missing from the page may be one that the server passed over.
             page = replace(page, complete=False)
         return self.selected(page) if len(self.statuses) > 1 else page
 

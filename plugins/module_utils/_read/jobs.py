@@ -70,9 +70,11 @@ def pending_seconds(item: Document, now: float) -> int | None:
 
     No job has waited for longer than there is one.
     """
+    # pendingDuration and createTime may disagree: with the smaller wait a job is more likely on its way.
     seconds = integer_of(item.get("pendingDuration"))
     created = integer_of(item.get("createTime"))
     exists = None if created is None else seconds_since(created / 1000, now)
+    # A negative wait is none, and the time of creation takes its place.
     if seconds is not None and seconds >= 0:
         return seconds if exists is None else min(seconds, exists)
     return exists
@@ -89,6 +91,7 @@ def hosts_of(item: Document) -> list[str]:
     nodes = item.get("nodes")
     shown = [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []
     placed = [node.get("hostIp") for node in shown if isinstance(node, dict)]
+    # Both sources together, as each of them may be absent (ListWorkloads, table 3; the SDK).
     return list(dict.fromkeys(_split_host_ips(item.get("hostIps")) + _split_host_ips(placed)))
 
 

@@ -37,6 +37,7 @@ if t.TYPE_CHECKING:
     )
 
 
+# Five digits at most: int() of a longer text would take time.
 _WINDOW = re.compile(r"([0-9]{1,5})(s|m|h)")
 _LONGEST_WINDOW = 3600  # sixty of those that the reference shows; a longer one would make metrics of any age count
 _TABLES = ("allocated", "capacity", "available")
@@ -60,6 +61,7 @@ def metrics_facts(item: Document, now: float) -> MetricsFacts:
 
     def amounts(part: Document, name: str) -> Numbers | None:
         value = part.get(name)
+        # Capacity rounds down and the allocated rounds up, so that no rounding makes room.
         read, unread = amounts_in(value, down=part is not allocated)
         unreadable.extend(unread)
         if read is None and value is not None:
@@ -70,6 +72,7 @@ def metrics_facts(item: Document, now: float) -> MetricsFacts:
     times = [epoch_seconds(part.get("timestamp")) for part in (allocated, capacity)]
     times += [epoch_seconds(available["timestamp"])] if available.get("timestamp") is not None else []
     known = [at for at in times if at is not None]
+    # A table without a time may be of any time, so the others do not tell either.
     oldest, newest = (min(known), max(known)) if len(known) == len(times) else (None, None)
     windows = [_window_seconds(part.get("window")) for part in (allocated, capacity)]
     # Of two times the worse counts: one in the future is worse than any in the past.
@@ -85,6 +88,7 @@ def metrics_facts(item: Document, now: float) -> MetricsFacts:
         "workload": _workload_counts(table.get("workload")),
         "observed_at": None if at is None else iso_time(at),
         "age_seconds": None if at is None else math.floor(now - at),
+        # The shorter window makes metrics old sooner.
         "window_seconds": min((seconds for seconds in windows if seconds), default=None),
         "unreadable": unreadable,
     }
@@ -101,10 +105,12 @@ def metrics_of_pool(items: Sequence[Document], pool_name: str, now: float) -> Me
     worst = max(found, key=_doubt_about_metrics)
     capacity, allocated = [one["capacity"] for one in found], [one["allocated"] for one in found]
     merged = worst.copy()
+    # Amount by amount: an entry that is worse in one resource may be better in another.
     merged["capacity"] = _choose_each_amount(min, capacity)
     merged["available"] = _choose_each_amount(min, [one["available"] for one in found])
     merged["allocated"] = _choose_each_amount(max, allocated)
     merged["unreadable"] = [what for one in found for what in one["unreadable"]]
+    # The chosen amount of a resource that one entry leaves out is only a bound.
     merged["unreadable"] += _amounts_not_in_all_entries(capacity) + _amounts_not_in_all_entries(allocated)
     merged["window_seconds"] = min((one["window_seconds"] for one in found if one["window_seconds"]), default=None)
     return merged

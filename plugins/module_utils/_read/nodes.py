@@ -73,6 +73,7 @@ _NODE_SHAPES: dict[tuple[str, ...], type] = {
 }
 
 
+# Labels alone tell which logical pool a node is bound to.
 _LABEL_SHAPES: dict[tuple[str, ...], type] = {("metadata",): dict, ("metadata", "labels"): dict}
 
 
@@ -88,7 +89,9 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
     """
     metadata, spec, status = (object_in(document, name) for name in ("metadata", "spec", "status"))
     labels, annotations = object_in(metadata, "labels"), object_in(metadata, "annotations")
+    # OTC's reference has them in both places, and Huawei Cloud's has none (ListPoolNodes).
     taints = list_of(spec.get("taints")) + list_of(status.get("taints"))
+    # Rounded down, both: 7.9999 cards are no room for eight.
     resources, unreadable = amounts_in(status.get("resources"), down=True)
     free, unreadable_free = amounts_in(status.get("availableResources"), down=True)
     phase = text_or_none(status.get("phase"))
@@ -144,11 +147,13 @@ def node_address(document: Document) -> str | None:
 
 
 def _why_unusable(phase: str | None, taints: Sequence[object], annotations: Document, labels: Document) -> str | None:
+    # Every other phase, known or not: a new one is no promise to take work.
     if phase != NODE_AVAILABLE:
         return f"phase {one_line(phase or 'unknown', 60)}"
     for taint in taints:
         if isinstance(taint, dict) and taint.get("effect") in BLOCKING_EFFECTS:
             return f"taint {one_line(str(taint.get('key')), 60)}:{taint['effect']}"
+    # The key alone counts, whatever its value: the reference documents none (ListPoolNodes).
     if DRAIN_ANNOTATION in annotations:
         return "draining"
     if EXCLUSIVE_LABEL in labels:
@@ -164,14 +169,17 @@ def _why_idle_in_vain(
     Source: the SDK's NodeLabels; status.driver and status.plugins are in no reference, the Terraform provider reads
     them from the real API. A value that is not known counts as the worse one: not tried on a real pool.
     """
+    # An isolated standby shows idle cards, and a job that counts on them fails (ListPoolNodes).
     standby = _is_standby(labels)
     if standby is not False:
         return "hot standby" if standby else f"hot standby or not (label {CANNOT_BE_READ})"
     billing = _billing_status(labels)
+    # Frozen nodes keep their phase Available (ListPoolNodes).
     if billing not in (None, "normal"):
         return {"frozen": "frozen", "ended": "billing ended"}.get(
             str(billing), f"billing status {one_line(str(billing), 60)}"
         )
+    # A node is Available while its driver is still being put on, and runs nothing by then.
     if driver is not None and driver["phase"] not in (None, DRIVER_RUNNING):
         return f"driver {one_line(driver['phase'], 60)}"
     for plugin in plugins:
@@ -226,6 +234,7 @@ def _batch_of_node(labels: Document) -> BatchFacts | None:
 
 def _why_doubtful(document: Document, taints: Sequence[object]) -> str | None:
     """Return why it cannot be told whether the node takes work: what would say so is not as documented."""
+    # A list of taints that is no list could hide the one that keeps work away.
     wrong = misshapen(document, _NODE_SHAPES)
     plugins = list_of(object_in(document, "status").get("plugins"))
     wrong += ["a plugin" for plugin in plugins if not isinstance(plugin, dict)]

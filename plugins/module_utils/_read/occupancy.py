@@ -95,6 +95,7 @@ class Occupancy:
 
     def _add_holder(self, item: Document) -> None:
         amounts, unread = self._read_requirement(item.get("resourceRequirement"))
+        # Cards of all jobs are noted, not only of the wanted ones: two that show the same card tell of neither.
         if self._placement_of:
             self._own_cards.note(item.get("nodes"))
         add_amounts(self._held, amounts)
@@ -102,14 +103,17 @@ class Occupancy:
         if label_of(item.get("status")) in ACTIVE:
             add_amounts(self._active, amounts)
         hosts = hosts_of(item)
+        # Before any split is known: an address that a job shows makes its node not idle.
         self.jobs_by_host.update(hosts)
         if hosts:
+            # The short way for nearly all jobs: of twenty thousand, few are on several nodes.
             if len(hosts) == 1 and not unread and _tells_no_other_share(item):
                 self._on_addresses.add_alone(hosts[0], amounts)
             else:
                 self._on_addresses.add(hosts, amounts, unread, self._shares_by_address(item.get("nodes")))
         else:
             group: UnplacedGroup = {"count": 0, "resources": to_numbers(amounts), "unread": unread}
+            # Jobs that ask for the same become one group, and text as its key cannot be chosen to collide.
             self._unplaced.setdefault(repr((sorted(amounts.items()), unread)), group)["count"] += 1
         cards = sum(amount for resource, amount in amounts.items() if resource != "cpu" and not counts_bytes(resource))
         _keep_largest(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
@@ -121,6 +125,7 @@ class Occupancy:
             host = node.get("hostIp") if isinstance(node, dict) else None
             if isinstance(host, str):
                 share, unread = self._read_requirement(node.get("resourceRequirement"))
+                # A job may name one node several times, once for each of its pods.
                 so_far = shares.setdefault(host.strip(), ({}, set()))
                 add_amounts(so_far[0], share)
                 so_far[1].update(unread)
@@ -136,6 +141,7 @@ class Occupancy:
             return merge_spellings(amounts), [canonical(name) for name in unread]
         total: Amounts = {}
         missing: list[str] = []
+        # Merged part by part: two spellings in two parts are two amounts, and in one part the same one.
         for part in requirement[:MOST_PARTS]:
             amounts, unread = self._requirements.read(part)
             add_amounts(total, merge_spellings(amounts))
@@ -148,6 +154,7 @@ class Occupancy:
         priority = integer_of(item.get("priority"))
         ages = self._queue_ages.setdefault((label_of(item.get("type")), priority), [])
         ages.append(pending_seconds(item, self._now))
+        # As the scheduler orders them: priority, then age. An unreadable priority may be the highest.
         order = (math.inf if priority is None else priority, -(integer_of(item.get("createTime")) or 0))
         _keep_largest(self._queue, (order, -self._count, item), _QUEUED)
 
@@ -216,6 +223,7 @@ def _holds_resources(item: Document) -> bool:
     One that waits and shows a node is on it already, while its images are pulled.
     """
     status = label_of(item.get("status"))
+    # Every status that is not known to be over holds, so a new one is never taken for room.
     return bool(hosts_of(item)) if status in WAITING else status not in OVER
 
 
@@ -224,12 +232,14 @@ def _tells_no_other_share(item: Document) -> bool:
     nodes = item.get("nodes")
     if not nodes:
         return True
+    # The table of the reference gives one object, the SDK a list (ListWorkloads).
     share = nodes[0] if isinstance(nodes, list) and len(nodes) == 1 else nodes
     return isinstance(share, dict) and share.get("resourceRequirement") == item.get("resourceRequirement")
 
 
 def _queue_count(job_type: str, priority: int | None, ages: Sequence[int | None]) -> QueueCount:
     known = [age for age in ages if age is not None]
+    # One age that is not known may be the oldest or the youngest of all.
     whole = len(known) == len(ages)
     return {
         "type": job_type,
@@ -244,6 +254,7 @@ def _keep_largest(heap: list[t.Any], entry: tuple[t.Any, int, Document], most: i
     if len(heap) < most:
         heapq.heappush(heap, entry)
     elif entry[:2] > heap[0][:2]:
+        # Only order and number are compared: documents have no order.
         heapq.heapreplace(heap, entry)
 
 

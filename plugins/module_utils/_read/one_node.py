@@ -33,6 +33,7 @@ def one_entry_each(nodes: Sequence[NodeFacts]) -> list[NodeFacts]:
     entries = [node if node["name"] or node["private_ip"] else _unusable_without_name(node) for node in nodes]
     names = [node["name"] for node in entries if node["name"]]
     addresses = [node["private_ip"] for node in entries if node["private_ip"]]
+    # The usual list has each node once, and needs no grouping.
     if len(set(names)) == len(names) and len(set(addresses)) == len(addresses):
         return entries
     return [group[0] if len(group) == 1 else _worst_entry(group) for group in _entries_of_one_node(entries)]
@@ -74,6 +75,7 @@ def _worst_entry(entries: Sequence[NodeFacts]) -> NodeFacts:
 
     A size in which they differ is not known: taking the smaller for sure could refuse for good what fits.
     """
+    # The reason of the first entry that takes no work is as good as any.
     merged = next((entry for entry in entries if not entry["usable"]), entries[0]).copy()
     # A node that is leaving makes the pool smaller for good, so all entries have to say it.
     phases = [merged["phase"], *(entry["phase"] for entry in entries)]
@@ -82,10 +84,12 @@ def _worst_entry(entries: Sequence[NodeFacts]) -> NodeFacts:
     merged["exclusive_to"] = next((entry["exclusive_to"] for entry in entries if entry["exclusive_to"]), None)
     merged["elastic_quota"] = next((entry["elastic_quota"] for entry in entries if entry["elastic_quota"]), None)
     flavors = {entry["flavor"] for entry in entries}
+    # A flavor that is not certain serves no request for whole nodes.
     merged["flavor"] = flavors.pop() if len(flavors) == 1 else None
     occupied = [entry["cards_occupied"] for entry in entries if entry["cards_occupied"] is not None]
     merged["cards_occupied"] = max(occupied) if len(occupied) == len(entries) else None
     free = [set(entry["cards_free"]) for entry in entries if entry["cards_free"] is not None]
+    # A card is free where every entry shows it as free.
     merged["cards_free"] = sorted(set.intersection(*free)) if len(free) == len(entries) else None
     unreadable = [what for entry in entries for what in entry["unreadable"]]
     merged["resources"], differ = _least_in_all_entries([entry["resources"] for entry in entries])
@@ -98,6 +102,7 @@ def _worst_entry(entries: Sequence[NodeFacts]) -> NodeFacts:
     # The same jobs for the same address; with another address other jobs, on what is one node all the same.
     by_address = {entry["private_ip"]: entry for entry in entries if entry["private_ip"]}
     jobs = [entry["jobs"] for entry in by_address.values() if entry["jobs"] is not None]
+    # An address whose jobs are not known may have any number of them.
     merged["jobs"] = sum(jobs) if jobs and len(jobs) == len(by_address) else None
     merged["private_ip"] = next(iter(by_address), None)
     held = [entry["held"] for entry in by_address.values() if entry["held"] is not None]

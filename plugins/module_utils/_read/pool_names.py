@@ -47,7 +47,9 @@ def pool_ids_of(client: Client, names: Sequence[str]) -> tuple[list[str], dict[s
         named = _ids_under_name(name, pools.value or ())
         if len(named) > 1:
             raise _several_pools_of_name(name, named)
+        # An ID of the API is checked as one of the user: it goes into a path.
         ids.append(check_pool_name(named[0] if named else name))
+        # A pool that is asked twice would be two candidates with one room.
         if ids[-1] in ids[:-1]:
             raise InputError(f"{ids[-1]} is asked for twice, by ID and by display name.")
     return ids, {}
@@ -59,6 +61,7 @@ def pools_asked_for(client: Client, names: Sequence[str]) -> dict[str, PoolFacts
     ShowPool answers for what looks like an ID: a caller may have the permission for one pool and none to list them,
     and the list is that of one workspace. The pools are listed when that leaves a name open.
     """
+    # Each name once, as each costs a request.
     likely = [name for name in dict.fromkeys(names) if _POOL_ID.fullmatch(name)]
     shown = list(client.in_parallel([partial(_show_one_pool, client, name) for name in likely]))
     known = {name: pool for name, pool in zip(likely, shown) if pool is not None}
@@ -96,6 +99,7 @@ def pools_listed(documents: Iterable[Document]) -> dict[str, PoolFacts]:
 def _ids_under_name(name: str, documents: Sequence[Document]) -> list[str]:
     """Return the IDs of the pools that have the ID or, if none has, the display name."""
     ids = dict.fromkeys(own for own in map(pool_id, documents) if own == name)
+    # The ID goes first: a display name is free to be the ID of another pool.
     return list(ids or dict.fromkeys(own for own in (pool_id(d) for d in documents if display_name(d) == name) if own))
 
 
@@ -109,6 +113,7 @@ def _resolve_display_name(client: Client, name: str, documents: Sequence[Documen
         return check_pool_name(named[0])
     if named:
         raise _several_pools_of_name(name, named)
+    # Names of pools are chosen by others: listed() bounds them and makes them printable.
     known = listed(sorted(str(display_name(d) or pool_id(d)) for d in documents))
     raise InputError(
         f"No pool has the ID or the display name {shown_name(name)}; the project has {known}. "
@@ -117,7 +122,7 @@ def _resolve_display_name(client: Client, name: str, documents: Sequence[Documen
 
 
 def _workspace_advice(client: Client) -> str:
-    """ListPools lists one workspace, while ShowPool answers for a pool of any."""
+    """Return what to do about a pool of another workspace: ListPools lists one, while ShowPool answers for any."""
     return f"Only workspace {client.workspace} was listed: for a pool of another, give its ID or set workspace_id."
 
 

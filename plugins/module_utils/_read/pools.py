@@ -72,10 +72,12 @@ def pool_facts(document: Document) -> PoolFacts:
     """
     metadata, spec, status = (object_in(document, name) for name in ("metadata", "spec", "status"))
     annotations = object_in(metadata, "annotations")
+    # Parts of another shape are named, so that no check takes them for absent.
     unreadable = misshapen(document, _POOL_SHAPES)
     if annotations.get(SUBPOOLS_ANNOTATION) is not None and count_or_none(annotations[SUBPOOLS_ANNOTATION]) is None:
         unreadable.append(SUBPOOLS_ANNOTATION)
     unreadable += [
+        # An array in the reference and one object in the SDK; another shape hides how many nodes there are (ShowPool).
         f"status.resources.{state}"
         for state, counts in object_in(status, "resources").items()
         if counts is not None and not _are_readable_counts(counts)
@@ -84,6 +86,7 @@ def pool_facts(document: Document) -> PoolFacts:
         unreadable.append("status.driver")
     if not all(map(_is_documented_scope, list_of(status.get("scope")))):
         unreadable.append(SCOPE)
+    # Bits that cannot be read may be those that stop all work.
     control_mode = _control_mode_bits(spec.get("controlMode"))
     if control_mode is None:
         unreadable.append("spec.controlMode")
@@ -135,6 +138,7 @@ def _states_of_job_types(scopes: object, meant: object) -> dict[str, str] | None
     states: dict[str, dict[str, None]] = {}
     for scope in scopes:
         if _is_documented_scope(scope):
+            # In lower case: pools write Train, and jobs ask for train.
             states.setdefault(scope["scopeType"].strip().lower(), {})[str(scope.get("state"))] = None
     # One that cannot be read may be any type, and its state any state.
     for name in list_of(meant) if all(map(_is_documented_scope, scopes)) else ():
@@ -145,6 +149,7 @@ def _states_of_job_types(scopes: object, meant: object) -> dict[str, str] | None
 
 def _control_mode_bits(value: object) -> list[str] | None:
     """Return the names of the bits that are set, ``bit_<value>`` for one that is not known; None when not readable."""
+    # Absent means no restriction; a text or a negative number is not readable, and never 0.
     bits = 0 if value is None else count_or_none(value)
     if bits is None:
         return None
@@ -177,8 +182,10 @@ def _flavor_counts(specified: object, by_state: Mapping[str, t.Any]) -> list[Fla
             "abnormal": 0,
             "deleting": 0,
         }
+        # A flavor may stand in several node pools, whose counts add up.
         return flavors.setdefault(name, none)
 
+    # One count that cannot be read makes all unknown: a sum without it would reject for good.
     told = _are_readable_counts(specified)
     for entry in _counts_by_flavor(specified):
         count = count_or_none(entry.get("count"))

@@ -44,6 +44,7 @@ def read_workloads(
 
     ``clock`` gives seconds since the epoch.
     """
+    # Each pool once, in the order given: a repeated name would count its jobs twice.
     names = list(dict.fromkeys(map(trimmed, pool_names)))
     if not names:
         raise InputError("pool_name names no pool: give the ID of at least one.")
@@ -53,6 +54,7 @@ def read_workloads(
 
         return combine_readings(read_capacity(client, names, query, clock, placement_of, look_for), query.fields)
     for name in names:
+        # Before anything is sent, as a name becomes a part of the path.
         check_pool_name(name)
 
     def read(name: str) -> PoolReading:

@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import UnparsedQuantity
     from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
 
+# Kinds of unreadable amounts that are kept: a made-up list could have a different one in each job.
 _UNPARSED = 50
 MOST_PARTS = 1000
 """Parts of one requirement that are added up. The reference shows one."""
@@ -63,8 +64,10 @@ class Requirements:
             read = self._read[str(key)] = _read_amounts(requirement)
         amounts, names, unparsed = read
         for what in unparsed:
+            # Known kinds are counted on, so the counts stay right when no further kind is kept.
             if what in self.unparsed or len(self.unparsed) < _UNPARSED:
                 self.unparsed[what] += jobs
+        # A job without any amount asks for something all the same, of which nothing is known.
         return amounts, list(names) if amounts or names else ["*"]
 
     def as_facts(self) -> list[UnparsedQuantity]:
@@ -76,6 +79,7 @@ def _is_short(requirement: object) -> bool:
     """Return whether it is made of as few short texts and numbers as a real one."""
     if not isinstance(requirement, dict):
         return requirement is None
+    # A longer one is read anew each time: kept as a key, it would stay in memory.
     return len(requirement) <= MOST_RESOURCES and all(
         len(name) <= _LONGEST
         and (len(value) <= _LONGEST if isinstance(value, str) else isinstance(value, (int, float)))
@@ -86,6 +90,7 @@ def _is_short(requirement: object) -> bool:
 def _brief(value: object) -> str:
     """Return the beginning of a value, of which not all has to be written out."""
     if isinstance(value, str):
+        # Cut before repr(), which would write out all of it.
         value = value[:_LONGEST]
     elif isinstance(value, list):
         value = value[:5]

@@ -59,6 +59,7 @@ class Tally:
         """Count so many jobs that are alike."""
         self._by_status[label_of(status)] += jobs
         self._by_type[label_of(kind)] += jobs
+        # Once for all jobs that are alike: twenty thousand jobs ask for a few dozen requirements.
         amounts, _unread = self._requirements.read(requirement, jobs)
         total = self._resources_by_status.setdefault(label_of(status), {})
         add_amounts(total, {resource: amount * jobs for resource, amount in amounts.items()})
@@ -134,6 +135,7 @@ def combine_readings(readings: Sequence[PoolReading], fields: Sequence[str] | No
     totals = [reading.entry["total"] for reading in readings]
     requirements = Requirements()
     workloads: list[WorkloadFacts] = []
+    # An empty list asks for the summary alone, and spares the facts of every job.
     if fields is None or fields:
         for reading in readings:
             name = reading.entry["pool_name"]
@@ -141,6 +143,7 @@ def combine_readings(readings: Sequence[PoolReading], fields: Sequence[str] | No
     known = [total for total in totals if total is not None]
     return {
         "workloads": workloads,
+        # A total of some pools would pass for that of all.
         "total": sum(known) if len(known) == len(totals) else None,
         "complete": all(reading.entry["complete"] for reading in readings),
         "summary": merge_tallies([reading.tally for reading in readings]).as_facts(),
@@ -151,6 +154,7 @@ def combine_readings(readings: Sequence[PoolReading], fields: Sequence[str] | No
 
 def entries_with_jobs(answer: WorkloadsAnswer) -> list[JobsEntryWithJobs]:
     """Return the entries of ``pools``, each with its ``workloads``, which follow each other pool after pool."""
+    # By the counts of the summaries: jobs do not name their pool in every selection of fields.
     workloads = iter(answer["workloads"])
     return [_entry_with_jobs(entry, list(islice(workloads, entry["summary"]["total"]))) for entry in answer["pools"]]
 

@@ -59,6 +59,7 @@ Decide = t.Callable[[Claimed], "VerdictFacts"]
 # Twenty gates that start in one second lose some swaps to one another, and none of them twenty.
 _MOST_ROUNDS = 20
 _MOST_SECONDS = 10.0
+# About the time of a few swaps; it grows with each round, so that gates that lose do not meet again.
 _PAUSE = 0.02
 # A process that stood still for a tenth of its claim's time looks whether it still has it.
 _LONG_PAUSE = 0.1
@@ -80,6 +81,7 @@ class GateClaims:
         """Read what is claimed, before anything is asked of a pool; return the names of the jobs to look for."""
         self._began, self._failure = None, ""
         try:
+            # All pools at first: display names become IDs in the reading, and the versions have to be older than that.
             self._began = self._store.read(self._pools)
         except StoreError as error:
             self._failure = str(error)
@@ -90,6 +92,7 @@ class GateClaims:
                 documents.append(_parsed_claims(text))
             except UnreadableDocumentError:
                 continue  # the pool that it is of is not admitted to
+        # The own name, too: jobs that have it already are not the one to come, and must not end the new claim.
         own = [] if self._wanted is None else [self._wanted.job]
         return sorted({*names_looked_for(documents), *own})
 
@@ -121,22 +124,27 @@ class GateClaims:
         for _round in range(_MOST_ROUNDS):
             read_at = self._time.clock()
             row = row_of(self._store.read([pool]), pool)
+            # Read anew each round: a decision on an older document would miss a claim that was made since.
             why = why_not_usable_with_claims(reading, row)
             if why:
                 raise StoreError(f"{why}: the next look will tell")
             proposal = propose(reading, row, wanted, partial(_answer_with_claims, row, request, decide))
             verdict = _with_late_jobs(proposal.verdict, row, reading)
             if proposal.claim is None or self._is_dry:
+                # Marks alone: the verdict stands, whether they are written or lost to another gate.
                 if proposal.is_changed and not self._is_dry:
                     self._mark(pool, proposal.version, proposal.document)
                 return verdict if proposal.claim is None else _with_claim(verdict, proposal.claim, row, is_made=False)
             if self._write(pool, proposal.version, proposal.document, proposal.claim):
+                # The monotonic clock of this host measures the pause; the store's own may be set meanwhile.
                 paused = self._time.clock() - read_at > _LONG_PAUSE * (proposal.claim.expires - proposal.claim.created)
                 if not paused or does_claim_hold(row_of(self._store.read([pool]), pool), proposal.claim):
                     return _with_claim(verdict, proposal.claim, row, is_made=True)
+            # Bounded: at some point a gate that always loses has to say so.
             if self._time.clock() - started > _MOST_SECONDS:
                 break
             self._time.sleep(self._time.uniform(0, _PAUSE * (_round + 1)))
+        # Unknown and not refused: the gate's next look may win.
         raise StoreError("others changed them at each try")
 
     def _write(self, pool: str, version: int, document: PoolClaims, claim: Claim) -> bool:
@@ -144,6 +152,7 @@ class GateClaims:
         try:
             return self._store.swap(pool, version, dump_document(document))
         except AnswerLostError:
+            # The connection broke after the statement was sent, so only the document tells.
             return is_claim_written(row_of(self._store.read([pool]), pool), claim)
 
     def _mark(self, pool: str, version: int, document: PoolClaims) -> None:
@@ -156,6 +165,7 @@ class GateClaims:
 
 def row_of(documents: Documents, pool: str) -> Row:
     """Return the row of a pool. Raises UnreadableDocumentError."""
+    # Version 0 makes the swap an insert, which fails when another gate has made the document meanwhile.
     version, text = documents.by_pool.get(pool, (0, ""))
     return Row(version, PoolClaims(uuid.uuid4().hex) if not version else _parsed_claims(text), documents.now)
 
@@ -169,6 +179,7 @@ def _parsed_claims(text: str | None) -> PoolClaims:
 def _answer_with_claims(row: Row, request: Request, decide: Decide, counted: Sequence[Counted]) -> Answer[VerdictFacts]:
     claimed = claimed_room(counted, row.moment)
     verdict: VerdictFacts = {**decide(claimed), "claims": list(claimed.facts)}
+    # The sums of the verdict: only the nodes tell what a whole node of a flavor has.
     amounts = {one["resource"]: from_number(one["resource"], one["need"]) for one in verdict["resources"]}
     asked = Asked(request.type, request.priority, request.groups, amounts)
     return Answer(verdict, verdict["decision"] == "admit", asked)
@@ -181,6 +192,7 @@ def claimed_room(counted: Sequence[Counted], now: float) -> Claimed:
         add_amounts(total, one.amounts)
     return Claimed(
         total=total,
+        # Whole, even where a part has started: which replicas are still to come is not told.
         shapes=[group for each in counted for group in each.claim.groups],
         jobs=frozenset(job.uuid for each in counted for job in each.jobs),
         facts=[claim_facts(each.claim, each.amounts, now) for each in counted],

@@ -37,6 +37,6 @@ class Connection(t.Protocol):
     def has_no_table(self, error: Exception) -> bool: ...
 
     def is_conflict(self, error: Exception) -> bool:
-        """Whether another one has changed the row at the same time, and nothing was written."""
+        """Return whether another session has changed the row at the same time, and nothing was written."""
 
     def close(self) -> None: ...

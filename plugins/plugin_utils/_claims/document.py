@@ -27,11 +27,14 @@ MOST_CLAIMS = 1000
 LONGEST_TEXT = 1_000_000
 """Characters of a document; a claim takes about 500."""
 
+# Another word may be an end after which the room is still promised, so such a document is refused.
 WHY_ENDED = ("started", "over", "released", "void", "replaced")
 
+# Others may have written the document, so no value of it takes memory or time without end.
 _LONGEST_NAME = 300
 _MOST_NAMES = 500
 _MOST_GROUPS = 200
+# As for quantities of the API: no pool has as much.
 _MOST_AMOUNT = 10**18
 # Between the id and the version of a claim that another one of its id has replaced. No id has it.
 _REPLACED = "~"
@@ -122,14 +125,17 @@ def dump_document(document: PoolClaims) -> str:
 
 def parse_document(text: str) -> PoolClaims:
     """Return the document that a text is. Raises UnreadableDocumentError, and NewerFormatError for a later format."""
+    # Before parsing, which takes memory and time for each value.
     if len(text) > LONGEST_TEXT:
         raise UnreadableDocumentError(f"it has {len(text)} characters")
     try:
+        # NaN and Infinity are no JSON, and every comparison with NaN is false: such a claim would never count.
         raw = json.loads(text, parse_constant=_refuse_constant_in_claims)
     except (ValueError, RecursionError):
         raise UnreadableDocumentError("it is no JSON") from None
     table = _Table("", raw)
     version = table.integer("format")
+    # Before anything else is read: the rest may be of another shape.
     if version > FORMAT:
         raise NewerFormatError(f"its format is {version}")
     claims = table.value("claims")

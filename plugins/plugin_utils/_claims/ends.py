@@ -39,6 +39,7 @@ if t.TYPE_CHECKING:
 Look = t.Callable[[str, str], "Sequence[FoundJobFacts] | None"]
 """A look at the jobs of a pool that have a name; None when they could not be read."""
 
+# As for gates: of twenty that write in one second, none loses twenty swaps.
 _MOST_ROUNDS = 20
 
 
@@ -55,6 +56,7 @@ def list_claims(store: Store) -> list[ListedClaim]:
     listed: list[ListedClaim] = []
     for pool, row in _rows_with_claims(documents):
         for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key)):
+            # By the store's clock, and not this host's: only that one has set the times.
             if claim.ended is None and claim.expires > row.moment:
                 listed.append({"pool": pool, "claim": claim_facts(claim, claim.amounts, row.moment)})
     return listed
@@ -75,7 +77,9 @@ def release_claim(store: Store, claim_id: str, look: Look, *, submitted: bool) -
     if place is None:
         return "gone"
     pool, began, claim = place
+    # After the store was read: a job that shows up later makes its claim count on, and never end too early.
     found = look(pool, claim.job) if submitted else ()
+    # Without a look the job may have been submitted, and a release would give its room to another gate.
     if found is None:
         raise StoreError("the jobs of the pool could not be read, so its claim is left to its time")
     reading = began.reading(seen_jobs(found))
@@ -102,6 +106,7 @@ def note_job(store: Store, claim_id: str, job_uuid: str, look: Look) -> None:
     reading = began.reading(seen_jobs(look(pool, claim.job)))
 
     def change(row: Row) -> PoolClaims:
+        # Bound before it is marked: the name alone could give the job to an older claim of that name.
         bound = bind_job_to_claim(row.document, claim_id, job_uuid)
         return mark_claims(replace(row, document=bound), reading)
 
@@ -155,6 +160,7 @@ def _rows_with_claims(documents: Documents) -> Iterator[tuple[str, Row]]:
         try:
             yield pool, row_of(documents, pool)
         except UnreadableDocumentError:
+            # A document that cannot be read keeps its own pool closed, and must not hide the claims of others.
             continue
 
 
@@ -162,6 +168,7 @@ def _swap_until_written(store: Store, pool: str, change: Callable[[Row], PoolCla
     """Write what is to be changed, on the document of now. A change that was written already changes nothing more."""
     for _round in range(_MOST_ROUNDS):
         try:
+            # Each round changes the document of now: written on an older one, the change would undo claims made since.
             row = row_of(store.read([pool]), pool)
         except UnreadableDocumentError as error:
             raise StoreError(f"the claims of {pool} cannot be read: {error}") from None

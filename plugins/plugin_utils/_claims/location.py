@@ -27,8 +27,10 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _NETWORK_FILE_SYSTEMS = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "fuse.ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs", "9p")
 )
+# The locks of these hold, but the file is gone when the container is.
 _OF_CONTAINERS = frozenset(("overlay", "aufs"))
 _MOUNTS = Path("/proc/self/mountinfo")
+# The parameters in which libpq takes a secret from the query of a URL.
 _SECRET_WORDS = ("password", "sslpassword")
 
 
@@ -66,11 +68,13 @@ def read_location(value: object, mounts: Path = _MOUNTS) -> Location:
 
 def _location_of_file(rest: str, mounts: Path) -> Location:
     path = unquote(rest[1:])
+    # Three slashes are a relative path, which would be another file for every directory that a gate starts in.
     if not rest.startswith("/") or not path.startswith("/") or "?" in rest or "\0" in path:
         raise InputError(
             "The store of claims is a file whose path is not absolute: write four slashes, as in "
             "sqlite:////var/lib/poolgate/claims.db."
         )
+    # Links are followed first: a local name may lead to a network file system.
     folder = os.path.realpath(os.path.dirname(path))
     if not os.path.isdir(folder):
         raise InputError(f"The store of claims is {one_line(path)}, whose directory is not there: make it.")
@@ -93,12 +97,15 @@ def _location_of_database(text: str) -> Location:
         secrets = [unquote(parts.password or ""), *(value for name, value in query if name in _SECRET_WORDS)]
         host, port = parts.hostname or "", parts.port
     except ValueError:
+        # Without its cause, whose text has parts of the URL.
         raise InputError("The store of claims is a URL of PostgreSQL that cannot be read.") from None
+    # Hiding such a word would change ordinary text, and not hiding it would print the password.
     if any(one and is_common_word(one) for one in secrets):
         raise InputError(
             "The password in the URL of the store is too short, or an ordinary word: it could not be hidden in what is "
             "printed. Use PGPASSWORD, or another password."
         )
+    # Built from its parts: user, password and query are left out of all that is shown.
     place = host + (f":{port}" if port else "")
     return Location(POSTGRESQL, text, f"postgresql://{place}{parts.path}", tuple(one for one in secrets if one))
 
@@ -108,6 +115,7 @@ def _file_system_of(path: str, mounts: Path) -> str:
     best, kind = "", ""
     for place, found in _mounted_file_systems(mounts):
         is_above = path == place or path.startswith(place if place.endswith("/") else f"{place}/")
+        # The longest place is the nearest mount, and of equally long ones the later hides the earlier.
         if is_above and len(place) >= len(best):
             best, kind = place, found
     return kind
@@ -127,6 +135,7 @@ def _mounted_file_systems(mounts: Path) -> Iterator[tuple[str, str]]:
 
 
 def _unescape_mount(place: str) -> str:
+    # The backslash last: replaced first, it would make escapes of what was text.
     for escaped, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         place = place.replace(escaped, character)
     return place

@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
 _MOST_SECONDS = 15
 _CONNECT_SECONDS = 10
 
+# The SQLSTATE undefined_table, which is the same in every language of the server.
 _NO_TABLE = "42P01"
 # Stricter isolation than the default says so in place of changing no row.
 _CONFLICTS = ("40001", "40P01")
@@ -44,9 +45,12 @@ class PostgresqlConnection:
 
     def __init__(self, library: ModuleType, url: str) -> None:
         self.errors: tuple[type[Exception], ...] = (library.Error,)
+        # A time-out that the URL gives is the user's own.
         limits = {} if "connect_timeout=" in url else {"connect_timeout": _CONNECT_SECONDS}
         self._session = library.connect(url, **limits)
+        # One statement a transaction: poolers may give the next statement to another session of the server.
         self._session.autocommit = True
+        # psycopg 3 prepares a statement that it has sent some times, and the next session behind a pooler lacks it.
         if hasattr(self._session, "prepare_threshold"):
             self._session.prepare_threshold = None
 
@@ -60,6 +64,7 @@ class PostgresqlConnection:
     def _bounded(self) -> Iterator[None]:
         """Have the session end when the server does not answer: libpq itself would wait for ever."""
         timer = threading.Timer(_MOST_SECONDS, self._cut)
+        # A timer that is left over must not keep the process from ending.
         timer.daemon = True
         timer.start()
         try:
@@ -70,6 +75,7 @@ class PostgresqlConnection:
     def _cut(self) -> None:
         # It may have ended by itself in the meantime.
         with suppress(OSError, *self.errors), socket.socket(fileno=os.dup(self._session.fileno())) as line:
+            # On the socket itself: closing a psycopg session waits for the statement that does not end.
             line.shutdown(socket.SHUT_RDWR)
 
     def has_no_table(self, error: Exception) -> bool:
@@ -93,6 +99,7 @@ def connect_to_database(location: Location) -> PostgresqlConnection:
 
 
 def _psycopg_library() -> ModuleType:
+    # psycopg 3 where there are both: it is the one that the documentation names.
     for name in ("psycopg", "psycopg2"):
         try:
             return importlib.import_module(name)

@@ -41,6 +41,7 @@ OLDEST_READING = 300.0
 DEFAULT_SECONDS = 900.0
 """Seconds that a claim lasts which does not say: more than from an admission until its job has its cards."""
 
+# Most claims have a plain name, which is compared without making a pattern of it.
 _GLOB = frozenset("*?[")
 
 
@@ -129,12 +130,13 @@ class Asked:
 
 
 def was_known_to_claim(claim: Claim, job: SeenJob) -> bool:
-    """Whether the job was there before the claim: it is not the one that was to come."""
+    """Return whether the job was there before the claim: it is not the one that was to come."""
+    # A name may be used again, while the UUID of a job is its own.
     return job.uuid in claim.known
 
 
 def covers_claim(job: SeenJob) -> bool:
-    """Whether what the job was promised is in the facts, or nothing will come any more.
+    """Return whether what the job was promised is in the facts, or nothing will come any more.
 
     Of one that waits the cards are still to come, and of one that ends, the nodes may show less than it holds.
     """
@@ -142,46 +144,53 @@ def covers_claim(job: SeenJob) -> bool:
 
 
 def ends_its_claim(job: SeenJob) -> bool:
-    """Whether the job has, or had, its cards: this ends its claim."""
+    """Return whether the job has, or had, its cards: this ends its claim."""
+    # One that starts without a node may be put back into the queue, and its claim would be gone.
     return job.stage in (Stage.RUNS, Stage.ENDS, Stage.OVER) or (job.stage is Stage.STARTS and job.shows_node)
 
 
 def has_claim_expired(claim: Claim, reading: Reading) -> bool:
-    """Whether the time of the claim was over, and settled, before the reading began."""
+    """Return whether the time of the claim was over, and settled, before the reading began."""
+    # Settling is added: a job that started in the last second may not show its cards in this reading yet.
     return claim.expires + SETTLE <= reading.time
 
 
 def has_claim_ended(claim: Claim, reading: Reading) -> bool:
-    """Whether the end of the claim was written before the reading began."""
+    """Return whether the end of the claim was written before the reading began."""
+    # By version and not by time: no clock is involved, and the version was read before the first request.
     return claim.ended is not None and claim.ended.version <= reading.version
 
 
 def has_claim_settled(claim: Claim, reading: Reading) -> bool:
-    """Whether a reading that began then shows all that there was to see when the claim ended."""
+    """Return whether a reading that began then shows all that there was to see when the claim ended."""
+    # Measured to the beginning of the reading: its documents may be as old as that.
     return claim.ended is not None and claim.ended.at + SETTLE <= reading.time
 
 
 def needs_claim_no_grace(claim: Claim) -> bool:
-    """Whether it is sure that no job comes after the end of the claim."""
+    """Return whether it is sure that no job comes after the end of the claim."""
     return claim.ended is not None and claim.ended.why == "void"
 
 
 def may_come_after_claim(claim: Claim, reading: Reading) -> bool:
-    """Whether a job that comes after the claim was given back is still promised its room."""
+    """Return whether a job that comes after the claim was given back is still promised its room."""
     is_given_back = claim.ended is not None and claim.ended.why in ("released", "replaced")
     return is_given_back and not has_claim_expired(claim, reading)
 
 
 def may_claim_be_dropped(claim: Claim, now: float) -> bool:
-    """Whether no reading on which a gate may still decide has to know the claim."""
+    """Return whether no reading on which a gate may still decide has to know the claim."""
+    # A gate that was paused cannot profit: dropping changes the version, and its swap is lost.
     end = claim.expires if claim.ended is None else claim.ended.at
     return end + SETTLE + KEPT < now
 
 
 def why_not_usable_with_claims(reading: Reading, row: Row) -> str:
     """Return why nothing may be decided on a reading with this row; empty when it may."""
+    # A version that went back, or another birth, would leave out claims that this reading has seen.
     if row.version < reading.version or (reading.version and row.document.born != reading.born):
         return "the store was restored or made anew"
+    # Ended claims are dropped after SETTLE + KEPT, so an older reading could miss one that it has to count.
     if row.moment - reading.time > OLDEST_READING:
         return "the facts are too old"
     return ""
@@ -201,6 +210,7 @@ def counted_claims(document: PoolClaims, reading: Reading, own_id: str | None = 
         jobs = found[claim.key]
         if claim.id != own_id and _does_claim_count(claim, jobs, reading):
             left = _left_of_claim(claim, jobs)
+            # A claim without amounts counts until one of its jobs has begun: its replicas still need places.
             if left or not any(map(covers_claim, jobs)):
                 counted.append(Counted(claim, left, jobs))
     return counted
@@ -213,6 +223,7 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
     """
     jobs = {job.uuid: job for job in sorted(reading.jobs, key=lambda one: one.uuid)}
     found = {key: [jobs[uuid] for uuid in claim.jobs if uuid in jobs] for key, claim in document.claims.items()}
+    # A job that was bound once stays with its claim, whatever other claims of its name come.
     bound = {uuid for claim in document.claims.values() for uuid in claim.jobs}
     free = [job for uuid, job in jobs.items() if uuid not in bound]
     by_age = _claims_by_age(document)
@@ -224,6 +235,7 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
         and not needs_claim_no_grace(claim)
         and (_does_claim_count(claim, found[claim.key], reading) or may_come_after_claim(claim, reading))
     ]
+    # The oldest first, so every gate that reads the same document gives the same job to the same claim.
     for claim in waiting + ended:
         own = found[claim.key]
         for job in list(free):
@@ -243,9 +255,11 @@ def mark_claims(row: Row, reading: Reading) -> PoolClaims:
     marked = {}
     for key, claim in document.claims.items():
         jobs = found[key]
+        # A claim that is dropped while its job waits would leave the job without its promise.
         waits = any(job.stage is Stage.WAITS for job in jobs) and not has_claim_expired(claim, reading)
         if may_claim_be_dropped(claim, row.moment) and not waits:
             continue
+        # In the order of their coming: equal documents have to have equal texts.
         bound = tuple(dict.fromkeys((*claim.jobs, *(job.uuid for job in jobs))))
         marked[key] = (
             _marked_claim(claim, jobs, row)
@@ -257,6 +271,7 @@ def mark_claims(row: Row, reading: Reading) -> PoolClaims:
 
 def _marked_claim(claim: Claim, jobs: Sequence[SeenJob], row: Row) -> Claim:
     """Return the claim, ended if one of its jobs has begun. A job that came after a release ends it once more."""
+    # An end that a job has made is final; written again it would settle anew at every look.
     if not any(map(ends_its_claim, jobs)) or (claim.ended is not None and claim.ended.why in ("started", "over")):
         return claim
     return _ended_claim(claim, row, "over" if all(job.stage is Stage.OVER for job in jobs) else "started")
@@ -283,10 +298,13 @@ def add_claim(
         owner=wanted.owner,
         labels=dict(wanted.labels),
         created=row.moment,
+        # The store's clock, read with the document: those of two controllers may differ by more than a claim lasts.
         expires=row.moment + wanted.seconds,
+        # The version that this write makes: the swap fails if it makes another.
         version=row.version + 1,
         nonce=wanted.nonce,
     )
+    # Jobs that have the name already are older than the claim, and would end it at once.
     claim = replace(claim, known=frozenset(job.uuid for job in reading.jobs if _is_named_by_claim(claim, job)))
     earlier = document.claims.get(wanted.id)
     if earlier is not None:
@@ -294,13 +312,14 @@ def add_claim(
         end = earlier.ended or Ended(row.moment, row.version + 1, "replaced")
         document = document.with_claims(replace(earlier, key=earlier.key_when_replaced, ended=end))
     document = document.with_claims(claim)
+    # A document with more is refused when it is read, so it must not be written either.
     if len(document.claims) > MOST_CLAIMS:
         raise TooManyClaimsError
     return document, claim
 
 
 def is_claim_written(row: Row, claim: Claim) -> bool:
-    """Whether the document has this very claim.
+    """Return whether the document has this very claim.
 
     That of another gate of its id has another nonce, and that of an earlier try of this gate another version.
     """
@@ -309,9 +328,10 @@ def is_claim_written(row: Row, claim: Claim) -> bool:
 
 
 def does_claim_hold(row: Row, claim: Claim) -> bool:
-    """Whether a claim is there, has not ended, and has half of its time left."""
+    """Return whether a claim is there, has not ended, and has half of its time left."""
     written = row.document.claims.get(claim.id)
     left = claim.expires - row.moment
+    # Half of the time, not any rest: the job has still to be submitted, queued and started.
     return (
         is_claim_written(row, claim)
         and written is not None
@@ -333,10 +353,12 @@ def release_claim_of(row: Row, reading: Reading, claim_id: str, *, submitted: bo
         return row.document, claim.ended.why
     document = mark_claims(row, reading)
     marked = document.claims.get(claim_id)
+    # Dropped as too old to matter, so nothing is left to give back.
     if marked is None:
         return document, "expired"
     if marked.ended is not None:
         return document, marked.ended.why
+    # Not ended here: between this look and the swap the job may get its cards.
     if marked.jobs:
         return document, "waits"
     why = "released" if submitted else "void"
@@ -346,8 +368,10 @@ def release_claim_of(row: Row, reading: Reading, claim_id: str, *, submitted: bo
 def renew_claim_of(row: Row, claim_id: str, seconds: float) -> tuple[PoolClaims, Claim | None]:
     """Return (the document in which a claim lasts for so many seconds from now, the claim); None when it is gone."""
     claim = row.document.claims.get(claim_id)
+    # A claim whose time is over stays over: another gate may have been promised the room since.
     if claim is None or claim.ended is not None or claim.expires <= row.moment:
         return row.document, None
+    # Never shorter: a renewal that comes early must not take time away.
     renewed = replace(claim, expires=max(claim.expires, row.moment + seconds))
     return row.document.with_claims(renewed), renewed
 
@@ -357,12 +381,14 @@ def end_claim(row: Row, claim_id: str) -> tuple[PoolClaims, bool]:
     claim = row.document.claims.get(claim_id)
     if claim is None or claim.ended is not None:
         return row.document, False
+    # As released and not void: a person who ends it does not know whether the job was submitted.
     return row.document.with_claims(_ended_claim(claim, row, "released")), True
 
 
 def bind_job_to_claim(document: PoolClaims, claim_id: str, uuid: str) -> PoolClaims:
     """Return the document in which a job belongs to a claim for certain, as its own watch says."""
     claim = document.claims.get(claim_id)
+    # A job from before the claim cannot be its own, whatever a watch says.
     if claim is None or uuid in claim.known or uuid in claim.jobs:
         return document
     others = [
@@ -391,6 +417,7 @@ def jobs_after_their_claims(document: PoolClaims, reading: Reading) -> list[tupl
 def _does_claim_count(claim: Claim, jobs: Sequence[SeenJob], reading: Reading) -> bool:
     if claim.ended is None:
         return not has_claim_expired(claim, reading)
+    # This reading began before the end, so it may show neither the claim's job nor its cards.
     if not has_claim_ended(claim, reading):
         return True
     if needs_claim_no_grace(claim):
@@ -408,16 +435,18 @@ def _left_of_claim(claim: Claim, jobs: Sequence[SeenJob]) -> Amounts:
     for job in covering:
         add_amounts(held, job.amounts)
     left = {name: max(0, amount - held.get(name, 0)) for name, amount in claim.amounts.items()}
+    # With all cards there the job is there whole: what it asks of cores may be less than was claimed.
     if covering and not any(amount for name, amount in left.items() if is_card(name)):
         return {}
     return left
 
 
 def _has_claim_all(claim: Claim, jobs: Sequence[SeenJob]) -> bool:
-    """Whether the jobs are all that a claim waits for, by their cards; without cards, one job is."""
+    """Return whether the jobs are all that a claim waits for, by their cards; without cards, one job is."""
     held: Amounts = {}
     for job in jobs:
         add_amounts(held, job.amounts)
+    # By cards, as cores and memory of a job may be given otherwise than the request has them.
     return bool(jobs) and all(held.get(name, 0) >= amount for name, amount in claim.amounts.items() if is_card(name))
 
 
@@ -426,12 +455,14 @@ def _is_job_of_claim(claim: Claim, job: SeenJob) -> bool:
 
 
 def _is_named_by_claim(claim: Claim, job: SeenJob) -> bool:
+    # Without case, in which the API's types are not always spelled alike.
     if claim.type is not None and (job.type or "").lower() != claim.type.lower():
         return False
     return job.name == claim.job or (not _GLOB.isdisjoint(claim.job) and fnmatch.fnmatchcase(job.name, claim.job))
 
 
 def _claims_by_age(document: PoolClaims) -> list[Claim]:
+    # The version orders all admissions of a pool; times could be equal, or go back with the store's clock.
     return sorted(document.claims.values(), key=lambda claim: (claim.version, claim.key))
 
 

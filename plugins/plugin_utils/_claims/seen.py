@@ -39,6 +39,7 @@ def seen_jobs(found: Sequence[FoundJobFacts] | None) -> tuple[SeenJob, ...]:
 def _stage_of_job(job: FoundJobFacts) -> Stage:
     """Return how far a job is. One that waits and shows a node is on it already, while its images are pulled."""
     status = job["status"]
+    # In this order: an unknown status may hold cards, so it is none of those that are known.
     if status in OVER:
         return Stage.OVER
     if status in WAITING:

@@ -31,6 +31,7 @@ class SqliteConnection:
     """A file in its default journal: a write-ahead log would need shared memory, which some mounts lack."""
 
     mark = "?"
+    # julianday() has milliseconds in every version; unixepoch() needs SQLite 3.38.
     now = "(julianday('now') - 2440587.5) * 86400.0"
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
 
@@ -43,6 +44,7 @@ class SqliteConnection:
         connection = self._open(is_read=statement.startswith("SELECT"))
         if connection is not None:
             return _execute_in_sqlite(connection, statement, values)
+        # An empty database answers as one without the table does, and has the same clock.
         with closing(sqlite3.connect(":memory:")) as empty:
             return _execute_in_sqlite(empty, statement, values)
 
@@ -50,15 +52,18 @@ class SqliteConnection:
         if self._file is None:
             if is_read and not os.path.exists(self._path):
                 return None
+            # A mode in the URI: plain connect() would make the file even for a read.
             name = f"file:{quote(self._path)}?mode={'rw' if is_read else 'rwc'}"
             # Without transactions of Python's: each statement is one of its own.
             self._file = sqlite3.connect(name, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
         return self._file
 
     def has_no_table(self, error: Exception) -> bool:
+        # SQLite has no code of its own for a missing table.
         return isinstance(error, sqlite3.OperationalError) and "no such table" in str(error)
 
     def is_conflict(self, error: Exception) -> bool:
+        # Writers wait for the file's lock, so no two statements change a row at once.
         return False
 
     def close(self) -> None:

@@ -39,6 +39,7 @@ _READ = (
     "SELECT {now}, pool, version, CASE WHEN length(document) > {longest} THEN NULL ELSE document END "
     "FROM (SELECT 1) AS once LEFT JOIN poolgate_claims ON {condition}"
 )
+# No RETURNING, which needs SQLite 3.35: the number of changed rows tells the same.
 _INSERT = "INSERT INTO poolgate_claims VALUES ({mark}, 1, {mark}) ON CONFLICT (pool) DO NOTHING"
 _UPDATE = "UPDATE poolgate_claims SET version = version + 1, document = {mark} WHERE pool = {mark} AND version = {mark}"
 
@@ -58,6 +59,7 @@ class Store:
         self._location = location
         self._connect = connect
         self._connection: Connection | None = None
+        # Before anything can fail: the errors of a driver may repeat the URL.
         hide_secrets_of(location)
 
     def read(self, pools: Sequence[str] | None = None) -> Documents:
@@ -65,6 +67,7 @@ class Store:
         try:
             return self._read(pools)
         except StoreError:
+            # The first try could not connect, so a second would wait as long for nothing.
             if self._connection is None:
                 raise
             # One that was open may have been closed by the server since.
@@ -76,6 +79,7 @@ class Store:
 
         Raises StoreError, and AnswerLostError when it may have been written all the same.
         """
+        # PostgreSQL refuses a longer key with an error, and SQLite takes it: both say the same here.
         if len(pool) > LONGEST_POOL:
             raise StoreError(sentence(f"The ID of a pool has {len(pool)} characters, and no claim can be made on it."))
         connection = self._open()
@@ -88,6 +92,7 @@ class Store:
             self._create(connection)
             return self._write(connection, pool, version, text)
         except connection.errors as error:
+            # A lost race, which is told apart from a lost answer: nothing was written.
             if connection.is_conflict(error):
                 return False
             self.close()
@@ -106,6 +111,7 @@ class Store:
 
     def _read(self, pools: Sequence[str] | None) -> Documents:
         connection = self._open()
+        # IN () is no SQL in PostgreSQL; NULL is in no list.
         condition = "1 = 1" if pools is None else f"pool IN ({', '.join([connection.mark] * len(pools)) or 'NULL'})"
         statement = _READ.format(now=connection.now, longest=LONGEST_TEXT, condition=condition)
         try:
@@ -125,6 +131,7 @@ class Store:
     def _write(connection: Connection, pool: str, version: int, text: str) -> bool:
         statement, values = (_UPDATE, (text, pool, version)) if version else (_INSERT, (pool, text))
         _rows, changed = connection.execute(statement.format(mark=connection.mark), values)
+        # No row changed: another gate has written a version in between.
         return changed == 1
 
     @staticmethod

@@ -25,10 +25,12 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
+# A shorter claim would be over before its job shows itself in the list.
 _LEAST_SECONDS = 30.0
 _MOST_SECONDS = 7 * 86400.0
 """A build may take days. What a pipeline that died has claimed is held for as long."""
 
+# Bounds on texts that every user of the store reads, and that stay in its documents.
 _LONGEST_JOB = 128
 _LONGEST_OWNER = 200
 _MOST_LABELS = 20
@@ -55,13 +57,16 @@ class Wish:
     def wanted(self, host: str, variables: Mapping[str, object], environment: Mapping[str, str]) -> Wanted:
         """Return the claim for a gate on this host."""
         prefix = id_of_pipeline(environment)
+        # Derived only where no two runs share it: elsewhere a second run would replace the claim of the first.
         derived = id_of([prefix, host, self.job]) if prefix else uuid.uuid4().hex
         owner = _owner_of_claim(variables, environment)
+        # The nonce tells the writes of two gates apart that have been given one ID.
         return Wanted(self.id or derived, self.job, self.seconds, owner, self.labels, uuid.uuid4().hex)
 
 
 def read_wish(value: object, name: str = "claim") -> Wish:
     """Return the wish that the name of a job, or a dictionary, stands for. Raises InputError."""
+    # A survey gives dictionaries as text, and the name of a job does not begin with a brace.
     given = read_dictionary(name, value) if isinstance(value, str) and trimmed(value).startswith("{") else value
     table = given if isinstance(given, dict) else {"job": given}
     for key in table:
@@ -100,12 +105,14 @@ def id_of(parts: list[str]) -> str:
     """Return parts as an id. What an id cannot have is replaced, and told apart by a hash of all of it."""
     text = "/".join(parts)
     clean = _NOT_OF_AN_ID.sub("-", text)[:_LONGEST_DERIVED]
+    # Two names that differ in replaced characters alone would otherwise share an ID, and replace one another's claims.
     return clean if clean == text else f"{clean}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _owner_of_claim(variables: Mapping[str, object], environment: Mapping[str, str]) -> str:
     """Return who is to be asked about a claim: the page of the pipeline's job, the job of AWX, or a person."""
     if environment.get("CI_JOB_URL"):
+        # Without the scheme: some terminals and chats make a link of it.
         owner = environment["CI_JOB_URL"].partition("://")[2]
     elif environment.get("GITHUB_RUN_ID"):
         owner = f"{environment.get('GITHUB_REPOSITORY', 'github')}/actions/runs/{environment['GITHUB_RUN_ID']}"
@@ -141,6 +148,7 @@ def _text_of_claim(name: str, value: object, longest: int) -> str:
     if not isinstance(value, (str, int)) or isinstance(value, bool):
         raise InputError(f"{name} is {shown(value)}, and must be a text.")
     text = trimmed(str(value))
+    # Others read these texts on their terminals.
     if len(text) > longest or not text.isprintable():
         raise InputError(f"{name} is {shown(text)}, and must have at most {longest} printable characters.")
     return text

@@ -54,6 +54,7 @@ def assign_replicas(nodes: Sequence[Node], request: Request, policy: Policy) -> 
         None if node.unusable is not None else node.offer(order, policy.card_groups, whole=whole) for node in nodes
     ]
     counted = Counter(offer for offer in offers if offer is not None)
+    # The search that the check runs: arithmetic of its own could draw a placement that contradicts the decision.
     placement = place(counted, needs)
     if not isinstance(placement, Placement):
         placement = place_greedily(counted, needs)
@@ -61,6 +62,7 @@ def assign_replicas(nodes: Sequence[Node], request: Request, policy: Policy) -> 
     for node, replicas in zip(nodes, placement.by_node(offers)):
         amounts: Amounts = {}
         for group, count in zip(request.groups, replicas or ()):
+            # A whole node gives all that is free there: the request names no amounts for it.
             of_each = node.free if group.resources is None else group.resources
             add_amounts(amounts, {name: amount * count for name, amount in of_each.items() if amount * count})
         taken.append(_assign_cards(node, amounts, request, policy, replicas or ()))
@@ -74,6 +76,7 @@ def _assign_cards(node: Node, amounts: Amounts, request: Request, policy: Policy
         return Taken(amounts)
     rules = rules_of(node.flavor, cards.places, cards.batch_type, policy.card_groups)
     rule = rules[0] if len(rules) == 1 else None
+    # A text that shows more cards than the amounts do is older, and its numbers would draw cards that are taken.
     if cards.shown is None or bin(cards.shown).count("1") * 1000 > node.free.get(cards.resource, 0):
         return Taken(amounts, rule)
     free = [number for number in range(1, cards.places + 1) if cards.shown >> (number - 1) & 1]

@@ -27,6 +27,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 
+# The two rings of a 910B Box16 (MindCluster). Nothing shows that ModelArts sells one.
 _RING_OF_EIGHT = 8
 
 
@@ -43,10 +44,12 @@ def why_scattered(nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[
     found = [
         one
         for one in _nodes_with_enough_cards(nodes, needs, order, by_policy)
+        # A sentence that says how cards lie must not rest on a rule or a text that is only one of several.
         if one.cards.is_certain and not _cards_lie_together(one)
     ]
     if not found:
         return ""
+    # The node with the most free cards is the one of which a reader asks why it does not serve.
     node, cards, _amount = max(found, key=lambda one: one.cards.free)
     rule, groups = cards.rules[0], cards.groups[0]
     told = f"{plural(sum(groups), 'card')} {'is' if sum(groups) == 1 else 'are'} free on {_node_name(node)}, but "
@@ -81,6 +84,7 @@ def notes_on_card_groups(nodes: Sequence[Node], by_policy: CardGroups) -> list[s
         if cards is None or hardware is None:
             continue
         rules = rules_of(flavor, cards.places, cards.batch_type, by_policy)
+        # The name of a flavor outranks the policy, so a policy that contradicts it has no effect and must be told.
         if rules != (min(size, cards.places),):
             told = f"policy.card_groups has {size} for {flavor}, whose name tells {joined(map(str, rules))}"
             notes.append(f"{told}: not used")
@@ -96,6 +100,7 @@ def _nodes_with_enough_cards(
         offer = None if node.cards is None else node.offer(order, by_policy, whole=False)
         if offer is None or offer.cards is None or offer in seen:
             continue
+        # Nodes that make the same offer give the same sentence, and a pool may have ten thousand of them.
         seen.add(offer)
         for need in needs:
             amount = need.amounts[offer.cards.at] if need.amounts else 0

@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
 Groups = tuple[int, ...]
 """How many cards are free in each group, the most first."""
 
+# A 910 has two HCCS rings of four cards (CCE); a 910C has pairs of dies (MindCluster).
 RING, PAIR = 4, 2
 
 HYPERINSTANCE = "hyperinstance"
@@ -40,6 +41,7 @@ class Hardware(t.NamedTuple):
     group: int | None
 
 
+# None where any free cards do: the star of a 910B, the full mesh of a 950, chips that CCE only counts on a 310.
 ASCEND_910 = Hardware("910", RING)
 ASCEND_910B = Hardware("910B", None)
 ASCEND_910C = Hardware("910C", PAIR)
@@ -90,17 +92,21 @@ def rules_of(flavor: str | None, places: int, batch_type: str | None, by_policy:
     if hardware is not None and (hardware, places) != (ASCEND_910B, MOST_CARDS):
         return (min(hardware.group or places, places),)
     if given is not None:
+        # A group of more cards than the node has is the whole node.
         return (min(given, places),)
     if places == MOST_CARDS and batch_type == HYPERINSTANCE:
         return (PAIR,)  # inferred: what is sold as a supernode with 16 cards is a 910C
+    # For a Box16 without a policy both readings stay possible: two rings of eight, or any cards.
     return (*_MAY_BE.get(places, ()), places) if hardware is None else (8, places)
 
 
 def offers_size(rule: int, places: int, size: int) -> bool:
     """Return whether hardware with groups of n gives a replica so many cards."""
+    # One card and all cards need no rule, so they are known where the hardware is not.
     if size in (1, places) or rule >= places:
         return size <= places
     if rule == RING:
+        # MindCluster offers 1, 2, 4 and 8 on rings. Three free cards of a ring are no place for a replica of three.
         return size in (2, 4, 8)
     return size <= rule or (size % rule == 0 and rule < 8)  # of rings of 8, a part of each: not known
 
@@ -128,18 +134,21 @@ class NodeCards(t.NamedTuple):
         """Return them when a job has gone that had so many; ``own`` are the bits of its cards, None if not known."""
         if self.shown is None:
             return self
+        # A job that calls cards its own which the node shows as free contradicts the node: only their number counts.
         if own is not None and not own & self.shown:
             return self._replace(shown=self.shown | own)
         return self._replace(back=min(self.places, self.back + count))
 
     @property
     def shows_all_free(self) -> bool:
+        # Without a text the amounts alone tell whether a node is idle, as on one without Ascend cards.
         return self.shown is None or self.shown == 2**self.places - 1
 
 
 @lru_cache(maxsize=_CACHED)
 def groups_of(shown: int | None, places: int, rule: int) -> Groups:
     """Return how many of each group a text shows as free; without a text all may be."""
+    # The last group is smaller where the number of cards is no multiple of n.
     starts = range(0, places, rule)
     if shown is None:
         return tuple(sorted((min(rule, places - start) for start in starts), reverse=True))
@@ -173,13 +182,16 @@ class Cards(t.NamedTuple):
     def fits(self, amount: int) -> int:
         """Return how many replicas find cards that ask for so many thousandths of one."""
         size, part = divmod(amount, 1000)
+        # No document has parts of Ascend cards, so they never fit for certain.
         if part:
             return self._by_count(amount) if self.is_hopeful else 0
         if size == 1:
             return self._by_count(amount)
+        # Of hardware that is not known, only all cards of an empty node are certain.
         if not self.rules:
             is_all = size == self.places and self.free == size and not self.taken
             return self._by_count(amount) if self.is_hopeful else int(is_all)
+        # Any of the rules may hold: certain is what fits under each of them.
         found = [self.fits_by(rule, size) for rule in self.rules]
         return max(found) if self.is_hopeful else min(found)
 
@@ -216,7 +228,9 @@ class Cards(t.NamedTuple):
             return [1]  # all cards of a node whose last group is smaller
         if size > rule:
             whole, of_each = groups.count(rule), size // rule
+            # One card spoils a whole group. The groups that are left over go first, and one more costs a place.
             return [whole % of_each + 1, *[of_each] * (whole // of_each - 1)]
+        # The cards that a group has left over go first, and one more costs a place.
         prices: list[int] = []
         for free in groups:
             prices += [free % size + 1, *[size] * (free // size - 1)] if free >= size else []
@@ -230,6 +244,7 @@ class Cards(t.NamedTuple):
         return len(_card_arrangements(self.groups[0], self.rules[0], self.back, self.free)) == 1
 
     def _by_count(self, amount: int) -> int:
+        # The text and the amounts may each be behind, so neither counts for more than the other shows.
         known = min(self.free, max((sum(groups) for groups in self.groups), default=self.free) + self.back)
         return max(0, known - sum(self.taken)) * 1000 // amount
 
@@ -245,6 +260,7 @@ def _cards_of(
 @lru_cache(maxsize=_CACHED)
 def _fits_in_card_groups(groups: Groups, rule: int, back: int, free: int, taken: Groups, size: int) -> tuple[int, int]:
     """Return how many replicas fit (surely, at best)."""
+    # Every arrangement that agrees with the documents may be the real one: the worst is certain, the best is hope.
     found = {_most_in_card_groups(world, rule, taken, size) for world in _card_arrangements(groups, rule, back, free)}
     return min(found), max(found)
 
@@ -256,8 +272,10 @@ def _card_arrangements(groups: Groups, rule: int, back: int, free: int) -> froze
     ``groups`` is what a text shows. Fewer than are said to be free: the text counts. More: some of them are broken, or
     taken since. Of the cards that come ``back``, each may be in any group that has room.
     """
+    # In a single group it does not matter which cards are free.
     if len(groups) == 1:
         return frozenset([(min(groups[0] + back, rule, free),)])
+    # A step that no arrangement allows is left out ("or worlds"): without any arrangement there would be no minimum.
     worlds = {groups}
     for _card in range(back):
         worlds = {one for world in worlds for one in _with_cards_changed(world, 1, rule)} or worlds
@@ -267,6 +285,7 @@ def _card_arrangements(groups: Groups, rule: int, back: int, free: int) -> froze
 
 
 def _with_cards_changed(world: Groups, by: int, rule: int) -> Iterable[Groups]:
+    # Equal groups give equal arrangements, and sorting keeps those few.
     for free in set(world):
         if 0 <= free + by <= rule:
             rest = list(world)
@@ -278,6 +297,7 @@ def _with_cards_changed(world: Groups, by: int, rule: int) -> Iterable[Groups]:
 def _most_in_card_groups(groups: Groups, rule: int, taken: Groups, size: int) -> int:
     """Return how many replicas of a size fit beside those that are there."""
     most = 0
+    # Counting up ends soon: a node with rules has at most MOST_CARDS cards.
     while (most + 1) * size + sum(taken) <= sum(groups):
         if not _packs_into_card_groups(groups, rule, tuple(sorted((*taken, *[size] * (most + 1)), reverse=True))):
             break
@@ -294,11 +314,13 @@ def _packs_into_card_groups(groups: Groups, rule: int, sizes: Groups) -> bool:
     if size > rule:
         if size % rule:
             return sum(groups) == size  # all cards of a node whose last group is smaller
+        # Groups are sorted, so those that are wholly free stand first.
         whole = size // rule
         return groups.count(rule) >= whole and _packs_into_card_groups(groups[whole:], rule, sizes[1:])
     if size == 1:
         return sum(groups) >= len(sizes)
     for index, free in enumerate(groups):
+        # Of groups with equally many free cards one is tried: the others lead to the same.
         if free >= size and (not index or groups[index - 1] != free):
             left = tuple(sorted((*groups[:index], free - size, *groups[index + 1 :]), reverse=True))
             if _packs_into_card_groups(left, rule, sizes[1:]):
@@ -315,6 +337,7 @@ def choose_cards(shown: Iterable[int], rule: int, sizes: Iterable[int]) -> list[
     for number in sorted(shown):
         by_group.setdefault((number - 1) // rule, []).append(number)
     chosen: list[list[int]] = []
+    # The largest first: a small one could break up the group that a large one needs whole.
     for size in sorted(sizes, reverse=True):
         if size > rule:
             whole = [group for group in by_group.values() if len(group) == rule][: size // rule]

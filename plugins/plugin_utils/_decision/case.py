@@ -78,10 +78,12 @@ class Case:
         waits = queue.waiting or queue.other_queues
         room_for_others = _room_for_others(situation, declared, age) if waits else None
         jobs, larger, starting, found_starting = _starting_jobs_of_case(queue, replaced, room_for_others)
+        # A job that waits for claimed room has its amounts in the claim, and would count twice.
         jobs = [job for job in jobs if job.uuid not in claimed.jobs]
         known = None if nodes is None else _names_of_some(nodes)
         waiting = [JobGroup(1, job.amounts, job.unread) for job in jobs]
         unplaced = Unplaced.of([*situation.unplaced, *waiting], known)
+        # Not all jobs that wait find room in it; counting all of them would refuse where there is enough.
         if larger is not None:
             held_elsewhere = Unplaced.of(situation.unplaced, known)
             unplaced = held_elsewhere.and_also(Unplaced.of_waiting(waiting, larger, known))
@@ -137,6 +139,7 @@ def _room_for_others(situation: Situation, declared: Amounts | None, age: float)
     if situation.nodes is not None:
         return Room.for_others(situation.nodes)
     if situation.metrics is not None and not _why_no_metrics(situation, age):
+        # The whole capacity and not its free part: metrics may be older than the jobs, which are taken off here.
         declared = situation.metrics.capacity
     return None if declared is None else Room.of_capacity_for_others(declared, situation.jobs_hold)
 
@@ -147,6 +150,7 @@ def _starting_jobs_of_case(
     """Return (jobs that may start before the deployment is there, in which larger room, words for them, findings)."""
     some = "jobs that are about to start"
     most = replaced.most_amounts()
+    # Nothing is given back and no order changes, so only jobs on their way to a node come first.
     if not most and not replaced.shares and not (replaced.leaves_queue and queue.strategy.goes_in_order):
         return queue.jobs_about_to_start(room), None, some, Findings()
     larger = None if room is None else room.plus(most)
@@ -164,6 +168,7 @@ def _starting_jobs_of_case(
 
 def _names_of_some(nodes: Sequence[Node]) -> Names:
     """Return the resources of which a node has some, or shows some."""
+    # By identity: alike nodes share their tables, and a pool may have ten thousand nodes.
     tables = {id(table): table for node in nodes for table in (node.resources, node.shown)}
     return frozenset(name for table in tables.values() for name, amount in table.items() if amount)
 
@@ -180,10 +185,12 @@ def _choose_room(
     unused = _why_no_metrics(situation, age)
     measured = None
     if not unused and situation.metrics is not None:
+        # Beside nodes metrics only lower amounts. Alone they decide, and an amount that they do not tell is no room.
         alone = nodes is None
         measured = Room.of_metrics(situation.metrics, situation.jobs_hold, unplaced, age, alone=alone)
     if nodes is not None:
         return _room_on_nodes(situation.nodes or (), nodes, measured, replaced, age)
+    # Only nodes show fragmentation (ListPoolNodes), so they come first; a declared capacity is no reading at all.
     error = error_words(situation.errors.get("nodes"))
     checks = [_check_node_counts(situation)]
     if measured is not None:
@@ -223,6 +230,7 @@ def _room_on_nodes(
     """Return the room on the nodes, with what the replaced job gives back, and at most what metrics show."""
     notes = []
     room = Room.on_nodes(nodes, age)
+    # Which replicas go is not known, so no node got anything back: the sum gets what is certain.
     if replaced.is_partial:
         room = room.plus(replaced.certain_amounts())
     elif replaced.shows_as_free:

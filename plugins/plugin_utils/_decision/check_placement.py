@@ -47,6 +47,7 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     # Sums know no flavors, no idle nodes, and no node that is too small.
     if case.policy.placement == "aggregate" and not case.asks_whole_nodes:
         return Findings.of(notes=["placement not checked: policy.placement is aggregate"])
+    # Asked before the nodes of now: a request that never fits must be rejected, and not wait.
     never = _check_placement_in_empty_pool(case)
     if never is not None:
         return Findings.of([never])
@@ -61,6 +62,7 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
         found = place(offers, case.needs)
         fits = isinstance(found, Placement)
         message = f"{'all' if fits else 'not all'} {replicas} of {len(case.needs)} groups on {where}"
+    # Asked before the result is used: places that others may take are neither there nor missing.
     unknown, remedy = _why_placement_not_known(case, fits, found, offers, usable)
     if unknown:
         return Findings.of([Check("placement", Outcome.UNKNOWN, f"{replicas} on {where}: {unknown}", remedy)])
@@ -69,6 +71,7 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
         return Findings.of([Check("placement", Outcome.FAILED, message, "wait until what is claimed has started.")])
     if fits:
         return Findings.of([Check("placement", Outcome.PASSED, message)])
+    # Enough in sum and no place asks for another remedy than a shortage.
     is_enough = all(check.outcome is Outcome.PASSED for check in resources.checks if check.is_about_resource)
     scattered = why_scattered(usable, case.needs, case.order, case.policy.card_groups)
     remedy = ""
@@ -86,6 +89,7 @@ def _keeps_places_of_claims(case: Case, usable: Sequence[Node]) -> bool:
         return True
     asked = case.request.groups
     named = (shape.resources or {} for shape in (*case.claimed.shapes, *asked))
+    # A claim may need what the request does not name, so offers carry the resources of both.
     order = sorted({resource for resources in named for resource in resources})
     offers = Counter(node.offer(order, case.policy.card_groups, whole=True) for node in usable)
     return case.claimed.keeps_its_places(offers, asked, case.unplaced, order)
@@ -119,10 +123,13 @@ def _why_placement_not_known(
     """Return (why it cannot be told whether all replicas find a place, the remedy); empty when it can."""
     is_one_shape = len(case.needs) == 1
     if found is NoPlacement.GAVE_UP:
+        # Neither a placement nor the proof that there is none: the bound of the search decides nothing.
         return "the search over several groups was given up", ""
     if fits:
+        # The count of one shape has the places of others taken off already.
         if is_one_shape or (case.unplaced.is_empty and not case.claimed.replicas):
             return "", ""
+        # Every kind of node loses as many nodes as others may hit: replicas that still fit do so wherever these land.
         rest = case.unplaced.without_hit_nodes(case.claimed.without_hit_nodes(offers), case.order)
         is_certain = bool(rest) and isinstance(place(rest or Counter(), case.needs), Placement)
         who = "what others have claimed" if case.unplaced.is_empty else case.starting
@@ -135,6 +142,7 @@ def _why_placement_not_known(
     if any(is_unread(node.unbounded, case.order) for node in usable):
         return unread
     best = _best_offers_to_place_on(case, usable)
+    # Where not even the hopeful amounts are enough, no document that could be read would change the answer.
     if best == offers or place(best, case.needs) is NoPlacement.IMPOSSIBLE:
         return "", ""
     cards = why_cards_not_known(usable, case.needs, case.order, case.policy.card_groups)
@@ -150,6 +158,7 @@ def _best_offers_to_place_on(case: Case, nodes: Sequence[Node]) -> Counter[Offer
     offers: Counter[Offer] = Counter()
     for (surely, at_best), count in pairs.items():
         if at_best is not None:
+            # An offer that hopes for nothing more is taken as the certain one, so equal nodes do not look uncertain.
             offers[surely if surely.is_all_of(at_best, case.needs) else at_best] += count
     return offers
 
@@ -178,8 +187,10 @@ def _check_placement_without_nodes(case: Case, room: Room) -> Findings:
 def _check_placement_in_empty_pool(case: Case) -> Check | None:
     """Return a failed check if the replicas would not fit even into the empty pool."""
     pool, nodes = case.situation.pool, case.nodes or ()
+    # A rejection is final, so all that it rests on must have been told.
     if pool is None or not pool.tells_its_size or case.untold:
         return None
+    # A node without a flavor may be one of the flavor asked for.
     if case.asks_whole_nodes and any(node.flavor is None for node in nodes):
         return None
     for group in case.request.groups:
@@ -207,6 +218,7 @@ def _check_flavor(pool: Pool, nodes: Sequence[Node], group: Group) -> Check | No
     """Return a failed check if the pool is not even meant to have so many nodes of a flavor."""
     meant = {quota.flavor: quota.most for quota in pool.flavors}
     listed = sum(node.flavor == group.flavor and not node.leaving for node in nodes)
+    # Nodes may be listed beyond the count of the spec, and be in the spec before they are listed (ShowPool).
     most = max(listed, meant.get(str(group.flavor), 0))
     if most >= group.replicas:
         return None

@@ -37,11 +37,13 @@ if t.TYPE_CHECKING:
 OLDEST_FACTS = 300
 """Seconds after which facts are too old to decide on: jobs that have started since then do not show."""
 
+# The API reference names these phases (ShowPool). Each may lead to Running, so none of them rejects.
 _PASSING_PHASES = ("Creating", "Waiting", "Abnormal", "ScalingFailed", "Error")
 # A pool in these phases never runs work again. That an Error is final stands in no document, so it may pass.
 _LOST_PHASES = ("Deleting", "CreationFailed")
 # They stop changes of the pool, and no jobs, as their names say; that is not documented.
 _HARMLESS_MODES = ("billing_change_restricted", "flavor_change_restricted")
+# A pool whose driver is in one of these states starts nothing, and may be Running again (ShowPool).
 _PASSING_DRIVERS = ("Creating", "Upgrading", "Abnormal")
 # An operator has switched the type off, or is about to: waiting does not bring it back.
 _JOB_TYPE_LOST = ("Disabled", "Disabling")
@@ -55,6 +57,7 @@ def check_facts(situation: Situation, age: float) -> Check | None:
     errors = situation.errors
     documents = [errors[name] for name in ("pool", "workloads") if name in errors]
     missing = next((error for error in documents if error.get("error_code") == POOL_NOT_FOUND), None)
+    # A pool whose own document was read is there, whatever another call was answered.
     if missing is not None and situation.pool is None:
         remedy = "give the ID (metadata.name) of a pool of this project."
         return Check("pool", Outcome.NEVER, f"not found ({error_words(missing)})", remedy)
@@ -122,6 +125,7 @@ def _check_restrictions(pool: Pool, message: str) -> Findings:
         message += f", {spaced(*stopping)} (controlMode; not seen on a real pool yet, taken to start no jobs)"
         check = Check("pool", Outcome.FAILED, message, "see why the pool is restricted, or use another one.")
     elif passing:
+        # A known restriction is told before an odd one: it holds back, whatever the other means.
         check = Check("pool", Outcome.FAILED, f"{message}, {joined(passing)}", "wait until its driver is Running.")
     elif unknown or odd:
         odd += [f"controlMode {spaced(*unknown)}"] if unknown else []
@@ -140,6 +144,7 @@ def _check_job_type(pool: Pool | None, job_type: str | None) -> Findings:
     if pool is None or states is None:
         message = f"the pool does not tell whether it takes {job_type} jobs"
         return Findings.of([Check("job_type", Outcome.UNKNOWN, message)])
+    # A type that the pool lists by itself has a state of its own; the others share that of their scope.
     scope = job_type if job_type in states else SCOPE_OF.get(job_type, job_type)
     state = states.get(scope)
     name = job_type if scope == job_type else f"{job_type}, which is of the scope {scope},"
@@ -149,6 +154,7 @@ def _check_job_type(pool: Pool | None, job_type: str | None) -> Findings:
     elif state == "Enabling":
         check = Check("job_type", Outcome.FAILED, f"{name} is being enabled", "wait until it is enabled.")
     elif state is None and SCOPE in pool.unreadable:
+        # A type that is missing from a list which could not be read whole is no reason to reject.
         check = Check("job_type", Outcome.UNKNOWN, f"{name} may be one of the pool's types that cannot be read")
     elif state is None or state in _JOB_TYPE_LOST:
         near = get_close_matches(job_type, [*states, *SCOPE_OF], 1) if state is None else []

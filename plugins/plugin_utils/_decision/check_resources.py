@@ -144,6 +144,7 @@ def _needs_of_resources(case: Case) -> tuple[Amounts, Check | None]:
         if case.nodes is None:
             message = f"only the list of nodes tells what a node of {group.flavor} has"
             return needs, Check("flavor", Outcome.UNKNOWN, message)
+        # A sum must not refuse a request that fits: counted by the smallest node, it leaves that to the placement.
         smallest = _smallest_whole([node for node in case.nodes if node.flavor == group.flavor])
         add_amounts(needs, {name: smallest[name] * group.replicas for name in sorted(smallest) if smallest[name]})
     return needs, None
@@ -152,6 +153,7 @@ def _needs_of_resources(case: Case) -> tuple[Amounts, Check | None]:
 def _smallest_whole(nodes: Sequence[Node]) -> Amounts:
     """Return what a whole node gives at least; a node of which an amount cannot be read says nothing of that one."""
     serving = [node for node in nodes if node.unusable is None and node.is_idle is not False]
+    # Where no node can serve now, their sizes still tell which resources a whole node takes.
     tables = [(node.free, node.unread_free) for node in serving] or [
         (node.resources, node.unread_resources) for node in nodes
     ]
@@ -184,6 +186,7 @@ def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
         claimed=case.claimed.total.get(resource, 0),
     )
     message, figures = balance.message(case.starting), balance.figures
+    # A shortage that no unread amount can mend is certain, so it comes before all that is not known.
     if not _may_be_enough_of_resource(balance, room, case.replaced.possible):
         return _check_resource_shortage(case, room, balance)
     if is_unread(case.unplaced.unread, (resource,)):
@@ -200,6 +203,7 @@ def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
 
 def _may_be_enough_of_resource(balance: _Balance, room: Room, possible: Mapping[str, int]) -> bool:
     """Return whether there is enough, or may be with what could not be read and what may be given back."""
+    # An amount without a bound may be enough: that is not known, and no shortage.
     if balance.short <= 0 or is_unread(room.unbounded, (balance.resource,)):
         return True
     at_most = room.at_most.get(balance.resource, 0) + possible.get(balance.resource, 0)
@@ -210,6 +214,7 @@ def _check_resource_shortage(case: Case, room: Room, balance: _Balance) -> Check
     resource, name, figures = balance.resource, label(balance.resource), balance.figures
     message, brief = balance.message(case.starting), balance.brief()
     never, most = _why_never_enough_of_resource(case, room, resource, balance.need)
+    # Only nodes name all resources: metrics mask the names of cards (ShowPoolRuntimeMetrics).
     if never and not most and case.nodes is not None:
         # Cards first: one of them is what a wrong name most likely means.
         known = sorted(case.empty.total, key=lambda one: (not is_card(one), one))
@@ -227,6 +232,7 @@ def _check_resource_shortage(case: Case, room: Room, balance: _Balance) -> Check
 
 def _why_never_enough_of_resource(case: Case, room: Room, resource: str, need: int) -> tuple[str, int]:
     """Return (why the pool cannot give as much even with nothing running, what it has); no reason when it could."""
+    # Nodes of one flavor may differ, so the placement in the empty pool tells whether whole nodes can ever serve.
     if case.asks_whole_nodes:
         return "", 0
     if not is_unread(case.empty.unread, (resource,)):
@@ -261,6 +267,7 @@ def _why_resource_not_told(case: Case, room: Room, resource: str) -> str:
 
 def _check_headroom(skipped: Collection[str], needs: Amounts) -> list[Check]:
     """Return a check for each resource of the headroom that only its vendor tells from one that is asked for."""
+    # A headroom whose name matches nothing would keep nothing free, and a slip of the pen would admit.
     checks = []
     for name in skipped:
         meant = same_but_vendor(name, needs)
@@ -282,6 +289,7 @@ def _notes_of_jobs(case: Case, needs: Amounts) -> list[str]:
     less = 0
     unknown = ""
     for node in case.nodes or ():
+        # Weighing makes a new table where jobs change something, so identity tells the nodes without a difference.
         if node.unusable is not None or node.free is node.shown:
             continue
         at_most, shown, held = node.at_most, node.shown, node.held

@@ -52,6 +52,7 @@ def check_supernodes(case: Case) -> Check | None:
     everywhere = sum(best.values()) + best_unlabelled
     # A node of a supernode that is not known completes one group at most.
     at_best = min(everywhere // size, sum(count // size for count in best.values()) + best_unlabelled)
+    # Two nodes given back in one supernode make a group, and in two supernodes they may make none.
     if case.replaced.is_partial or case.replaced.possible:
         message += "; which nodes are given back is not known"
         return Check(_NAME, Outcome.UNKNOWN, message)
@@ -79,6 +80,7 @@ def _why_supernodes_unclear(case: Case) -> tuple[str, str] | None:
     if serving and all(hardware_of(node.flavor) is ASCEND_950 for node in serving):
         return "what these nodes tell as their supernode is their frame, a smaller unit", ""
     resources = request.groups[0].resources
+    # Instances of such a job take whole nodes. How smaller ones would share a supernode is not documented.
     if resources is not None and not any(_takes_all_cards(node, resources) for node in serving):
         message = "groups in one supernode are of whole nodes, and a replica asks for less than one"
         return message, "ask for all cards of a node, or for its flavor."
@@ -108,6 +110,7 @@ def _count_places_by_supernode(
         offer = offered(case.order, by_policy, whole=whole)
         is_whole = resources is None or _takes_all_cards(node, resources)
         fits = bool(is_whole and offer is not None and offer.fits(need))
+        # At best a node that cannot be read is idle.
         if is_hopeful and offer is None and is_whole:
             fits = True
         if not fits:

@@ -58,6 +58,7 @@ class Claimed:
         )
         together = self._as_jobs(unplaced).most_lost(offers, need, order)
         together += sum(shape.replicas * _most_lost_by_claimed_replica(shape, offers, need, order) for shape in whole)
+        # No bound may take more places than there are: the difference would be a debt of other nodes.
         everything = sum(offer.fits(need) * nodes for offer, nodes in offers.items())
         return min(everything, one_by_one + beside, together)
 
@@ -78,10 +79,12 @@ class Claimed:
         They may be submitted first, and take a part of the one node that somebody else's whole replica needs.
         """
         shapes = _claimed_shapes_together(self.shapes)
+        # Too many to weigh counts as a lost place: a document made up may hold back, and never admits.
         if len(shapes) > _MOST_SHAPES:
             return False
         for shape in shapes:
             need = Need.of(shape, order)
+            # Claims are held against one another as well: all of them were promised at once.
             others = Claimed(shapes=[*(one for one in shapes if one is not shape), *asked])
             if most_replicas(offers, need) - others.most_lost(offers, need, order, unplaced) < shape.replicas:
                 return False
@@ -90,6 +93,7 @@ class Claimed:
     def without_hit_nodes(self, offers: Offers) -> Counter[Offer]:
         """Return what is left of every kind of node in the worst case: each replica spoils one, of any kind."""
         hit = self.replicas
+        # Each kind loses all of them, as which kind a replica hits is not known.
         return Counter({offer: nodes - hit for offer, nodes in offers.items() if nodes > hit})
 
 
@@ -103,6 +107,7 @@ def _claimed_shapes_together(shapes: Sequence[Group]) -> list[Group]:
     """Return the shapes, those that are alike as one."""
     found: dict[t.Any, Group] = {}
     for shape in shapes:
+        # The text of the amounts: its hash has a secret key, while numbers can be chosen to collide.
         key = (str(sorted((shape.resources or {}).items())), shape.resources is None, shape.flavor)
         before = found[key].replicas if key in found else 0
         found[key] = replace(shape, replicas=before + shape.replicas)
@@ -113,12 +118,13 @@ def _most_lost_by_claimed_replica(shape: Group, offers: Offers, need: Need, orde
     most = max((offer.fits(need) for offer in offers if _takes_claimed_replica(offer, shape, order)), default=0)
     if shape.resources is None or need.amounts is None:
         return most
+    # Rounded up: taking a part of a place costs the whole place.
     parts = (-(-shape.resources.get(name, 0) // asked) for name, asked in zip(order, need.amounts) if asked)
     return min(most, max(parts, default=0))
 
 
 def _takes_claimed_replica(offer: Offer, shape: Group, order: Sequence[str]) -> bool:
-    """Whether a replica may land on a node: by what is known of it, as the offer has only what the request asks for."""
+    """Return whether a replica may land there, by what the offer tells: it has only what the request asks for."""
     if shape.resources is None:
         return shape.flavor is None or offer.kind.flavor == shape.flavor
     return all(free >= shape.resources.get(name, 0) for name, free in zip(order, offer.free))

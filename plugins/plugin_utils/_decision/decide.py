@@ -72,6 +72,7 @@ def decide(
 ) -> Verdict:
     """Ask all questions about a request and a pool, in the order in which a person would."""
     queue = Queue.of(situation, request, policy)
+    # Facts that are too old, or of a pool that is not there, leave no other question worth asking.
     alone = check_facts(situation, age)
     if alone is not None:
         return _verdict_of_findings(situation, request, queue, None, Findings.of([alone]))
@@ -98,6 +99,7 @@ def decide(
 def _verdict_of_findings(
     situation: Situation, request: Request, queue: Queue, room: Room | None, findings: Findings
 ) -> Verdict:
+    # Metrics are taken earlier than they are read, and their own time is that of the figures.
     is_measured = room is not None and room.source == "metrics" and situation.metrics is not None
     return Verdict(
         findings=findings,
@@ -114,6 +116,7 @@ def _verdict_of_findings(
 
 def best(verdicts: Sequence[VerdictFacts]) -> VerdictFacts:
     """Return the verdict that counts over several pools: the first of the best decision."""
+    # min() keeps the first of equals, so pools that are equally good go in the order in which they were named.
     return min(verdicts, key=lambda verdict: PREFERENCE.index(verdict["decision"]))
 
 

@@ -68,9 +68,11 @@ def _shapes_of(alike: AlikeNodes, flavors: Sequence[FlavorQuota], order: Sequenc
     for node, count in alike:
         if not node.leaving and _is_whole(node, order):
             shapes[(node.kind, tuple(node.resources.items()))] += count
+    # A node that is listed and not whole is counted here as one that is promised: it may be whole again.
     largest, unread = _largest_by_flavor(alike)
     for flavor, count in _not_listed(alike, flavors, order).items():
         shape = largest.get(flavor)
+        # A promised node that no listed one resembles may have any amount, so nothing is too large for it.
         if not shape or is_unread(unread[flavor], order):
             return None
         shapes[(NodeKind.promised(flavor), tuple(shape.items()))] += count
@@ -113,6 +115,7 @@ def _largest_by_flavor(alike: AlikeNodes) -> tuple[dict[str | None, Amounts], di
         missing |= node.unread_resources
         # What a short node has is a lower bound, and a flavor of short nodes alone is not known.
         missing |= node.resources.keys() if node.is_short else set()
+        # A node that was read whole tells all of its flavor: what it does not name, the flavor has none of.
         if not node.unread_resources and not node.is_short:
             is_told.add("*")
     left = {
@@ -131,6 +134,7 @@ def _not_listed(alike: AlikeNodes, flavors: Sequence[FlavorQuota], order: Sequen
             listed[node.flavor] += count
             missing[node.flavor] += 0 if _is_whole(node, order) else count
     for quota in flavors:
+        # Up to the ceiling: a pool that may still grow gives no final answer.
         missing[quota.flavor] += max(0, quota.most - listed[quota.flavor])
     return +missing  # only what is above zero
 

@@ -57,6 +57,7 @@ class Held(t.NamedTuple):
 
         A card has several names, of which jobs and nodes may use different ones.
         """
+        # The part that the node has is held under this name; only the rest must be of another one.
         strange = 0
         for name, amount in self.certain.items():
             if amount > resources.get(name, 0) and is_card(name):
@@ -64,6 +65,7 @@ class Held(t.NamedTuple):
         for name, amount in self.possible.items():
             if amount and not resources.get(name) and is_card(name):
                 strange += amount
+        # An unread amount of a card that the node does not name may be any of its cards.
         hides = bool(self.unread) and any(
             is_card(name) and not resources.get(name) for name in self.unread - EVERYTHING
         )
@@ -72,6 +74,7 @@ class Held(t.NamedTuple):
         cards = [name for name, amount in resources.items() if amount and is_card(name)]
         possible = dict(self.possible)
         for name in cards:
+            # A name that is held beyond the node's amount is where the rest comes from, so it cannot be where it is.
             if strange and self.certain.get(name, 0) <= resources[name]:
                 possible[name] = possible.get(name, 0) + strange
         return self._replace(possible=possible, unread=self.unread.union(cards if hides else ()))
@@ -127,11 +130,13 @@ class Node(t.NamedTuple):
                 continue
             amount = shown.get(name, 0)
             left = max(0, has.get(name, amount) - held.certain.get(name, 0))
+            # A resource that the entry leaves out may be free as far as jobs allow, and no amount of it is certain.
             if name not in shown:
                 at_most[name] = left
                 continue
             at_most[name] = min(amount, left) if name in has else amount
             if not (held.unread and is_unread(held.unread, (name,))):
+                # The possible comes off the amount that jobs leave: the amount that is shown may lack it already.
                 free[name] = min(amount, max(0, left - held.possible.get(name, 0)))
         unread_free = self.unread_shown | contradicted | held.unread
         if contradicted:
@@ -183,6 +188,7 @@ class Node(t.NamedTuple):
             if resource in self.resources:
                 shown[resource] = min(self.shown.get(resource, 0) + amount, self.resources[resource])
             elif is_unread(self.unread_resources, (resource,)):
+                # Without a size there is no bound that keeps the amount from growing above what the node has.
                 unsized[resource] = amount
         left = self._replace(
             jobs=None if self.jobs is None else max(0, self.jobs - 1),
@@ -208,6 +214,7 @@ class Node(t.NamedTuple):
     @property
     def may_take_work(self) -> bool:
         """Whether it takes work, or it cannot be told: then it is no room for a deployment, and may be for others."""
+        # The facts give the reason in words, and these are the words for a reason that could not be read.
         return self.unusable is None or self.unusable.endswith((CANNOT_BE_READ, f"{CANNOT_BE_READ})", "phase unknown"))
 
     @property
@@ -225,6 +232,7 @@ class Node(t.NamedTuple):
             # What Kubernetes itself counts on a node, like pods, its own services take some of, too.
             if free is None or not (has_vendor(resource) or resource in ON_EVERY_NODE):
                 continue
+            # Half of cores and memory is a guess, not tried on a real pool; services use no cards.
             if free < amount if has_vendor(resource) else 2 * free < amount:
                 return False
         if self.jobs:
@@ -237,6 +245,7 @@ class Node(t.NamedTuple):
         Whether it is idle only matters where ``whole`` nodes are asked for.
         """
         free = self.free
+        # A list in place of a generator: this runs for each of ten thousand nodes.
         amounts = tuple([free.get(resource, 0) for resource in order])
         if self.cards is None:
             return Offer(amounts, self.kind, whole and self.is_idle is True)
@@ -282,6 +291,7 @@ def services_of(nodes: Iterable[Node]) -> Amounts:
     most: Amounts = {}
     for node in nodes:
         for name in ON_EVERY_NODE:
+            # A node that takes no work may run repairs, which are none of the services of the others.
             if node.unusable is None and name in node.shown and name in node.resources:
                 taken = max(0, node.resources[name] - node.shown[name])
                 most[name] = min(taken, most.get(name, taken))
@@ -290,6 +300,7 @@ def services_of(nodes: Iterable[Node]) -> Amounts:
 
 def alike_nodes(nodes: Sequence[Node]) -> list[tuple[Node, int]]:
     """Return (one of the nodes whose sizes are alike, how many these are). They share their amounts."""
+    # By identity, as comparing the tables of ten thousand nodes takes longer than all that follows.
     sizes = [(node.kind, id(node.resources), node.unread_resources, node.is_short, node.leaving) for node in nodes]
     one_of = dict(zip(sizes, nodes))
     return [(one_of[size], count) for size, count in Counter(sizes).items()]
@@ -319,6 +330,7 @@ def with_shortages(nodes: Sequence[Node]) -> list[Node]:
 
 def _is_short(node: Node, most: Amounts) -> bool:
     has, unread = node.resources, node.unread_resources
+    # A size that cannot be read is no shortage, and counts as not known already.
     return any(
         has.get(name, 0) < amount and (name in has or not is_unread(unread, (name,))) for name, amount in most.items()
     )

@@ -107,7 +107,8 @@ class Offer:
             return 0
         if need.amounts is None:
             return int(self.is_idle)
-        # A list, which for three resources takes half the time of a generator: there may be ten thousand nodes.
+        # Never below zero: a negative count would take places off other nodes in a sum. And a list, which for three
+        # resources takes half the time of a generator: there may be ten thousand nodes.
         most = max(0, min([free // asked for free, asked in zip(self.free, need.amounts) if asked]))
         if self.cards is None or not most or not need.amounts[self.cards.at]:
             return most
@@ -126,6 +127,7 @@ class Offer:
             return False
         if any(self.fits(need) < best.fits(need) for need in needs):
             return False
+        # Several shapes compete for the same groups of cards, so equal counts of each do not make equal offers.
         return len(needs) == 1 or self.cards is None or self.cards.is_certain
 
     def take(self, need: Need, replicas: int) -> Offer:
@@ -176,6 +178,7 @@ class Placement:
 
     def by_node(self, offers: Sequence[Offer | None]) -> Iterator[State | None]:
         """Yield what each node takes, given the offer of each; None for a node that takes nothing."""
+        # Reversed, as pop() takes from the end: nodes get their replicas in the order of the placement.
         takes: dict[Offer, list[State]] = {}
         for assignment in reversed(self.assignments):
             takes.setdefault(assignment.offer, []).extend([assignment.replicas] * assignment.nodes)
@@ -218,6 +221,7 @@ def place(offers: Offers, needs: Sequence[Need], bound: int = SEARCH_BOUND) -> P
 
     One need is exact and never given up. For several, a greedy pass is tried before the search.
     """
+    # The cheap proofs first: counting settles one need, and sums refute most requests of several.
     if any(most_replicas(offers, need) < need.replicas for need in needs):
         return NoPlacement.IMPOSSIBLE
     if len(needs) > 1 and not _replicas_fit_by_sums(offers, needs):
@@ -241,6 +245,7 @@ def place_greedily(offers: Offers, needs: Sequence[Need]) -> Placement:
     for offer, count in offers.items():
         nodes[_PartlyTaken(offer, offer, nothing)] += count
     missing = list(nothing)
+    # The need with the fewest places to spare first, as those before it could take the nodes that it depends on.
     order = sorted(range(len(needs)), key=lambda index: most_replicas(offers, needs[index]) / needs[index].replicas)
     for index in order:
         missing[index] = _place_one_need(nodes, needs[index], index)
@@ -252,6 +257,7 @@ def _place_one_need(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int
     """Place replicas of one need, taking nodes from the counter; return how many found no place."""
     replicas = need.replicas
     useful = [(places, node) for node in nodes for places in [node.left.fits(need)] if places]
+    # Nodes with the fewest places first, which keeps the roomy ones for needs to come.
     for places, node in sorted(useful, key=lambda entry: (entry[0], entry[1].left.free)):
         if not replicas:
             break
@@ -260,6 +266,7 @@ def _place_one_need(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int
         nodes[node] -= used
         if not nodes[node]:
             del nodes[node]
+        # All but the last node are filled: alike nodes stay alike, and the counter small.
         for count, here in ((full, places), (used - full, replicas - full * places)):
             if count:
                 taken = (*node.taken[:index], here, *node.taken[index + 1 :])
@@ -269,6 +276,7 @@ def _place_one_need(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int
 
 
 def _replicas_fit_by_sums(offers: Offers, needs: Sequence[Need]) -> bool:
+    # Needs of whole nodes have no amounts, and were counted before.
     shapes = [(need.amounts, need.replicas) for need in needs if need.amounts is not None]
     width = len(next(iter(offers)).free)
     offered = [sum(max(0, offer.free[i]) * nodes for offer, nodes in offers.items()) for i in range(width)]
@@ -303,9 +311,11 @@ def _search_placement(offers: Offers, needs: Sequence[Need], bound: int) -> Plac
                     patterns = _patterns_of_replicas(offer, needs, state, bound - steps)
                 except _TooManyError:
                     return NoPlacement.GAVE_UP
+                # Counted before they are walked: a single state may have more patterns than the bound allows.
                 steps += len(patterns)
                 for pattern in patterns:
                     later = tuple(left - taken for left, taken in zip(state, pattern))
+                    # Any way to a state will do, so the first one is kept.
                     reached.setdefault(later, _Path(offer, pattern, path) if any(pattern) else path)
             steps += len(reached) ** 2 // _COMPARISONS_PER_STEP
             if steps > bound:
@@ -336,6 +346,7 @@ def _patterns_of_replicas(offer: Offer, needs: Sequence[Need], state: State, bou
     found: list[State] = []
     for index, need in enumerate(needs):
         if need.amounts is None and state[index] and offer.fits(need):
+            # A whole node takes one replica and nothing beside it.
             found.append(tuple(int(index == other) for other in range(len(needs))))
 
     def extend(index: int, left: Offer, taken: State) -> None:
@@ -361,6 +372,7 @@ def _patterns_of_replicas(offer: Offer, needs: Sequence[Need], state: State, bou
 def _undominated_states(states: dict[State, _Path | None]) -> dict[State, _Path | None]:
     """Return the states of which no other has at most as many replicas left of every need."""
     kept: list[State] = []
+    # A state that beats another has a smaller sum, so it is kept before the other is looked at.
     for state in sorted(states, key=sum):
         if not any(all(a <= b for a, b in zip(other, state)) for other in kept):
             kept.append(state)

@@ -74,6 +74,7 @@ class Queue:
             is_assumed=is_assumed,
             is_read=situation.queue is not None,
             waiting=waiting,
+            # Jobs of other queues are not ahead of the request, and may still start in the room that it counts on.
             other_queues=_by_queue(job for job in left if not _stands_in_queue_of(job.type, request, policy)),
             ahead=[job for job in waiting if _goes_before_request(job.priority, request)],
             groups=groups,
@@ -121,6 +122,7 @@ class Queue:
     def _startable_jobs(self, may_start: MayStart) -> tuple[Sequence[Job], bool]:
         found = [self.strategy.startable_jobs(jobs, may_start) for jobs in (self.waiting, *self.other_queues)]
         listed = sum(len(jobs) for jobs in (self.waiting, *self.other_queues))
+        # Only the first jobs of a queue are listed one by one, while the groups count all of them.
         lists_all = sum(group.count for group in self.all_groups) <= listed
         are_all = lists_all or all(is_all for _jobs, is_all in found)
         return [job for jobs, _is_all in found for job in jobs], are_all
@@ -137,6 +139,7 @@ class Queue:
     def _check_age(self, limit: int) -> Check:
         ages = [group.oldest_seconds for group in self.groups]
         oldest = max((age for age in ages if age is not None), default=0)
+        # An age above the limit fails, whatever the others are; only below it does an unread one matter.
         if oldest <= limit and None in ages:
             return Check("queue_age", Outcome.UNKNOWN, "for how long a job waits could not be read")
         message = f"the oldest job waits for {duration(oldest)}, limit {duration(limit)}"
@@ -151,6 +154,7 @@ def is_replaced(job: Job, request: Request) -> bool:
 
 def _queue_strategy_of(situation: Situation, policy: Policy) -> tuple[Strategy, str, bool]:
     """Return (the strategy, how it is known, whether it is assumed)."""
+    # The values of the pool's annotation are documented nowhere, so a policy outranks it.
     if policy.queue_strategy != "auto":
         return STRATEGIES[policy.queue_strategy](policy.ladder_seconds), "by policy", False
     named = situation.pool.queue_strategy if situation.pool else None
@@ -180,6 +184,7 @@ def _by_queue(jobs: Iterable[Job]) -> list[list[Job]]:
 
 
 def _has_just_queued(seconds: int | None) -> bool:
+    # A time that cannot be read may be a moment ago.
     return seconds is None or seconds < ABOUT_TO_START
 
 
@@ -188,6 +193,7 @@ def _is_about_to_start(job: Job) -> bool:
 
 
 def _may_fit(job: Job, room: Room | None, taken: Amounts) -> bool:
+    # Without a bound everything may fit, which takes room from the request and never gives it any.
     return room is None or room.may_take(job.amounts, taken)
 
 

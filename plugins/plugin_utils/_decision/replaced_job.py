@@ -106,6 +106,7 @@ class ReplacedJob:
         if replicas is None:
             return cls(shares, findings=_findings_of_note(f"{name} is given back first"))
         shape = request.groups[0].resources if len(request.groups) == 1 else None
+        # Of two entries with one UUID it is not known which of them loses replicas.
         is_split = len(splits) == 1 and _is_split_of_all(shown[0], splits[0] or {}, by_address, shape or ())
         if shape is not None and is_split and has_whole_replicas(splits[0] or {}, shape, replicas):
             note = f"of {name}, as much as {replicas} of the replicas asked for is given back first"
@@ -137,6 +138,7 @@ class ReplacedJob:
         gone: dict[int, list[Share]] = {}
         for share in self.shares:
             gone.setdefault(id(share.node), []).append(share)
+        # By identity, as nodes can be equal in every field; a node may have shares of two entries of the job.
         return [functools.reduce(_without, gone.get(id(node), ()), node) for node in nodes]
 
     def worst_case_places(self) -> int:
@@ -149,6 +151,7 @@ class ReplacedJob:
         for node, amounts, _cards in self.shares:
             here = min(amounts.get(resource, 0) // asked for resource, asked in self.shape.items())
             opened = 0 if node.unusable is not None else min(here, node.empty_offer(order).fits(need))
+            # The scheduler, or the user, chooses which replicas go: in the worst case those whose going opens nothing.
             useless += here - opened
         return max(0, (self.replicas or 0) - useless)
 
@@ -158,6 +161,7 @@ class ReplacedJob:
             return {resource: amount * (self.replicas or 0) for resource, amount in self.shape.items()}
         most = {**self.possible, **self.uncounted}
         for node, amounts, _cards in self.shares:
+            # Others may start where it is not known whether a node takes work; the request does not count on it.
             if node.may_take_work:
                 add_amounts(most, amounts)
         return most
@@ -192,6 +196,7 @@ def _is_split_of_all(
     rest = merge_spellings(job.amounts)
     for address, amounts in split.items():
         size = nodes[address].resources
+        # A share that is larger than its node has to be on other nodes as well.
         if any(amount > size.get(name, amount) for name, amount in amounts.items()):
             return False
         rest = {name: amount - amounts.get(name, 0) for name, amount in rest.items()}
@@ -203,6 +208,7 @@ def has_whole_replicas(split: Mapping[str, Amounts], shape: Mapping[str, int], r
     found = 0
     for amounts in split.values():
         times = {divmod(amounts.get(resource, 0), amount) for resource, amount in shape.items()}
+        # Resources that make different numbers of replicas are those of another shape.
         if len(times) != 1:
             return False
         count, rest = times.pop()
@@ -213,6 +219,7 @@ def has_whole_replicas(split: Mapping[str, Amounts], shape: Mapping[str, int], r
 
 
 def _is_blind(node: Node, order: Sequence[str]) -> bool:
+    # A node that takes no work gives nothing back, so its amounts do not matter.
     return node.unusable is None and is_unread(node.unread_free, order)
 
 

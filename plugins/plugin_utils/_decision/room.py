@@ -57,11 +57,13 @@ class Room:
         may_be_free: Amounts = {}
         unbounded: set[str] = set()
         serving = [node for node in nodes if node.unusable is None]
+        # Alike nodes are added once for all of them: a pool may have ten thousand.
         for one, count in alike_nodes([node for node in serving if not node.unread_resources]):
             add_amounts(usable, {name: amount * count for name, amount in one.resources.items()})
         for node in serving:
             add_amounts(free, node.free)
             if node.unread_resources:
+                # Where a size cannot be read, the most that may be free stands in for it.
                 add_amounts(usable, {**node.at_most, **node.resources})
             if node.at_most is not node.free:
                 add_amounts(
@@ -106,6 +108,7 @@ class Room:
         Metrics do not know of ``unplaced`` jobs either, which are left for the caller to take off.
         """
         placed = _held_on_nodes(jobs.amounts, unplaced)
+        # The larger counts: metrics may be older than the jobs, or count work that is not in the list.
         used = {name: max(amount, placed.get(name, 0)) for name, amount in metrics.allocated.items()}
         free = {name: max(0, amount - used[name]) for name, amount in metrics.capacity.items() if name in used}
         unread: Names = frozenset()
@@ -118,12 +121,14 @@ class Room:
             for name, amount in free.items()
             if not is_unread(unread, (name,))
         }
+        # Within the tolerance a time may be ahead of the clock; a negative age would make the facts younger.
         return cls("metrics", max(0, metrics.age_seconds or 0) + age, metrics.capacity, free, free)
 
     @classmethod
     def declared(cls, declared: Amounts, jobs: JobsHold, unplaced: Amounts, age: float) -> Room:
         """Return a capacity that the caller declares, less what the jobs hold; ``unplaced`` jobs are left on."""
         placed = _held_on_nodes(jobs.amounts, unplaced)
+        # A card that a job holds under another name would leave the declared one free in full.
         unread = jobs.unread | _hidden_by_names(jobs, declared)
         free = {
             name: max(0, amount - placed.get(name, 0))
@@ -155,6 +160,7 @@ class Room:
         free, at_most, notes = dict(self.free), dict(self.at_most), list(self.notes)
         for name, amount in other.free.items():
             mine = self.free.get(name)
+            # A name that only one source has bounds nothing: metrics mask the names of cards (ShowPoolRuntimeMetrics).
             if mine is not None and amount < mine:
                 seen = f"{other.source} show {label(name)} {format_amount(name, amount)} free, "
                 notes.append(f"{seen}{self.source} {label(name)} {format_amount(name, mine)}: the smaller counts")

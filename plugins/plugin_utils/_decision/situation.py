@@ -83,6 +83,7 @@ class FlavorQuota:
 
     @property
     def most(self) -> int:
+        # Of a logical pool count is the guaranteed quota and max_count the ceiling (ShowPool).
         return max(self.count or 0, self.max_count or 0)
 
     def __str__(self) -> str:
@@ -125,6 +126,7 @@ class Pool:
                     one["flavor"],
                     one["count"],
                     one["max_count"],
+                    # A node in a state that the API does not count shows in the difference alone.
                     max(one["creating"] + one["abnormal"] + one["deleting"], (one["count"] or 0) - one["available"]),
                 )
                 for one in facts["flavors"]
@@ -195,6 +197,7 @@ class PlacedJob(Job):
                 if unread or not amounts or not share["host_ip"]:
                     return None
                 add_amounts(split.setdefault(share["host_ip"], {}), merge_spellings(amounts))
+            # An address without a share would give back an amount that is not known.
             return split if set(split) >= set(self.addresses) else None
         if len(self.addresses) == 1 and not self.unread:
             return {self.addresses[0]: merge_spellings(self.amounts)}
@@ -205,6 +208,7 @@ class PlacedJob(Job):
         told = [share.get("cards") for share in self.shares if share["host_ip"] == address]
         if None in told or not told:
             return None
+        # A set, as two shares may name the same card.
         return sum(1 << number - 1 for number in {number for cards in told for number in cards or ()})
 
 
@@ -248,6 +252,7 @@ class JobsHold:
     @classmethod
     def of(cls, facts: HeldInPool | None) -> JobsHold:
         if facts is None:
+            # Jobs that could not be read may hold anything.
             return cls({}, EVERYTHING, False)
         amounts, unread = amounts_of(facts["resources"])
         return cls(amounts, unread | frozenset(facts["unread"]), True)
@@ -273,6 +278,7 @@ class Metrics:
             age_seconds=facts["age_seconds"],
             window_seconds=facts["window_seconds"] or _DEFAULT_WINDOW,
             are_readable=facts["capacity"] is not None and facts["allocated"] is not None,
+            # Capacity: rounded down, and the smaller of two spellings. Allocated: rounded up, and the larger.
             capacity=merge_spellings(amounts_of(facts["capacity"], down=True)[0], min),
             allocated=merge_spellings(amounts_of(facts["allocated"])[0]),
             available=merge_spellings(amounts_of(facts["available"])[0], min),
@@ -283,6 +289,7 @@ class Metrics:
         """Return why they do not count; empty when they do. ``age`` is that of the facts, in seconds."""
         if self.age_seconds is None:
             return "their time cannot be read: not used"
+        # A time in the future would be fresh for ever.
         if self.age_seconds < -CLOCK_TOLERANCE:
             return f"their time is {duration(-self.age_seconds)} in the future: not used"
         limit = _METRIC_WINDOWS * self.window_seconds
@@ -377,10 +384,12 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
 
     def amounts(numbers: Mapping[str, float] | None) -> tuple[Amounts, Names]:
         if not numbers:
+            # An entry without amounts may be that of a node of any size.
             return {}, EVERYTHING
         key = tuple(numbers.items())
         if key not in known:
             read, unread = amounts_of(numbers, down=True)
+            # Every node has cores and memory, so an entry that does not name them has not told them.
             known[key] = merge_spellings(read, min), unread | {name for name in ON_EVERY_NODE if name not in numbers}
         return known[key]
 
@@ -404,6 +413,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
         shown, unread_shown = amounts(fact["free"])
         if fact["unreadable"]:
             unreadable = frozenset(canonical(one["resource"]) for one in fact["unreadable"])
+            # Where one of two spellings could be read, that amount counts.
             unread_resources |= unreadable - resources.keys()
             unread_shown |= unreadable - shown.keys()
         size = id(resources)
@@ -412,6 +422,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
         if not has_cards[size]:
             unread_resources |= _may_come(fact, resources)
         if resources.keys() != shown.keys():
+            # A resource that the node has and does not show as free may be taken whole.
             unread_shown |= resources.keys() - shown.keys()
         nodes.append(
             Node(
@@ -431,6 +442,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
                 at_most=shown,
             )
         )
+    # In this order: weighing may find a size contradicted, which is no shortage, and cards change neither.
     return _with_cards(with_shortages(weigh(nodes)), facts)
 
 
@@ -451,6 +463,7 @@ def _with_cards(nodes: list[Node], facts: Sequence[NodeFacts]) -> list[Node]:
         key = resources, None if free is None else tuple(free), batch and batch["type"]
         if key not in known:
             shown = None if free is None else sum(1 << number - 1 for number in free)
+            # Rounded up, as the node was made with the card of which only a part is left.
             known[key] = NodeCards(name, card_places_of(-(-node.resources[name] // 1000)), shown, key[-1])
         nodes[index] = node.with_cards(known[key], fact.get("supernode"))
     return nodes

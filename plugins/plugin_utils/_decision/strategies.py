@@ -95,6 +95,7 @@ class Traversal:
         return Check("queue", Outcome.PASSED, queue.words, figures=queue.figures)
 
     def startable_jobs(self, jobs: Sequence[Job], may_start: MayStart) -> tuple[Sequence[Job], bool]:
+        # Each by itself: of jobs that do not fit together, any may be the one that starts.
         return [job for job in jobs if may_start(job, {})], False
 
 
@@ -120,6 +121,7 @@ class Ladder:
             remedy = "wait until it starts or lets others pass, or ask with a higher priority."
             return Check("queue", Outcome.FAILED, message, remedy, queue.figures)
         ages = [group.youngest_seconds for group in queue.groups_ahead]
+        # The youngest of each group tells whether a job that is not listed may still lock.
         if queue.count_ahead > len(queue.ahead) and any(age is None or age <= self.seconds for age in ages):
             message = f"{queue.words}, some of which are not listed and may hold up others"
             return Check("queue", Outcome.UNKNOWN, message, figures=queue.figures)
@@ -192,6 +194,7 @@ def _why_queue_stands(queue: Queue, empty: EmptyPool) -> tuple[Outcome, str, str
     """Return (whether the jobs ahead ever start, who holds them up, what to do)."""
     if not queue.ahead:
         return Outcome.FAILED, "", "wait for the jobs ahead, or use another pool."
+    # Not the head alone: the order ends at any job ahead that never fits.
     for position, job in enumerate(queue.ahead):
         too_much = _more_than_pool_has(job, empty)
         if too_much:

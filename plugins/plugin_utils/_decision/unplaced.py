@@ -64,6 +64,7 @@ class Unplaced:
                 unread.add("*")
             add_amounts(total, {name: amount * group.count for name, amount in group.amounts.items()})
             cards = sum(amount for name, amount in group.amounts.items() if is_card(name))
+            # A job with a part of a card, or without any, may have any number of pods.
             is_whole = cards > 0 and cards % _CARD == 0
             pods = None if pods is None or not is_whole else pods + cards // _CARD * group.count
         return cls(total, pods, frozenset(unread))
@@ -97,8 +98,10 @@ class Unplaced:
             return 0
         places = [_Places(offer, nodes, offer.fits(need)) for offer, nodes in offers.items()]
         everything = sum(here.replicas * here.nodes for here in places)
+        # A pod of any size makes a whole node useless, so a pod costs a node and amounts bound nothing.
         if need.amounts is None:
             return everything if self.pods is None else _sum_of_largest_places(places, self.pods)
+        # Added and not compared: other jobs may take the cards than those that take cores or memory.
         cards = rest = 0
         for index, amount in enumerate(need.amounts):
             if amount and is_card(order[index]):
@@ -115,6 +118,7 @@ class Unplaced:
         if not budget:
             return 0
         amounts = [budget, *[here.offer.free[index] for here in places]]
+        # Whole cards only where no amount has a part: otherwise a thousandth may be what a place lacks.
         unit = _CARD if is_card(resource) and all(amount % _CARD == 0 for amount in amounts) else 1
         prices: Counter[int] = Counter()
         for offer, nodes, replicas in places:
@@ -150,6 +154,7 @@ def _most_waiting_together(jobs: Sequence[JobGroup], limits: Amounts) -> Amounts
         for later in range(index, len(jobs)):
             both = dict(taken)
             add_amounts(both, jobs[later].amounts)
+            # A resource without a known limit holds no set of jobs back.
             if all(amount <= limits.get(name, amount) for name, amount in both.items()):
                 add(later + 1, both)
 

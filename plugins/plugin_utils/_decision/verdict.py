@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts
 
+# Unknown before reject: an unknown pool may admit at the next look, and a rejection is final.
 PREFERENCE = ("admit", "wait", "unknown", "reject")
 """Decisions, the better first: over several pools the best one counts."""
 
@@ -166,6 +167,7 @@ class Check:
     brief: str = ""
 
     def __post_init__(self) -> None:
+        # Here and not where sentences are made: names that others chose stand in nearly all of them.
         object.__setattr__(self, "message", one_line(self.message, _LONGEST_SENTENCE))
         object.__setattr__(self, "remedy", one_line(self.remedy, _LONGEST_SENTENCE))
 
@@ -205,7 +207,7 @@ class Findings:
 
     @classmethod
     def of(cls, checks: Iterable[Check | None] = (), notes: Iterable[str] = ()) -> Findings:
-        """Of the checks that are not None and the notes that are not empty."""
+        """Return findings of the checks that are not None and the notes that are not empty."""
         return cls(tuple(one for one in checks if one is not None), tuple(note for note in notes if note))
 
 

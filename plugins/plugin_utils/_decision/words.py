@@ -78,6 +78,7 @@ def error_words(error: DocumentError | None) -> str:
     if error is None:
         return "not read"
     parts = " ".join(str(part) for part in (error.get("status"), error.get("error_code")) if part)
+    # Without a status the request never reached the API: its own sentence tells more than any code.
     if not error.get("error_code") and (error.get("status") or 0) < _ERROR_STATUS:
         return error["msg"]
     return parts + (f", request {error['request_id']}" if error.get("request_id") else "")

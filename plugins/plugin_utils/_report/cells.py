@@ -84,6 +84,7 @@ def cell_of(node: ReportNode, wanted: Iterable[str]) -> Cell:
     Amounts round up to whole squares: a card of which a part is taken is no card for others.
     """
     has = node["resources"] or {}
+    # The resources asked for go first: the picture is to show why they fit, or why not.
     names = [*wanted, *filter(is_card, has), "cpu", "memory"]
     candidates = [name for name in names if has.get(name)]
     flavor = node["flavor"] or "no flavor told"
@@ -97,6 +98,7 @@ def cell_of(node: ReportNode, wanted: Iterable[str]) -> Cell:
     if free is None or resource in node["unread"]:
         return Cell(flavor, resource, size, in_cards, None, 0, node["unusable"])
     taken = min(size, -(-max(0, total - from_number(resource, free)) * size // total))
+    # Never more than is left: both are rounded up, and a node cannot be overfull in its picture.
     asked = min(size - taken, -(-from_number(resource, node["asked"].get(resource, 0)) * size // total))
     cards = node["cards"]
     if cards is None or cards["resource"] != resource:

@@ -12,6 +12,7 @@ import unicodedata
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
+# The narrowest terminal that is common: it would break a longer line anywhere.
 WIDTH = 80
 
 # Five lines: the longest sentence of our own has three, the rest leaves room for names in it.

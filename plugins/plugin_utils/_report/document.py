@@ -122,6 +122,7 @@ def _nodes_with_replicas(
     """Return (the nodes with what each takes of the request, how many replicas found a place)."""
     if facts is None:
         return None, None
+    # Read as the decision read them, so the picture has the same amounts.
     nodes = read_nodes(facts)
     asked, placed = assign_replicas(nodes, request, policy)
     return [_report_of_node(*each) for each in zip(facts, nodes, asked)], placed

@@ -48,12 +48,14 @@ class ReportDirectory:
         self.path = Path(path)
         try:
             self._refuse_links_of_others()
+            # One by one: mkdir(parents=True) gives parents a mode of its own.
             for directory in (*reversed(self.path.parents), self.path):
                 if not directory.exists():
                     directory.mkdir(_DIRECTORY_MODE, exist_ok=True)
             # Followed once: a link that is changed from now on leads nowhere else.
             self._resolved = self.path.resolve()
             self._refuse_what_others_can_change()
+            # Tried with a file: permissions alone do not tell of a read-only mount.
             self._replace_file(NAMES[0], "")
             for name in NAMES:
                 (self._resolved / name).unlink(missing_ok=True)
@@ -68,6 +70,7 @@ class ReportDirectory:
 
     def write(self, document: ReportDocument, verdicts: Sequence[VerdictFacts]) -> None:
         """Write the three files, each of them whole or not at all. Raises OSError."""
+        # All texts before the first file: an error while one is made leaves no half of a report.
         texts = (json.dumps(document, separators=(",", ":")) + "\n", markdown(document, verdicts), html_page(document))
         for name, text in zip(NAMES, texts):
             self._replace_file(name, text)
@@ -98,6 +101,7 @@ class ReportDirectory:
     def _replace_file(self, name: str, text: str) -> None:
         """Write another file and rename it when it is complete: a link of that name is replaced, not followed."""
         temporary = self._resolved / f".{name}.{secrets.token_hex(8)}"
+        # O_EXCL follows no link and takes no file that is there: another user may have guessed the name.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             with open(os.open(temporary, flags, _FILE_MODE), "w", encoding="utf-8") as stream:
@@ -129,7 +133,7 @@ def _links_on_the_way(path: Path) -> Iterator[Path]:
 
 
 def _is_group_of_user_alone(group: int, user: int) -> bool:
-    """Whether no other user is in the group: it is that of root, or has the name of the user and no other member."""
+    """Return whether the group is the user's alone: that of root, or one of the user's name without other members."""
     if group == 0:
         return True
     try:

@@ -32,6 +32,7 @@ _LONGEST_TEXT = 500
 def html_page(document: ReportDocument) -> str:
     """Return the document as an HTML page."""
     style = _style_sheet()
+    # The policy of the page allows this very style by its digest, and no other.
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     body = _page_template().render(page=view_page(document), style=Markup(style), style_digest=digest)
     return f"<!DOCTYPE html>\n{body}\n"
@@ -41,6 +42,7 @@ def html_page(document: ReportDocument) -> str:
 @functools.cache
 def _page_template() -> Template:
     """Return the template of the page, whose lines are joined: between elements, blanks are content."""
+    # StrictUndefined: a key that is misspelt in the template is an error, and not an empty place on the page.
     environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_printable_in_html)
     lines = _text_beside("page.html.j2").splitlines()
     return environment.from_string("".join(line.strip() for line in lines))

@@ -54,6 +54,7 @@ def markdown(document: ReportDocument, verdicts: Sequence[VerdictFacts]) -> str:
         if many and pool["pool"] != document["pool"]:
             continue
         said = page(verdict) + (overview(verdicts) if many else [])
+        # Longer than any run within: a name with backticks cannot end the block.
         fence = "`" * max(3, 1 + _longest_backtick_run("\n".join(said)))
         lines += ["", f"{fence}text", *said, fence]
         if pool["resources"]:

@@ -43,9 +43,11 @@ _GAUGE_CELLS = 16
 _SHORTEST_NAME = 8
 # Half a line, so that the message beside a label has the other half.
 _LONGEST_LABEL = WIDTH // 2
+# Less than half a line, as the reason behind it says more than the end of a long name.
 _LONGEST_NAME_IN_OVERVIEW = 32
 # Who to talk to first: more jobs than that are in the report's files.
 _NAMED_JOBS = 5
+# Of one width, so that the names of checks stand below each other.
 _MARKS = {True: "ok  ", False: "FAIL", None: "?   "}
 _GAUGE_WORDS: dict[AmountName, str] = {
     "used": "used",
@@ -174,6 +176,7 @@ def _resource_lines(figures: ResourceFigures) -> list[str]:
         if amounts[name] or name not in ("claimed", "unplaced", "kept")
     )
     said += f" of {format_amount(resource, amounts['total'])}"
+    # With its vendor where there is room, as two cards may differ in that alone.
     for name in (line_in_columns(resource), label(resource)):
         line = f"  {name:<15} [{_usage_gauge(amounts)}] {said}"
         if width_of(line) <= WIDTH:

@@ -121,6 +121,7 @@ def view_page(document: ReportDocument) -> Page:
     """Return what the page of the document shows."""
     symbols = Symbols()
     pools = document["pools"]
+    # sorted() keeps the order of equals, in which best() looks as well.
     closest = sorted(range(len(pools)), key=lambda index: PREFERENCE.index(pools[index]["decision"]))
     shown = sorted(closest[:SHOWN_POOLS])
     sections = {index: _view_pool(pools[index], index, symbols) for index in shown}

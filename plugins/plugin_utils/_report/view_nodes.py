@@ -184,6 +184,7 @@ def view_nodes(pool: ReportPool, symbols: Symbols) -> Nodes:
         named = [_view_named_node(node, cell, letters, symbols) for node, cell in zip(nodes, cells)]
         return Nodes(summary, legend, named=named)
     drawn = []
+    # In an order of their own, so that equal pictures stand together and a pattern shows.
     if len(cells) <= DRAWN_NODES:
         drawn = [symbols.number_of(cell, letters) for cell in sorted(cells, key=lambda cell: cell.order)]
     listed = [Reason(letters[text], plural(count, "node"), text) for text, count in reasons[:_LISTED_REASONS]]

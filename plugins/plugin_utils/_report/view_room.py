@@ -118,6 +118,7 @@ def _bar_segments(amounts: Mapping[AmountName, int]) -> tuple[list[Segment], str
     """Return (the parts of a bar, where the pool ends): it is as long as the pool, and what is missing stands out."""
     total = amounts["total"]
     asked = amounts["used"] + amounts["unplaced"] + amounts["claimed"] + amounts["need"] + amounts["kept"]
+    # At least 1, as a pool may have nothing at all of a resource.
     whole = max(1, min(asked, int(total * (1 + _OVERHANG))), total)
     segments, start = [], 0
     for name, style in _STYLES.items():

@@ -65,4 +65,5 @@ def amount_words(resource: str, value: float) -> str:
 
 def failed_first(checks: Sequence[CheckFacts]) -> list[CheckFacts]:
     """Return the checks in the order that a reader looks for: what failed, what is not known, what passed."""
+    # sorted() keeps the order of equals, in which the questions were asked.
     return sorted(checks, key=lambda check: (check["passed"] is not False, check["passed"] is True))

@@ -233,7 +233,7 @@ class Source:
         self._remarked: set[tuple[str, str]] = set()
 
     def look(self) -> list[Event]:
-        """The events since the look before. Blocks while the pools are read."""
+        """Return the events since the look before. Blocks while the pools are read."""
         began = time.monotonic()
         # A client remembers that IAM could not be asked, and that of an earlier look must not stand for this one.
         with Client(
@@ -256,7 +256,7 @@ class Source:
         return events
 
     def pause(self) -> float:
-        """Seconds until the next look: longer and longer while nothing can be read."""
+        """Return the seconds until the next look: longer and longer while nothing can be read."""
         seconds = min(math.ldexp(self._interval, min(self._failures, 10)), max(self._interval, _LONGEST_PAUSE))
         return varied_pause(seconds, random.uniform)
 
@@ -264,7 +264,7 @@ class Source:
         return self
 
     def __exit__(self, *unused: object) -> None:
-        """Sends nothing any more: a look that goes on in its thread ends with the answer that it waits for."""
+        """Send nothing any more: a look that goes on in its thread ends with the answer that it waits for."""
         self._stopped.set()
 
     def _clock(self) -> float:
@@ -274,7 +274,7 @@ class Source:
         self._stopped.wait(seconds)
 
     def _read(self, client: Client, pool_name: str) -> PoolEntry:
-        """The pool's entry as PoolWatch.look_at() takes it, whatever could be read of it."""
+        """Return the pool's entry as PoolWatch.look_at() takes it, whatever could be read of it."""
         try:
             facts = read_workloads(client, [pool_name], self._query, clock=client.now)
             entry: Facts = {**facts["pools"][0], "workloads": facts["workloads"]}
@@ -289,7 +289,7 @@ class Source:
         return t.cast("PoolEntry", read)
 
     def _raise_what_lasts(self, entries: list[PoolEntry]) -> None:
-        """Raises ModelArtsError for refused credentials, which lock a key when they are sent again and again.
+        """Raise ModelArtsError for refused credentials, which lock a key when they are sent again and again.
 
         As long as no jobs were seen, also for those that will never be: the wrong pool, address or permission.
         """
@@ -300,7 +300,7 @@ class Source:
                 raise ModelArtsError(error["msg"])
 
     def _log_remarks(self) -> None:
-        """Says what a person should know once when it begins, and once when it is over."""
+        """Say what a person should know once when it begins, and once when it is over."""
         remarks = {(watch.pool_name, what): remark for watch in self._watches for what, remark in watch.remarks.items()}
         for (pool_name, what), remark in remarks.items():
             if (pool_name, what) not in self._remarked:
@@ -311,7 +311,7 @@ class Source:
 
 
 def _validated(args: Facts) -> Facts:
-    """The arguments, converted by the rules of a module. Raises InputError with a module's sentence."""
+    """Return the arguments, converted by the rules of a module. Raises InputError with a module's sentence."""
     given = {name: value for name, value in args.items() if value is not None and value != ""}
     # The validator sorts and joins the names that it does not know, and YAML may have read one as a number.
     if given.keys() - SOURCE_OPTIONS.keys():
@@ -332,7 +332,7 @@ def _validated(args: Facts) -> Facts:
 
 
 def _watches(options: Facts) -> list[PoolWatch]:
-    """One for each pool. Raises InputError when pools, request or policy cannot be used."""
+    """Return one for each pool. Raises InputError when pools, request or policy cannot be used."""
     names = [check_pool_name(name) for name in pool_names("pool_name", options["pool_name"])]
     if not names:
         raise InputError("pool_name names no pool: give the ID of at least one.")
