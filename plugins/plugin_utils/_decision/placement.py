@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import heapq
 import typing as t
 from collections import Counter
 from dataclasses import dataclass
@@ -222,7 +223,8 @@ def place(offers: Offers, needs: Sequence[Need], bound: int = SEARCH_BOUND) -> P
     One need is exact and never given up. For several, a greedy pass is tried before the search.
     """
     # The cheap proofs first: counting settles one need, and sums refute most requests of several.
-    if any(most_replicas(offers, need) < need.replicas for need in needs):
+    most = [most_replicas(offers, need) for need in needs]
+    if any(places < need.replicas for places, need in zip(most, needs)):
         return NoPlacement.IMPOSSIBLE
     if len(needs) > 1 and not _replicas_fit_by_sums(offers, needs):
         return NoPlacement.IMPOSSIBLE
@@ -241,9 +243,7 @@ class _PartlyTaken(t.NamedTuple):
 def place_greedily(offers: Offers, needs: Sequence[Need]) -> Placement:
     """Place as many replicas as one pass does: the choosiest need first, each on the nodes that it fills best."""
     nothing = (0,) * len(needs)
-    nodes: Counter[_PartlyTaken] = Counter()
-    for offer, count in offers.items():
-        nodes[_PartlyTaken(offer, offer, nothing)] += count
+    nodes = Counter({_PartlyTaken(offer, offer, nothing): count for offer, count in offers.items()})
     missing = list(nothing)
     # The need with the fewest places to spare first, as those before it could take the nodes that it depends on.
     order = sorted(range(len(needs)), key=lambda index: most_replicas(offers, needs[index]) / needs[index].replicas)
@@ -256,11 +256,13 @@ def place_greedily(offers: Offers, needs: Sequence[Need]) -> Placement:
 def _place_one_need(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int:
     """Place replicas of one need, taking nodes from the counter; return how many found no place."""
     replicas = need.replicas
-    useful = [(places, node) for node in nodes for places in [node.left.fits(need)] if places]
-    # Nodes with the fewest places first, which keeps the roomy ones for needs to come.
-    for places, node in sorted(useful, key=lambda entry: (entry[0], entry[1].left.free)):
-        if not replicas:
-            break
+    places_of = ((node.left.fits(need), node) for node in nodes)
+    useful = [(places, node.left.free, at, node) for at, (places, node) in enumerate(places_of) if places]
+    # Nodes with the fewest places first, which keeps the roomy ones for needs to come. A heap, as a few of ten thousand
+    # nodes are enough for most requests.
+    heapq.heapify(useful)
+    while useful and replicas:
+        places, _free, _at, node = heapq.heappop(useful)
         used = min(nodes[node], -(-replicas // places))
         full = min(used, replicas // places)
         nodes[node] -= used
