@@ -38,7 +38,7 @@ def one_line(text: str, limit: int = _MAX_TEXT) -> str:
     Secrets are hidden first: of one that the cut goes through, all but the end would be left.
     """
     text = hide_known_secrets(text, 10 * limit)  # to look at each character of a long answer takes seconds
-    line = "".join(c if c.isprintable() else " " for c in text).strip()
+    line = (text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)).strip()
     line = _RUNNER_COMMAND.sub(lambda found: f"{found[0]} ", line)
     return line if len(line) <= limit else line[: limit - 3] + "..."
 

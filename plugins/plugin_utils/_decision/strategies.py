@@ -103,8 +103,8 @@ class Traversal:
 class Ladder:
     """A job that cannot start holds up all behind it for some seconds, and nothing any more when these are over.
 
-    How long that is stands in no document: without ``seconds``, which a policy gives, it holds them up for good. Nor does
-    any document tell when that time begins: it is taken to begin when the job is created.
+    How long that is stands in no document: without ``seconds``, which a policy gives, it holds them up for good.
+    Nor does any document tell when that time begins: it is taken to begin when the job is created.
     """
 
     seconds: int | None

@@ -33,9 +33,7 @@ def cut_to_width(line: str, width: int) -> str:
     """Return the line, or as much of its start as fits into the width together with ``..``."""
     if width_of(line) <= width:
         return line
-    while width_of(line) > width - 2:
-        line = line[:-1]
-    return f"{line}.."
+    return f"{_pieces_of_word(line, width - 2)[0]}.."
 
 
 def wrap_to_width(start: str, message: str) -> list[str]:
