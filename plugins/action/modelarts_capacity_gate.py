@@ -21,21 +21,21 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import 
     REAL_TIME,
     STORE_VARIABLE,
     ObservingAction,
-    given_store,
-    is_of_role,
+    is_action_of_role,
+    store_given_to_action,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import (
     Candidate,
     read_candidates,
-    read_dictionary,
+    read_dictionary_of_candidate,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import refusal_of_outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
-    check_names,
-    check_together,
+    check_names_in_policy,
+    check_request_with_policy,
     read_declared_capacity,
     read_policy,
     read_seconds,
@@ -76,26 +76,26 @@ class ActionModule(ObservingAction):
     def begin(self, written: Facts) -> None:
         """Empty the directory of the report, so that no earlier one speaks for a gate that is refused."""
         given = self._task.args.get("report_dir")
-        path = None if is_blank(given) else read_directory(given)
+        path = None if is_blank(given) else read_gate_report_directory(given)
         if path and not self._task.check_mode:
-            refuse_facts_behind(_values_that_may_give(written, "report_dir"), self._variables)
+            refuse_facts_behind(_values_that_may_give_gate_option(written, "report_dir"), self._variables)
             self._directory = ReportDirectory(path)
 
     def act(self, options: Facts) -> Facts:
-        if is_of_role(self._task):
-            self._refuse_mistake_of_role()
-        goes_on = read_on_refusal(options["on_refusal"])
+        if is_action_of_role(self._task):
+            self._refuse_mistake_of_gate_role()
+        goes_on = read_gate_on_refusal(options["on_refusal"])
         request, policy, declared = (
-            read_dictionary(name, options[name]) for name in ("request", "policy", "declared_capacity")
+            read_dictionary_of_candidate(name, options[name]) for name in ("request", "policy", "declared_capacity")
         )
         candidates = read_candidates(options["pools"], request)
         timeout = read_seconds("wait_timeout", options["wait_timeout"], _WAIT_TIMEOUT)
         interval = read_seconds("poll_interval", options["poll_interval"], _POLL_INTERVAL)
         strictness, capacity = read_policy(policy), read_declared_capacity(declared)
-        check_names([candidate.request for candidate in candidates], strictness, capacity)
+        check_names_in_policy([candidate.request for candidate in candidates], strictness, capacity)
         for candidate in candidates:
-            check_together(candidate.request, strictness, timeout)
-        claims = self._claims(options["store"], options["claim"])
+            check_request_with_policy(candidate.request, strictness, timeout)
+        claims = self._gate_claims(options["store"], options["claim"])
         look = Look(self.observer(options), candidates)
         wait = Wait(0.0 if self._task.check_mode else timeout, interval, REAL_TIME)
         gate = Gate(candidates, strictness, capacity, wait, claims)
@@ -104,19 +104,19 @@ class ActionModule(ObservingAction):
         self.say(outcome["report"] + written)
         return {**(outcome if goes_on or outcome["decision"] == "admit" else refusal_of_outcome(outcome))}
 
-    def _claims(self, store: object, claim: object) -> GateClaims | None:
+    def _gate_claims(self, store: object, claim: object) -> GateClaims | None:
         """Return what the gate does with claims; None without a store, of which nothing is imported then."""
-        url = given_store(store)
+        url = store_given_to_action(store)
         if url is None:
             if claim is not None:
                 raise InputError(f"claim is given, and there is no store to claim in: set store, or {STORE_VARIABLE}.")
             return None
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.asked import claims_of_gate
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import gate_claims_of_task
 
         host = str(self._variables.get("inventory_hostname", "localhost"))
-        return claims_of_gate(url, claim, host, self._variables, REAL_TIME, self._task.check_mode, self.remark)
+        return gate_claims_of_task(url, claim, host, self._variables, REAL_TIME, self._task.check_mode, self.remark)
 
-    def _refuse_mistake_of_role(self) -> None:
+    def _refuse_mistake_of_gate_role(self) -> None:
         """Raise InputError for what is wrong in a variable that the role reads after this task, if it was given."""
         mistake = self._templar.template(self._variables.get("__capacity_gate_mistake", ""))
         if mistake:
@@ -157,7 +157,7 @@ class Look:
         return pools
 
 
-def _values_that_may_give(written: Facts, option: str) -> Facts:
+def _values_that_may_give_gate_option(written: Facts, option: str) -> Facts:
     """Return those of the values that may give the option."""
     others = {*CONNECTION_OPTIONS, *ActionModule.own_options} - {option}
     named = {name: name.split(" ")[0].removeprefix("capacity_gate_") for name in written}
@@ -165,7 +165,7 @@ def _values_that_may_give(written: Facts, option: str) -> Facts:
     return {name: value for name, value in of_the_task.items() if named[name] not in others}
 
 
-def read_on_refusal(value: object) -> bool:
+def read_gate_on_refusal(value: object) -> bool:
     """Return whether the play goes on when it is refused. Raises InputError."""
     word = trimmed(value) if isinstance(value, str) else value
     if word not in (None, "fail", "continue"):
@@ -173,7 +173,7 @@ def read_on_refusal(value: object) -> bool:
     return word == "continue"
 
 
-def read_directory(value: object) -> str | None:
+def read_gate_report_directory(value: object) -> str | None:
     """Return the path of the report's directory, with ~ and variables of the environment in it. Raises InputError."""
     if value is None:
         return None

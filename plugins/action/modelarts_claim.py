@@ -19,10 +19,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import (
     STORE_VARIABLE,
     ObservingAction,
-    given_store,
+    store_given_to_action,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import amount_words
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import word_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
 
 if t.TYPE_CHECKING:
@@ -60,28 +60,35 @@ class ActionModule(ObservingAction):
         state = trimmed(str(options["state"] or "listed"))
         if state not in _STATES:
             raise InputError(f"value of state must be one of: {', '.join(_STATES)}, got: {one_line(state, 60)}.")
-        submitted = _read_bool("submitted", options["submitted"], default=True)
-        url = given_store(options["store"])
+        submitted = _read_claim_boolean("submitted", options["submitted"], default=True)
+        url = store_given_to_action(options["store"])
         if url is None:
             if state == "released":
                 return {"changed": False, "released": [], "messages": []}
             raise InputError(f"There is no store of claims: set store, or {STORE_VARIABLE}.")
         # Without a store, nothing of this is imported.
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.asked import store_of
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import id_of_pipeline, read_id
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import store_of_task
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import (
+            read_wished_id,
+            wished_id_prefix_of_pipeline,
+        )
 
-        claim_id = None if is_blank(options["id"]) else read_id(options["id"])
-        store = store_of(url, self.remark)
+        claim_id = None if is_blank(options["id"]) else read_wished_id(options["id"])
+        store = store_of_task(url, self.remark)
         try:
             if state == "listed":
-                return self._list(store)
+                return self._list_claims(store)
             if state == "released":
-                return self._release(store, claim_id, id_of_pipeline(os.environ), submitted, options)
+                return self._release_claim(
+                    store, claim_id, wished_id_prefix_of_pipeline(os.environ), submitted, options
+                )
             if claim_id is None:
                 raise InputError("id is missing: give the ID of the claim.")
             return (
-                self._renew(store, claim_id, options["seconds"]) if state == "renewed" else self._end(store, claim_id)
+                self._renew_claim(store, claim_id, options["seconds"])
+                if state == "renewed"
+                else self._end_claim(store, claim_id)
             )
         except StoreError as error:
             if state == "released":
@@ -90,20 +97,20 @@ class ActionModule(ObservingAction):
                 return {"changed": False, "released": [], "messages": []}
             return {"failed": True, "changed": False, "msg": sentence(str(error))}
 
-    def _list(self, store: Store) -> Facts:
+    def _list_claims(self, store: Store) -> Facts:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import list_claims
 
         claims = list_claims(store)
-        self.say(_lines(claims) or [f"Nothing is claimed in {store.shown}."])
+        self.say(_lines_of_claims_to_list(claims) or [f"Nothing is claimed in {store.shown}."])
         return {"changed": False, "claims": claims}
 
-    def _release(self, store: Store, claim_id: str | None, prefix: str, submitted: bool, options: Facts) -> Facts:
+    def _release_claim(self, store: Store, claim_id: str | None, prefix: str, submitted: bool, options: Facts) -> Facts:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import (
-            ids_that_begin_with,
+            ids_of_claims_to_end,
             release_claim,
         )
 
-        ids = [claim_id] if claim_id else ids_that_begin_with(store, prefix) if prefix else []
+        ids = [claim_id] if claim_id else ids_of_claims_to_end(store, prefix) if prefix else []
         released: list[Facts] = []
         for one in [] if self._task.check_mode else ids:
             why = release_claim(store, one, self.job_look(options), submitted=submitted)
@@ -114,7 +121,7 @@ class ActionModule(ObservingAction):
         ended = {"released", "void", "started", "over"}
         return {"changed": any(one["end"] in ended for one in released), "released": released, "messages": messages}
 
-    def _renew(self, store: Store, claim_id: str, given: object) -> Facts:
+    def _renew_claim(self, store: Store, claim_id: str, given: object) -> Facts:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import renew_claim
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import DEFAULT_SECONDS
 
@@ -128,30 +135,30 @@ class ActionModule(ObservingAction):
         self.say([sentence(f"Claim {claim_id} lasts until {claim['expires_at'][11:]}.")])
         return {"changed": True, "claim": claim}
 
-    def _end(self, store: Store, claim_id: str) -> Facts:
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import end_by_hand
+    def _end_claim(self, store: Store, claim_id: str) -> Facts:
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import end_claim_by_hand
 
         if self._task.check_mode:
             return {"changed": True}
-        if not end_by_hand(store, claim_id):
+        if not end_claim_by_hand(store, claim_id):
             return {"failed": True, "changed": False, "msg": sentence(f"There is no claim {claim_id} to end.")}
         self.say([sentence(_SAID["released"].format(id=claim_id))])
         return {"changed": True}
 
 
-def _lines(claims: list[ListedClaim]) -> list[str]:
+def _lines_of_claims_to_list(claims: list[ListedClaim]) -> list[str]:
     """Return a line for each claim: pool, amounts, job, owner, how long it lasts, and its ID below."""
     lines = []
     for one in claims:
         claim = one["claim"]
-        amounts = ", ".join(amount_words(name, value) for name, value in claim["resources"].items() if value)
+        amounts = ", ".join(word_amount(name, value) for name, value in claim["resources"].items() if value)
         owner = f" of {claim['owner']}" if claim["owner"] else ""
         lines.append(sentence(f"{one['pool']}: {amounts} for {claim['job']}{owner}, {clock(claim['seconds_left'])}"))
         lines.append("  " + sentence(claim["id"]))
     return lines
 
 
-def _read_bool(name: str, value: object, *, default: bool) -> bool:
+def _read_claim_boolean(name: str, value: object, *, default: bool) -> bool:
     if value is None:
         return default
     try:

@@ -11,13 +11,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import (
     REAL_TIME,
     ObservingAction,
-    given_store,
-    is_of_role,
+    is_action_of_role,
+    store_given_to_action,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JOB_FIELDS, JobWatch, follow_job
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JOB_FIELDS, JobWatch, watch_job
 
 if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts, WorkloadsAnswer
@@ -55,16 +55,20 @@ class ActionModule(ObservingAction):
     }
 
     def act(self, options: Facts) -> Facts:
-        of_role = is_of_role(self._task)
+        of_role = is_action_of_role(self._task)
         names = _VARIABLES if of_role else {name: name for name in _VARIABLES}
-        pool, job = (_read_job_name(names[name], options[name]) for name in ("pool_name", "job"))
+        pool, job = (_read_name_of_awaited_job(names[name], options[name]) for name in ("pool_name", "job"))
         if not pool:
             run_the_gate = "Run the gate before, or set" if of_role else "Set"
             raise InputError(f"There is no pool to look at. {run_the_gate} {names['pool_name']}.")
         if not job:
             raise InputError(f"There is no job to follow: set {names['job']}.")
-        timeout = read_seconds(names["wait_timeout"], options["wait_timeout"], _WAIT_TIMEOUT, _value_in_line)
-        interval = read_seconds(names["poll_interval"], options["poll_interval"], _POLL_INTERVAL, _value_in_line)
+        timeout = read_seconds(
+            names["wait_timeout"], options["wait_timeout"], _WAIT_TIMEOUT, _value_in_line_of_job_wait
+        )
+        interval = read_seconds(
+            names["poll_interval"], options["poll_interval"], _POLL_INTERVAL, _value_in_line_of_job_wait
+        )
         observer = self.observer(options)
         time = REAL_TIME
         end = 0.0
@@ -76,41 +80,46 @@ class ActionModule(ObservingAction):
             asked = {"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": limit}
             return t.cast("WorkloadsAnswer", observer.look(asked))
 
-        url = None if options.get("claim_id") is None else given_store(options.get("store"))
+        url = None if options.get("claim_id") is None else store_given_to_action(options.get("store"))
         if url is not None and not self._task.check_mode:
-            self._with_store(url, options["claim_id"], None, options)
+            self._end_or_renew_claim_of_awaited_job(url, options["claim_id"], None, options)
         watch = JobWatch(pool, job)
-        follow_job(watch, Wait(timeout, interval, time), look, self.say, self.remark)
-        queued = _read_queued_jobs(observer, pool, end - time.clock()) if watch.is_queued else None
+        watch_job(watch, Wait(timeout, interval, time), look, self.say, self.remark)
+        queued = _read_jobs_queued_with_awaited_one(observer, pool, end - time.clock()) if watch.is_queued else None
         watched = watch.result(timeout, queued)
         if url is not None and watched.state in _ENDED and not self._task.check_mode:
-            self._with_store(url, options["claim_id"], watched.job_uuid, options)
+            self._end_or_renew_claim_of_awaited_job(url, options["claim_id"], watched.job_uuid, options)
         if not watched.has_run:
             return {"failed": True, "changed": False, "msg": watched.message, **watched.as_facts()}
         self.say([watched.message])
         return {"changed": False, **watched.as_facts()}
 
-    def _with_store(self, url: object, claim_id: object, job_uuid: str | None, options: Facts) -> None:
+    def _end_or_renew_claim_of_awaited_job(
+        self, url: object, claim_id: object, job_uuid: str | None, options: Facts
+    ) -> None:
         """Renew the claim before the job is followed, or end it by the job that was. What fails is a warning.
 
         A job that cannot be followed to its end is not what fails a deployment.
         """
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.asked import store_of
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import note_job, renew_claim
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_id
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import (
+            end_claim_by_job,
+            renew_claim,
+        )
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import store_of_task
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_wished_id
 
-        own, store = read_id(claim_id, "claim_id"), store_of(url, self.remark)
+        own, store = read_wished_id(claim_id, "claim_id"), store_of_task(url, self.remark)
         try:
             if job_uuid is None:
                 renew_claim(store, own)
             else:
-                note_job(store, own, job_uuid, self.job_look(options))
+                end_claim_by_job(store, own, job_uuid, self.job_look(options))
         except StoreError as error:
             self.remark(f"{error} The claim is left to its time.")
 
 
-def _read_queued_jobs(observer: Observer, pool: str, seconds_left: float) -> list[JobFacts] | None:
+def _read_jobs_queued_with_awaited_one(observer: Observer, pool: str, seconds_left: float) -> list[JobFacts] | None:
     """Return the jobs that wait in the pool, in the order of the scheduler; None when they cannot be read."""
     if seconds_left < 1:
         return None
@@ -123,7 +132,7 @@ def _read_queued_jobs(observer: Observer, pool: str, seconds_left: float) -> lis
     return queued
 
 
-def _read_job_name(option: str, value: object) -> str:
+def _read_name_of_awaited_job(option: str, value: object) -> str:
     """Return the name that was given, which YAML may have read as a number. Raises InputError for what is no name."""
     if value is None:
         return ""
@@ -134,5 +143,5 @@ def _read_job_name(option: str, value: object) -> str:
     return trimmed(str(value))
 
 
-def _value_in_line(value: object) -> str:
+def _value_in_line_of_job_wait(value: object) -> str:
     return one_line(str(value), 80)

@@ -77,11 +77,11 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence, shown
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import best_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import best_decision_of_pools
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict as decide
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
-    check_names,
-    check_together,
+    check_names_in_policy,
+    check_request_with_policy,
     read_declared_capacity,
     read_policy,
     read_request,
@@ -112,10 +112,10 @@ def capacity_verdict(
         )
     try:
         asked, strictness = read_request(request), read_policy(policy)
-        check_together(asked, strictness, float("inf"))
+        check_request_with_policy(asked, strictness, float("inf"))
         declared = read_declared_capacity(declared_capacity)
         age = read_seconds("age_seconds", age_seconds)
-        check_names([asked], strictness, declared)
+        check_names_in_policy([asked], strictness, declared)
     except InputError as error:
         raise AnsibleFilterError(sentence(f"capacity_verdict: {error.message}")) from error
     try:
@@ -125,7 +125,7 @@ def capacity_verdict(
         raise AnsibleFilterError(
             sentence(f"capacity_verdict: the facts are not whole ({what}): pass an entry of pools whole.")
         ) from None
-    return verdicts[0] if isinstance(facts, dict) else best_of(verdicts)
+    return verdicts[0] if isinstance(facts, dict) else best_decision_of_pools(verdicts)
 
 
 class FilterModule:

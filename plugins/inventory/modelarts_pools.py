@@ -110,7 +110,7 @@ from ansible import constants
 from ansible.errors import AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_name
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_of_call
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolFacts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
@@ -119,14 +119,14 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     environment_level,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_options import (
     config_level,
-    template_values,
+    template_option_values,
     templated_variables_level,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import given_pool_names
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._pool_groups import PoolGroups
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import as_template, as_text
 
@@ -189,7 +189,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _connection_options(self, config: Facts) -> Facts:
         given = {name: config[name] for name in CONNECTION_OPTIONS if name in config}
         return merge_levels(
-            template_values(given, self.templar),
+            template_option_values(given, self.templar),
             templated_variables_level(self._vars or {}, self.templar),
             environment_level(os.environ),
             config_level(constants.config.get_config_value("CONFIG_FILE")),
@@ -197,18 +197,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _pool_names(self, config: Facts) -> list[str]:
         given = {"pool_name": config["pool_name"]} if "pool_name" in config else {}
-        return pool_names("pool_name", template_values(given, self.templar).get("pool_name"))
+        return given_pool_names("pool_name", template_option_values(given, self.templar).get("pool_name"))
 
     def _cached_or_read_pools(self, path: str, options: Facts, names: list[str], cache: bool) -> list[Facts]:
         """Return the pools from the cache, else from the API; ``cache`` is false when the user flushes it."""
         capacity = self.get_option("include_capacity")
         if not self.get_option("cache"):
-            return _read_pools(options, names, capacity)
-        key = f"{self.get_cache_key(path)}_{_cache_key_of(options, names, capacity)}"
+            return _read_inventory_pools(options, names, capacity)
+        key = f"{self.get_cache_key(path)}_{_inventory_cache_key(options, names, capacity)}"
         kept = self.cache.get(key) if cache else None
-        if _are_cached_pools(kept):
+        if _is_readable_inventory_cache(kept):
             return t.cast("list[Facts]", kept)
-        pools = _read_pools(options, names, capacity)
+        pools = _read_inventory_pools(options, names, capacity)
         if not any(error.get("transient") for pool in pools for error in pool.get("errors", ())):
             self.cache[key] = pools
         return pools
@@ -219,7 +219,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         The host of a pool has the connection local, so another host of that name would run its tasks on the controller.
         """
         try:
-            check_pool_name(host)
+            check_pool_of_call(host)
         except InputError as error:
             return error.message
         known = self.inventory.hosts.get(host)
@@ -242,7 +242,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         }
         for name, value in variables.items():
             self.inventory.set_variable(host, name, value)
-        for group in _groups_of_pool(pool):
+        for group in _inventory_groups_of_pool(pool):
             self._pool_groups.add_host(host, group=self._pool_groups.add_group(group))
         strict = self.get_option("strict")
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
@@ -270,14 +270,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.warning(sentence(f"{count} could not be read whole, {where}. The first: {errors[0]}"))
 
 
-def _read_pools(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
+def _read_inventory_pools(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
     connection = connect(options, where=platform.node())
     with Client(connection) as client:
-        facts = read_pools(client, names, include_capacity=capacity, clock=client.now)
+        facts = read_pools_and_capacity(client, names, include_capacity=capacity, clock=client.now)
     return t.cast("list[Facts]", connection.without_secrets(facts)["pools"])
 
 
-def _are_cached_pools(kept: object) -> bool:
+def _is_readable_inventory_cache(kept: object) -> bool:
     """Return whether the kept pools are as they are read today: the file may be of another release, or damaged."""
     shapes: dict[str, t.Any] = {
         "pool_name": str,
@@ -296,7 +296,7 @@ def _are_cached_pools(kept: object) -> bool:
     )
 
 
-def _cache_key_of(options: Facts, names: list[str], capacity: bool) -> str:
+def _inventory_cache_key(options: Facts, names: list[str], capacity: bool) -> str:
     """Return what an answer depends on: the question and the login, as sixteen hexadecimal digits.
 
     Two logins may see different pools. The digest names a file of the cache, so the secret goes in through many rounds
@@ -308,7 +308,7 @@ def _cache_key_of(options: Facts, names: list[str], capacity: bool) -> str:
     return hashlib.pbkdf2_hmac("sha256", repr(given).encode(), question, _ROUNDS, 8).hex()
 
 
-def _groups_of_pool(pool: Facts) -> Iterator[str]:
+def _inventory_groups_of_pool(pool: Facts) -> Iterator[str]:
     named = [
         *[("phase", pool["phase"])],
         *[("job_type", kind) for kind, state in (pool["job_types"] or {}).items() if state == "Enabled"],

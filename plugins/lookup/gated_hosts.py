@@ -84,9 +84,9 @@ class LookupModule(LookupBase):
         known = variables or {}
         if not any(context.CLIARGS.get(option) for option in _ONLY_SHOWN):
             hosts = self._inventory_hosts(pattern, known)
-            if not any(_gate_lets_through(host, known) for host in hosts):
+            if not any(_gate_lets_host_through(host, known) for host in hosts):
                 raise AnsibleLookupError(
-                    sentence(f"No gate has let this through: {_why_no_host(pattern, hosts, known)}.")
+                    sentence(f"No gate has let this through: {_why_no_gated_host(pattern, hosts, known)}.")
                 )
         return pattern
 
@@ -97,7 +97,7 @@ class LookupModule(LookupBase):
         return hosts
 
 
-def _gate_lets_through(host: str, variables: dict[str, t.Any]) -> bool:
+def _gate_lets_host_through(host: str, variables: dict[str, t.Any]) -> bool:
     # Ansible has no hostvars before a play has run, and hosts that nothing ran on have no facts.
     if host not in variables.get("hostvars", {}):
         return False
@@ -106,7 +106,7 @@ def _gate_lets_through(host: str, variables: dict[str, t.Any]) -> bool:
     return bool(known.get(_LETS_THROUGH)) and _LETS_THROUGH not in (known.get("ansible_facts") or {})
 
 
-def _why_no_host(pattern: list[str], hosts: list[str], variables: dict[str, t.Any]) -> str:
+def _why_no_gated_host(pattern: list[str], hosts: list[str], variables: dict[str, t.Any]) -> str:
     limit, where = variables.get("ansible_limit"), ", ".join(pattern)
     if context.CLIARGS.get("start_at_task"):
         return "--start-at-task begins after it"

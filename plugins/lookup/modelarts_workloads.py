@@ -107,7 +107,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import entries_with_jobs
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import summary_entries_with_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_options import (
     config_level,
@@ -136,7 +136,7 @@ class LookupModule(LookupBase):
             refuse_facts_of_hosts(variables or {})
             options = _validate_lookup_options(kwargs, terms)
             query = WorkloadQuery.from_options(options)
-            connection = _cached_connection(
+            connection = _cached_lookup_connection(
                 merge_levels(
                     options,
                     templated_variables_level(variables or {}, t.cast(Templar, self._templar)),
@@ -152,7 +152,7 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(sentence(error.message + request)) from None
         for warning in facts["warnings"]:
             display.warning(sentence(warning))
-        found = entries_with_jobs(facts) if options["wantpools"] else facts["workloads"]
+        found = summary_entries_with_jobs(facts) if options["wantpools"] else facts["workloads"]
         return t.cast("list[dict[str, t.Any]]", found)
 
 
@@ -172,7 +172,7 @@ def _validate_lookup_options(options: dict[str, t.Any], terms: list[t.Any]) -> d
     return validated
 
 
-def _cached_connection(options: dict[str, t.Any]) -> Connection:
+def _cached_lookup_connection(options: dict[str, t.Any]) -> Connection:
     key = repr(sorted(options.items()))
     if key not in _connections:
         _connections[key] = connect(options, where=platform.node())

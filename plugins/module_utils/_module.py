@@ -24,7 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     environment_level,
     merge_levels,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import HIDDEN, is_common_word
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import HIDDEN, is_secret_common_word
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 
 if t.TYPE_CHECKING:
@@ -44,13 +44,13 @@ def run_module(module: AnsibleModule, read: Callable[[Client], Mapping[str, obje
     gc.disable()  # documents hold no cycles, and looking for some in all of them takes a tenth of the time
     options = {name: module.params[name] for name in CONNECTION_OPTIONS}
     # ansible-core prints the options of a task at -vvv, and in a URL there may be a password.
-    _hide_issued_secrets(unusable_urls(options), module)
+    _hide_secrets_from_module_output(unusable_urls(options), module)
     for name in SECRETS:
-        if options[name] and is_common_word(options[name]):
+        if options[name] and is_secret_common_word(options[name]):
             # It is refused if it is used. Masked by ansible-core, the sentence of that would show where it occurs.
             module.no_log_values.discard(options[name])
             module.params[name] = HIDDEN
-    facts, failure = _read_or_fail(module, options, read)
+    facts, failure = _read_or_fail_module(module, options, read)
     if failure is not None:
         # Not where it was caught: ansible-core prints, when it is told to, what an exception was raised for.
         module.fail_json(**t.cast("dict[str, t.Any]", failure))
@@ -63,7 +63,7 @@ def run_module(module: AnsibleModule, read: Callable[[Client], Mapping[str, obje
     module.exit_json(changed=False, **result)
 
 
-def _read_or_fail(
+def _read_or_fail_module(
     module: AnsibleModule, options: Mapping[str, object], read: Callable[[Client], Mapping[str, object]]
 ) -> tuple[Mapping[str, object], Mapping[str, object] | None]:
     """Return (the facts, None), or ({}, the result of a failure).
@@ -74,20 +74,20 @@ def _read_or_fail(
     """
     try:
         connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
-        _hide_issued_secrets(connection.secrets, module)
+        _hide_secrets_from_module_output(connection.secrets, module)
         try:
             with Client(connection, time_limit=module.params["time_limit"]) as client:
                 facts, failed = read(client), False
         except ModelArtsError as error:
             facts, failed = error.as_result(), True
         facts = connection.without_secrets(facts, module.no_log_values)
-        _hide_issued_secrets(connection.lasting_secrets, module)
+        _hide_secrets_from_module_output(connection.lasting_secrets, module)
     except ModelArtsError as error:
         return {}, error.as_result()
     return ({}, facts) if failed else (facts, None)
 
 
-def _hide_issued_secrets(secrets: Iterable[str], module: AnsibleModule) -> None:
+def _hide_secrets_from_module_output(secrets: Iterable[str], module: AnsibleModule) -> None:
     """Keep secrets that no option of the module gave out of what is printed.
 
     ansible-core 2.22 masks what is registered, and only where it is shown; earlier ones take it out of the result.

@@ -51,12 +51,12 @@ class UnreadableQuantityError(ValueError):
     """A quantity that cannot be read. ``str()`` quotes it, with the resource that it was given for."""
 
 
-def canonical(resource: str) -> str:
+def canonical_resource(resource: str) -> str:
     """Return the one name under which both spellings of an Ascend card meet."""
     return _ONE_CARD.get(resource, resource)
 
 
-def merge_spellings(amounts: Amounts, choose: t.Callable[[int, int], int] = max) -> Amounts:
+def canonical_amounts(amounts: Amounts, choose: t.Callable[[int, int], int] = max) -> Amounts:
     """Return the amounts of one job or node under canonical names.
 
     Of two spellings of one card, the chosen amount counts.
@@ -66,45 +66,48 @@ def merge_spellings(amounts: Amounts, choose: t.Callable[[int, int], int] = max)
         return amounts
     merged: Amounts = {}
     for resource, amount in amounts.items():
-        name = canonical(resource)
+        name = canonical_resource(resource)
         merged[name] = choose(merged.get(name, amount), amount)
     return merged
 
 
-def counts_bytes(resource: str) -> bool:
+def is_quantity_of_bytes(resource: str) -> bool:
     """Return whether the resource is measured in bytes (memory, storage) and not in cores or cards."""
     return resource.startswith(_BYTE_RESOURCES)
 
 
-def is_card(resource: str) -> bool:
+def is_card_resource(resource: str) -> bool:
     """Return whether the resource is an accelerator: neither cores nor bytes."""
-    return resource != "cpu" and not counts_bytes(resource)
+    return resource != "cpu" and not is_quantity_of_bytes(resource)
 
 
-def cards_like(resource: str, known: t.Mapping[str, int]) -> list[str]:
+def card_resources_like(resource: str, known: t.Mapping[str, int]) -> list[str]:
     """Return the known cards that a card of another name may be: those of its vendor, as a card has several names.
 
     A name without a vendor may be any card, like those that the API masks. Names are compared without case and blanks.
     A name of which there is nothing is not known, and nothing is returned for a card that is.
     """
-    if known.get(resource) or not is_card(resource) or resource in _NO_CARDS:
+    if known.get(resource) or not is_card_resource(resource) or resource in _NO_CARDS:
         return []
-    vendor = _vendor_of(resource)
+    vendor = _vendor_of_resource(resource)
     return [
         name
         for name, amount in known.items()
-        if amount and is_card(name) and name not in _NO_CARDS and _vendor_of(name) in (vendor or _vendor_of(name), "")
+        if amount
+        and is_card_resource(name)
+        and name not in _NO_CARDS
+        and _vendor_of_resource(name) in (vendor or _vendor_of_resource(name), "")
     ]
 
 
-def any_cards_for(resource: str, on_node: t.Mapping[str, int]) -> list[str]:
+def card_resources_for(resource: str, on_node: t.Mapping[str, int]) -> list[str]:
     """Return the cards of a node, any of which a card that it does not name may be."""
-    if not is_card(resource) or resource in _NO_CARDS:
+    if not is_card_resource(resource) or resource in _NO_CARDS:
         return []
-    return [name for name, amount in on_node.items() if amount and is_card(name) and name not in _NO_CARDS]
+    return [name for name, amount in on_node.items() if amount and is_card_resource(name) and name not in _NO_CARDS]
 
 
-def _vendor_of(resource: str) -> str:
+def _vendor_of_resource(resource: str) -> str:
     return resource.partition("/")[0].strip().lower() if "/" in resource else ""
 
 
@@ -122,11 +125,13 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
         raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
     if isinstance(value, int) and 0 <= value <= _MOST // 1000:
         # Whole numbers are most of what facts have, and need no text.
-        return value if counts_bytes(resource) else value * 1000
+        return value if is_quantity_of_bytes(resource) else value * 1000
     text = (value if isinstance(value, str) else repr(value)).strip()
-    unit = "bytes" if counts_bytes(resource) else "cpu" if resource == "cpu" else ""
+    unit = "bytes" if is_quantity_of_bytes(resource) else "cpu" if resource == "cpu" else ""
     # The length is bounded first: matching and Decimal both take time with it.
-    amount = _parse_text(unit, text, ROUND_FLOOR if down else ROUND_CEILING) if len(text) <= _MAX_LENGTH else None
+    amount = (
+        _parse_quantity_text(unit, text, ROUND_FLOOR if down else ROUND_CEILING) if len(text) <= _MAX_LENGTH else None
+    )
     if amount is None:
         raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
     return amount
@@ -135,9 +140,9 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
 # Thousands of jobs ask for a few dozen amounts. The bound is for documents that were made up, and so is the key: it has
 # no name of a resource, which may be of any length and stay for as long as the process does.
 @lru_cache(maxsize=65536)
-def _parse_text(unit: str, text: str, rounding: str) -> int | None:
+def _parse_quantity_text(unit: str, text: str, rounding: str) -> int | None:
     match = _NUMBER.match(text)
-    factor = None if match is None else _factor_of_suffix(unit, text[match.end() :].strip())
+    factor = None if match is None else _factor_of_quantity_suffix(unit, text[match.end() :].strip())
     if match is None or factor is None:
         return None
     # Decimal and not float: 0.1 cores are 100 millicores, and 7.9999 cards are not eight.
@@ -145,7 +150,7 @@ def _parse_text(unit: str, text: str, rounding: str) -> int | None:
     return None if exact > _MOST else int(exact.to_integral_value(rounding=rounding))
 
 
-def _factor_of_suffix(unit: str, suffix: str) -> Decimal | None:
+def _factor_of_quantity_suffix(unit: str, suffix: str) -> Decimal | None:
     if suffix in _BINARY and unit != "bytes":
         return None  # neither cores nor cards are counted in KiB
     if suffix in _FACTORS:
@@ -162,27 +167,27 @@ def _quoted_quantity(value: object) -> str:
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 3] + "..."
 
 
-def to_number(resource: str, amount: int) -> int | float:
+def amount_to_number(resource: str, amount: int) -> int | float:
     """Return an amount as facts carry it: cores, bytes or cards; an int wherever it is whole."""
-    if counts_bytes(resource) or amount % 1000 == 0:
-        return amount if counts_bytes(resource) else amount // 1000
+    if is_quantity_of_bytes(resource) or amount % 1000 == 0:
+        return amount if is_quantity_of_bytes(resource) else amount // 1000
     return amount / 1000
 
 
-def from_number(resource: str, value: int | float) -> int:
-    """Return the amount that to_number() made ``value`` of, however large."""
+def amount_from_number(resource: str, value: int | float) -> int:
+    """Return the amount that amount_to_number() made ``value`` of, however large."""
     # Rounded, as a float may be just below its thousandth.
-    return int(value) if counts_bytes(resource) else round(value * 1000)
+    return int(value) if is_quantity_of_bytes(resource) else round(value * 1000)
 
 
-def from_numbers(facts: t.Mapping[str, int | float]) -> Amounts:
-    """Return the amounts that to_numbers() made ``facts`` of."""
-    return {resource: from_number(resource, value) for resource, value in facts.items()}
+def amounts_from_numbers(facts: t.Mapping[str, int | float]) -> Amounts:
+    """Return the amounts that amounts_to_numbers() made ``facts`` of."""
+    return {resource: amount_from_number(resource, value) for resource, value in facts.items()}
 
 
-def to_numbers(amounts: t.Mapping[str, int]) -> dict[str, int | float]:
-    """Return amounts as facts carry them, see to_number()."""
-    return {resource: to_number(resource, amount) for resource, amount in amounts.items()}
+def amounts_to_numbers(amounts: t.Mapping[str, int]) -> dict[str, int | float]:
+    """Return amounts as facts carry them, see amount_to_number()."""
+    return {resource: amount_to_number(resource, amount) for resource, amount in amounts.items()}
 
 
 def format_amount(resource: str, amount: int) -> str:
@@ -190,7 +195,7 @@ def format_amount(resource: str, amount: int) -> str:
 
     Of bytes one decimal is shown, rounded down.
     """
-    if not counts_bytes(resource):
+    if not is_quantity_of_bytes(resource):
         return f"{Decimal(amount) / 1000:f}".rstrip("0").rstrip(".") if amount % 1000 else str(amount // 1000)
     sign, size = ("-", -amount) if amount < 0 else ("", amount)
     for suffix, factor in reversed(list(_BINARY.items())):

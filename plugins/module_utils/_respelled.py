@@ -46,7 +46,7 @@ def mask_respelled(text: str, secrets: Iterable[str], mask: str) -> str:
     if not heads:
         return text
     seen, spans = _normal_spelling_with_spans(text)
-    found = sorted(span for whole, head in heads for span in _places_of_secret(seen, whole, head))
+    found = sorted(span for whole, head in heads for span in _places_of_respelled_secret(seen, whole, head))
     parts, done = [], 0
     for first, last in found:
         start, end = spans[first][0], spans[last][1]
@@ -59,7 +59,7 @@ def mask_respelled(text: str, secrets: Iterable[str], mask: str) -> str:
 def normal_spelling(text: str) -> str:
     """Return the text without escapes of JSON, Python, URLs, forms and HTML, and in one line."""
     for _round in range(_ROUNDS):
-        decoded = _ESCAPES.sub(_respelled_character, text)
+        decoded = _ESCAPES.sub(_respelled_character_of_secret, text)
         if decoded == text:
             break
         text = decoded
@@ -76,7 +76,7 @@ def _normal_spelling_and_head(secret: str) -> tuple[str, str]:
     return whole, whole[: min(_LONGEST_HEAD, len(whole) // 2)]
 
 
-def _respelled_character(match: re.Match[str]) -> str:
+def _respelled_character_of_secret(match: re.Match[str]) -> str:
     kind, value = match.lastgroup, str(match[match.lastgroup or 0])
     if kind == "percent":
         return bytes.fromhex(value.replace("%", "")).decode("utf-8", "replace")
@@ -95,15 +95,15 @@ def _normal_spelling_with_spans(text: str) -> tuple[str, Spans]:
     """Return normal_spelling() of the text, and for each character where in the text it stands."""
     spans: Spans = [(at, at + 1) for at in range(len(text))]
     for _round in range(_ROUNDS):
-        decoded, spans = _mask_places(text, spans, _ESCAPES, _respelled_character)
+        decoded, spans = _mask_respelled_places(text, spans, _ESCAPES, _respelled_character_of_secret)
         if decoded == text:
             break
         text = decoded
-    text, spans = _mask_places(text, spans, _FOLDS, lambda _match: "")
+    text, spans = _mask_respelled_places(text, spans, _FOLDS, lambda _match: "")
     return text.replace("+", " "), spans
 
 
-def _mask_places(
+def _mask_respelled_places(
     text: str, spans: Spans, pattern: re.Pattern[str], character: Callable[[re.Match[str]], str]
 ) -> tuple[str, Spans]:
     parts: list[str] = []
@@ -118,7 +118,7 @@ def _mask_places(
     return "".join([*parts, text[done:]]), moved + spans[done:]
 
 
-def _places_of_secret(seen: str, whole: str, head: str) -> Iterator[tuple[int, int]]:
+def _places_of_respelled_secret(seen: str, whole: str, head: str) -> Iterator[tuple[int, int]]:
     """Yield the first and the last character of each place, as far as it is the secret."""
     start = seen.find(head)
     while start >= 0:

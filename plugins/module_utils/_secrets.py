@@ -54,7 +54,7 @@ _ASCII_RUN = re.compile(r"[\x20-\x7e]{8,}")  # a shorter one is a word as often
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
-class Owner(t.Protocol):
+class SecretsOwner(t.Protocol):
     """Something that holds secrets, and gets new ones: a login."""
 
     def secrets(self) -> Iterable[str]: ...
@@ -64,10 +64,10 @@ class Owner(t.Protocol):
 
 
 # Threads read it while others add: each of the operations on it is one step of Python's.
-_owners: dict[int, weakref.ref[Owner]] = {}
+_owners: dict[int, weakref.ref[SecretsOwner]] = {}
 
 
-def hide_secrets_of(owner: Owner) -> None:
+def hide_secrets_of(owner: SecretsOwner) -> None:
     """Have hide_known_secrets() know the secrets of ``owner`` for as long as it lives."""
     key = id(owner)
     _owners[key] = weakref.ref(owner, lambda _gone: _owners.pop(key, None))
@@ -83,31 +83,31 @@ def hide_known_secrets(text: str, most: int | None = None) -> str:
     secrets = [secret for owner in owners for own in (owner.secrets(), owner.passing_secrets()) for secret in own]
     text = hide_secrets(text, secrets)
     if most is None or len(text) <= most:
-        return _hide_other_forms(text, secrets)
+        return _hide_other_forms_of_secrets(text, secrets)
     start = text.lstrip()[: most + _LONGEST_USERINFO]
-    masked = _hide_other_forms(start, secrets)
+    masked = _hide_other_forms_of_secrets(start, secrets)
     return masked[: max(0, len(masked) - _LONGEST_USERINFO)] if len(start) > most else masked
 
 
-def _hide_other_forms(text: str, secrets: Sequence[str]) -> str:
+def _hide_other_forms_of_secrets(text: str, secrets: Sequence[str]) -> str:
     """Return the text without what is no plain spelling: respelled, Base64 in lines, the ASCII in another charset."""
-    packed = [one for secret in secrets for one in _packed_spellings(secret) if len(one) >= _SHORTEST_PACKED]
+    packed = [one for secret in secrets for one in _packed_spellings_of_secret(secret) if len(one) >= _SHORTEST_PACKED]
     text = mask_respelled(text, [*secrets, *packed], HIDDEN)
-    runs = [run for secret in secrets for run in _ascii_runs(secret)]
+    runs = [run for secret in secrets for run in _ascii_runs_of_secret(secret)]
     if runs:
         text = mask_respelled(hide_secrets(text, runs), runs, HIDDEN)
-    return _without_userinfo(text)
+    return _hide_secrets_of_userinfo(text)
 
 
-def _ascii_runs(secret: str) -> list[str]:
+def _ascii_runs_of_secret(secret: str) -> list[str]:
     """Return what stays of a secret when a server takes one charset for another: all but the letters beside ASCII.
 
     They are for sentences alone: in facts, such a piece may be a word of the data.
     """
-    return [] if secret.isascii() else [run for run in _ASCII_RUN.findall(secret) if not is_common_word(run)]
+    return [] if secret.isascii() else [run for run in _ASCII_RUN.findall(secret) if not is_secret_common_word(run)]
 
 
-def _without_userinfo(text: str) -> str:
+def _hide_secrets_of_userinfo(text: str) -> str:
     """Return the text without what stands between ``://`` and the last ``@`` behind it.
 
     Each step gets on to the next ``@`` or to an end, so that millions of beginnings take no longer than one. A regular
@@ -143,7 +143,7 @@ def hide_secrets(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def is_common_word(secret: str) -> bool:
+def is_secret_common_word(secret: str) -> bool:
     """Return whether a secret cannot be hidden without changing ordinary sentences and data."""
     # With a point, too: amounts are printed with one.
     is_number = secret.isascii() and secret.replace(".", "").isdigit() and len(secret) <= _LONGEST_NUMBER
@@ -159,33 +159,37 @@ def without_secrets(facts: AnyFacts, secrets: Iterable[str]) -> AnyFacts | None:
     if not _secrets_occur(facts, known):
         return facts
     # Searched again afterwards: only free texts were cleaned, and facts with a secret in another are not returned.
-    cleaned: AnyFacts = _clean_value(facts, known, False)
+    cleaned: AnyFacts = _value_without_secrets(facts, known, False)
     return None if _secrets_occur(cleaned, known) else cleaned
 
 
-def _clean_value(value: t.Any, secrets: list[str], is_free: bool) -> t.Any:
+def _value_without_secrets(value: t.Any, secrets: list[str], is_free: bool) -> t.Any:
     if isinstance(value, str):
         return hide_secrets(value, secrets) if is_free else value
     if isinstance(value, dict):
         return {
-            hide_secrets(key, secrets) if is_free and isinstance(key, str) else key: _clean_value(
+            hide_secrets(key, secrets) if is_free and isinstance(key, str) else key: _value_without_secrets(
                 one, secrets, is_free or key in _FREE_TEXTS
             )
             for key, one in value.items()
         }
-    return [_clean_value(one, secrets, is_free) for one in value] if isinstance(value, (list, tuple)) else value
+    return (
+        [_value_without_secrets(one, secrets, is_free) for one in value] if isinstance(value, (list, tuple)) else value
+    )
 
 
 def _secrets_occur(facts: t.Any, secrets: list[str]) -> bool:
     if not secrets:
         return False
     wanted = {
-        spelling for secret in secrets for spelling in (*_spellings_of_secret(secret), *_as_python_writes(secret))
+        spelling
+        for secret in secrets
+        for spelling in (*_spellings_of_secret(secret), *_secret_as_python_writes_it(secret))
     }
-    return any(spelling in piece for piece in _texts_in(facts) for spelling in wanted)
+    return any(spelling in piece for piece in _texts_that_may_have_secrets(facts) for spelling in wanted)
 
 
-def _texts_in(value: t.Any, depth: int = 3) -> Iterator[str]:
+def _texts_that_may_have_secrets(value: t.Any, depth: int = 3) -> Iterator[str]:
     """Yield the value as text, piece by piece: a hundred thousand jobs at once would double the memory of a read.
 
     Writing it and searching that is many times as fast as looking at each text and number.
@@ -193,21 +197,21 @@ def _texts_in(value: t.Any, depth: int = 3) -> Iterator[str]:
     if depth and isinstance(value, dict):
         for key, one in value.items():
             yield repr(key)
-            yield from _texts_in(one, depth - 1)
+            yield from _texts_that_may_have_secrets(one, depth - 1)
     elif depth and isinstance(value, list):
         for one in value:
-            yield from _texts_in(one, depth - 1)
+            yield from _texts_that_may_have_secrets(one, depth - 1)
     else:
         yield repr(value)
 
 
 def _spellings_of_secret(secret: str) -> tuple[str, ...]:
     """Return the secret as it is, and in what servers write it: quoted for URLs, forms and JSON, and each in Base64."""
-    return (*_plain_spellings(secret), *_packed_spellings(secret))
+    return (*_plain_spellings_of_secret(secret), *_packed_spellings_of_secret(secret))
 
 
 @functools.lru_cache(maxsize=1000)
-def _plain_spellings(secret: str) -> tuple[str, ...]:
+def _plain_spellings_of_secret(secret: str) -> tuple[str, ...]:
     if not secret:
         return ()
     quoted = [quote(secret, safe, errors="replace") for safe in ("", "/")]
@@ -220,10 +224,10 @@ def _plain_spellings(secret: str) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=1000)
-def _packed_spellings(secret: str) -> tuple[str, ...]:
+def _packed_spellings_of_secret(secret: str) -> tuple[str, ...]:
     """Return what Base64 makes of each spelling, alone and within a longer text, like the body of a login."""
     found: list[str] = []
-    for spelling in _plain_spellings(secret):
+    for spelling in _plain_spellings_of_secret(secret):
         # Half a surrogate pair from the environment cannot be encoded, and must not end in a traceback.
         data = spelling.encode("utf-8", "replace")
         found.append(b64encode(data).decode().rstrip("="))
@@ -233,7 +237,7 @@ def _packed_spellings(secret: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*found, *(one.translate(_URL_SAFE) for one in found))))
 
 
-def _as_python_writes(secret: str) -> tuple[str, str]:
+def _secret_as_python_writes_it(secret: str) -> tuple[str, str]:
     """Return the secret as repr() has it within quotes of one kind and of the other."""
     written = repr(f'"{secret}')[2:-1]
     return written, repr(f"'{secret}")[2:-1]

@@ -54,9 +54,9 @@ def sentence(words: str) -> str:
 def trimmed(text: str) -> str:
     """Return the text without the characters at both ends that cannot be seen."""
     start, end = 0, len(text)
-    while start < end and _is_invisible(text[start]):
+    while start < end and _is_invisible_in_text(text[start]):
         start += 1
-    while start < end and _is_invisible(text[end - 1]):
+    while start < end and _is_invisible_in_text(text[end - 1]):
         end -= 1
     return text[start:end]
 
@@ -99,5 +99,5 @@ def odd_character(text: str) -> str:
     return ""
 
 
-def _is_invisible(character: str) -> bool:
+def _is_invisible_in_text(character: str) -> bool:
     return unicodedata.category(character) in _UNSEEN

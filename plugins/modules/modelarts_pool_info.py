@@ -297,7 +297,7 @@ resolved:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run_module
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
 
 
 def main() -> None:
@@ -313,7 +313,7 @@ def main() -> None:
     params = module.params
     run_module(
         module,
-        lambda client: read_pools(
+        lambda client: read_pools_and_capacity(
             client, params["pool_name"], include_capacity=params["include_capacity"], clock=client.now
         ),
     )

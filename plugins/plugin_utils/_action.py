@@ -63,11 +63,11 @@ _KEYS_OF_ARGUMENTS = ("args", "action", "local_action")
 display = Display()
 
 
-def _utc_clock() -> str:
+def _utc_clock_of_action() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-REAL_TIME = Time(time.monotonic, time.sleep, random.uniform, _utc_clock)
+REAL_TIME = Time(time.monotonic, time.sleep, random.uniform, _utc_clock_of_action)
 
 
 class ObservingAction(ActionBase):
@@ -119,9 +119,9 @@ class ObservingAction(ActionBase):
         """
         name = self._task.action.rpartition(".")[2]
         given: Facts = {}
-        if is_of_role(self._task):
+        if is_action_of_role(self._task):
             given.update({one: value for one, value in self._variables.items() if one.startswith("capacity_gate_")})
-        given[f"module_defaults of {name}"] = _module_defaults_of(name, self._task.module_defaults)
+        given[f"module_defaults of {name}"] = _module_defaults_of_action(name, self._task.module_defaults)
         for key, value in (self._task.get_ds() or {}).items():
             if str(key).rpartition(".")[2] in (name, *_KEYS_OF_ARGUMENTS):
                 options = value if isinstance(value, dict) else {"the arguments": value}
@@ -183,18 +183,18 @@ class ObservingAction(ActionBase):
         display.warning(sentence(words))
 
 
-def given_store(option: object) -> object | None:
+def store_given_to_action(option: object) -> object | None:
     """Return the store of claims that the option, or else the controller's environment, names; None for none."""
     named = os.environ.get(STORE_VARIABLE)
     return option if option is not None else None if is_blank(named) else named
 
 
-def is_of_role(task: Task) -> bool:
+def is_action_of_role(task: Task) -> bool:
     """Return whether the task is one of the role, whose users give its variables and not options of its tasks."""
     return task._role is not None and task._role.get_name() == _ROLE
 
 
-def _module_defaults_of(name: str, module_defaults: object) -> list[object]:
+def _module_defaults_of_action(name: str, module_defaults: object) -> list[object]:
     """Return the entries of module_defaults that a task of the collection takes."""
     entries = [one for one in module_defaults if isinstance(one, dict)] if isinstance(module_defaults, list) else []
     return [

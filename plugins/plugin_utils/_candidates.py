@@ -13,7 +13,7 @@ import typing as t
 from ansible.module_utils.common.validation import check_type_dict
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, shown, trimmed
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries_of_names, pool_name
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries_of_given_names, given_pool_name
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request, read_request
 
 
@@ -31,7 +31,7 @@ def read_candidates(pools: object, request: object) -> list[Candidate]:
     """
     candidates: list[Candidate] = []
     common: Request | None = None
-    for entry in entries_of_names("pools", pools):
+    for entry in entries_of_given_names("pools", pools):
         own = entry if isinstance(entry, dict) else {"pool": entry}
         unknown = [key for key in own if key not in ("pool", "request")]
         if unknown:
@@ -39,13 +39,13 @@ def read_candidates(pools: object, request: object) -> list[Candidate]:
                 f"pools: an entry has the key {shown(unknown[0])}; it must be a pool, or a dictionary with pool and "
                 "request."
             )
-        asked = None if is_blank(own.get("request")) else read_dictionary("request", own["request"])
+        asked = None if is_blank(own.get("request")) else read_dictionary_of_candidate("request", own["request"])
         if not asked:
             if not request:
                 raise InputError("request is missing: say what the deployment asks for.")
             # Only when a pool needs it: with a request of its own for each, the common one may be missing.
             common = common or read_request(request)
-        name = pool_name("pools", own.get("pool"))
+        name = given_pool_name("pools", own.get("pool"))
         wanted = read_request(asked) if asked else t.cast(Request, common)
         # A survey gives several names as lines of one text.
         candidates += [Candidate(one, wanted) for one in map(trimmed, name.splitlines()) if one]
@@ -58,7 +58,7 @@ def read_candidates(pools: object, request: object) -> list[Candidate]:
     return candidates
 
 
-def read_dictionary(name: str, value: object) -> object:
+def read_dictionary_of_candidate(name: str, value: object) -> object:
     """Return the dictionary that a text stands for, as a survey gives it; anything else as it is. Raises InputError."""
     if not isinstance(value, str):
         return value

@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from ansible.template import Templar
 
 
-def template_values(values: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
+def template_option_values(values: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
     """Return the values rendered, which come as they were written or vaulted, without those that are omitted."""
     level = templar.template(dict(values))
     # From ansible-core 2.19 on, a template leaves the key out. Before, it gives a text that stands for omit.
@@ -42,7 +42,7 @@ def templated_variables_level(variables: Mapping[str, t.Any], templar: Templar) 
     given = {name: variables[name] for name in names if name in variables}
     # As they were written: a rendered value no longer shows which fact it was made from.
     refuse_facts_behind(given, variables)
-    return variables_level(template_values(given, templar))
+    return variables_level(template_option_values(given, templar))
 
 
 def config_level(path: str | None) -> dict[str, t.Any]:

@@ -20,10 +20,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import CheckFacts, VerdictFacts
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import check_figures
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import check_figures_of_outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Steady
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import SteadyWait
 
 if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobsEntryWithJobs, PoolEntry
@@ -72,22 +72,22 @@ _MOVES = "the list changed faster than it could be read."
 
 
 @dataclass(frozen=True)
-class Seen:
+class EventState:
     """What a look at a pool has shown: ``jobs`` by their ID, and whether there is ``room``. None is not known."""
 
     jobs: Jobs | None = None
     room: bool | None = None
 
-    def followed_by(self, later: Seen) -> Seen:
+    def followed_by(self, later: EventState) -> EventState:
         """Return what is known after a later look."""
         jobs = self.jobs
         if later.jobs is not None:
             known = self.jobs or {}
-            jobs = {own: _job_with_known_status(job, known.get(own)) for own, job in later.jobs.items()}
-        return Seen(jobs, self.room if later.room is None else later.room)
+            jobs = {own: _job_of_event_with_status(job, known.get(own)) for own, job in later.jobs.items()}
+        return EventState(jobs, self.room if later.room is None else later.room)
 
 
-def job_changes(before: Seen, now: Seen) -> list[Event]:
+def events_of_jobs(before: EventState, now: EventState) -> list[Event]:
     """Return the events that lead from what was known to what is known now, each as ``{change, ...}``.
 
     ``now`` is what ``before.followed_by()`` returned. The jobs of the first look are where it starts from, and are no
@@ -95,9 +95,9 @@ def job_changes(before: Seen, now: Seen) -> list[Event]:
     """
     events: list[Event] = []
     if before.jobs is not None and now.jobs is not None and now.jobs is not before.jobs:
-        events += _ended_by_disappearance(before.jobs, now.jobs)
+        events += _event_of_disappearance(before.jobs, now.jobs)
         for own, job in now.jobs.items():
-            events += _changes_of_job(before.jobs.get(own), job)
+            events += _events_of_job(before.jobs.get(own), job)
     if now.room and not before.room:
         events.append({"change": "room_appeared", "at_start": before.room is None})
     elif before.room and now.room is False:
@@ -105,7 +105,7 @@ def job_changes(before: Seen, now: Seen) -> list[Event]:
     return events
 
 
-def _ended_by_disappearance(before: Jobs, now: Jobs) -> list[Event]:
+def _event_of_disappearance(before: Jobs, now: Jobs) -> list[Event]:
     return [
         {"change": "job_ended", "ended_by": "disappearance", "job": job, "previous_status": job["status"]}
         for own, job in before.items()
@@ -114,7 +114,7 @@ def _ended_by_disappearance(before: Jobs, now: Jobs) -> list[Event]:
     ]
 
 
-def _changes_of_job(before: WorkloadFacts | None, job: WorkloadFacts) -> list[Event]:
+def _events_of_job(before: WorkloadFacts | None, job: WorkloadFacts) -> list[Event]:
     previous = None if before is None else before["status"]
     events: list[Event] = []
     if before is None:
@@ -126,18 +126,18 @@ def _changes_of_job(before: WorkloadFacts | None, job: WorkloadFacts) -> list[Ev
     return events
 
 
-def _job_with_known_status(job: WorkloadFacts, before: WorkloadFacts | None) -> WorkloadFacts:
+def _job_of_event_with_status(job: WorkloadFacts, before: WorkloadFacts | None) -> WorkloadFacts:
     """Return the job; one whose status was not told has the one that it had."""
     return job if before is None or job["status"] is not None else {**job, "status": before["status"]}
 
 
-def _identity_of_job(job: WorkloadFacts) -> str | None:
+def _identity_of_job_in_events(job: WorkloadFacts) -> str | None:
     """Return what else than its ID tells a job from others."""
     # Not the job_name, which several jobs may have.
     return job["job_uuid"] or job["name"]
 
 
-class PoolWatch:
+class PoolEvents:
     """Follows one pool from look to look. It keeps the jobs of the last complete one, and nothing else that grows."""
 
     def __init__(
@@ -152,8 +152,8 @@ class PoolWatch:
         self._request = request
         self._policy = policy or Policy()
         self._declared = declared
-        self._seen = Seen()
-        self._steady = Steady(self._policy.stable_seconds)
+        self._seen = EventState()
+        self._steady = SteadyWait(self._policy.stable_seconds)
 
     def look_at(self, entry: PoolEntry, now: float, age: float = 0.0) -> list[Event]:
         """Return the events since the look before.
@@ -170,12 +170,12 @@ class PoolWatch:
             errors = {error["document"]: error["msg"] for error in entry["errors"]}
             self.remarks["jobs"] = f"its jobs are not known: {errors.get('workloads', _MOVES)}"
         verdict = None if self._request is None else self._verdict_on_request(self._request, entry, age)
-        seen = self._seen.followed_by(Seen(self._jobs_by_id(entry), self._has_lasting_room(verdict, now)))
-        events = job_changes(self._seen, seen)
+        seen = self._seen.followed_by(EventState(self._jobs_by_id(entry), self._has_lasting_room(verdict, now)))
+        events = events_of_jobs(self._seen, seen)
         self._seen = seen
         about = {"pool": self.pool_name, "observed_at": entry["observed_at"]}
         # ansible-rulebook makes an extra variable of the event, and extra variables are rendered.
-        return [t.cast(Event, inert({**event, **about, **_room_facts(event, verdict)})) for event in events]
+        return [t.cast(Event, inert({**event, **about, **_room_of_event(event, verdict)})) for event in events]
 
     def _verdict_on_request(self, request: Request, entry: PoolEntry, age: float) -> VerdictFacts:
         verdict = capacity_verdict(entry, request, self._policy, self._declared, age=age)
@@ -193,10 +193,10 @@ class PoolWatch:
         """
         if not entry["complete"]:
             return None
-        by_name = {_identity_of_job(job): job_id for job_id, job in (self._seen.jobs or {}).items()}
+        by_name = {_identity_of_job_in_events(job): job_id for job_id, job in (self._seen.jobs or {}).items()}
         jobs: dict[str, WorkloadFacts] = {}
         for job in t.cast("JobsEntryWithJobs", entry)["workloads"]:
-            job_id = job["uid"] or by_name.get(_identity_of_job(job)) or _identity_of_job(job)
+            job_id = job["uid"] or by_name.get(_identity_of_job_in_events(job)) or _identity_of_job_in_events(job)
             if job_id in jobs:
                 self.remarks["jobs"] = "its jobs are not known: one ID stands for two of them."
                 return None
@@ -214,7 +214,7 @@ class PoolWatch:
         return (lasts or None) if admits else False
 
 
-def _room_facts(event: Event, verdict: VerdictFacts | None) -> dict[str, object]:
+def _room_of_event(event: Event, verdict: VerdictFacts | None) -> dict[str, object]:
     if verdict is None or "job" in event:
         return {}
-    return {"decision": verdict["decision"], "reason": verdict["brief"], "checks": check_figures(verdict)}
+    return {"decision": verdict["decision"], "reason": verdict["brief"], "checks": check_figures_of_outcome(verdict)}

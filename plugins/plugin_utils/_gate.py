@@ -13,14 +13,14 @@ from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import NOTHING_CLAIMED
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import (
-    best,
+    best_decision,
     capacity_verdict,
-    hold_until_stable,
+    hold_decision_until_stable,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import gate_outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.document import Observed, report_document
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import attempt_line
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Steady
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import attempt_line_of_page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import SteadyWait
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +60,7 @@ class Gate:
         self._declared = declared
         self._wait = wait
         # One for each candidate: room that moves from pool to pool has not lasted in any.
-        self._steady = [Steady(policy.stable_seconds) for _candidate in candidates]
+        self._steady = [SteadyWait(policy.stable_seconds) for _candidate in candidates]
         self._observed: Sequence[PoolEntry] = []
         self._waited: float | None = None
 
@@ -79,9 +79,9 @@ class Gate:
             self._observed = observe(left) if self._claims is None else observe(left, self._claims.begin())
             now = self._wait.time.clock()
             verdicts = self._decide(now, now - began)
-            verdict = best(verdicts)
+            verdict = best_decision(verdicts)
             if can_wait:
-                say([attempt_line(verdict, self._wait.time.utc(), self._wait.elapsed, self._wait.timeout)])
+                say([attempt_line_of_page(verdict, self._wait.time.utc(), self._wait.elapsed, self._wait.timeout)])
             # Unknown goes on: a document that failed may be read at the next look.
             if verdict["decision"] in ("admit", "reject"):
                 break
@@ -112,8 +112,8 @@ class Gate:
         return verdicts
 
     def _verdict(
-        self, candidate: Candidate, facts: PoolEntry, steady: Steady, now: float, age: float, claimed: Claimed
+        self, candidate: Candidate, facts: PoolEntry, steady: SteadyWait, now: float, age: float, claimed: Claimed
     ) -> VerdictFacts:
         verdict = capacity_verdict(facts, candidate.request, self._policy, self._declared, age=age, claimed=claimed)
         steady.look(verdict["decision"] == "admit", now)
-        return hold_until_stable(verdict, steady.lasted, self._policy)
+        return hold_decision_until_stable(verdict, steady.lasted, self._policy)

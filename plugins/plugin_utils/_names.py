@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 _LONGEST_LITERAL = 10_000
 
 
-def entries_of_names(where: str, given: object) -> Iterator[object]:
+def entries_of_given_names(where: str, given: object) -> Iterator[object]:
     """Yield what a list has, and the lists in it; names one by one, without blank ones. Raises InputError.
 
     A text is a list in brackets, as JSON or as Python has it, or names with commas or lines between them.
@@ -30,14 +30,14 @@ def entries_of_names(where: str, given: object) -> Iterator[object]:
     if isinstance(given, str):
         text = trimmed(given)
         if text.startswith("["):
-            yield from entries_of_names(where, _names_from_text(where, text))
+            yield from entries_of_given_names(where, _given_names_in_text(where, text))
         else:
-            yield from _flat_names([part for line in text.splitlines() for part in line.split(",")])
+            yield from _flat_given_names([part for line in text.splitlines() for part in line.split(",")])
     else:
-        yield from _flat_names(given)
+        yield from _flat_given_names(given)
 
 
-def pool_name(where: str, given: object) -> str:
+def given_pool_name(where: str, given: object) -> str:
     """Return the name that an entry stands for. Raises InputError for none, and for one that YAML may have changed."""
     if isinstance(given, str):
         return given
@@ -52,22 +52,22 @@ def pool_name(where: str, given: object) -> str:
     )
 
 
-def pool_names(where: str, given: object) -> list[str]:
+def given_pool_names(where: str, given: object) -> list[str]:
     """Return the names that were given, in their order, each once. Raises InputError."""
-    return list(dict.fromkeys(pool_name(where, entry) for entry in entries_of_names(where, given)))
+    return list(dict.fromkeys(given_pool_name(where, entry) for entry in entries_of_given_names(where, given)))
 
 
-def _flat_names(given: object) -> Iterator[object]:
+def _flat_given_names(given: object) -> Iterator[object]:
     if isinstance(given, (list, tuple)):
         for entry in given:
-            yield from _flat_names(entry)
+            yield from _flat_given_names(entry)
     elif isinstance(given, str):
         yield from filter(None, map(trimmed, given.splitlines()))
     elif given is not None:
         yield given
 
 
-def _names_from_text(where: str, text: str) -> object:
+def _given_names_in_text(where: str, text: str) -> object:
     """Return the list that the text is: ansible-core reads it as one in some versions and places, not in others."""
     try:
         listed: object = json.loads(text)

@@ -69,7 +69,7 @@ class Observer:
         if isinstance(seconds, (int, float)):
             took = self._clock() - began
             self.start = min(max(0.0, took - seconds), took)  # NaN is no start
-        failed = _failure_of_module(result)
+        failed = _failure_of_observation(result)
         if failed is None:
             return result
         if failed.get("status") == HTTPStatus.UNAUTHORIZED:
@@ -77,11 +77,11 @@ class Observer:
         raise ObservationError(failed)
 
 
-def _failure_of_module(result: Facts) -> Facts | None:
+def _failure_of_observation(result: Facts) -> Facts | None:
     """Return the failure that leaves no facts, or none to go on with; None when there are facts."""
     # A module that failed may still return pools: their errors tell which documents are missing.
     if "pools" not in result or result.get("status") == HTTPStatus.UNAUTHORIZED:
-        return {**result, "msg": why_nothing(result)}
+        return {**result, "msg": why_nothing_observed(result)}
     for error in (error for entry in result["pools"] for error in entry.get("errors", ())):
         # Of one document, too: the next look would send the credentials again.
         if error.get("status") == HTTPStatus.UNAUTHORIZED:
@@ -89,7 +89,7 @@ def _failure_of_module(result: Facts) -> Facts | None:
     return None
 
 
-def why_nothing(result: Facts) -> str:
+def why_nothing_observed(result: Facts) -> str:
     """Return what a result without pools says of it: the module's own words, or how Python ended when it crashed.
 
     A crash has no ``msg`` of ours: it is missing from ansible-core 2.19 on, and "MODULE FAILURE" before.
@@ -98,14 +98,14 @@ def why_nothing(result: Facts) -> str:
     if said and "module_stderr" not in result:
         return said
     end = next(
-        (line for line in map(_last_line_of_crash, _crash_texts(result)) if line),
+        (line for line in map(_last_line_of_observed_crash, _crash_texts_of_observation(result)) if line),
         one_line(said) or "it returned nothing",
     )
     old = " It needs Python 3.9 or later there: set ansible_python_interpreter." if _OLD_PYTHON.search(end) else ""
     return f"modelarts_workload_info crashed on its host: {end.rstrip('.')}.{old}"
 
 
-def _crash_texts(result: Facts) -> Iterator[object]:
+def _crash_texts_of_observation(result: Facts) -> Iterator[object]:
     """Yield the places where ansible-core keeps how a module ended, the most telling first."""
     exception = result.get("exception")
     event = getattr(exception, "event", None)  # from ansible-core 2.19 on, an object that is not for plugins
@@ -116,6 +116,6 @@ def _crash_texts(result: Facts) -> Iterator[object]:
     yield result.get("module_stdout")
 
 
-def _last_line_of_crash(text: object) -> str:
+def _last_line_of_observed_crash(text: object) -> str:
     lines = text.strip().splitlines() if isinstance(text, str) else []
     return one_line(lines[-1]) if lines else ""

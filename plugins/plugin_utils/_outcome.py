@@ -13,7 +13,7 @@ import typing as t
 from ansible.module_utils.common.text.formatters import bytes_to_human
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, plural
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview, page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview_page, page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
 
 if t.TYPE_CHECKING:
@@ -92,9 +92,9 @@ def gate_outcome(
     """
     wait = "" if waited is None else f"waited {duration(waited)}, {plural(attempts, 'attempt')}"
     artifact: dict[str, object] = {
-        **_verdict_without_sentences(verdict),
+        **_outcome_without_sentences(verdict),
         "attempts": attempts,
-        "pools": [_verdict_without_sentences(each) for each in verdicts],
+        "pools": [_outcome_without_sentences(each) for each in verdicts],
     }
     claim: _OwnClaim = {}
     # One that check mode would have made is not in the store, and has nothing to release.
@@ -105,19 +105,19 @@ def gate_outcome(
     return {
         **claim,
         "changed": "claim" in claim,
-        **_decided_facts(verdict),
+        **_decided_outcome(verdict),
         "checks": verdict["checks"],
         "reasons": verdict["reasons"],
         "attempts": attempts,
         "pools": verdicts,
         # AWX hands artifacts on as extra variables, which Ansible renders.
-        "artifact": inert({**artifact, "summary": in_figures(verdict)}),
-        "report": _pages_of_verdicts(verdict, verdicts) + ([f"  {wait}"] if wait else []),
-        "summary": _message_of_verdict(verdict) + (f" ({wait})" if wait else ""),
+        "artifact": inert({**artifact, "summary": outcome_in_figures(verdict)}),
+        "report": _pages_of_outcome(verdict, verdicts) + ([f"  {wait}"] if wait else []),
+        "summary": _message_of_outcome(verdict) + (f" ({wait})" if wait else ""),
     }
 
 
-def _decided_facts(facts: VerdictFacts | OutcomeFacts) -> _Decided:
+def _decided_outcome(facts: VerdictFacts | OutcomeFacts) -> _Decided:
     return {
         "decision": facts["decision"],
         "pool": facts["pool"],
@@ -132,30 +132,30 @@ def refusal_of_outcome(outcome: OutcomeFacts) -> RefusalFacts:
         "failed": True,
         "changed": False,
         "msg": outcome["summary"],
-        **_decided_facts(outcome),
+        **_decided_outcome(outcome),
         "reasons": outcome["reasons"],
         "attempts": outcome["attempts"],
     }
 
 
-def check_figures(verdict: VerdictFacts) -> list[CheckFacts]:
+def check_figures_of_outcome(verdict: VerdictFacts) -> list[CheckFacts]:
     """Return the checks without their sentences."""
     figures = [{name: value for name, value in check.items() if name in _FIGURES} for check in verdict["checks"]]
     return t.cast("list[CheckFacts]", figures)
 
 
-def in_figures(verdict: VerdictFacts) -> str:
+def outcome_in_figures(verdict: VerdictFacts) -> str:
     """Return the pool, the decision and what is short, as ``pool-a: wait (cpu short 7 of 32, placement)``.
 
     Names are its only texts of the API. A job of AWX that is told of a refusal has the artifact alone to speak of it.
     """
-    named = [_short_check(check) for check in verdict["checks"] if check["passed"] is not True]
+    named = [_short_check_in_outcome(check) for check in verdict["checks"] if check["passed"] is not True]
     more = len(named) - _MOST_NAMED
     listed = ", ".join(named[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
     return one_line(f"{verdict['pool']}: {verdict['decision']}" + (f" ({listed})" if listed else ""))
 
 
-def _short_check(check: CheckFacts) -> str:
+def _short_check_in_outcome(check: CheckFacts) -> str:
     if "missing" not in check:
         return one_line(str(check["name"]), 60)
     amounts = [check["missing"], check["need"]]
@@ -164,22 +164,22 @@ def _short_check(check: CheckFacts) -> str:
     return f"{one_line(str(check['name']), 60)} short {amounts[0]} of {amounts[1]}"
 
 
-def _message_of_verdict(verdict: VerdictFacts) -> str:
+def _message_of_outcome(verdict: VerdictFacts) -> str:
     reasons = "; ".join(verdict["reasons"]) or "it fits now"
     return sentence(f"{verdict['decision']}: {one_line(str(verdict['pool']))}: {reasons}")
 
 
-def _verdict_without_sentences(verdict: VerdictFacts) -> VerdictInFigures:
+def _outcome_without_sentences(verdict: VerdictFacts) -> VerdictInFigures:
     """Return the verdict without sentences."""
     return {
-        **_decided_facts(verdict),
-        "checks": check_figures(verdict),
+        **_decided_outcome(verdict),
+        "checks": check_figures_of_outcome(verdict),
     }
 
 
-def _pages_of_verdicts(verdict: VerdictFacts, verdicts: Sequence[VerdictFacts]) -> list[str]:
+def _pages_of_outcome(verdict: VerdictFacts, verdicts: Sequence[VerdictFacts]) -> list[str]:
     """Return the page of the pool that admits, or those of all; of many that of the best, and a line for each."""
     if len(verdicts) > _MOST_PAGES:
-        return page(verdict) + overview(verdicts)
+        return page(verdict) + overview_page(verdicts)
     shown = [verdict] if verdict["decision"] == "admit" else verdicts
     return [line for each in shown for line in page(each)]

@@ -19,8 +19,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     Amounts,
     UnreadableQuantityError,
     add_amounts,
-    canonical,
-    counts_bytes,
+    canonical_resource,
+    is_quantity_of_bytes,
     parse_quantity,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import MOST_CARDS
@@ -131,13 +131,13 @@ class Policy:
         headroom = self.headroom.get(resource, self.headroom_of_all or 0)
         if not isinstance(headroom, Fraction):
             return headroom
-        unit = 1 if resource == "cpu" or counts_bytes(resource) else 1000
+        unit = 1 if resource == "cpu" or is_quantity_of_bytes(resource) else 1000
         return min(capacity, -(-capacity * headroom.numerator // (headroom.denominator * unit)) * unit)
 
 
 def read_request(request: object) -> Request:
     """Return the request of a user: see the role's README for its keys. Raises InputError naming what is wrong."""
-    given = _read_mapping("request", request, _REQUEST_KEYS)
+    given = _read_mapping_of_request("request", request, _REQUEST_KEYS)
     if "groups" in given:
         mixed = [key for key in _GROUP_KEYS if key in given]
         if mixed:
@@ -146,11 +146,13 @@ def read_request(request: object) -> Request:
         if not isinstance(listed, (list, tuple)) or not listed:
             raise InputError("request.groups must be a list of groups, each with replicas and resources or flavor.")
         groups = tuple(
-            _read_group(f"request.groups[{index}]", _read_mapping(f"request.groups[{index}]", group, _GROUP_KEYS))
+            _read_group_of_request(
+                f"request.groups[{index}]", _read_mapping_of_request(f"request.groups[{index}]", group, _GROUP_KEYS)
+            )
             for index, group in enumerate(listed)
         )
     else:
-        groups = (_read_group("request", given),)
+        groups = (_read_group_of_request("request", given),)
     job_type = given.get("type")
     if job_type is not None and not (isinstance(job_type, str) and _JOB_TYPE.fullmatch(job_type.strip())):
         raise InputError(f"request.type is {shown(job_type)}, and must be the name of a job type, like train.")
@@ -159,14 +161,16 @@ def read_request(request: object) -> Request:
         groups=groups,
         # Pools write types in upper case, and both are compared in lower case.
         type=None if job_type is None else job_type.strip().lower(),
-        priority=None if priority is None else _read_integer("request.priority", priority),
-        replaces=_read_replaces(given.get("replaces")),
-        affinity_group_size=_read_integer("request.affinity_group_size", given.get("affinity_group_size", 1), least=1),
+        priority=None if priority is None else _read_integer_of_request("request.priority", priority),
+        replaces=_read_replaces_of_request(given.get("replaces")),
+        affinity_group_size=_read_integer_of_request(
+            "request.affinity_group_size", given.get("affinity_group_size", 1), least=1
+        ),
     )
 
 
-def _read_group(where: str, given: Mapping[str, object]) -> Group:
-    replicas = _read_integer(f"{where}.replicas", given.get("replicas", 1), least=1)
+def _read_group_of_request(where: str, given: Mapping[str, object]) -> Group:
+    replicas = _read_integer_of_request(f"{where}.replicas", given.get("replicas", 1), least=1)
     if replicas > _MAX_REPLICAS:
         raise InputError(f"{where}.replicas is {replicas}, and must be at most {_MAX_REPLICAS}.")
     flavor, resources = given.get("flavor"), given.get("resources")
@@ -177,49 +181,53 @@ def _read_group(where: str, given: Mapping[str, object]) -> Group:
             raise InputError(f"{where}.flavor is {shown(flavor)}, and must be the name of a flavor.")
         return Group(replicas, None, flavor)
     amounts = {
-        resource: amount for resource, amount in _read_amounts(f"{where}.resources", resources).items() if amount
+        resource: amount
+        for resource, amount in _read_amounts_of_request(f"{where}.resources", resources).items()
+        if amount
     }
     if not amounts:
         raise InputError(f"{where}.resources asks for nothing: name a resource, as in {{'nvidia.com/gpu': 8}}.")
     return Group(replicas, amounts, None)
 
 
-def _read_replaces(given: object) -> Replaces | None:
+def _read_replaces_of_request(given: object) -> Replaces | None:
     if given is None:
         return None
-    replaces = _read_mapping("request.replaces", given, ("job_uuid", "replicas"))
+    replaces = _read_mapping_of_request("request.replaces", given, ("job_uuid", "replicas"))
     job_uuid = replaces.get("job_uuid")
     if not isinstance(job_uuid, str):
         raise InputError("request.replaces must have job_uuid, the job_uuid of the job that is ended first.")
     replicas = replaces.get("replicas")
     return Replaces(
-        job_uuid, None if replicas is None else _read_integer("request.replaces.replicas", replicas, least=1)
+        job_uuid, None if replicas is None else _read_integer_of_request("request.replaces.replicas", replicas, least=1)
     )
 
 
 def read_policy(policy: object) -> Policy:
     """Return the policy of a user: see the role's README for its keys. Raises InputError naming what is wrong."""
-    given = _read_mapping("policy", {} if policy is None else policy, _POLICY_KEYS)
-    headroom, headroom_of_all = _read_headroom(given.get("headroom"))
+    given = _read_mapping_of_request("policy", {} if policy is None else policy, _POLICY_KEYS)
+    headroom, headroom_of_all = _read_headroom_of_policy(given.get("headroom"))
     oldest, ladder = given.get("max_oldest_queued_seconds"), given.get("ladder_seconds")
     return Policy(
         headroom=headroom,
         headroom_of_all=headroom_of_all,
-        queue_strategy=_read_choice(
+        queue_strategy=_read_choice_of_request(
             "policy.queue_strategy", given.get("queue_strategy", "auto"), ("auto", *STRATEGIES)
         ),
-        ladder_seconds=None if ladder is None else _read_integer("policy.ladder_seconds", ladder, least=0),
-        queue_scope=_read_choice("policy.queue_scope", given.get("queue_scope", "pool"), ("pool", "type")),
+        ladder_seconds=None if ladder is None else _read_integer_of_request("policy.ladder_seconds", ladder, least=0),
+        queue_scope=_read_choice_of_request("policy.queue_scope", given.get("queue_scope", "pool"), ("pool", "type")),
         max_oldest_queued_seconds=None
         if oldest is None
-        else _read_integer("policy.max_oldest_queued_seconds", oldest, least=0),
-        placement=_read_choice("policy.placement", given.get("placement", "required"), ("required", "aggregate")),
-        card_groups=_read_card_groups(given.get("card_groups")),
-        stable_seconds=_read_integer("policy.stable_seconds", given.get("stable_seconds", 0), least=0),
+        else _read_integer_of_request("policy.max_oldest_queued_seconds", oldest, least=0),
+        placement=_read_choice_of_request(
+            "policy.placement", given.get("placement", "required"), ("required", "aggregate")
+        ),
+        card_groups=_read_card_groups_of_policy(given.get("card_groups")),
+        stable_seconds=_read_integer_of_request("policy.stable_seconds", given.get("stable_seconds", 0), least=0),
     )
 
 
-def _read_card_groups(given: object) -> CardGroups:
+def _read_card_groups_of_policy(given: object) -> CardGroups:
     if given is None:
         return NO_CARD_GROUPS
     if not isinstance(given, dict):
@@ -233,7 +241,7 @@ def _read_card_groups(given: object) -> CardGroups:
         if not name:
             raise InputError(f"policy.card_groups has {shown(flavor)}, and must have names of flavors.")
         where = f"policy.card_groups[{shown(name)}]"
-        groups[name] = _read_integer(where, size, least=1)
+        groups[name] = _read_integer_of_request(where, size, least=1)
         if groups[name] > MOST_CARDS:
             raise InputError(f"{where} is {groups[name]}, and no node has more than {MOST_CARDS} cards.")
     return CardGroups(tuple(sorted(groups.items())))
@@ -244,7 +252,7 @@ def read_declared_capacity(declared: object) -> Amounts | None:
     if declared is None or (isinstance(declared, str) and not trimmed(declared)):
         return None
     # Rounded down, as all that is there: a part of a card is no room.
-    return _read_amounts("declared_capacity", declared, down=True) or None
+    return _read_amounts_of_request("declared_capacity", declared, down=True) or None
 
 
 def read_seconds(name: str, value: object, default: float = 0.0, show: Callable[[object], str] = shown) -> float:
@@ -261,7 +269,7 @@ def read_seconds(name: str, value: object, default: float = 0.0, show: Callable[
     return seconds
 
 
-def check_together(request: Request, policy: Policy, wait_timeout: float) -> None:
+def check_request_with_policy(request: Request, policy: Policy, wait_timeout: float) -> None:
     """Raise InputError where request, policy and the seconds to wait cannot be meant together."""
     if policy.queue_scope == "type" and request.type is None:
         raise InputError("policy.queue_scope is type, and request.type is missing: say which type is asked for.")
@@ -277,7 +285,7 @@ def check_together(request: Request, policy: Policy, wait_timeout: float) -> Non
         )
 
 
-def check_names(requests: Sequence[Request], policy: Policy, declared: Amounts | None) -> None:
+def check_names_in_policy(requests: Sequence[Request], policy: Policy, declared: Amounts | None) -> None:
     """Raise InputError for a resource that policy or declared capacity names, and that none of the requests can mean.
 
     A headroom that no request asks for would keep nothing free. A declared capacity may name more than is asked for,
@@ -289,38 +297,38 @@ def check_names(requests: Sequence[Request], policy: Policy, declared: Amounts |
     asked = sorted({resource for request in requests for resource in request.resources()})
     for resource in policy.headroom:
         if resource not in asked:
-            near = same_but_vendor(resource, asked) or written_alike(resource, asked)
+            near = requested_resource_but_vendor(resource, asked) or requested_resource_written_alike(resource, asked)
             hint = f"did you mean {near}?" if near else f"it asks for {', '.join(asked)}."
             raise InputError(f"policy.headroom names {shown(resource)}, which the request does not ask for: {hint}")
     missing = [resource for resource in asked if resource not in (declared or {})]
     for resource in declared or {}:
-        near = same_but_vendor(resource, missing) or written_alike(resource, missing)
+        near = requested_resource_but_vendor(resource, missing) or requested_resource_written_alike(resource, missing)
         if near and resource not in asked:
             raise InputError(
                 f"declared_capacity names {shown(resource)}, which the request does not ask for: did you mean {near}?"
             )
 
 
-def same_but_vendor(resource: str, known: Iterable[str]) -> str | None:
+def requested_resource_but_vendor(resource: str, known: Iterable[str]) -> str | None:
     """Return the one of the resources that has the same name, but for its vendor and for capital letters."""
-    wanted = _without_vendor(resource)
-    return next((name for name in known if _without_vendor(name) == wanted), None)
+    wanted = _requested_resource_without_vendor(resource)
+    return next((name for name in known if _requested_resource_without_vendor(name) == wanted), None)
 
 
-def written_alike(resource: str, known: Iterable[str]) -> str | None:
+def requested_resource_written_alike(resource: str, known: Iterable[str]) -> str | None:
     """Return the one of the resources that is written most like it; None when none is near."""
     names = {name.lower(): name for name in known}
     near = get_close_matches(resource.lower(), list(names), 1, _NEAR)
     return names[near[0]] if near else None
 
 
-def _without_vendor(resource: str) -> str:
+def _requested_resource_without_vendor(resource: str) -> str:
     name = resource.lower().rpartition("/")[2]
     # Through the canonical name, as one card has two spellings behind its vendor.
-    return canonical(f"huawei.com/{name}").rpartition("/")[2]
+    return canonical_resource(f"huawei.com/{name}").rpartition("/")[2]
 
 
-def remarks_on_amounts(request: Request, policy: Policy, declared: Amounts | None) -> list[str]:
+def remarks_on_request(request: Request, policy: Policy, declared: Amounts | None) -> list[str]:
     """Return a sentence for each amount that can be read, and was hardly meant."""
     headroom = {resource: amount for resource, amount in policy.headroom.items() if isinstance(amount, int)}
     named = [("request.resources", group.resources or {}) for group in request.groups]
@@ -330,16 +338,16 @@ def remarks_on_amounts(request: Request, policy: Policy, declared: Amounts | Non
             f"{where} has {resource} {amount}, which is {amount} bytes: did you mean {amount}Gi?"
             for where, amounts in named
             for resource, amount in amounts.items()
-            if counts_bytes(resource) and 0 < amount < _FEW_BYTES
+            if is_quantity_of_bytes(resource) and 0 < amount < _FEW_BYTES
         )
     )
 
 
-def _read_headroom(given: object) -> tuple[dict[str, int | Fraction], Fraction | None]:
+def _read_headroom_of_policy(given: object) -> tuple[dict[str, int | Fraction], Fraction | None]:
     if given is None:
         return {}, None
     if isinstance(given, str):
-        share = _read_percent("policy.headroom", given)
+        share = _read_percent_of_policy("policy.headroom", given)
         if share is not None:
             return {}, share
     if not isinstance(given, dict):
@@ -349,13 +357,15 @@ def _read_headroom(given: object) -> tuple[dict[str, int | Fraction], Fraction |
         )
     headroom: dict[str, int | Fraction] = {}
     for resource, value in given.items():
-        share = _read_percent(f"policy.headroom[{shown(resource)}]", value)
-        name = _read_resource_name("policy.headroom", resource, given)
-        headroom[name] = _read_amounts("policy.headroom", {resource: value})[name] if share is None else share
+        share = _read_percent_of_policy(f"policy.headroom[{shown(resource)}]", value)
+        name = _read_requested_resource("policy.headroom", resource, given)
+        headroom[name] = (
+            _read_amounts_of_request("policy.headroom", {resource: value})[name] if share is None else share
+        )
     return headroom, None
 
 
-def _read_percent(where: str, value: object) -> Fraction | None:
+def _read_percent_of_policy(where: str, value: object) -> Fraction | None:
     match = _PERCENT.fullmatch(trimmed(value)) if isinstance(value, str) else None
     if match is None:
         return None
@@ -366,13 +376,13 @@ def _read_percent(where: str, value: object) -> Fraction | None:
     return share
 
 
-def _read_amounts(where: str, given: object, *, down: bool = False) -> Amounts:
+def _read_amounts_of_request(where: str, given: object, *, down: bool = False) -> Amounts:
     if not isinstance(given, dict):
         raise InputError(f"{where} is {shown(given)}, and must map resources to quantities, as in {{'cpu': '60'}}.")
     amounts: Amounts = {}
     for resource, value in given.items():
-        name = _read_resource_name(where, resource, given)
-        if isinstance(value, str) and not counts_bytes(name) and _SIZE.fullmatch(trimmed(value)):
+        name = _read_requested_resource(where, resource, given)
+        if isinstance(value, str) and not is_quantity_of_bytes(name) and _SIZE.fullmatch(trimmed(value)):
             raise InputError(f"{where} has {name} {shown(value)}, which is a size: write how many, like 8.")
         try:
             amounts[name] = parse_quantity(name, trimmed(value) if isinstance(value, str) else value, down=down)
@@ -381,7 +391,7 @@ def _read_amounts(where: str, given: object, *, down: bool = False) -> Amounts:
     return amounts
 
 
-def _read_resource_name(where: str, resource: object, given: Iterable[object]) -> str:
+def _read_requested_resource(where: str, resource: object, given: Iterable[object]) -> str:
     """Return the canonical name of a given resource. Raises InputError for what is none, and for one given twice."""
     written = trimmed(resource) if isinstance(resource, str) else ""
     odd = odd_character(written)
@@ -391,14 +401,14 @@ def _read_resource_name(where: str, resource: object, given: Iterable[object]) -
     for known in ("cpu", "memory"):
         if written != known and written.lower() == known:
             raise InputError(f"{where} has {shown(written)}, which is no resource: did you mean {known}?")
-    name = canonical(written)
-    same = [str(one) for one in given if isinstance(one, str) and canonical(trimmed(one)) == name]
+    name = canonical_resource(written)
+    same = [str(one) for one in given if isinstance(one, str) and canonical_resource(trimmed(one)) == name]
     if len(same) > 1:
         raise InputError(f"{where} names one card twice: {' and '.join(same)} are two spellings of it.")
     return name
 
 
-def _read_mapping(where: str, given: object, known: Iterable[str]) -> dict[str, t.Any]:
+def _read_mapping_of_request(where: str, given: object, known: Iterable[str]) -> dict[str, t.Any]:
     """Return the given keys that have a value. Raises InputError for a key that is not known, naming the nearest."""
     if not isinstance(given, dict):
         raise InputError(f"{where} is {shown(given)}, and must be a dictionary with keys like {', '.join(known)}.")
@@ -412,7 +422,7 @@ def _read_mapping(where: str, given: object, known: Iterable[str]) -> dict[str, 
     return {key: value for key, value in values.items() if value is not None and value != ""}
 
 
-def _read_integer(where: str, value: object, least: int | None = None) -> int:
+def _read_integer_of_request(where: str, value: object, least: int | None = None) -> int:
     number: int | None = None
     if isinstance(value, int) and not isinstance(value, bool):
         number = value
@@ -424,7 +434,7 @@ def _read_integer(where: str, value: object, least: int | None = None) -> int:
     return number
 
 
-def _read_choice(where: str, value: object, choices: tuple[str, ...]) -> str:
+def _read_choice_of_request(where: str, value: object, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise InputError(f"{where} is {shown(value)}, and must be one of {', '.join(choices)}.")
     return value

@@ -53,7 +53,7 @@ def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
         # Refused and not passed over: a play that went on with a default could do as the host wants.
         if name.startswith(_PREFIXES) and name in variables:
             raise InputError(
-                f"{one_line(name, 60)} comes from the facts of {_host_in_line(variables)}, and a host must not choose "
+                f"{one_line(name, 60)} comes from the facts of {_source_host(variables)}, and a host must not choose "
                 "what the gate does or where credentials go. Set it in the play, the inventory or the environment; "
                 "set_fact needs cacheable=false."
             )
@@ -116,10 +116,10 @@ def _complaint_about_source(value: object, variables: Mapping[str, t.Any], facts
         elif isinstance(one, (list, tuple)):
             pending.extend(one)
         elif isinstance(one, str) and is_template(one):
-            names, blind_spot = _variables_in_template(one)
+            names, blind_spot = _variables_as_sources_of_template(one)
             for fact in sorted(names & facts.own):
                 return (
-                    f"is made from {one_line(fact, 60)}, which is a fact that {_host_in_line(variables)} sees, and a "
+                    f"is made from {one_line(fact, 60)}, which is a fact that {_source_host(variables)} sees, and a "
                     "host must not choose what the gate does or where credentials go. Give it by a variable that has "
                     "the name of no fact, or use a play without facts."
                 )
@@ -138,11 +138,11 @@ def _complaint_about_source(value: object, variables: Mapping[str, t.Any], facts
     return ""
 
 
-def _host_in_line(variables: Mapping[str, t.Any]) -> str:
+def _source_host(variables: Mapping[str, t.Any]) -> str:
     return one_line(str(variables.get("inventory_hostname", "a host")), 60)
 
 
-def _variables_in_template(template: str) -> tuple[set[str], str]:
+def _variables_as_sources_of_template(template: str) -> tuple[set[str], str]:
     """Return the names in a template, and what in it reads variables whose names it does not show, or nothing.
 
     The tree is only parsed. To compile it would take the filters and tests of Ansible and of all collections.
@@ -157,24 +157,24 @@ def _variables_in_template(template: str) -> tuple[set[str], str]:
     except (jinja2.TemplateError, RecursionError, ValueError):
         return set(), "a template that cannot be read before Ansible renders it"
     blind_spots = [type(node).__name__.lower() for node in tree.find_all(_OTHER_TEMPLATES)]
-    called = [node for node in tree.find_all(jinja2.nodes.Call) if _is_lookup(node.node)]
-    blind_spots += [spot for spot in map(_blind_spot_of_lookup, called) if spot]
+    called = [node for node in tree.find_all(jinja2.nodes.Call) if _is_source_lookup(node.node)]
+    blind_spots += [spot for spot in map(_blind_spot_of_source, called) if spot]
     by_call = {id(node.node) for node in called}
     names = {node.name for node in tree.find_all(jinja2.nodes.Name) if id(node) not in by_call}
     # A text in a template may be a template: some lookups render their terms.
     for node in tree.find_all(jinja2.nodes.Const):
         if isinstance(node.value, str):
-            more, spot = _variables_in_template(node.value)
+            more, spot = _variables_as_sources_of_template(node.value)
             names |= more
             blind_spots += [spot] if spot else []
     return names, blind_spots[0] if blind_spots else ""
 
 
-def _is_lookup(node: jinja2.nodes.Node) -> bool:
+def _is_source_lookup(node: jinja2.nodes.Node) -> bool:
     return isinstance(node, jinja2.nodes.Name) and node.name in _LOOKUPS
 
 
-def _blind_spot_of_lookup(call: jinja2.nodes.Call) -> str:
+def _blind_spot_of_source(call: jinja2.nodes.Call) -> str:
     """Return what a lookup is, where it can read any variable, or nothing."""
     plugin = call.args[0] if call.args else None
     if not isinstance(plugin, jinja2.nodes.Const) or not isinstance(plugin.value, str):

@@ -33,7 +33,7 @@ class Time:
     utc: Callable[[], str]
 
 
-def varied_pause(seconds: float, uniform: Callable[[float, float], float]) -> float:
+def varied_pause_of_wait(seconds: float, uniform: Callable[[float, float], float]) -> float:
     """Return the pause to make in place of so many seconds: a tenth less or more."""
     return seconds * uniform(1 - _JITTER, 1 + _JITTER)
 
@@ -79,10 +79,10 @@ class Wait:
             if left <= longest:
                 return
             # The last look begins early enough to end at the deadline.
-            self.time.sleep(min(varied_pause(self._interval, self.time.uniform), left - longest))
+            self.time.sleep(min(varied_pause_of_wait(self._interval, self.time.uniform), left - longest))
 
 
-class Steady:
+class SteadyWait:
     """Tells whether something has held at every look for so many seconds."""
 
     def __init__(self, seconds: float) -> None:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, STATUSES, WAITING
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import job_name
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import job_in_words
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError
 
 if t.TYPE_CHECKING:
@@ -52,7 +52,7 @@ _LONGEST_STATUS = 60
 
 
 @dataclass(frozen=True)
-class Watched:
+class WatchedJob:
     """What became of a job, with the sentence that says it. ``ahead`` is None where it is not known."""
 
     state: str
@@ -101,10 +101,10 @@ class JobWatch:
         said = ""
         if found and not self.has_found:
             said = self._note_on_first_look(found)
-        self._job = _newest_job(found) if found else None
+        self._job = _newest_watched_job(found) if found else None
         if self._job is not None:
             self.has_found = True
-            self._followed = _with_known_ids(self._job, self._followed)
+            self._followed = _watched_job_with_known_ids(self._job, self._followed)
             # A status that is not told is the one that was told before.
             self._status = self._job["status"] or self._status
         return said
@@ -114,7 +114,7 @@ class JobWatch:
         # The ID first: a name is free to be the ID of another job.
         found = [job for job in jobs if job["job_uuid"] == self._wanted]
         if not found and self._followed is not None:
-            same = [(job, _is_same_job(job, self._followed)) for job in jobs]
+            same = [(job, _is_watched_job(job, self._followed)) for job in jobs]
             found = [job for job, is_same in same if is_same]
             if not found and any(is_same is None for _job, is_same in same):
                 return None
@@ -123,8 +123,8 @@ class JobWatch:
         if not found:
             return []
         # A restarted training has its IDs twice for a while. Those of two jobs tell neither.
-        newest = _newest_job(found)
-        parts = [newest, *(job for job in jobs if _is_same_job(job, newest))]
+        newest = _newest_watched_job(found)
+        parts = [newest, *(job for job in jobs if _is_watched_job(job, newest))]
         return found if len({job["job_name"] for job in parts}) == 1 else None
 
     def look_failed(self) -> None:
@@ -156,7 +156,7 @@ class JobWatch:
         seen = one_line(self.status or "", _LONGEST_STATUS) or ("not there" if is_absent else "not known")
         return sentence(f"{progress} {seen} {self._name_in_line}")
 
-    def result(self, seconds: float, queued: Sequence[JobFacts] | None = None) -> Watched:
+    def result(self, seconds: float, queued: Sequence[JobFacts] | None = None) -> WatchedJob:
         """Return what became of the job within so many seconds.
 
         ``queued`` are the jobs that wait, in the order of the scheduler; None when they are not known.
@@ -184,7 +184,7 @@ class JobWatch:
         unlike = "" if known == self._status else f", which is not the word {known}"
         return self._result("waiting", f"{self._name_in_line} does not run{within}: its status is {status}{unlike}.")
 
-    def _unseen_job(self, within: str) -> Watched:
+    def _unseen_job(self, within: str) -> WatchedJob:
         if self._is_ambiguous:
             return self._result(
                 "unread",
@@ -203,7 +203,7 @@ class JobWatch:
             "gone", f"{self._name_in_line} has disappeared from {self._pool_in_line} without having been seen to run."
         )
 
-    def _queued_job(self, within: str, queued: Sequence[JobFacts] | None) -> Watched:
+    def _queued_job(self, within: str, queued: Sequence[JobFacts] | None) -> WatchedJob:
         uuids = [job["job_uuid"] for job in queued or ()]
         ahead = uuids.index(self._job_uuid) if self._job_uuid and self._job_uuid in uuids else None
         if ahead is None or not queued:
@@ -211,12 +211,12 @@ class JobWatch:
         elif ahead == 0:
             place = "nothing is ahead of it"
         else:
-            place = f"{ahead} ahead of it, first {one_line(job_name(queued[0]), _LONGEST_NAME)}"
+            place = f"{ahead} ahead of it, first {one_line(job_in_words(queued[0]), _LONGEST_NAME)}"
         start = f"{self._name_in_line} has not started{within}: it still waits in {self._pool_in_line}"
         return self._result("waiting", f"{start} ({self._status}), {place}.", ahead)
 
-    def _result(self, state: str, message: str, ahead: int | None = None) -> Watched:
-        return Watched(state, self.status, self._pool, self._job_uuid, ahead, sentence(message))
+    def _result(self, state: str, message: str, ahead: int | None = None) -> WatchedJob:
+        return WatchedJob(state, self.status, self._pool, self._job_uuid, ahead, sentence(message))
 
     @property
     def _job_uuid(self) -> str | None:
@@ -224,7 +224,7 @@ class JobWatch:
 
     def _note_on_first_look(self, jobs: Sequence[WorkloadFacts]) -> str:
         """Return what a person should know of the job that is followed, which may be an earlier one of its name."""
-        newest = _newest_job(jobs)
+        newest = _newest_watched_job(jobs)
         of = f" of {newest['created_at']}" if newest["created_at"] else ""
         which = f"{one_line(newest['job_uuid'] or 'without an ID', _LONGEST_NAME)}{of}"
         if len(jobs) > 1:
@@ -242,7 +242,7 @@ class JobWatch:
         return one_line(self._pool, _LONGEST_POOL)
 
 
-def follow_job(
+def watch_job(
     watch: JobWatch,
     wait: Wait,
     look: Callable[[float | None], WorkloadsAnswer],
@@ -287,9 +287,11 @@ _ENDS = {
 }
 
 
-def _is_same_job(job: WorkloadFacts, known: WorkloadFacts) -> bool | None:
+def _is_watched_job(job: WorkloadFacts, known: WorkloadFacts) -> bool | None:
     """Return whether a job is the known one; None when neither an ID nor its own name tells, and the given one may."""
-    same_ids = [mine == other for mine, other in zip(_ids_of(job), _ids_of(known)) if mine and other]
+    same_ids = [
+        mine == other for mine, other in zip(_ids_of_watched_job(job), _ids_of_watched_job(known)) if mine and other
+    ]
     if same_ids:
         # One equal ID is enough: a restarted training may keep only one of them. Not tried on a real pool.
         return any(same_ids)
@@ -298,18 +300,18 @@ def _is_same_job(job: WorkloadFacts, known: WorkloadFacts) -> bool | None:
     return None if job["job_name"] == known["job_name"] else False
 
 
-def _ids_of(job: WorkloadFacts) -> tuple[str | None, str | None]:
+def _ids_of_watched_job(job: WorkloadFacts) -> tuple[str | None, str | None]:
     return job["uid"], job["job_uuid"]
 
 
-def _with_known_ids(job: WorkloadFacts, before: WorkloadFacts | None) -> WorkloadFacts | None:
+def _watched_job_with_known_ids(job: WorkloadFacts, before: WorkloadFacts | None) -> WorkloadFacts | None:
     """Return the job, with what an earlier look has told of its IDs; None when there is nothing to follow it by."""
     if before is not None:
         told = {key: job.get(key) or before.get(key) for key in ("uid", "job_uuid", "name")}
         job = t.cast("WorkloadFacts", {**job, **told})
-    return job if any(_ids_of(job)) or job["name"] else None
+    return job if any(_ids_of_watched_job(job)) or job["name"] else None
 
 
-def _newest_job(jobs: Sequence[WorkloadFacts]) -> WorkloadFacts:
+def _newest_watched_job(jobs: Sequence[WorkloadFacts]) -> WorkloadFacts:
     """Return the job that was created last. One that does not tell when is taken for older."""
     return max(jobs, key=lambda job: job["create_time"] or 0)

@@ -15,11 +15,14 @@ import uuid
 from collections.abc import Sequence
 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.attempt import Answer, propose
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import (
+    AnswerLostError,
+    StoreError,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     PoolClaims,
-    dump_document,
-    parse_document,
+    dump_claims,
+    parse_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
@@ -49,7 +52,7 @@ class Result(t.NamedTuple):
 def row_of(store: Store) -> Row:
     now, by_pool = store.read([POOL])
     version, text = by_pool.get(POOL, (0, None))
-    return Row(version, parse_document(text) if text is not None else PoolClaims(uuid.uuid4().hex), now)
+    return Row(version, parse_claims(text) if text is not None else PoolClaims(uuid.uuid4().hex), now)
 
 
 def claimed(document: PoolClaims) -> int:
@@ -77,7 +80,7 @@ def attempt(store: Store, rng: random.Random, seconds: float) -> tuple[str, int,
         if proposal.claim is None:
             return "", lost, 0
         try:
-            if store.swap(POOL, row.version, dump_document(proposal.document)):
+            if store.swap(POOL, row.version, dump_claims(proposal.document)):
                 return wanted.id, lost, claimed(proposal.document)
         except AnswerLostError:
             if is_claim_written(row_of(store), proposal.claim):
@@ -89,7 +92,7 @@ def give_back(store: Store, claim_id: str) -> None:
     while True:
         row = row_of(store)
         document, _why = release_claim_of(row, row.reading(()), claim_id, submitted=False)
-        if document == row.document or store.swap(POOL, row.version, dump_document(document)):
+        if document == row.document or store.swap(POOL, row.version, dump_claims(document)):
             return
 
 

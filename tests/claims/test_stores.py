@@ -19,10 +19,15 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     PoolClaims,
-    dump_document,
+    dump_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Asked, Row, Wanted, add_claim
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
+    Asked,
+    Row,
+    Wanted,
+    add_claim,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import open_store
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 from ansible_collections.poolgate.modelarts.tests.claims import racing
@@ -144,14 +149,14 @@ def test_what_a_store_adds_to_a_gate(
     for number in range(50):
         wanted = Wanted(f"gitlab.example.com/{number}", "train", 900, "owner", {}, str(number))
         document, _claim = add_claim(document, row, row.reading(()), wanted, asked)
-    first.swap(POOL, 0, dump_document(document))
+    first.swap(POOL, 0, dump_claims(document))
     took = []
     for _number in range(20):
         began = time.perf_counter()
         store = open_store(read_location(url))
         store.read()
         seen = row_of(store)
-        assert store.swap(POOL, seen.version, dump_document(seen.document))
+        assert store.swap(POOL, seen.version, dump_claims(seen.document))
         store.close()
         took.append(time.perf_counter() - began)
     said = f"{min(took) * 1000:.1f} ms at best, {statistics.median(took) * 1000:.1f} ms in the middle"
@@ -166,7 +171,7 @@ def test_the_race_would_be_seen(file: str, monkeypatch: pytest.MonkeyPatch) -> N
     stores = [open_store(read_location(file)) for _number in range(2)]
     rng = random.Random(1)
     monkeypatch.setattr(rng, "choice", lambda _numbers: ROOM)
-    stores[0].swap(POOL, 0, dump_document(PoolClaims("b")))
+    stores[0].swap(POOL, 0, dump_claims(PoolClaims("b")))
     before = row_of(stores[0])
     monkeypatch.setattr(racing, "row_of", lambda _store: before)
     swap = stores[1].swap

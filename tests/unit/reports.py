@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import best, capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import best_decision, capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.document import Observed, report_document
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import ReportDirectory
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
@@ -186,7 +186,7 @@ def report_of(asked: t.Sequence[Asked], policy: Document | None = None) -> tuple
         request = read_request(wanted)
         candidates.append(Observed(request, facts, capacity_verdict(facts, request, read)))
     verdicts = [candidate.verdict for candidate in candidates]
-    outcome = {**best(verdicts), "attempts": 3}
+    outcome = {**best_decision(verdicts), "attempts": 3}
     return report_document(outcome, candidates, read, WRITTEN_AT, 90.4), verdicts
 
 

@@ -16,21 +16,24 @@ import typing as t
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import (
     MOST_MEMORY,
     Document,
-    continue_token,
-    distinct,
+    continue_token_of_document,
+    distinct_documents,
     document_of,
-    has_unreadable_total,
-    items_of,
-    require_kind,
-    says_more,
-    total_of,
+    has_document_unreadable_total,
+    items_of_document,
+    require_document_kind,
+    says_document_goes_on,
+    total_of_document,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, TransportError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import http_date, not_text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import (
+    date_of_answer,
+    why_answer_is_no_text,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sending import Call, Sender
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of_answer
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_url_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import odd_character, shown
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     POOL_NOT_FOUND,
@@ -68,18 +71,18 @@ _POOL_ID = re.compile(r"pool-[a-z0-9-]{1,100}-[0-9a-f]{32}")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
-def check_pool_name(pool_name: str) -> str:
+def check_pool_of_call(pool_name: str) -> str:
     """Return the name itself, if it can stand in a path. Raises InputError before anything is sent."""
     # Two dots could lead to another path in a gateway that resolves them.
     if not _SEGMENT.fullmatch(pool_name) or ".." in pool_name:
         raise InputError(
             f"{shown(pool_name)} is not a pool ID: give the metadata.name of a pool, which has letters, digits, "
-            f"dots, dashes and underscores only.{_why_no_pool_id(pool_name)}"
+            f"dots, dashes and underscores only.{_why_no_pool_of_call(pool_name)}"
         )
     return pool_name
 
 
-def _why_no_pool_id(pool_name: str) -> str:
+def _why_no_pool_of_call(pool_name: str) -> str:
     odd = odd_character(pool_name)
     if odd:
         return f" It has {odd} in it."
@@ -127,9 +130,9 @@ class Client:
 
     def show_pool(self, pool_name: str) -> Document:
         """Return the document of ShowPool: GET /v2/{project_id}/pools/{pool_name}."""
-        path = f"/pools/{check_pool_name(pool_name)}"
+        path = f"/pools/{check_pool_of_call(pool_name)}"
         document = self._get_document(path)
-        require_kind(f"GET {path}", document, "Pool")
+        require_document_kind(f"GET {path}", document, "Pool")
         metadata = document.get("metadata")
         # A proxy may answer with the document of another pool, on whose room the gate would admit.
         if not isinstance(metadata, dict) or metadata.get("name") != pool_name:
@@ -144,7 +147,7 @@ class Client:
 
     def list_nodes(self, pool_name: str) -> list[Document]:
         """Return the nodes of a pool, by ListPoolNodes: GET /v2/{project_id}/pools/{pool_name}/nodes."""
-        return self._list_by_tokens(f"/pools/{check_pool_name(pool_name)}/nodes", "NodeList")
+        return self._list_by_tokens(f"/pools/{check_pool_of_call(pool_name)}/nodes", "NodeList")
 
     def runtime_metrics(self) -> list[Document]:
         """Return an item a pool, by ShowPoolRuntimeMetrics: GET /v2/{project_id}/metrics/runtime/pools."""
@@ -163,11 +166,11 @@ class Client:
         query = list(filters)
         while True:
             document = self._get_document(path, query)
-            require_kind(f"GET {path}", document, kind)
-            items += items_of(document)
-            token = continue_token(f"GET {path}", document)
+            require_document_kind(f"GET {path}", document, kind)
+            items += items_of_document(document)
+            token = continue_token_of_document(f"GET {path}", document)
             if token is None:
-                return distinct(items)
+                return distinct_documents(items)
             # A repeated token would go round for ever, and end in a list of the same nodes.
             if token in tokens or len(tokens) >= _MAX_PAGES:
                 raise ApiError(f"GET {path} does not end: its page {len(tokens) + 1} points back to an earlier one.")
@@ -177,10 +180,10 @@ class Client:
     def list_workloads_page(self, pool_name: str, query: Query) -> Pages:
         """Return the one page of ListWorkloads that is asked for: GET /v2/{project_id}/pools/{pool_name}/workloads."""
         document = self._workloads(pool_name, query)
-        items, total, asked = items_of(document), total_of(document), dict(query)
+        items, total, asked = items_of_document(document), total_of_document(document), dict(query)
         # A blank limit and 0 mean 500 (ListWorkloads).
         ended = len(items) < (int(asked.get("limit", 0)) or PAGE_SIZE) if total is None else len(items) == total
-        doubtful = has_unreadable_total(document) or says_more(document)
+        doubtful = has_document_unreadable_total(document) or says_document_goes_on(document)
         return Pages(items, total, ended and int(asked.get("offset", 0)) == 0 and not doubtful)
 
     def list_workloads(self, pool_name: str, query: Query, *, offset: int = 0, limit: int = PAGE_SIZE) -> Pages:
@@ -197,13 +200,13 @@ class Client:
         return PageReader(read, self.in_parallel, offset, limit).read_all()
 
     def _workloads(self, pool_name: str, query: Query) -> Document:
-        path = f"/pools/{check_pool_name(pool_name)}/workloads"
+        path = f"/pools/{check_pool_of_call(pool_name)}/workloads"
         document = self._get_document(path, query)
-        require_kind(f"GET {path}", document, "WorkloadList")
+        require_document_kind(f"GET {path}", document, "WorkloadList")
         # Before the document is kept: each node of a job becomes several facts.
-        if any(map(_has_too_many_nodes, items_of(document))):
+        if any(map(_has_too_many_nodes, items_of_document(document))):
             raise ApiError(f"GET {path}: a job shows more than {_MOST_NODES_OF_JOB} nodes, given up.", status=200)
-        if _is_of_another_pool(document, pool_name):
+        if _is_call_of_another_pool(document, pool_name):
             raise ApiError(f"GET {path} was answered with the jobs of another pool.", status=200)
         return document
 
@@ -215,20 +218,20 @@ class Client:
             # Before parsing, which takes the memory and the time that are bounded here.
             self._check_document_size(name, body)
             try:
-                return _document_of_answer(name, headers, body)
+                return _document_of_call(name, headers, body)
             except ApiError as error:
                 # An error code is ModelArts' own; without one, another server may have answered.
-                raise (error if error.error_code else _error_with_address(error, url)) from None
+                raise (error if error.error_code else _error_with_called_address(error, url)) from None
 
         def explain(error: ApiError, headers: Mapping[str, str], url: str) -> ApiError:
             error = error.with_advice(self._advice_on_error(error, path, headers))
-            return _error_with_address(error, url) if _may_be_wrong_address(error) else error
+            return _error_with_called_address(error, url) if _may_call_wrong_address(error) else error
 
-        return self._sender.get(Call(name, path, canonical_query(query), read, explain))
+        return self._sender.get(Call(name, path, canonical_url_query(query), read, explain))
 
     def _check_document_size(self, name: str, body: bytes) -> None:
         """Raise ModelArtsError before the body is read, if that would take too much memory or time."""
-        size = size_of(body)
+        size = size_of_answer(body)
         has_amounts = name.endswith(("/nodes", "/workloads", "/metrics/runtime/pools"))
         # Taken off before the work: parsing several answers at once would otherwise pass the limit together.
         self._sender.spend(size.seconds + (size.keys * _SECONDS_OF_AMOUNT if has_amounts else 0.0))
@@ -245,7 +248,7 @@ class Client:
         if error.status == 404 and error.error_code in URL_NOT_KNOWN:
             return "The URL is not known there: check endpoint and region."
         if error.status == 401:
-            skew = _clock_skew(headers.get("Date", ""))
+            skew = _clock_skew_of_call(headers.get("Date", ""))
             if self._connection.method == "access_key" and skew is not None and abs(skew) > _CLOCK_SKEW:
                 return f"This host's clock is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the server's."
             return f"Check the credentials ({self._connection.method})."
@@ -253,13 +256,13 @@ class Client:
         if error.status == 403 and error.error_code == SUSPENDED:
             return "The account is suspended, as it is for an unpaid bill; no permission is missing."
         if error.status == 403:
-            return f"The credentials lack the permission {_iam_action_of(path)}, or belong to another project."
+            return f"The credentials lack the permission {_iam_action_of_call(path)}, or belong to another project."
         return ""
 
 
-def _document_of_answer(name: str, headers: Mapping[str, str], body: bytes) -> Document:
+def _document_of_call(name: str, headers: Mapping[str, str], body: bytes) -> Document:
     """Return the document of an answer with status 200."""
-    reason = not_text(body, headers)
+    reason = why_answer_is_no_text(body, headers)
     if reason is None:
         return document_of(name, headers, body)
     raise ApiError(
@@ -275,27 +278,27 @@ def _has_too_many_nodes(job: Document) -> bool:
     return named > _MOST_NODES_OF_JOB or (isinstance(nodes, list) and len(nodes) > _MOST_NODES_OF_JOB)
 
 
-def _is_of_another_pool(document: Document, pool_name: str) -> bool:
+def _is_call_of_another_pool(document: Document, pool_name: str) -> bool:
     """Return whether its jobs name a pool, and none of them the one that was asked for.
 
     Source: ListWorkloads, namespace is the pool ID. A list may have the jobs of logical pools as well, and what is not
     shaped like an ID may be a namespace of another kind: not tried on a real pool.
     """
-    named = {item["namespace"] for item in items_of(document) if isinstance(item.get("namespace"), str)}
+    named = {item["namespace"] for item in items_of_document(document) if isinstance(item.get("namespace"), str)}
     return pool_name not in named and any(map(_POOL_ID.fullmatch, named))
 
 
-def _may_be_wrong_address(error: ApiError) -> bool:
+def _may_call_wrong_address(error: ApiError) -> bool:
     """Return whether the address may be wrong: something is not there, and it is not the pool."""
     return error.status == 404 and error.error_code != POOL_NOT_FOUND
 
 
-def _error_with_address(error: ApiError, url: str) -> ApiError:
+def _error_with_called_address(error: ApiError, url: str) -> ApiError:
     """Return the error, which then says what address was asked."""
     return error.with_advice(f"The address asked was {url.partition('?')[0]}.")
 
 
-def _iam_action_of(path: str) -> str:
+def _iam_action_of_call(path: str) -> str:
     """Return the IAM action that a call needs.
 
     What one pool says can be granted for that pool alone, what all say can not.
@@ -303,7 +306,7 @@ def _iam_action_of(path: str) -> str:
     return "modelarts:pool:get" if path.startswith("/pools/") else "modelarts:pool:list"
 
 
-def _clock_skew(date: str) -> float | None:
+def _clock_skew_of_call(date: str) -> float | None:
     """Return the seconds by which the server's clock is ahead of ours, by the Date header."""
-    at = http_date(date)
+    at = date_of_answer(date)
     return None if at is None else at - time.time()

@@ -14,7 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, TransportError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import error_of_answer
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import LARGEST_ANSWER
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
@@ -64,7 +64,7 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
     reference. Text in it can be encoded: what stands for no character has become U+FFFD, in keys and in values.
     """
     try:
-        document = _parse_json(body.decode("utf-8-sig", "replace"))
+        document = _parse_json_document(body.decode("utf-8-sig", "replace"))
     except _ContradictionError as error:
         raise ApiError(
             f"{request}: the answer contradicts itself: {error} stands in it twice, with two values.", status=200
@@ -78,22 +78,24 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
         # Began as JSON and did not end: broken off, which is worth another try.
         if body.lstrip()[:1] in (b"{", b"["):
             raise TransportError(f"{request}: the JSON that came is broken off or damaged.", status=200) from error
-        raise api_error(request, 200, headers, body, "That is not JSON: check the endpoint, and proxies.") from error
+        raise error_of_answer(
+            request, 200, headers, body, "That is not JSON: check the endpoint, and proxies."
+        ) from error
     if not isinstance(document, dict):
         raise ApiError(f"{request}: the answer is JSON, but no object.", status=200)
     # Also beside items: an error with status 200 and empty items would be an empty list.
     if any(document.get(name) not in _NOTHING for name in _ERROR_KEYS):
-        raise api_error(request, 200, headers, body)
+        raise error_of_answer(request, 200, headers, body)
     # {} is left to the check of its kind, which says what was expected.
     if document and _OWN_KEYS.isdisjoint(document):
-        raise api_error(request, 200, headers, body, "That is no document of ModelArts: check the endpoint.")
+        raise error_of_answer(request, 200, headers, body, "That is no document of ModelArts: check the endpoint.")
     # The cheap test first: most documents prove shallow by their brackets alone.
-    if _may_nest_deep(body) and _nests_deep(document):
+    if _may_json_nest_deep(body) and _is_json_nested_deep(document):
         raise ApiError(f"{request}: the answer is nested deeper than any that the reference knows.", status=200)
     return document
 
 
-def _parse_json(text: str) -> t.Any:
+def _parse_json_document(text: str) -> t.Any:
     """Return what the JSON holds. A number too long or too large for one stays as the text that it is written as."""
     if "\\" in text and _SURROGATE.search(text):  # half of a pair is valid JSON, and no text that can be printed
         # The character that stands for escaped backslashes below must not come from the text itself.
@@ -101,19 +103,19 @@ def _parse_json(text: str) -> t.Any:
             raise ValueError("a control character in JSON")
         text = _HALF_OF_A_PAIR.sub(r"\\ufffd", text.replace(r"\\", _NO_JSON)).replace(_NO_JSON, r"\\")
     hooks: dict[str, t.Any] = {
-        "parse_constant": _refuse_constant,
-        "parse_float": _finite_number,
-        "object_pairs_hook": _object_without_duplicate_keys,
+        "parse_constant": _refuse_json_constant,
+        "parse_float": _finite_json_number,
+        "object_pairs_hook": _json_object_without_duplicate_keys,
     }
     try:
         return json.loads(text, **hooks)
     except json.JSONDecodeError:
         raise
     except ValueError:  # int() refuses thousands of digits; a function for each integer would cost all answers time
-        return json.loads(text, parse_int=_short_integer, **hooks)
+        return json.loads(text, parse_int=_short_json_integer, **hooks)
 
 
-def _object_without_duplicate_keys(pairs: list[tuple[str, t.Any]]) -> Document:
+def _json_object_without_duplicate_keys(pairs: list[tuple[str, t.Any]]) -> Document:
     """Return the object that these pairs make.
 
     Raise _ContradictionError when the last value of a key would hide another one.
@@ -129,22 +131,22 @@ def _object_without_duplicate_keys(pairs: list[tuple[str, t.Any]]) -> Document:
     return made
 
 
-def _finite_number(text: str) -> float | str:
+def _finite_json_number(text: str) -> float | str:
     number = float(text)
     # 1e999 is valid JSON and infinite in Python, where it would compare as more than anything.
     return number if math.isfinite(number) else text
 
 
-def _short_integer(text: str) -> int | str:
+def _short_json_integer(text: str) -> int | str:
     return int(text) if len(text) <= _LONGEST_INTEGER else text
 
 
-def _refuse_constant(name: str) -> t.NoReturn:
+def _refuse_json_constant(name: str) -> t.NoReturn:
     # Python's parser takes NaN and Infinity, which compare as no amount does.
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _may_nest_deep(body: bytes) -> bool:
+def _may_json_nest_deep(body: bytes) -> bool:
     """Return whether its brackets leave it open that it is, or stand within texts, too; many times as fast to tell."""
     if b"\\" in body:
         body = body.replace(rb"\\", b"").replace(rb"\"", b"")
@@ -158,7 +160,7 @@ def _may_nest_deep(body: bytes) -> bool:
     return True
 
 
-def _nests_deep(document: Document) -> bool:
+def _is_json_nested_deep(document: Document) -> bool:
     """Return whether it is nested so deep that reading or printing it could exhaust the stack."""
     level: list[t.Any] = [document]
     for _depth in range(_DEEPEST):
@@ -169,21 +171,21 @@ def _nests_deep(document: Document) -> bool:
     return True
 
 
-def require_kind(request: str, document: Document, kind: str) -> None:
+def require_document_kind(request: str, document: Document, kind: str) -> None:
     """Raise ApiError for a document of another kind: the reference gives one to each call, and none is optional."""
     if document.get("kind") != kind:
         found = one_line(repr(document.get("kind")), 60) if "kind" in document else "none"
         raise ApiError(f"{request}: the answer is no {kind}, its kind is {found}.", status=200)
 
 
-def items_of(document: Document) -> list[Document]:
+def items_of_document(document: Document) -> list[Document]:
     """Return the objects of a list document; null is empty, and nothing at all where a total is told.
 
     Raise ApiError for anything else.
     """
     # null and absent both occur for an empty list (ListWorkloads).
     items = document.get("items")
-    if items is None and ("items" in document or total_of(document) is not None):
+    if items is None and ("items" in document or total_of_document(document) is not None):
         return []
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ApiError(
@@ -192,7 +194,7 @@ def items_of(document: Document) -> list[Document]:
     return items
 
 
-def total_of(document: Document) -> int | None:
+def total_of_document(document: Document) -> int | None:
     """Return how many records the API says that the list has.
 
     Return None when it does not say, or nothing that can be read.
@@ -204,11 +206,11 @@ def total_of(document: Document) -> int | None:
     return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
 
 
-def has_unreadable_total(document: Document) -> bool:
-    return document.get("total") is not None and total_of(document) is None
+def has_document_unreadable_total(document: Document) -> bool:
+    return document.get("total") is not None and total_of_document(document) is None
 
 
-def continue_token(request: str, document: Document) -> str | None:
+def continue_token_of_document(request: str, document: Document) -> str | None:
     """Return what to ask for the next page with; None on the last page.
 
     Raise ApiError when there has to be one and is none.
@@ -231,7 +233,7 @@ def continue_token(request: str, document: Document) -> str | None:
     return None
 
 
-def says_more(document: Document) -> bool:
+def says_document_goes_on(document: Document) -> bool:
     """Return whether a list that is read by offsets says that it goes on, as those do that have tokens."""
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
@@ -239,7 +241,7 @@ def says_more(document: Document) -> bool:
     return bool(metadata.get("continue")) or metadata.get("remainingItemCount") not in _NOTHING
 
 
-def distinct(documents: Iterable[Document]) -> list[Document]:
+def distinct_documents(documents: Iterable[Document]) -> list[Document]:
     """Return the documents, each once, whatever pages have it again.
 
     Of one that changed meanwhile, all versions are kept.

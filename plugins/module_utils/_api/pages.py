@@ -20,10 +20,10 @@ from operator import itemgetter
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import (
     WHOLE,
     Document,
-    has_unreadable_total,
-    items_of,
-    says_more,
-    total_of,
+    has_document_unreadable_total,
+    items_of_document,
+    says_document_goes_on,
+    total_of_document,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
 
@@ -86,7 +86,7 @@ class PageReader:
         self._offset = offset
         self._limit = max(limit, _SMALLEST_PAGE)
         self._items: dict[str, Document] = {}
-        self._creation_times: dict[str, float] = {}
+        self._creation_times_in_page: dict[str, float] = {}
         self._newest = -math.inf
         self._next = offset
         self._totals: list[int | None] = []
@@ -104,7 +104,7 @@ class PageReader:
             at = self._next
             for start, page in self._read_pages_ahead():
                 if not self._take_page(start, page) and self._reread_until_pages_join(start) and not self._ended:
-                    self._join_page(start, items_of(page), total_of(page))
+                    self._join_page(start, items_of_document(page), total_of_document(page))
                 if self._ended or self._gives_up_on_moving_pages():
                     break
             # Nothing was gained by the order, so it is of no use for finding the next page.
@@ -138,10 +138,10 @@ class PageReader:
 
     def _take_page(self, start: int, document: Document) -> bool:
         """Join a page that was just read to what is known. False when it does not fit."""
-        page, total = items_of(document), total_of(document)
+        page, total = items_of_document(document), total_of_document(document)
         self._totals.append(total)
-        self._has_unreadable_total |= has_unreadable_total(document)
-        self._says_more = says_more(document)
+        self._has_unreadable_total |= has_document_unreadable_total(document)
+        self._says_more = says_document_goes_on(document)
         self._largest_page = max(self._largest_page, len(page))
         known = len(self._items)
         fits = self._join_page(start, page, total)
@@ -149,7 +149,7 @@ class PageReader:
         return fits
 
     def _join_page(self, start: int, page: Sequence[Document], total: int | None) -> bool:
-        keys, times = self._keys_of_page(page), _creation_times(page)
+        keys, times = self._keys_of_page(page), _creation_times_in_page(page)
         if any(earlier > later for earlier, later in zip(times, times[1:])) or math.inf in times:
             self._ordered = False
         if start > self._offset:
@@ -161,7 +161,7 @@ class PageReader:
         if late > len(page) // 20:
             self._ordered = False  # a few have ended or came in behind meanwhile, but not so many
         self._items.update(zip(keys, page))
-        self._creation_times.update(zip(keys, times))
+        self._creation_times_in_page.update(zip(keys, times))
         self._newest = max([self._newest, *times])
         # With a total, a short page alone is no end: a server may have smaller pages than were asked for.
         self._ended = len(page) < self._limit and (total is None or start + len(page) >= total)
@@ -171,15 +171,15 @@ class PageReader:
 
     def _keys_of_page(self, page: Sequence[Document]) -> list[str]:
         """Return the keys of the jobs of a page. Of two jobs that claim to be one, both count."""
-        keys = [_job_key(item) for item in page]
+        keys = [_job_key_in_page(item) for item in page]
         often = Counter(keys)
         for index, item in enumerate(page):
             known = self._items.get(keys[index])
             # Two jobs with one uid: counting one of them would leave the other's room free.
             if often[keys[index]] > 1:
-                keys[index] = _whole_job_as_text(item)
-            elif known is not None and _unchanging_part_of_job(known) != _unchanging_part_of_job(item):
-                keys[index] = repr(_unchanging_part_of_job(item))
+                keys[index] = _whole_job_in_page(item)
+            elif known is not None and _unchanging_part_of_job_in_page(known) != _unchanging_part_of_job_in_page(item):
+                keys[index] = repr(_unchanging_part_of_job_in_page(item))
         return keys
 
     def _start_of_next_page(self, start: int, times: Sequence[float]) -> int:
@@ -214,7 +214,7 @@ class PageReader:
             whole = count >= min(told)  # a list that moves may have fewer by now, and a server may ignore offset
         else:  # a server that ignores offset gives the first page for the last one
             whole = count >= self._length
-        keys = sorted(self._items, key=self._creation_times.__getitem__) if self._ordered else self._items
+        keys = sorted(self._items, key=self._creation_times_in_page.__getitem__) if self._ordered else self._items
         items = [self._items[key] for key in keys]
         if self._ended and whole and not self._has_unreadable_total and not self._says_more:
             # From an offset the list is complete only where there is nothing to skip.
@@ -229,24 +229,24 @@ class PageReader:
         return Pages(items, total, False, [warning])
 
 
-def join_oldest_first(parts: Sequence[Pages]) -> Pages:
+def join_lists_oldest_first(parts: Sequence[Pages]) -> Pages:
     """Return several lists as one, oldest job first."""
     items = [item for pages in parts for item in pages.items]
     totals = [pages.total for pages in parts if pages.total is not None]
     return Pages(
-        [item for _at, item in sorted(zip(_creation_times(items), items), key=itemgetter(0))],
+        [item for _at, item in sorted(zip(_creation_times_in_page(items), items), key=itemgetter(0))],
         sum(totals) if len(totals) == len(parts) else None,
         all(pages.complete for pages in parts),
         list(dict.fromkeys(warning for pages in parts for warning in pages.warnings)),
     )
 
 
-def _creation_times(page: Sequence[Document]) -> list[float]:
+def _creation_times_in_page(page: Sequence[Document]) -> list[float]:
     """Return when each job was created.
 
     One that does not tell counts as created with the one before it, else with the one behind it.
     """
-    times = [_creation_time(item) for item in page]
+    times = [_creation_time_in_page(item) for item in page]
     if math.inf not in times:
         return times
     last = next((at for at in times if at < math.inf), math.inf)
@@ -257,7 +257,7 @@ def _creation_times(page: Sequence[Document]) -> list[float]:
     return filled
 
 
-def _creation_time(item: Document) -> float:
+def _creation_time_in_page(item: Document) -> float:
     """Return createTime; infinite when it cannot be read."""
     at = item.get("createTime")
     if isinstance(at, str):
@@ -267,16 +267,16 @@ def _creation_time(item: Document) -> float:
     return at if -_LATEST < at < _LATEST else math.inf
 
 
-def _job_key(item: Document) -> str:
+def _job_key_in_page(item: Document) -> str:
     """Return what tells one job from another: its uid, else jobUUID, else name, else all of it."""
     # The uid first: Kubernetes gives it to one object alone, while names are used again.
-    return str(item.get("uid") or item.get("jobUUID") or item.get("name") or _whole_job_as_text(item))
+    return str(item.get("uid") or item.get("jobUUID") or item.get("name") or _whole_job_in_page(item))
 
 
-def _unchanging_part_of_job(item: Document) -> tuple[t.Any, ...]:
+def _unchanging_part_of_job_in_page(item: Document) -> tuple[t.Any, ...]:
     """Return what stays the same of a job, whatever happens to it."""
     return item.get("uid"), item.get("jobUUID"), item.get("name"), item.get("createTime")
 
 
-def _whole_job_as_text(item: Document) -> str:
+def _whole_job_in_page(item: Document) -> str:
     return json.dumps(item, sort_keys=True)

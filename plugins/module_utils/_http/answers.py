@@ -27,7 +27,7 @@ _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,30})")
 _THROTTLE_TIME = re.compile(r"time:\s*([0-9]{1,6})\s*(second|minute)")
 
 
-def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes, hint: str = "") -> ApiError:
+def error_of_answer(request: str, status: int, headers: Mapping[str, str], body: bytes, hint: str = "") -> ApiError:
     """Return the exception for an answer that is an error.
 
     ``request`` names the call in the sentence ("GET /v2/..."), ``hint`` is a closing sentence on what to do.
@@ -36,7 +36,7 @@ def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes
     """
     lower = {name.lower(): value for name, value in headers.items()}
     # Cut first: an error is for one sentence, whatever length a server gives it.
-    code, text, request_id = _error_details(body[:_MAX_ERROR], lower)
+    code, text, request_id = _error_details_in_answer(body[:_MAX_ERROR], lower)
     # Support asks for it, and not every shape of an error has it in the body.
     request_id = request_id or one_line(lower.get("x-request-id", "")) or None
     said = f"{code}: {text}" if code and text else code or text or "no explanation"
@@ -46,11 +46,11 @@ def api_error(request: str, status: int, headers: Mapping[str, str], body: bytes
         error_code=code,
         error_msg=text,
         request_id=request_id,
-        retry_after=_retry_after(lower, body),
+        retry_after=_retry_after_of_answer(lower, body),
     )
 
 
-def not_text(body: bytes, headers: Mapping[str, str]) -> str | None:
+def why_answer_is_no_text(body: bytes, headers: Mapping[str, str]) -> str | None:
     """Return why the bytes are not text in UTF-8, as JSON has to be; None when they are.
 
     It goes into a sentence; the bytes themselves would move the cursor of a terminal.
@@ -77,9 +77,9 @@ def not_text(body: bytes, headers: Mapping[str, str]) -> str | None:
     return "it is not text in UTF-8"
 
 
-def _error_details(body: bytes, headers: Mapping[str, str]) -> tuple[str | None, str | None, str | None]:
+def _error_details_in_answer(body: bytes, headers: Mapping[str, str]) -> tuple[str | None, str | None, str | None]:
     is_html = "html" in headers.get("content-type", "").lower() or body.lstrip()[:1] == b"<"
-    reason = None if is_html else not_text(body, headers)
+    reason = None if is_html else why_answer_is_no_text(body, headers)
     if reason is not None:
         return None, f"an answer that cannot be read: {reason}", None
     text = body.decode("utf-8", "replace")
@@ -95,12 +95,12 @@ def _error_details(body: bytes, headers: Mapping[str, str]) -> tuple[str | None,
     nested = document.get("error")
     inner = nested if isinstance(nested, dict) else document
     # Gateway, ModelArts and IAM have names of their own for these.
-    code = _first_text_of(inner, "error_code", "errorCode", "code")
-    message = _first_text_of(inner, "error_msg", "errorMsg", "message", "error_message")
-    return code, message, _first_text_of(document, "request_id", "requestId")
+    code = _first_text_in_answer(inner, "error_code", "errorCode", "code")
+    message = _first_text_in_answer(inner, "error_msg", "errorMsg", "message", "error_message")
+    return code, message, _first_text_in_answer(document, "request_id", "requestId")
 
 
-def _first_text_of(document: Mapping[str, t.Any], *names: str) -> str | None:
+def _first_text_in_answer(document: Mapping[str, t.Any], *names: str) -> str | None:
     for name in names:
         value = document.get(name)
         if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value):
@@ -108,7 +108,7 @@ def _first_text_of(document: Mapping[str, t.Any], *names: str) -> str | None:
     return None
 
 
-def _retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
+def _retry_after_of_answer(headers: Mapping[str, str], body: bytes) -> float | None:
     """Return the seconds that a throttling answer asks for.
 
     That is Retry-After (seconds or a date), else the time that the text of the error names.
@@ -116,9 +116,9 @@ def _retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
-    at = http_date(text)
+    at = date_of_answer(text)
     if at is not None:
-        now = http_date(headers.get("date", ""))
+        now = date_of_answer(headers.get("date", ""))
         # A date is compared with the server's own: this host's clock may be wrong.
         return max(0.0, at - (time.time() if now is None else now))
     # A beginning is enough, and decoding all of a long body takes time.
@@ -126,7 +126,7 @@ def _retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
     return float(match.group(1)) * (60 if match.group(2) == "minute" else 1) if match else None
 
 
-def http_date(text: str) -> float | None:
+def date_of_answer(text: str) -> float | None:
     """Return the seconds since the epoch; None for what is no date, the 31st of February included."""
     try:
         return email.utils.parsedate_to_datetime(text).timestamp()

@@ -24,7 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import requests, urllib3
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.proxies import proxy_variable
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import origin
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import origin_of_url
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 if t.TYPE_CHECKING:
@@ -68,7 +68,7 @@ class NoAnswerError(TransportError):
 
 
 @contextlib.contextmanager
-def explained(url: str, timeout: float | None, where: str) -> Iterator[None]:
+def explain_no_answer(url: str, timeout: float | None, where: str) -> Iterator[None]:
     """Turn what requests, urllib3, ssl and the system raise for a request to ``url`` into InputError or NoAnswerError.
 
     None of their texts is repeated but those of the system and of certificates: others quote proxies and passwords.
@@ -79,10 +79,10 @@ def explained(url: str, timeout: float | None, where: str) -> Iterator[None]:
         raise
     except Exception as error:
         # Without its cause: tracebacks and -vvv print chains, and foreign texts quote URLs with their passwords.
-        raise _fault_of_request(list(_causes_of(error)), url, timeout, where) from None
+        raise _fault_of_request(list(_causes_of_fault(error)), url, timeout, where) from None
 
 
-def _causes_of(error: BaseException | None) -> Iterator[BaseException]:
+def _causes_of_fault(error: BaseException | None) -> Iterator[BaseException]:
     """Yield the error and what it was raised for, the innermost last."""
     # Errors can be chained in a circle; requests, urllib3 and ssl together make some five.
     for _depth in range(12):
@@ -98,23 +98,23 @@ def _fault_of_request(
 ) -> InputError | NoAnswerError:
     innermost = chain[-1]
     # The proxy first: behind one, time-outs and TLS failures are most often its own.
-    if _has_cause_of(chain, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
+    if _has_cause_of_fault(chain, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
         return _fault_of_proxy(chain, url)
-    if _is_timeout(chain):
+    if _is_fault_of_timeout(chain):
         return NoAnswerError("no answer within the time" if timeout is None else f"no answer within {timeout:g} s")
     tls = next((error for error in chain if isinstance(error, ssl.SSLError)), None)
     if tls is not None:
         return _fault_of_tls(tls)
-    if _has_cause_of(chain, zlib.error):
+    if _has_cause_of_fault(chain, zlib.error):
         return NoAnswerError(
             "the answer is packed in another way than its header says", "Check {address}, and proxies.", lasts=True
         )
-    if _has_cause_of(chain, http.client.IncompleteRead):
+    if _has_cause_of_fault(chain, http.client.IncompleteRead):
         return NoAnswerError("the answer broke off", unreached=True)
     if isinstance(innermost, http.client.HTTPException) and not isinstance(innermost, OSError):
         return _fault_of_protocol(innermost, url)
     refused = next((error for error in chain if error.__class__ is OSError or isinstance(error, _FILE_ERRORS)), None)
-    file = None if refused is None else _file_of_error(refused)
+    file = None if refused is None else _file_at_fault(refused)
     if file is not None:
         reason = getattr(refused, "strerror", None) or "it is not there, or it is no such file"
         name = next((name for name in AUTHORITIES if os.environ.get(name) == file), "The libraries' settings")
@@ -125,7 +125,7 @@ def _fault_of_request(
         return NoAnswerError(one_line(str(innermost)), unreached=True)
     if isinstance(innermost, (UnicodeError, requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError)):
         return NoAnswerError("this is no address that can be asked", "Check {address}, and proxies.", lasts=True)
-    if _has_cause_of(chain, urllib3.exceptions.ProtocolError):
+    if _has_cause_of_fault(chain, urllib3.exceptions.ProtocolError):
         return NoAnswerError("the answer broke off", unreached=True)
     # Not met in any test; the name of its class is all that can be shown of it without the risk of a secret.
     return NoAnswerError(f"the request failed in the libraries of {where}: {type(innermost).__name__}", lasts=True)
@@ -134,11 +134,11 @@ def _fault_of_request(
 _FILE_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
-def _has_cause_of(chain: list[BaseException], *kinds: type[BaseException]) -> bool:
+def _has_cause_of_fault(chain: list[BaseException], *kinds: type[BaseException]) -> bool:
     return any(isinstance(error, kinds) for error in chain)
 
 
-def _is_timeout(chain: list[BaseException]) -> bool:
+def _is_fault_of_timeout(chain: list[BaseException]) -> bool:
     # A connection that is refused is a time-out in the classes of urllib3 1.26.
     return any(
         isinstance(error, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, socket.timeout))
@@ -148,7 +148,7 @@ def _is_timeout(chain: list[BaseException]) -> bool:
     )
 
 
-def _file_of_error(error: BaseException) -> str | None:
+def _file_at_fault(error: BaseException) -> str | None:
     """Return the file that an error is about: requests names it in a text only."""
     named = getattr(error, "filename", None)
     if isinstance(named, str):
@@ -170,14 +170,14 @@ def _fault_of_proxy(chain: list[BaseException], url: str) -> NoAnswerError:
                 f"{proxy} wants another user and password (407)", f"Set them in the URL of {name}.", lasts=True
             )
         return NoAnswerError(
-            f"{proxy} does not let it through to {origin(url)} ({status})",
+            f"{proxy} does not let it through to {origin_of_url(url)} ({status})",
             "It has to allow that host, or no_proxy has to name it.",
             # Only throttling and failures of the proxy's side pass by waiting.
             lasts=400 <= status < 500 and status != 429,
         )
     if any("appears to only use HTTP" in text for text in texts):
         return NoAnswerError(f"{proxy} does not speak TLS", f"Write http:// in {name}.", lasts=True)
-    if _is_timeout(chain):
+    if _is_fault_of_timeout(chain):
         return NoAnswerError(f"{proxy} did not answer in time")
     innermost = chain[-1]
     if isinstance(innermost, ssl.SSLError):

@@ -19,7 +19,7 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 8.0
 
 
-def pause_after(error: ModelArtsError, failures: int, retries: int) -> float | None:
+def pause_before_retry(error: ModelArtsError, failures: int, retries: int) -> float | None:
     """Return the seconds to wait before the next try, None when there is to be none.
 
     Only what is transient is tried again, and no more than ``retries`` times. A server that throttles tells for how

@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, ModelArtsError, TransportError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error, http_date
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import date_of_answer, error_of_answer
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import LARGEST_ANSWER, Bodies
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import requests
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import NoAnswerError, explained
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.retries import pause_after
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import NoAnswerError, explain_no_answer
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.retries import pause_before_retry
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import BoundedAdapter
 
 if t.TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Sender:
                 login_is_fresh = True
                 continue
             failures += 1
-            wait = pause_after(error, failures, self._connection.max_retries)
+            wait = pause_before_retry(error, failures, self._connection.max_retries)
             # A pause that ends behind the deadline would end in the same error, later.
             if wait is None or wait >= self._longest_pause():
                 raise error
@@ -190,7 +190,7 @@ class Sender:
                     sent = time.monotonic()
                     status, headers, body = self._send_request(call, url)
                     if status != 200:
-                        error = call.explain(api_error(call.name, status, headers, body), headers, url)
+                        error = call.explain(error_of_answer(call.name, status, headers, body), headers, url)
                         raise error.with_advice(self._note_on_pause(error))
                     self._note_server_time(call.name, headers, sent)
                 except ModelArtsError as refused:
@@ -206,7 +206,7 @@ class Sender:
         # Asked anew for each try, as waiting for a turn takes from the time that is left.
         timeout = min(self._connection.timeout, self.left())
         try:
-            with explained(url, timeout, self._connection.where):
+            with explain_no_answer(url, timeout, self._connection.where):
                 response = self.session.get(
                     url,
                     headers={
@@ -249,7 +249,7 @@ class Sender:
         """Take one of the connections, once throttling lets the next request go and as long as none was refused."""
         wait = min(max(self.left(), 0.0), threading.TIMEOUT_MAX)
         if not self._turns.acquire(timeout=wait):
-            raise _error_of_time_limit(name)
+            raise _error_of_late_sending(name)
         try:
             # Throttling before the refusal: credentials that were refused during the wait must not be sent.
             self._wait_for_throttling(name)
@@ -264,7 +264,7 @@ class Sender:
             with self._lock:
                 wait = self._not_before - self._clock()
             if max(wait, 0.0) >= self.left():
-                raise _error_of_time_limit(name)
+                raise _error_of_late_sending(name)
             if wait <= 0:
                 return
             self._sleep(wait)
@@ -288,7 +288,7 @@ class Sender:
         kept = headers.get("Age", "").strip()
         if _AGE.fullmatch(kept) and int(kept) > _OLDEST_ANSWER:
             raise _error_of_kept_answer(name, int(kept))
-        at = http_date(headers.get("Date", ""))
+        at = date_of_answer(headers.get("Date", ""))
         if at is None or not 0 < at < _LATEST:
             return
         with self._lock:
@@ -304,7 +304,7 @@ class Sender:
             raise _error_of_kept_answer(name, oldest, lasts=True)  # it has come before, and something rests on it
 
 
-def _error_of_time_limit(name: str) -> TransportError:
+def _error_of_late_sending(name: str) -> TransportError:
     return TransportError(f"{name}: the time limit was reached before it could be sent.")
 
 

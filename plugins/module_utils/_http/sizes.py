@@ -26,7 +26,7 @@ class Size(t.NamedTuple):
     keys: int
 
 
-def size_of(body: bytes) -> Size:
+def size_of_answer(body: bytes) -> Size:
     """Return what reading these bytes costs. What stands within texts counts, too.
 
     The text and the texts in it have at most four bytes a character, where one of all is as wide. The others are what

@@ -25,15 +25,15 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import (
     AUTHORITIES,
     NoAnswerError,
-    explained,
+    explain_no_answer,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.proxies import (
     check_proxy,
     proxy_variable,
     proxy_variable_of,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import is_private, origin
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of_answer
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import is_private_url, origin_of_url
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,16 +89,16 @@ class BoundedAdapter(HTTPAdapter):
     ) -> requests.Response:
         url = str(request.url)
         # Here and not only in options: a catalog, a discovery or a token endpoint may name an address, too.
-        if not is_private(url):
+        if not is_private_url(url):
             raise InputError(
-                f"{origin(url)} is an address without https, to which {self._where} was about to send credentials: "
-                "over http they would be readable on the network."
+                f"{origin_of_url(url)} is an address without https, to which {self._where} was about to send "
+                "credentials: over http they would be readable on the network."
             )
         if url.startswith("http:"):
             proxies = {}  # loopback in clear text: no proxy may read what is sent there
         else:
             check_proxy(url, proxies, self._where)
-            _check_authorities(verify, self._where)
+            _check_adapter_authorities(verify, self._where)
         request.headers["Accept-Encoding"] = "gzip"  # what Bodies unpacks
         # Before sending: an error may repeat what was sent.
         self._note(request.headers)
@@ -107,7 +107,7 @@ class BoundedAdapter(HTTPAdapter):
             raise NoAnswerError("no time was left to ask")
         until: t.Any = Deadline(seconds)
         try:
-            with explained(url, seconds, self._where):
+            with explain_no_answer(url, seconds, self._where):
                 # As a stream, so that nothing is read before Bodies does it.
                 response = super().send(request, True, until, verify, cert, proxies)
                 self._note(response.headers)
@@ -116,7 +116,7 @@ class BoundedAdapter(HTTPAdapter):
                 response._content = body
                 # JSON is UTF-8. For what is not, requests would go through all tables of characters there are.
                 response.encoding = "utf-8"
-                if self._most_values is not None and size_of(body).values > self._most_values:
+                if self._most_values is not None and size_of_answer(body).values > self._most_values:
                     raise NoAnswerError("the answer holds more than can be read", lasts=True)
         except NoAnswerError as failure:
             if select_proxy(url, proxies) and "proxy that" not in failure.cause:
@@ -128,7 +128,7 @@ class BoundedAdapter(HTTPAdapter):
         return response
 
 
-def _check_authorities(verify: bool | str, where: str) -> None:
+def _check_adapter_authorities(verify: bool | str, where: str) -> None:
     if isinstance(verify, str):
         reason = _unusable_authorities(verify)
         if reason is not None:

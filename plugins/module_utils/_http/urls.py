@@ -29,7 +29,7 @@ def check_url(text: str, subject: str) -> str:
     if not parts or (parts[3] and int(parts[3][1:]) > 65535):
         raise InputError(f"{subject} must be a URL like https://host[:port], without user, query, fragment or blanks.")
     # http stays allowed on loopback, where emulators and tests listen.
-    if parts[1] == "http" and not _is_loopback(parts[2].strip("[]")):
+    if parts[1] == "http" and not _is_loopback_url(parts[2].strip("[]")):
         raise InputError(f"{subject} must start with https: over http, credentials would be readable on the network.")
     return text.rstrip("/")
 
@@ -43,13 +43,13 @@ def unusable_urls(options: Mapping[str, t.Any]) -> set[str]:
     return {text for text in texts if not _URL.fullmatch(text)}
 
 
-def is_private(url: str) -> bool:
+def is_private_url(url: str) -> bool:
     """Return whether credentials can be sent to the URL: by https, or within this host."""
     parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback_url(parts.hostname or ""))
 
 
-def _is_loopback(host: str) -> bool:
+def _is_loopback_url(host: str) -> bool:
     # By its name alone: resolving others would ask DNS, whose answer may change before the request goes.
     if host == "localhost":
         return True
@@ -63,16 +63,16 @@ def _is_loopback(host: str) -> bool:
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def canonical_query(pairs: Iterable[tuple[str, str | bool | int]]) -> str:
+def canonical_url_query(pairs: Iterable[tuple[str, str | bool | int]]) -> str:
     """Return the query as it is signed and as it must be sent: sorted, always ``k=v``, repeated keys kept.
 
     True and False become ``true`` and ``false``, as the API spells them.
     """
-    texts = sorted((key, _query_text(value)) for key, value in pairs)
+    texts = sorted((key, _url_query_text(value)) for key, value in pairs)
     return "&".join(f"{_quote_for_url(key)}={_quote_for_url(value)}" for key, value in texts)
 
 
-def canonical_path(path: str) -> str:
+def canonical_url_path(path: str) -> str:
     """Return the path as it is signed.
 
     Each segment is quoted once, and a slash closes it that the path sent need not have.
@@ -82,7 +82,7 @@ def canonical_path(path: str) -> str:
     return quoted if quoted.endswith("/") else f"{quoted}/"
 
 
-def host_header(url: str) -> str:
+def host_header_of_url(url: str) -> str:
     """Return the Host header of a request to ``url``.
 
     It has no user info, and not the port that the scheme implies.
@@ -99,10 +99,10 @@ def _quote_for_url(text: str) -> str:
     return quote(text, safe="~")
 
 
-def _query_text(value: str | bool | int) -> str:
+def _url_query_text(value: str | bool | int) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def origin(url: str) -> str:
+def origin_of_url(url: str) -> str:
     """Return ``https://host:port`` of a URL, without user and path."""
-    return f"{url.partition(':')[0]}://{host_header(url)}"
+    return f"{url.partition(':')[0]}://{host_header_of_url(url)}"

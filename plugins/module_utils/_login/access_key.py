@@ -13,7 +13,10 @@ from collections import deque
 from datetime import datetime, timezone
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query, host_header
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import (
+    canonical_url_query,
+    host_header_of_url,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.credentials import Credentials
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import DATE_FORMAT, DATE_HEADER, sign
 
@@ -23,7 +26,7 @@ if t.TYPE_CHECKING:
     import requests
 
 
-class SignatureAuth(Credentials):
+class AccessKeyAuth(Credentials):
     """Signs each request with a key pair. A refusal must not be repeated: five in a row lock the key."""
 
     def __init__(
@@ -38,11 +41,11 @@ class SignatureAuth(Credentials):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         parts = urlsplit(str(request.url))
-        query = canonical_query(parse_qsl(parts.query, keep_blank_values=True))
+        query = canonical_url_query(parse_qsl(parts.query, keep_blank_values=True))
         # The query goes out sorted and quoted as the signature has it, or the server would compute another one.
         request.url = urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
         headers = request.headers
-        headers["Host"] = host_header(request.url)
+        headers["Host"] = host_header_of_url(request.url)
         headers[DATE_HEADER] = datetime.now(timezone.utc).strftime(DATE_FORMAT)
         # An account may have several projects, and the signature alone names none.
         if self.project_id:

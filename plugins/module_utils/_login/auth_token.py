@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     import requests
 
 
-class TokenAuth(Credentials):
+class AuthTokenAuth(Credentials):
     """A token that the caller has: it cannot be renewed."""
 
     def __init__(self, token: str) -> None:

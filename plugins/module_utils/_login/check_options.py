@@ -22,7 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     SECRETS,
     where_to_set,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_common_word
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_secret_common_word
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown
 
 if t.TYPE_CHECKING:
@@ -62,11 +62,11 @@ def _check_option(option: str, value: object, where: str) -> object:
     if isinstance(value, (Mapping, list, tuple, set)):
         raise _unusable_option(option, "must be a single value", where)
     if kind == "bool":
-        return _check_boolean(option, value, where)
+        return _check_boolean_option(option, value, where)
     if kind == "float":
-        return _check_seconds(option, value, where)
+        return _check_seconds_option(option, value, where)
     if kind == "int":
-        return _check_count(option, value, 1 if option == "connections" else 0, where)
+        return _check_count_option(option, value, 1 if option == "connections" else 0, where)
     text = str(value)
     if option in ("endpoint", "auth_url"):
         return check_url(text, f"{option} (on {where}: {' or '.join(ENVIRONMENT[option])})")
@@ -80,13 +80,13 @@ def _check_option(option: str, value: object, where: str) -> object:
     if not accepted(text):
         raise _unusable_option(option, expected, where)
     if option in SECRETS:
-        check_secret(text, option, where_to_set(where, option))
+        check_secret_option(text, option, where_to_set(where, option))
     return text
 
 
-def check_secret(text: str, subject: str, where_to_set: str) -> None:
+def check_secret_option(text: str, subject: str, where_to_set: str) -> None:
     """Raise InputError for a secret that could not be hidden without changing what is decided on."""
-    if is_common_word(text):
+    if is_secret_common_word(text):
         raise InputError(
             f"{subject} is too short, a number, or a word of every answer, so it cannot be kept out of output without "
             f"changing what is read and decided: use one that is longer. It can be set {where_to_set}."
@@ -105,7 +105,7 @@ _TEXTS: dict[str, tuple[str, Callable[[str], t.Any]]] = {
 }
 
 
-def _check_boolean(option: str, value: object, where: str) -> bool:
+def _check_boolean_option(option: str, value: object, where: str) -> bool:
     if isinstance(value, bool):
         return value
     known = _BOOLEANS.get(str(value).strip().lower())
@@ -114,7 +114,7 @@ def _check_boolean(option: str, value: object, where: str) -> bool:
     return known
 
 
-def _check_seconds(option: str, value: object, where: str) -> float:
+def _check_seconds_option(option: str, value: object, where: str) -> float:
     try:
         seconds = float(str(value))
     except ValueError:
@@ -126,7 +126,7 @@ def _check_seconds(option: str, value: object, where: str) -> float:
     return seconds
 
 
-def _check_count(option: str, value: object, least: int, where: str) -> int:
+def _check_count_option(option: str, value: object, least: int, where: str) -> int:
     try:
         count = int(str(value))
     except ValueError:

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.authorities import unusable_authorities
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import missing_library
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import check_url, is_private
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import check_secret
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import versioned_url
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import check_url, is_private_url
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import check_secret_option
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import versioned_iam_url
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import where_to_set
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import shown
 
@@ -65,7 +65,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
         written = clouds.cloud_config["clouds"][name]
         if not isinstance(written, Mapping) or not isinstance(written.get("auth", {}), Mapping):
             raise InputError(f"{entry} has an auth that is no mapping: write auth_url, username and so on below it.")
-        _refuse_remote_profile(entry, written)
+        _refuse_remote_cloud_profile(entry, written)
         try:
             config = clouds.get_one(cloud=name, region_name=region, validate=False).config
         except ConfigException:
@@ -88,7 +88,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
     if not isinstance(plugin, Identity) or not plugin.auth_url:
         raise InputError(f"{entry} does not log in to an IAM: it needs an auth_url and an auth_type that has one.")
     # With /v3 the plugin asks this very address, and not the one that a discovery answer names.
-    plugin.auth_url = versioned_url(check_url(plugin.auth_url, f"{entry} has an auth_url that"))
+    plugin.auth_url = versioned_iam_url(check_url(plugin.auth_url, f"{entry} has an auth_url that"))
     own_authorities = verify if isinstance(verify, str) and given.get("validate_certs", True) else None
     if own_authorities is not None and "ca_path" not in given:
         unusable = unusable_authorities(own_authorities)
@@ -103,12 +103,12 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
     auth = {str(key): str(value) for key, value in cloud.config["auth"].items()}
     lasting = {key: value for key, value in auth.items() if _SECRET.fullmatch(key)}
     for key, value in lasting.items():
-        check_secret(value, f"{entry} has a {key} that", "in clouds.yaml or secure.yaml")
+        check_secret_option(value, f"{entry} has a {key} that", "in clouds.yaml or secure.yaml")
     passing = tuple(value for key, value in auth.items() if _PASSING.fullmatch(key))
     return Cloud(plugin, settings, tuple(lasting.values()), passing)
 
 
-def _refuse_remote_profile(entry: str, written: Mapping[str, t.Any]) -> None:
+def _refuse_remote_cloud_profile(entry: str, written: Mapping[str, t.Any]) -> None:
     """Raise InputError for a profile that openstacksdk would ask an address for, by itself.
 
     It takes ``auth_url`` from the answer, and asks without ca_path and without a time limit, also in clear text.
@@ -144,7 +144,7 @@ def _check_auth_of_cloud(entry: str, config: Mapping[str, t.Any]) -> None:
         raise InputError(f"{entry} has a username in auth, but no user_domain_name.")
     for key, url in auth.items():
         # auth_url is checked by itself; these are token and identity endpoints of further plugins.
-        if _ADDRESS.fullmatch(str(key)) and key != "auth_url" and isinstance(url, str) and not is_private(url):
+        if _ADDRESS.fullmatch(str(key)) and key != "auth_url" and isinstance(url, str) and not is_private_url(url):
             raise InputError(
                 f"{entry} has a {key} that must start with https: over http, credentials would be readable on the "
                 "network."

@@ -18,8 +18,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries
     REQUESTS_IMPORT_ERROR,
     missing_library,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.access_key import SignatureAuth
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.auth_token import TokenAuth
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.access_key import AccessKeyAuth
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.auth_token import AuthTokenAuth
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.catalog import catalog_endpoint
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import (
     PROJECT_ID,
@@ -27,16 +27,19 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_op
     without_iam_version,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.clouds import read_cloud
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import Iam, versioned_url
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.keystone import KeystoneAuth, password_plugin
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import Iam, versioned_iam_url
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.keystone import (
+    KeystoneAuth,
+    keystone_password_plugin,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     DEFAULT_CONNECTIONS,
     DEFAULT_RETRIES,
     DEFAULT_TIMEOUT,
-    login_method_of,
+    login_method_of_options,
     merge_levels,
     options_given,
-    require_complete,
+    require_complete_options,
     where_to_set,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.regions import iam_url, modelarts_url
@@ -60,21 +63,21 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
         raise missing_library("requests", "every connection to ModelArts") from REQUESTS_IMPORT_ERROR
     # Merged once more, as a caller may hand on a single level, of which only the fields of one method may count.
     given = check_options(merge_levels(options), where)
-    method = login_method_of(given)
+    method = login_method_of_options(given)
     if method is None:
         raise InputError(
             "No credentials: give auth_token, access_key with secret_key, username with password, or cloud, "
             f"{where_to_set(where, 'auth_token', 'access_key', 'username', 'cloud')}."
         )
     # Before the file is read: a missing option is told at once.
-    require_complete(method, given, where)
+    require_complete_options(method, given, where)
     if method == "cloud":
         cloud = read_cloud(given["cloud"], given, where)
         # The options of the task stand above the entry.
         given = check_options({**options_given(cloud.settings), **given}, where)
     region = given.get("region")
     auth_url = given.get("auth_url") or (region and iam_url(region))
-    auth_url = auth_url and versioned_url(auth_url)
+    auth_url = auth_url and versioned_iam_url(auth_url)
     endpoint = given.get("endpoint")
     iam = Iam(
         verify=given.get("validate_certs", True) and given.get("ca_path", True),
@@ -82,15 +85,15 @@ def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
         retries=given.get("max_retries", DEFAULT_RETRIES),
         where=where,
     )
-    auth: TokenAuth | SignatureAuth | KeystoneAuth
+    auth: AuthTokenAuth | AccessKeyAuth | KeystoneAuth
     if method == "auth_token":
-        auth = TokenAuth(given["auth_token"])
+        auth = AuthTokenAuth(given["auth_token"])
     elif method == "access_key":
-        auth = SignatureAuth(
+        auth = AccessKeyAuth(
             given["access_key"], given["secret_key"], given.get("security_token"), given.get("project_id")
         )
     elif method == "password":
-        auth = KeystoneAuth(password_plugin(given, str(auth_url)), iam, (given["password"],))
+        auth = KeystoneAuth(keystone_password_plugin(given, str(auth_url)), iam, (given["password"],))
     else:
         auth = KeystoneAuth(cloud.plugin, iam, cloud.secrets, cloud.passing_secrets)
     # Before anything is sent: from here on, no error can repeat one of them.
@@ -135,7 +138,7 @@ class Connection:
     max_retries: int
     connections: int
     method: str
-    auth: TokenAuth | SignatureAuth | KeystoneAuth = field(repr=False)
+    auth: AuthTokenAuth | AccessKeyAuth | KeystoneAuth = field(repr=False)
     auth_url: str | None
     project_name: str | None
     where: str
@@ -242,7 +245,7 @@ class Connection:
             error = failure.as_login_error()
             self.auth.note_login_failure(error)
             raise error from failure.__cause__
-        if isinstance(self.auth, SignatureAuth):
+        if isinstance(self.auth, AccessKeyAuth):
             # Found once, it goes into each signature, as the option would have.
             self.auth.project_id = found
         return found

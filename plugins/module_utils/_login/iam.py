@@ -21,13 +21,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import error_of_answer
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import SMALL_ANSWER, Bodies
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import requests
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import NoAnswerError, explained
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.retries import pause_after
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import NoAnswerError, explain_no_answer
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.retries import pause_before_retry
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import BoundedAdapter
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query, origin
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_url_query, origin_of_url
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import PROJECT_ID
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import where_to_set
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import ALGORITHM
@@ -129,9 +129,9 @@ class Iam:
 
     def _get_from_iam(self, url: str, name: str, auth: AuthBase, timeout: float) -> object:
         try:
-            with self._iam_session() as session, explained(url, timeout, self.where):
+            with self._iam_session() as session, explain_no_answer(url, timeout, self.where):
                 answer = session.get(
-                    f"{url}?{canonical_query([('name', name)])}",
+                    f"{url}?{canonical_url_query([('name', name)])}",
                     auth=auth,
                     headers={"Accept": "application/json"},
                     timeout=timeout,
@@ -164,7 +164,7 @@ class Iam:
 
         A login may take several steps, each of which has a token of its own, and a server may repeat them in an error.
         """
-        for secret in _credentials_in(headers):
+        for secret in _credentials_in_iam_headers(headers):
             if secret not in self._noted:
                 self._noted.append(secret)
 
@@ -179,7 +179,7 @@ class Iam:
                 return call(min(self.timeout, left))
             except ModelArtsError as error:
                 failures += 1
-                wait = pause_after(error, failures, retries)
+                wait = pause_before_retry(error, failures, retries)
                 # As for ModelArts: a pause that cannot end in time is not begun.
                 if wait is None or wait >= min(self.longest_pause(), self.left()):
                     raise
@@ -190,19 +190,19 @@ class Iam:
         if 300 <= answer.status_code < 400:
             hint = "Redirects are not followed: set auth_url to the address of IAM itself."
         url = str(answer.request.url)
-        asked = f"{answer.request.method} {origin(url)}{urlsplit(url).path}"
-        return api_error(asked, answer.status_code, answer.headers, answer.content, hint)
+        asked = f"{answer.request.method} {origin_of_url(url)}{urlsplit(url).path}"
+        return error_of_answer(asked, answer.status_code, answer.headers, answer.content, hint)
 
     def _iam_not_reached(self, url: str, failure: NoAnswerError) -> TransportError:
         sentence = f"IAM at {url} could not be reached from {self.where}: {{cause}}."
         return failure.for_user(sentence, "Check {address}, region and ca_path.", "auth_url")
 
 
-def versioned_url(url: str) -> str:
+def versioned_iam_url(url: str) -> str:
     return url if url.endswith("/v3") else f"{url}/v3"
 
 
-def _credentials_in(headers: Mapping[str, t.Any]) -> Iterator[str]:
+def _credentials_in_iam_headers(headers: Mapping[str, t.Any]) -> Iterator[str]:
     """Yield tokens, and what stands for a name and a password; a signature is its maker's to know."""
     for name in ("X-Auth-Token", "X-Subject-Token", "Authorization"):
         value = headers.get(name) or ""

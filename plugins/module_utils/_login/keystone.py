@@ -85,7 +85,7 @@ class KeystoneAuth(Credentials):
             return login
 
 
-def password_plugin(given: Mapping[str, t.Any], auth_url: str) -> BaseIdentityPlugin:
+def keystone_password_plugin(given: Mapping[str, t.Any], auth_url: str) -> BaseIdentityPlugin:
     # Only here, as tokens and keys do without the library.
     try:
         from keystoneauth1.identity.v3 import Password

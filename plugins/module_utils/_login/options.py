@@ -145,7 +145,7 @@ def merge_levels(*levels: Mapping[str, t.Any]) -> dict[str, t.Any]:
     for level in levels:
         lower = options_given(level)
         # Fields of another method below it are no part of this one: a token in the environment is not for this key.
-        method = login_method_of(merged) or login_method_of(lower)
+        method = login_method_of_options(merged) or login_method_of_options(lower)
         merged = _fill_from_lower_level(merged, lower)
         if method is not None:
             merged = {option: merged[option] for option in merged if option in _GENERAL + _FIELDS[method]}
@@ -158,7 +158,7 @@ def options_given(level: Mapping[str, t.Any]) -> dict[str, t.Any]:
     }
 
 
-def login_method_of(level: Mapping[str, t.Any]) -> str | None:
+def login_method_of_options(level: Mapping[str, t.Any]) -> str | None:
     return next((method for method, names in _NAMED_BY.items() if any(name in level for name in names)), None)
 
 
@@ -175,7 +175,7 @@ def _fill_from_lower_level(higher: Mapping[str, t.Any], lower: Mapping[str, t.An
     return {**_level_without(lower, settled), **higher}
 
 
-def require_complete(method: str, given: Mapping[str, t.Any], where: str) -> None:
+def require_complete_options(method: str, given: Mapping[str, t.Any], where: str) -> None:
     lacking = [option for option in _REQUIRED[method] if option not in given]
     if method == "password" and "project_id" not in given and "project_name" not in given:
         lacking.append("project_name")

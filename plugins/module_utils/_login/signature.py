@@ -14,9 +14,9 @@ import typing as t
 from urllib.parse import parse_qsl, urlsplit
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import (
-    canonical_path,
-    canonical_query,
-    host_header,
+    canonical_url_path,
+    canonical_url_query,
+    host_header_of_url,
 )
 
 if t.TYPE_CHECKING:
@@ -36,7 +36,7 @@ def sign(method: str, url: str, headers: Mapping[str, str], body: bytes, access_
     ``headers`` must hold X-Sdk-Date (``20191115T033655Z``); Host is taken from ``url`` when it is not among them.
     Only Host, X-Sdk-*, X-Project-Id, X-Security-Token and Content-Type are signed: proxies may change any other.
     """
-    signed = {"host": host_header(url)}
+    signed = {"host": host_header_of_url(url)}
     signed.update((name.lower(), value.strip()) for name, value in headers.items() if _is_signed_header(name.lower()))
     # The server sorts the names, too, and compares byte by byte.
     names = sorted(signed)
@@ -44,8 +44,8 @@ def sign(method: str, url: str, headers: Mapping[str, str], body: bytes, access_
     request = "\n".join(
         (
             method.upper(),
-            canonical_path(parts.path),
-            canonical_query(parse_qsl(parts.query, keep_blank_values=True)),
+            canonical_url_path(parts.path),
+            canonical_url_query(parse_qsl(parts.query, keep_blank_values=True)),
             *(f"{name}:{signed[name]}" for name in names),
             "",
             ";".join(names),

@@ -15,32 +15,32 @@ from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import cards_on
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import count_ascend_cards
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import (
     NoPoolReadableError,
     Read,
     failure_of_document,
-    try_read,
+    read_or_failure,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import iso_time
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.found import find_jobs
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.held import sizes_by_address
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.held import sizes_of_held_addresses
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.metrics import metrics_of_pool
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import (
-    capacity_facts,
     node_address,
     node_facts,
+    sum_node_facts,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.one_node import one_entry_each
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.one_node import one_entry_for_each_node
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_names import (
-    pool_ids_of,
-    pools_asked_for,
-    pools_listed,
-    with_pool_id,
+    error_with_id_of_pool_name,
+    pool_ids_of_names,
+    pools_listed_for_names,
+    pools_of_names,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import pool_facts
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import PoolReading, read_jobs
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import PoolReading, summarize_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import trimmed
 
 if t.TYPE_CHECKING:
@@ -93,27 +93,27 @@ def read_capacity(
 ) -> list[PoolReading]:
     """Return what a decision needs of each pool, see read_workloads(). Raises InputError and NoPoolReadableError."""
     # First of all: a display name has to be an ID before any document can be asked for.
-    ids, unnamed = pool_ids_of(client, names)
+    ids, unnamed = pool_ids_of_names(client, names)
 
     def read_pool(name: str) -> _Documents:
         started = time.monotonic()
         if name in unnamed:
             error = unnamed[name]
             jobs, pool, nodes = (
-                _error_of_name_not_looked_up(error, document) for document in ("workloads", "pool", "nodes")
+                _capacity_error_of_name(error, document) for document in ("workloads", "pool", "nodes")
             )
         else:
             documents: list[Callable[[], Read[t.Any]]] = [
                 # Side by side: the closer together lists of jobs and nodes are read, the less may happen between them.
-                partial(try_read, "workloads", partial(_read_jobs, client, name, query)),
-                partial(try_read, "pool", partial(client.show_pool, name)),
-                partial(try_read, "nodes", partial(client.list_nodes, name)),
+                partial(read_or_failure, "workloads", partial(_read_jobs_for_capacity, client, name, query)),
+                partial(read_or_failure, "pool", partial(client.show_pool, name)),
+                partial(read_or_failure, "nodes", partial(client.list_nodes, name)),
             ]
             jobs, pool, nodes = client.in_parallel(documents)
         return _Documents(started, jobs, pool, nodes)
 
     calls: list[Callable[[], t.Any]] = [
-        partial(try_read, "metrics", client.runtime_metrics),  # one document tells about every pool
+        partial(read_or_failure, "metrics", client.runtime_metrics),  # one document tells about every pool
         *(partial(read_pool, pool_id) for pool_id in ids),
     ]
     metrics, *read = client.in_parallel(calls)
@@ -123,23 +123,23 @@ def read_capacity(
         # The API's clock after all answers: times of jobs are compared with the latest of its dates.
         now = clock()
         pages = query.selected(documents.jobs.value or Pages([], None, False))
-        reading = read_jobs(pool_id, pages, now)
-        entries.append(_pool_entry(reading.entry, documents, metrics, now, placement_of, look_for))
+        reading = summarize_jobs(pool_id, pages, now)
+        entries.append(_pool_entry_with_capacity(reading.entry, documents, metrics, now, placement_of, look_for))
         nodes = entries[-1]["nodes"] or ()
-        cards = {node["private_ip"]: cards_on(node["resources"]) for node in nodes if node["private_ip"]}
+        cards = {node["private_ip"]: count_ascend_cards(node["resources"]) for node in nodes if node["private_ip"]}
         readings.append(replace(reading, entry=entries[-1], cards=cards))
     # One pool that was read is an answer, and the entries of the others say what is missing.
-    if not any(map(_is_anything_read, entries)):
+    if not any(map(_is_any_capacity_read, entries)):
         raise NoPoolReadableError(entries)
     return readings
 
 
-def _error_of_name_not_looked_up(error: DocumentError, document: str) -> Read[t.Any]:
+def _capacity_error_of_name(error: DocumentError, document: str) -> Read[t.Any]:
     """Return the error of the look-up of a name as that of a document of the pool."""
     return Read(None, {**error, "document": document})
 
 
-def _pool_entry(
+def _pool_entry_with_capacity(
     counted: JobsEntry,
     documents: _Documents,
     metrics: Read[list[Document]],
@@ -156,7 +156,7 @@ def _pool_entry(
     sizes = None
     if nodes.value is not None:
         # Of every document: a node that was joined from two entries may have two addresses.
-        sizes = sizes_by_address(capacity["nodes"] or (), filter(None, map(node_address, nodes.value)))
+        sizes = sizes_of_held_addresses(capacity["nodes"] or (), filter(None, map(node_address, nodes.value)))
     return {
         **counted,
         **found,
@@ -167,11 +167,11 @@ def _pool_entry(
     }
 
 
-def _is_anything_read(entry: PoolEntry) -> bool:
+def _is_any_capacity_read(entry: PoolEntry) -> bool:
     return not (entry["pool"] is None and entry["nodes"] is None and entry["held"] is None)
 
 
-def read_pools(
+def read_pools_and_capacity(
     client: Client, names: Sequence[str], *, include_capacity: bool, clock: Callable[[], float]
 ) -> PoolsAnswer:
     """Return what modelarts_pool_info returns.
@@ -181,16 +181,16 @@ def read_pools(
     started = time.monotonic()
     pools: Sequence[PoolFacts]
     if names:
-        asked = pools_asked_for(client, [trimmed(name) for name in names])
+        asked = pools_of_names(client, [trimmed(name) for name in names])
         ids = {name: str(pool["pool_name"]) for name, pool in asked.items()}
         pools = list({pool["pool_name"]: pool for pool in asked.values()}.values())
     else:
-        ids, pools = {}, list(pools_listed(client.list_pools()).values())
+        ids, pools = {}, list(pools_listed_for_names(client.list_pools()).values())
     if include_capacity:
         metrics, *listed = client.in_parallel(
             [
-                partial(try_read, "metrics", client.runtime_metrics),
-                *(partial(_list_nodes_of_pool, client, str(pool["pool_name"])) for pool in pools),
+                partial(read_or_failure, "metrics", client.runtime_metrics),
+                *(partial(_list_nodes_for_capacity, client, str(pool["pool_name"])) for pool in pools),
             ]
         )
         pools = [
@@ -204,10 +204,10 @@ def _pool_with_capacity(pool: PoolFacts, capacity: CapacityReading) -> PoolWithC
     return {**pool, **capacity}
 
 
-def _list_nodes_of_pool(client: Client, pool_name: str) -> Read[list[Document]]:
+def _list_nodes_for_capacity(client: Client, pool_name: str) -> Read[list[Document]]:
     """Read the nodes of a pool that the API listed; an ID that cannot stand in a path hides no other pool."""
     try:
-        return try_read("nodes", partial(client.list_nodes, pool_name))
+        return read_or_failure("nodes", partial(client.list_nodes, pool_name))
     except InputError as error:
         return failure_of_document("nodes", error)
 
@@ -225,11 +225,15 @@ def _capacity_of(
     ``started`` is when the reading began, by time.monotonic(): that is the age of its oldest document.
     """
     # Held amounts are added to each entry before entries are joined, as a node may be listed with two addresses.
-    listed = None if nodes.value is None else one_entry_each([_node_with_held(node, occupancy) for node in nodes.value])
+    listed = (
+        None
+        if nodes.value is None
+        else one_entry_for_each_node([_node_in_capacity(node, occupancy) for node in nodes.value])
+    )
     age = int(time.monotonic() - started)
     return {
         "nodes": listed,
-        "capacity": None if listed is None else capacity_facts(listed),
+        "capacity": None if listed is None else sum_node_facts(listed),
         "metrics": metrics_of_pool(metrics.value or (), name, now),
         "observed_at": iso_time(now - age),
         "age_seconds": age,
@@ -237,7 +241,7 @@ def _capacity_of(
     }
 
 
-def _node_with_held(document: Document, occupancy: Occupancy | None) -> NodeFacts:
+def _node_in_capacity(document: Document, occupancy: Occupancy | None) -> NodeFacts:
     """Return a node as facts, with what jobs hold on it where the jobs are known, and its address."""
     if occupancy is None:
         return node_facts(document)
@@ -246,9 +250,9 @@ def _node_with_held(document: Document, occupancy: Occupancy | None) -> NodeFact
     return facts
 
 
-def _read_jobs(client: Client, name: str, query: WorkloadQuery) -> Pages:
+def _read_jobs_for_capacity(client: Client, name: str, query: WorkloadQuery) -> Pages:
     try:
         return query.read_pool(client, name)
     except ApiError as error:
         # Looks the name up only after a failure: most users give IDs, which need no list.
-        raise with_pool_id(error, client, name) from None
+        raise error_with_id_of_pool_name(error, client, name) from None

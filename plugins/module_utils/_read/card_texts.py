@@ -25,7 +25,7 @@ _TEXT = re.compile(r"[01]{16}")
 _SIZES = (1, 2, 4, 8, MOST_CARDS)  # of nodes when none of their cards is broken
 
 
-def is_ascend(resource: str) -> bool:
+def is_ascend_card(resource: str) -> bool:
     """Return whether the resource is an Ascend card, of which a text of placement tells."""
     return resource.lower().startswith(_ASCEND)
 
@@ -35,15 +35,15 @@ def card_places_of(cards: int) -> int:
     return next((size for size in _SIZES if size >= cards), cards)
 
 
-def cards_on(resources: Mapping[str, Number] | None) -> int | None:
+def count_ascend_cards(resources: Mapping[str, Number] | None) -> int | None:
     """Return how many Ascend cards a node has; None when it is not told, or it has none, or parts of cards."""
     # Two spellings of one card have one amount; different amounts tell nothing for certain.
-    counts = {amount for name, amount in (resources or {}).items() if is_ascend(name) and amount}
+    counts = {amount for name, amount in (resources or {}).items() if is_ascend_card(name) and amount}
     count = counts.pop() if len(counts) == 1 else None
     return int(count) if count is not None and float(count).is_integer() and count <= MOST_CARDS else None
 
 
-def taken_cards(text: object) -> list[int] | None:
+def taken_cards_in_text(text: object) -> list[int] | None:
     """Return the numbers of the cards that a text shows as taken; None when it cannot be read."""
     # Text and never a number: leading zeros are cards, and a number of sixteen digits may come as a float.
     if not isinstance(text, str) or not _TEXT.fullmatch(text):
@@ -51,7 +51,7 @@ def taken_cards(text: object) -> list[int] | None:
     return [number for number in range(1, MOST_CARDS + 1) if text[-number] == "1"]
 
 
-class OwnCards:
+class CardTextsOfJobs:
     """Tells the cards of jobs by their texts, where these can only be the jobs' own.
 
     Whether a job's text shows its own cards or all that are taken on the node is in no document. It is the former where
@@ -66,7 +66,7 @@ class OwnCards:
         """Take note of what the nodes of a job that holds resources show."""
         for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
             text = node.get("npuTopologyPlacement") if isinstance(node, dict) else None
-            mine = taken_cards(text) if text else None
+            mine = taken_cards_in_text(text) if text else None
             host = node.get("hostIp") if mine else None
             if mine and isinstance(host, str):
                 seen = self._seen.setdefault(host.strip(), set())
@@ -77,11 +77,11 @@ class OwnCards:
 
     def of(self, text: object, host: str | None, resources: Mapping[str, Number]) -> list[int] | None:
         """Return the numbers of a job's cards on a host; None where its text does not tell them for certain."""
-        mine = taken_cards(text)
-        return mine if mine and host not in self._shared and cards_on(resources) == len(mine) else None
+        mine = taken_cards_in_text(text)
+        return mine if mine and host not in self._shared and count_ascend_cards(resources) == len(mine) else None
 
 
-def free_cards(text: object, cards: int | None) -> list[int] | None:
+def free_cards_in_text(text: object, cards: int | None) -> list[int] | None:
     """Return the numbers of the cards that a text shows as free, on a node that has so many.
 
     None when it cannot be read: its length or a character is another, or it names a card that the node does not have.

@@ -33,7 +33,7 @@ class Read(t.Generic[T]):
     error: DocumentError | None
 
 
-def try_read(document: str, call: Callable[[], T]) -> Read[T]:
+def read_or_failure(document: str, call: Callable[[], T]) -> Read[T]:
     """Return what the call returns, or its error as one of that document. Raises InputError."""
     try:
         return Read(call(), None)

@@ -27,10 +27,10 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _LARGEST = 10**18  # as many digits as _INTEGER reads; no time and no priority is above
 
 
-def created_at(create_time: object) -> str | None:
+def creation_time_field(create_time: object) -> str | None:
     """Return milliseconds since the epoch as ISO 8601 in UTC; None when it cannot be read."""
     # Whole milliseconds (ListWorkloads); a text of 400 digits must not end the reading.
-    milliseconds = integer_of(create_time)
+    milliseconds = integer_field(create_time)
     if milliseconds is None:
         return None
     try:
@@ -40,18 +40,18 @@ def created_at(create_time: object) -> str | None:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def text_of(value: object) -> str | None:
+def text_field(value: object) -> str | None:
     if isinstance(value, str):
         return value
     # The reference has texts where a server may send numbers, as for priority (ListWorkloads).
     return str(value) if isinstance(value, (int, float)) else None
 
 
-def label_of(value: object) -> str:
+def label_field(value: object) -> str:
     return value if isinstance(value, str) and value else UNKNOWN
 
 
-def integer_of(value: object) -> int | None:
+def integer_field(value: object) -> int | None:
     """Return the whole number that a field holds, however it is written.
 
     Return None for one that is larger than any of them.
@@ -65,7 +65,7 @@ def integer_of(value: object) -> int | None:
     return int(value) if value.is_integer() else None
 
 
-def boolean_of(value: object) -> bool | None:
+def boolean_field(value: object) -> bool | None:
     if isinstance(value, bool):
         return value
     # isDeleted is a text in the reference's example (ListWorkloads).
@@ -91,7 +91,7 @@ _TIME = re.compile(
 )
 
 
-def misshapen(document: Mapping[str, object], shapes: Mapping[tuple[str, ...], type]) -> list[str]:
+def misshapen_fields(document: Mapping[str, object], shapes: Mapping[tuple[str, ...], type]) -> list[str]:
     """Return the parts of a document that are there and not of their documented type."""
     wrong = []
     for path, shape in shapes.items():
@@ -103,7 +103,7 @@ def misshapen(document: Mapping[str, object], shapes: Mapping[tuple[str, ...], t
     return wrong
 
 
-def amounts_in(resources: object, *, down: bool = False) -> tuple[Amounts | None, list[UnreadableAmount]]:
+def amounts_field(resources: object, *, down: bool = False) -> tuple[Amounts | None, list[UnreadableAmount]]:
     if not isinstance(resources, dict) or len(resources) > MOST_RESOURCES:
         return None, []
     amounts: Amounts = {}
@@ -145,20 +145,20 @@ def epoch_seconds(text: object) -> float | None:
         return None
 
 
-def object_in(document: Mapping[str, t.Any], name: str) -> Document:
+def object_field(document: Mapping[str, t.Any], name: str) -> Document:
     value = document.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def list_of(value: object) -> list[t.Any]:
+def list_field(value: object) -> list[t.Any]:
     return value if isinstance(value, list) else []
 
 
-def text_or_none(value: object) -> str | None:
+def text_field_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def count_or_none(value: object) -> int | None:
+def count_field_or_none(value: object) -> int | None:
     if isinstance(value, str):
         # isdigit() alone takes digits of all scripts, and int() of a long text takes time.
         return int(value) if len(value) < 10 and value.isascii() and value.isdigit() else None

@@ -13,9 +13,13 @@ import heapq
 import re
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import merge_spellings, to_numbers
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import integer_of, label_of, text_of
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amounts_to_numbers, canonical_amounts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
+    integer_field,
+    label_field,
+    text_field,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of_job
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER
 
@@ -33,15 +37,15 @@ _GLOB = re.compile(r"[*?\[]")
 
 def find_jobs(items: Iterable[Document], names: Iterable[str]) -> list[FoundJobFacts]:
     """Return the jobs whose name in the service above, or else whose own name, is one of the names or globs."""
-    is_wanted = _matcher(names)
+    is_wanted = _matcher_of_names_to_find(names)
     heap: list[tuple[tuple[bool, int], int, Document, str]] = []
     for count, item in enumerate(items):
         # jobName may be absent (ListWorkloads; the SDK).
-        name = text_of(item.get("jobName")) or text_of(item.get("name"))
+        name = text_field(item.get("jobName")) or text_field(item.get("name"))
         if name is None or not is_wanted(name):
             continue
         # Jobs that are not over first: only these keep or end the promise of a claim.
-        order = (label_of(item.get("status")) not in OVER, integer_of(item.get("createTime")) or 0)
+        order = (label_field(item.get("status")) not in OVER, integer_field(item.get("createTime")) or 0)
         entry = (order, count, item, name)
         # A heap keeps memory bounded, however many jobs a name matches.
         if len(heap) < _MOST:
@@ -49,10 +53,10 @@ def find_jobs(items: Iterable[Document], names: Iterable[str]) -> list[FoundJobF
         else:
             heapq.heappushpop(heap, entry)
     requirements = Requirements()
-    return [_found(item, name, requirements) for _order, _count, item, name in sorted(heap, key=lambda one: one[1])]
+    return [_found_job(item, name, requirements) for _order, _count, item, name in sorted(heap, key=lambda one: one[1])]
 
 
-def _matcher(names: Iterable[str]) -> Callable[[str], bool]:
+def _matcher_of_names_to_find(names: Iterable[str]) -> Callable[[str], bool]:
     exact, globs = set(), []
     for name in names:
         if _GLOB.search(name):
@@ -63,14 +67,14 @@ def _matcher(names: Iterable[str]) -> Callable[[str], bool]:
     return lambda name: name in exact or any(glob.match(name) for glob in globs)
 
 
-def _found(item: Document, name: str, requirements: Requirements) -> FoundJobFacts:
+def _found_job(item: Document, name: str, requirements: Requirements) -> FoundJobFacts:
     amounts, unread = requirements.read(item.get("resourceRequirement"))
     return {
-        "job_uuid": text_of(item.get("jobUUID")) or text_of(item.get("uid")),
+        "job_uuid": text_field(item.get("jobUUID")) or text_field(item.get("uid")),
         "job_name": name,
-        "type": text_of(item.get("type")),
-        "status": text_of(item.get("status")),
-        "host_ips": hosts_of(item),
-        "resources": to_numbers(merge_spellings(amounts)),
+        "type": text_field(item.get("type")),
+        "status": text_field(item.get("status")),
+        "host_ips": hosts_of_job(item),
+        "resources": amounts_to_numbers(canonical_amounts(amounts)),
         "unread": unread,
     }

@@ -15,10 +15,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     ON_EVERY_NODE,
     Amounts,
     add_amounts,
-    any_cards_for,
-    from_numbers,
-    merge_spellings,
-    to_numbers,
+    amounts_from_numbers,
+    amounts_to_numbers,
+    canonical_amounts,
+    card_resources_for,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import MOST_RESOURCES
 
@@ -38,7 +38,7 @@ _NOT_TOLD: tuple[Amounts, t.AbstractSet[str]] = {}, frozenset("*")
 
 
 @dataclass
-class _OnHost:
+class _HeldOnAddress:
     """What jobs hold on one address, see HeldOnAddresses.on(); ``told`` is what of it stands in a share of a job."""
 
     held: Amounts = field(default_factory=dict)
@@ -73,9 +73,9 @@ class _OnHost:
         for name, amount in self.held.items():
             if name in sizes:
                 placed = sizes[name]
-            elif name not in named and any_cards_for(name, sizes):
+            elif name not in named and card_resources_for(name, sizes):
                 # As another card's name it can be where that card is not held under its own name.
-                placed = sum(max(0, sizes[one] - self.held.get(one, 0)) for one in any_cards_for(name, sizes))
+                placed = sum(max(0, sizes[one] - self.held.get(one, 0)) for one in card_resources_for(name, sizes))
             else:
                 # A node that does not name the resource has it only as far as a job says so.
                 placed = self.told.get(name, 0)
@@ -88,14 +88,14 @@ class HeldOnAddresses:
     """What jobs hold on each address that they show, added job by job."""
 
     def __init__(self) -> None:
-        self._hosts: dict[str, _OnHost] = {}
+        self._hosts: dict[str, _HeldOnAddress] = {}
         self._facts: dict[str, HeldOnNode] = {}
         self._unsplit: list[tuple[Sequence[str], Amounts]] = []
         self._not_shown: list[UnplacedGroup] = []
 
     def add_alone(self, host: str, total: Amounts) -> None:
         """Add a job on one node that tells nothing else of it than its requirement."""
-        self._hosts.setdefault(host, _OnHost()).add_held(total)
+        self._hosts.setdefault(host, _HeldOnAddress()).add_held(total)
 
     def add(self, hosts: Sequence[str], total: Amounts, unread: Sequence[str], shares: Shares) -> None:
         """Add what a job holds to each address that it shows, by its split over them and by its requirement.
@@ -103,7 +103,7 @@ class HeldOnAddresses:
         What the requirement has beyond the readable shares is on the nodes without one. Is that a single node, it is
         known as well; of several, each may hold all of it. Where each has a share, it is on nodes that do not show.
         """
-        on = [self._hosts.setdefault(host, _OnHost()) for host in hosts]
+        on = [self._hosts.setdefault(host, _HeldOnAddress()) for host in hosts]
         names = {*total, *unread, *(name for amounts, _unread in shares.values() for name in amounts)}
         # The product: many resources on many nodes cost it in time, and in memory for each node.
         if len(names) > MOST_RESOURCES or len(names) * len(hosts) > _MOST_AMOUNTS:
@@ -135,7 +135,7 @@ class HeldOnAddresses:
                 # Every node that the job shows tells its share, so the rest is on nodes that do not show yet.
                 not_shown[name] = rest
         if not_shown:
-            self._not_shown.append({"count": 1, "resources": to_numbers(not_shown), "unread": []})
+            self._not_shown.append({"count": 1, "resources": amounts_to_numbers(not_shown), "unread": []})
         for over, together in unsplit.items():
             if len(over) == 1:
                 self._hosts[over[0]].add_held(together)
@@ -152,10 +152,10 @@ class HeldOnAddresses:
         """
         # Made once: a list may give one address any number of times.
         if address not in self._facts:
-            on = self._hosts.get(address, _OnHost())
+            on = self._hosts.get(address, _HeldOnAddress())
             held: HeldOnNode = {
-                "resources": to_numbers(on.held),
-                "unsplit": to_numbers(on.unsplit),
+                "resources": amounts_to_numbers(on.held),
+                "unsplit": amounts_to_numbers(on.unsplit),
                 "unread": sorted(on.unread),
             }
             self._facts[address] = held
@@ -174,23 +174,23 @@ class HeldOnAddresses:
             amounts = on.held if size is None else on.beyond(size, named)
             unread = sorted(on.unread) if size is None else []
             if amounts or unread:
-                groups.append({"count": 1, "resources": to_numbers(amounts), "unread": unread})
+                groups.append({"count": 1, "resources": amounts_to_numbers(amounts), "unread": unread})
         for hosts, together in self._unsplit:
             known = [sizes[host] for host in hosts if host in sizes]
             beyond = together
             # A node of unknown size may hold nothing, so only with all sizes something is certain to be there.
             if len(known) == len(hosts):
                 beyond = {
-                    name: amount - sum(_most_on(size, name, named) for size in known)
+                    name: amount - sum(_most_held_on(size, name, named) for size in known)
                     for name, amount in together.items()
                 }
             beyond = {name: amount for name, amount in beyond.items() if amount > 0}
             if beyond:
-                groups.append({"count": 1, "resources": to_numbers(beyond), "unread": []})
+                groups.append({"count": 1, "resources": amounts_to_numbers(beyond), "unread": []})
         return groups
 
 
-def sizes_by_address(nodes: Sequence[NodeFacts], addresses: Iterable[str]) -> dict[str, Amounts]:
+def sizes_of_held_addresses(nodes: Sequence[NodeFacts], addresses: Iterable[str]) -> dict[str, Amounts]:
     """Return what the node of each address has, without what it has none of.
 
     Of a size that cannot be read it has at least what it shows as free. A second address of one node has nothing.
@@ -207,14 +207,14 @@ def sizes_by_address(nodes: Sequence[NodeFacts], addresses: Iterable[str]) -> di
             key = tuple(size.items())
             if key not in known:
                 # The smaller of two spellings: only the amount that is certain keeps the rest of a job off other nodes.
-                amounts = merge_spellings(from_numbers(size), min)
+                amounts = canonical_amounts(amounts_from_numbers(size), min)
                 known[key] = {name: amount for name, amount in amounts.items() if amount}
             sizes[node["private_ip"]] = known[key]
     return sizes
 
 
-def _most_on(size: Amounts, resource: str, named: Collection[str]) -> int:
+def _most_held_on(size: Amounts, resource: str, named: Collection[str]) -> int:
     """Return how much of a resource a node can have, under another name, too, where no node names it."""
     if resource in size or resource in named:
         return size.get(resource, 0)
-    return sum(size[one] for one in any_cards_for(resource, size))
+    return sum(size[one] for one in card_resources_for(resource, size))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import PAGE_SIZE
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages, join_oldest_first
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages, join_lists_oldest_first
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import ADDED_FIELDS, FIELDS, job_type_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
@@ -163,7 +163,7 @@ class WorkloadQuery:
         # Each type once: a repeated one would be read, and listed, twice.
         absent = [partial(read, kind) for kind in dict.fromkeys(self.types) if kind not in found]
         left_out = [part for part in client.in_parallel(absent) if part is not None]
-        return join_oldest_first([pages, *left_out]) if left_out else pages
+        return join_lists_oldest_first([pages, *left_out]) if left_out else pages
 
     def _page_of_statuses(self, page: Pages) -> Pages:
         """Return a page as the API gave it, but for several statuses.

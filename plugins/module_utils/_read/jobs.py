@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import free_cards
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amounts_to_numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import free_cards_in_text
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
-    boolean_of,
-    created_at,
-    integer_of,
-    label_of,
+    boolean_field,
+    creation_time_field,
+    integer_field,
+    label_field,
     seconds_since,
-    text_of,
+    text_field,
 )
 
 if t.TYPE_CHECKING:
@@ -62,17 +62,17 @@ _INTEGERS = ("running_duration", "pending_duration", "pending_position", "create
 
 def job_type_of(item: Document) -> str:
     """Return the type of a job as JOB_TYPES spell it: pools spell theirs in upper case."""
-    return label_of(item.get("type")).lower()
+    return label_field(item.get("type")).lower()
 
 
-def pending_seconds(item: Document, now: float) -> int | None:
+def pending_seconds_of_job(item: Document, now: float) -> int | None:
     """Return for how many seconds a job has waited; None when it does not tell, or was created in the future.
 
     No job has waited for longer than there is one.
     """
     # pendingDuration and createTime may disagree: with the smaller wait a job is more likely on its way.
-    seconds = integer_of(item.get("pendingDuration"))
-    created = integer_of(item.get("createTime"))
+    seconds = integer_field(item.get("pendingDuration"))
+    created = integer_field(item.get("createTime"))
     exists = None if created is None else seconds_since(created / 1000, now)
     # A negative wait is none, and the time of creation takes its place.
     if seconds is not None and seconds >= 0:
@@ -80,19 +80,19 @@ def pending_seconds(item: Document, now: float) -> int | None:
     return exists
 
 
-def _split_host_ips(value: object) -> list[str]:
+def _host_ips_of_job(value: object) -> list[str]:
     # The reference has one text with commas, the SDK a list.
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
     return [part.strip() for part in parts if isinstance(part, str) and part.strip()]
 
 
-def hosts_of(item: Document) -> list[str]:
+def hosts_of_job(item: Document) -> list[str]:
     """Return the addresses of the nodes that a job shows, from hostIps and from nodes, each once."""
     nodes = item.get("nodes")
     shown = [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []
     placed = [node.get("hostIp") for node in shown if isinstance(node, dict)]
     # Both sources together, as each of them may be absent (ListWorkloads, table 3; the SDK).
-    return list(dict.fromkeys(_split_host_ips(item.get("hostIps")) + _split_host_ips(placed)))
+    return list(dict.fromkeys(_host_ips_of_job(item.get("hostIps")) + _host_ips_of_job(placed)))
 
 
 def job_nodes(
@@ -109,13 +109,13 @@ def job_nodes(
             unreadable.append(node)
             continue
         amounts, _unread = requirements.read(node.get("resourceRequirement"))
-        host, text = text_of(node.get("hostIp")), text_of(node.get("npuTopologyPlacement"))
+        host, text = text_field(node.get("hostIp")), text_field(node.get("npuTopologyPlacement"))
         fact: JobNode = {
             "host_ip": host,
             "npu_topology_placement": text,
-            "cards_free": free_cards(text, cards.get(host or "")) if cards else None,
+            "cards_free": free_cards_in_text(text, cards.get(host or "")) if cards else None,
             "resource_requirement": node.get("resourceRequirement"),
-            "resources": to_numbers(amounts),
+            "resources": amounts_to_numbers(amounts),
         }
         unknown = {key: value for key, value in node.items() if key not in _NODE_DOCUMENTED}
         if unknown:
@@ -124,7 +124,7 @@ def job_nodes(
     return facts, unreadable
 
 
-def workload_facts(
+def job_facts(
     item: Document,
     pool_name: str,
     requirements: Requirements,
@@ -144,7 +144,7 @@ def workload_facts(
         if name in _READERS:
             facts[name] = _READERS[name](value)
         else:
-            facts[name] = value if isinstance(value, str) else text_of(value)
+            facts[name] = value if isinstance(value, str) else text_field(value)
         # What could not be read under its name is kept as it came, so that nobody has to call the API again.
         if facts[name] is None and value is not None:
             extra[key] = value
@@ -152,8 +152,8 @@ def workload_facts(
     if unreadable:
         extra["nodes"] = unreadable
     facts["pool_name"] = pool_name
-    facts["resources"] = to_numbers(requirements.read(item.get("resourceRequirement"))[0])
-    facts["created_at"] = created_at(facts["create_time"])
+    facts["resources"] = amounts_to_numbers(requirements.read(item.get("resourceRequirement"))[0])
+    facts["created_at"] = creation_time_field(facts["create_time"])
     facts["extra"] = extra
     # FIELDS and _READERS are the types of WorkloadFacts, key by key, which a test compares.
     return t.cast("WorkloadFacts", facts if fields is None else {name: facts[name] for name in fields})
@@ -165,8 +165,8 @@ def _any_value(value: object) -> object:
 
 _READERS: dict[str, Callable[[object], t.Any]] = {
     "resource_requirement": _any_value,
-    "host_ips": _split_host_ips,
+    "host_ips": _host_ips_of_job,
     "nodes": _any_value,
-    "is_deleted": boolean_of,
-    **dict.fromkeys(_INTEGERS, integer_of),
+    "is_deleted": boolean_field,
+    **dict.fromkeys(_INTEGERS, integer_field),
 }

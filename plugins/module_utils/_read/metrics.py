@@ -13,13 +13,13 @@ import re
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amounts_to_numbers
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
-    amounts_in,
-    count_or_none,
+    amounts_field,
+    count_field_or_none,
     epoch_seconds,
     iso_time,
-    object_in,
+    object_field,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE
@@ -53,20 +53,20 @@ def metrics_facts(item: Document, now: float) -> MetricsFacts:
     that of the oldest table that counts, null when a timestamp cannot be read, and below zero when one is in the
     future. Keys of accelerators are masked by the API (``tnt004``).
     """
-    table = object_in(item, "table")
-    allocated, capacity, available = (object_in(table, name) for name in _TABLES)
+    table = object_field(item, "table")
+    allocated, capacity, available = (object_field(table, name) for name in _TABLES)
     unreadable = [
-        _unreadable_table(part) for part in map(table.get, _TABLES) if not isinstance(part, (dict, type(None)))
+        _unreadable_metrics_table(part) for part in map(table.get, _TABLES) if not isinstance(part, (dict, type(None)))
     ]
 
     def amounts(part: Document, name: str) -> Numbers | None:
         value = part.get(name)
         # Capacity rounds down and the allocated rounds up, so that no rounding makes room.
-        read, unread = amounts_in(value, down=part is not allocated)
+        read, unread = amounts_field(value, down=part is not allocated)
         unreadable.extend(unread)
         if read is None and value is not None:
-            unreadable.append(_unreadable_table(value))
-        return None if read is None else to_numbers(read)
+            unreadable.append(_unreadable_metrics_table(value))
+        return None if read is None else amounts_to_numbers(read)
 
     # The newest reference shows no timestamp of ``available``: it counts as one document with the others.
     times = [epoch_seconds(part.get("timestamp")) for part in (allocated, capacity)]
@@ -74,7 +74,7 @@ def metrics_facts(item: Document, now: float) -> MetricsFacts:
     known = [at for at in times if at is not None]
     # A table without a time may be of any time, so the others do not tell either.
     oldest, newest = (min(known), max(known)) if len(known) == len(times) else (None, None)
-    windows = [_window_seconds(part.get("window")) for part in (allocated, capacity)]
+    windows = [_window_seconds_of_metrics(part.get("window")) for part in (allocated, capacity)]
     # Of two times the worse counts: one in the future is worse than any in the past.
     at = newest if newest is not None and newest > now + CLOCK_TOLERANCE else oldest
     return {
@@ -85,7 +85,7 @@ def metrics_facts(item: Document, now: float) -> MetricsFacts:
         "all_max_capacity": amounts(capacity, "allMaxValue"),
         "available": amounts(available, "value"),
         "max_available": amounts(available, "maxValue"),
-        "workload": _workload_counts(table.get("workload")),
+        "workload": _workload_counts_of_metrics(table.get("workload")),
         "observed_at": None if at is None else iso_time(at),
         "age_seconds": None if at is None else math.floor(now - at),
         # The shorter window makes metrics old sooner.
@@ -99,19 +99,19 @@ def metrics_of_pool(items: Sequence[Document], pool_name: str, now: float) -> Me
 
     Of several entries for it the worse counts.
     """
-    found = [metrics_facts(item, now) for item in items if object_in(item, "metadata").get("name") == pool_name]
+    found = [metrics_facts(item, now) for item in items if object_field(item, "metadata").get("name") == pool_name]
     if len(found) < 2:
         return found[0] if found else None
     worst = max(found, key=_doubt_about_metrics)
     capacity, allocated = [one["capacity"] for one in found], [one["allocated"] for one in found]
     merged = worst.copy()
     # Amount by amount: an entry that is worse in one resource may be better in another.
-    merged["capacity"] = _choose_each_amount(min, capacity)
-    merged["available"] = _choose_each_amount(min, [one["available"] for one in found])
-    merged["allocated"] = _choose_each_amount(max, allocated)
+    merged["capacity"] = _choose_metrics_amounts(min, capacity)
+    merged["available"] = _choose_metrics_amounts(min, [one["available"] for one in found])
+    merged["allocated"] = _choose_metrics_amounts(max, allocated)
     merged["unreadable"] = [what for one in found for what in one["unreadable"]]
     # The chosen amount of a resource that one entry leaves out is only a bound.
-    merged["unreadable"] += _amounts_not_in_all_entries(capacity) + _amounts_not_in_all_entries(allocated)
+    merged["unreadable"] += _amounts_not_in_all_metrics(capacity) + _amounts_not_in_all_metrics(allocated)
     merged["window_seconds"] = min((one["window_seconds"] for one in found if one["window_seconds"]), default=None)
     return merged
 
@@ -124,7 +124,9 @@ def _doubt_about_metrics(metrics: MetricsFacts) -> tuple[int, int]:
     return (1, -age) if age < -CLOCK_TOLERANCE else (0, age)
 
 
-def _choose_each_amount(choose: Callable[[Number, Number], Number], tables: Sequence[Numbers | None]) -> Numbers | None:
+def _choose_metrics_amounts(
+    choose: Callable[[Number, Number], Number], tables: Sequence[Numbers | None]
+) -> Numbers | None:
     """Return the chosen amount of each resource, of those tables that have it. Looks once at each amount."""
     known = [table for table in tables if table is not None]
     chosen: Numbers = {}
@@ -134,7 +136,7 @@ def _choose_each_amount(choose: Callable[[Number, Number], Number], tables: Sequ
     return chosen if known else None
 
 
-def _amounts_not_in_all_entries(tables: Sequence[Numbers | None]) -> list[UnreadableAmount]:
+def _amounts_not_in_all_metrics(tables: Sequence[Numbers | None]) -> list[UnreadableAmount]:
     """Return what one entry tells and another does not: what there is of it is not known, only that it is no more."""
     known = [table for table in tables if table is not None]
     if known and len(known) < len(tables):
@@ -143,23 +145,26 @@ def _amounts_not_in_all_entries(tables: Sequence[Numbers | None]) -> list[Unread
     return [{"resource": name, "value": "told by one of two entries"} for name, of in times.items() if of < len(known)]
 
 
-def _workload_counts(value: object) -> WorkloadCounts | None:
+def _workload_counts_of_metrics(value: object) -> WorkloadCounts | None:
     """Return jobs by type, ``{allocated, queue}``; what is no count is left out."""
     if not isinstance(value, dict):
         return None
-    return {"allocated": _job_counts(value.get("allocated")), "queue": _job_counts(value.get("queue"))}
+    return {
+        "allocated": _job_counts_of_metrics(value.get("allocated")),
+        "queue": _job_counts_of_metrics(value.get("queue")),
+    }
 
 
-def _job_counts(value: object) -> dict[str, int]:
+def _job_counts_of_metrics(value: object) -> dict[str, int]:
     counts = value if isinstance(value, dict) else {}
-    return {str(job_type): count for job_type, of in counts.items() if (count := count_or_none(of)) is not None}
+    return {str(job_type): count for job_type, of in counts.items() if (count := count_field_or_none(of)) is not None}
 
 
-def _window_seconds(window: object) -> int | None:
+def _window_seconds_of_metrics(window: object) -> int | None:
     match = _WINDOW.fullmatch(window) if isinstance(window, str) else None
     seconds = int(match.group(1)) * _WINDOW_SECONDS[match.group(2)] if match else 0
     return seconds if 0 < seconds <= _LONGEST_WINDOW else None
 
 
-def _unreadable_table(value: object) -> UnreadableAmount:
+def _unreadable_metrics_table(value: object) -> UnreadableAmount:
     return {"resource": "*", "value": one_line(repr(value), 60)}

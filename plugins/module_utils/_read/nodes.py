@@ -12,17 +12,20 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     add_amounts,
+    amounts_to_numbers,
     parse_quantity,
-    to_numbers,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import cards_on, free_cards
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import (
+    count_ascend_cards,
+    free_cards_in_text,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
-    amounts_in,
-    count_or_none,
-    list_of,
-    misshapen,
-    object_in,
-    text_or_none,
+    amounts_field,
+    count_field_or_none,
+    list_field,
+    misshapen_fields,
+    object_field,
+    text_field_or_none,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
@@ -87,55 +90,55 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
     address; ``cards_occupied`` counts the ones of its NPU placement bits, when it has them, and ``cards_free`` numbers
     the cards that they show as free. ``locked`` protects the node from deletion and decides nothing.
     """
-    metadata, spec, status = (object_in(document, name) for name in ("metadata", "spec", "status"))
-    labels, annotations = object_in(metadata, "labels"), object_in(metadata, "annotations")
+    metadata, spec, status = (object_field(document, name) for name in ("metadata", "spec", "status"))
+    labels, annotations = object_field(metadata, "labels"), object_field(metadata, "annotations")
     # OTC's reference has them in both places, and Huawei Cloud's has none (ListPoolNodes).
-    taints = list_of(spec.get("taints")) + list_of(status.get("taints"))
+    taints = list_field(spec.get("taints")) + list_field(status.get("taints"))
     # Rounded down, both: 7.9999 cards are no room for eight.
-    resources, unreadable = amounts_in(status.get("resources"), down=True)
-    free, unreadable_free = amounts_in(status.get("availableResources"), down=True)
-    phase = text_or_none(status.get("phase"))
+    resources, unreadable = amounts_field(status.get("resources"), down=True)
+    free, unreadable_free = amounts_field(status.get("availableResources"), down=True)
+    phase = text_field_or_none(status.get("phase"))
     driver, plugins = (
-        _driver_or_plugin(status.get("driver")),
-        [_driver_or_plugin(one) for one in list_of(status.get("plugins"))],
+        _driver_or_plugin_of_node(status.get("driver")),
+        [_driver_or_plugin_of_node(one) for one in list_field(status.get("plugins"))],
     )
     # The first reason is told, so what a person sees in the console comes before what a label hides.
     unusable = (
-        _why_unusable(phase, taints, annotations, labels)
-        or _why_idle_in_vain(labels, driver, plugins)
-        or _why_doubtful(document, taints)
+        _why_node_unusable(phase, taints, annotations, labels)
+        or _why_node_idle_in_vain(labels, driver, plugins)
+        or _why_node_doubtful(document, taints)
     )
     address = node_address(document)
     bits = annotations.get(PLACEMENT_ANNOTATION)
-    has = None if resources is None else to_numbers(resources)
+    has = None if resources is None else amounts_to_numbers(resources)
     return {
-        "name": text_or_none(metadata.get("name")),
+        "name": text_field_or_none(metadata.get("name")),
         "phase": phase,
-        "flavor": text_or_none(spec.get("flavor")),
-        "az": text_or_none(status.get("az")),
+        "flavor": text_field_or_none(spec.get("flavor")),
+        "az": text_field_or_none(status.get("az")),
         "private_ip": address,
         "taints": taints,
         "drain": DRAIN_ANNOTATION in annotations,
-        "exclusive_to": _label_text(labels, EXCLUSIVE_LABEL),
-        "elastic_quota": _quota_of(document, labels),
-        "hot_standby": _is_standby(labels),
-        "billing_status": _billing_status(labels),
+        "exclusive_to": _label_text_of_node(labels, EXCLUSIVE_LABEL),
+        "elastic_quota": _quota_of_node(document, labels),
+        "hot_standby": _is_standby_node(labels),
+        "billing_status": _billing_status_of_node(labels),
         "driver": driver,
         "plugins": plugins,
         "locked": LOCK_ANNOTATION in annotations,
-        "node_pool": _label_text(labels, NODE_POOL_LABEL),
-        "node_pool_id": _label_text(labels, NODE_POOL_ID_LABEL),
-        "supernode": _label_text(labels, SUPERNODE_LABEL),
-        "cabinet": _label_text(labels, CABINET_LABEL),
-        "server": _label_text(labels, SERVER_LABEL),
+        "node_pool": _label_text_of_node(labels, NODE_POOL_LABEL),
+        "node_pool_id": _label_text_of_node(labels, NODE_POOL_ID_LABEL),
+        "supernode": _label_text_of_node(labels, SUPERNODE_LABEL),
+        "cabinet": _label_text_of_node(labels, CABINET_LABEL),
+        "server": _label_text_of_node(labels, SERVER_LABEL),
         "batch": _batch_of_node(labels),
         "usable": unusable is None,
         "unusable": unusable,
         "resources": has,
-        "free": None if free is None else to_numbers(free),
+        "free": None if free is None else amounts_to_numbers(free),
         "unreadable": unreadable + unreadable_free,
         "cards_occupied": bits.count("1") if isinstance(bits, str) and set(bits) <= {"0", "1"} else None,
-        "cards_free": None if bits is None else free_cards(bits, cards_on(has)),
+        "cards_free": None if bits is None else free_cards_in_text(bits, count_ascend_cards(has)),
         "jobs": None if jobs_by_host is None or address is None else jobs_by_host.get(address, 0),
         "held": None,
     }
@@ -143,10 +146,12 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
 
 def node_address(document: Document) -> str | None:
     """Return the address by which jobs name a node."""
-    return text_or_none(object_in(document, "status").get("privateIp"))
+    return text_field_or_none(object_field(document, "status").get("privateIp"))
 
 
-def _why_unusable(phase: str | None, taints: Sequence[object], annotations: Document, labels: Document) -> str | None:
+def _why_node_unusable(
+    phase: str | None, taints: Sequence[object], annotations: Document, labels: Document
+) -> str | None:
     # Every other phase, known or not: a new one is no promise to take work.
     if phase != NODE_AVAILABLE:
         return f"phase {one_line(phase or 'unknown', 60)}"
@@ -161,7 +166,7 @@ def _why_unusable(phase: str | None, taints: Sequence[object], annotations: Docu
     return None
 
 
-def _why_idle_in_vain(
+def _why_node_idle_in_vain(
     labels: Document, driver: ComponentFacts | None, plugins: Sequence[ComponentFacts | None]
 ) -> str | None:
     """Return why a node that is Available and idle runs nothing all the same.
@@ -170,10 +175,10 @@ def _why_idle_in_vain(
     them from the real API. A value that is not known counts as the worse one: not tried on a real pool.
     """
     # An isolated standby shows idle cards, and a job that counts on them fails (ListPoolNodes).
-    standby = _is_standby(labels)
+    standby = _is_standby_node(labels)
     if standby is not False:
         return "hot standby" if standby else f"hot standby or not (label {CANNOT_BE_READ})"
-    billing = _billing_status(labels)
+    billing = _billing_status_of_node(labels)
     # Frozen nodes keep their phase Available (ListPoolNodes).
     if billing not in (None, "normal"):
         return {"frozen": "frozen", "ended": "billing ended"}.get(
@@ -188,21 +193,21 @@ def _why_idle_in_vain(
     return None
 
 
-def _is_standby(labels: Document) -> bool | None:
+def _is_standby_node(labels: Document) -> bool | None:
     """Return whether the node stands by for a broken one; None when its label is neither true nor false."""
     if STANDBY_LABEL not in labels:
         return False
     return {"true": True, "false": False}.get(str(labels[STANDBY_LABEL]).strip().lower())
 
 
-def _billing_status(labels: Document) -> str | None:
+def _billing_status_of_node(labels: Document) -> str | None:
     if BILLING_LABEL not in labels:
         return None
     value = str(labels[BILLING_LABEL]).strip()
     return BILLING_STATUSES.get(value, value or "empty")
 
 
-def _driver_or_plugin(value: object) -> ComponentFacts | None:
+def _driver_or_plugin_of_node(value: object) -> ComponentFacts | None:
     """Return a driver or plugin of a node: ``{name, version, phase}``.
 
     A phase that is no text is one that is not known.
@@ -211,8 +216,8 @@ def _driver_or_plugin(value: object) -> ComponentFacts | None:
         return None
     phase = value.get("phase")
     return {
-        "name": text_or_none(value.get("name")),
-        "version": text_or_none(value.get("version")),
+        "name": text_field_or_none(value.get("name")),
+        "version": text_field_or_none(value.get("version")),
         "phase": None if phase is None else str(phase) or "empty",
     }
 
@@ -225,42 +230,42 @@ def _batch_of_node(labels: Document) -> BatchFacts | None:
     if not any(label in labels for label in BATCH_LABELS.values()):
         return None
     return {
-        "uid": _label_text(labels, BATCH_LABELS["uid"]),
-        "name": _label_text(labels, BATCH_LABELS["name"]),
-        "type": _label_text(labels, BATCH_LABELS["type"]),
-        "count": count_or_none(_label_text(labels, BATCH_LABELS["count"])),
+        "uid": _label_text_of_node(labels, BATCH_LABELS["uid"]),
+        "name": _label_text_of_node(labels, BATCH_LABELS["name"]),
+        "type": _label_text_of_node(labels, BATCH_LABELS["type"]),
+        "count": count_field_or_none(_label_text_of_node(labels, BATCH_LABELS["count"])),
     }
 
 
-def _why_doubtful(document: Document, taints: Sequence[object]) -> str | None:
+def _why_node_doubtful(document: Document, taints: Sequence[object]) -> str | None:
     """Return why it cannot be told whether the node takes work: what would say so is not as documented."""
     # A list of taints that is no list could hide the one that keeps work away.
-    wrong = misshapen(document, _NODE_SHAPES)
-    plugins = list_of(object_in(document, "status").get("plugins"))
+    wrong = misshapen_fields(document, _NODE_SHAPES)
+    plugins = list_field(object_field(document, "status").get("plugins"))
     wrong += ["a plugin" for plugin in plugins if not isinstance(plugin, dict)]
     if any(not isinstance(taint, dict) or taint.get("effect") not in TAINT_EFFECTS for taint in taints):
         wrong.append("a taint")
     return f"{wrong[0]} {CANNOT_BE_READ}" if wrong else None
 
 
-def _quota_of(document: Document, labels: Document) -> str | None:
+def _quota_of_node(document: Document, labels: Document) -> str | None:
     """Return the logical pool that the node is bound to.
 
     Labels that cannot be read, or a label without a value, may stand for any of them.
     """
     if QUOTA_LABEL in labels:
         return str(labels[QUOTA_LABEL]) or "empty"
-    return CANNOT_BE_READ if misshapen(document, _LABEL_SHAPES) else None
+    return CANNOT_BE_READ if misshapen_fields(document, _LABEL_SHAPES) else None
 
 
-def _label_text(labels: Document, name: str) -> str | None:
+def _label_text_of_node(labels: Document, name: str) -> str | None:
     """Return a label whose being there matters, as text whatever its type; None when there is none."""
     if name not in labels or labels[name] == "":
         return None
     return str(labels[name])
 
 
-def capacity_facts(nodes: Sequence[NodeFacts]) -> CapacityFacts:
+def sum_node_facts(nodes: Sequence[NodeFacts]) -> CapacityFacts:
     """Return sums over nodes: ``{nodes, usable_nodes, total, usable, free}``.
 
     ``total`` is what all nodes have, ``usable`` what those have that can take work, ``free`` what is idle on these. A
@@ -270,18 +275,18 @@ def capacity_facts(nodes: Sequence[NodeFacts]) -> CapacityFacts:
     usable: Amounts = {}
     free: Amounts = {}
     for node in nodes:
-        _add_capacity(total, node["resources"])
+        _add_node_amounts(total, node["resources"])
         if node["usable"]:
-            _add_capacity(usable, node["resources"])
-            _add_capacity(free, node["free"])
+            _add_node_amounts(usable, node["resources"])
+            _add_node_amounts(free, node["free"])
     return {
         "nodes": len(nodes),
         "usable_nodes": sum(node["usable"] for node in nodes),
-        "total": to_numbers(total),
-        "usable": to_numbers(usable),
-        "free": to_numbers(free),
+        "total": amounts_to_numbers(total),
+        "usable": amounts_to_numbers(usable),
+        "free": amounts_to_numbers(free),
     }
 
 
-def _add_capacity(total: Amounts, facts: Numbers | None) -> None:
+def _add_node_amounts(total: Amounts, facts: Numbers | None) -> None:
     add_amounts(total, {resource: parse_quantity(resource, value) for resource, value in (facts or {}).items()})

@@ -16,21 +16,25 @@ from collections import Counter
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     add_amounts,
-    canonical,
-    counts_bytes,
-    merge_spellings,
-    to_numbers,
+    amounts_to_numbers,
+    canonical_amounts,
+    canonical_resource,
+    is_quantity_of_bytes,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import OwnCards
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import CardTextsOfJobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     MOST_RESOURCES,
-    created_at,
-    integer_of,
-    label_of,
-    text_of,
+    creation_time_field,
+    integer_field,
+    label_field,
+    text_field,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.held import HeldOnAddresses
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of, job_nodes, pending_seconds
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import (
+    hosts_of_job,
+    job_nodes,
+    pending_seconds_of_job,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import MOST_PARTS, Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ACTIVE, OVER, WAITING
 
@@ -72,7 +76,7 @@ class Occupancy:
         self._unplaced: dict[str, UnplacedGroup] = {}
         self._on_addresses = HeldOnAddresses()
         self._placements: list[PlacementFacts] = []
-        self._own_cards = OwnCards()
+        self._own_cards = CardTextsOfJobs()
         self._texts: list[tuple[PlacedShare, str | None]] = []
         self._count = 0
         for item in items:
@@ -80,17 +84,17 @@ class Occupancy:
 
     def _add_job(self, item: Document) -> None:
         self._count += 1
-        status = label_of(item.get("status"))
-        if text_of(item.get("jobUUID")) in self._placement_of:
+        status = label_field(item.get("status"))
+        if text_field(item.get("jobUUID")) in self._placement_of:
             nodes = job_nodes(item.get("nodes"), self._requirements)[0]
             split: list[PlacedShare] = [
                 {"host_ip": node["host_ip"], "resources": node["resources"], "cards": None} for node in nodes
             ]
             self._texts += zip(split, (node["npu_topology_placement"] for node in nodes))
-            self._placements.append({**self._listed_job(item), "host_ips": hosts_of(item), "nodes": split})
+            self._placements.append({**self._listed_job(item), "host_ips": hosts_of_job(item), "nodes": split})
         if status in WAITING:
             self._add_queued(item)
-        if _holds_resources(item):
+        if _occupies_resources(item):
             self._add_holder(item)
 
     def _add_holder(self, item: Document) -> None:
@@ -100,23 +104,25 @@ class Occupancy:
             self._own_cards.note(item.get("nodes"))
         add_amounts(self._held, amounts)
         self._held_unread.update(unread)
-        if label_of(item.get("status")) in ACTIVE:
+        if label_field(item.get("status")) in ACTIVE:
             add_amounts(self._active, amounts)
-        hosts = hosts_of(item)
+        hosts = hosts_of_job(item)
         # Before any split is known: an address that a job shows makes its node not idle.
         self.jobs_by_host.update(hosts)
         if hosts:
             # The short way for nearly all jobs: of twenty thousand, few are on several nodes.
-            if len(hosts) == 1 and not unread and _tells_no_other_share(item):
+            if len(hosts) == 1 and not unread and _occupies_one_node_alone(item):
                 self._on_addresses.add_alone(hosts[0], amounts)
             else:
                 self._on_addresses.add(hosts, amounts, unread, self._shares_by_address(item.get("nodes")))
         else:
-            group: UnplacedGroup = {"count": 0, "resources": to_numbers(amounts), "unread": unread}
+            group: UnplacedGroup = {"count": 0, "resources": amounts_to_numbers(amounts), "unread": unread}
             # Jobs that ask for the same become one group, and text as its key cannot be chosen to collide.
             self._unplaced.setdefault(repr((sorted(amounts.items()), unread)), group)["count"] += 1
-        cards = sum(amount for resource, amount in amounts.items() if resource != "cpu" and not counts_bytes(resource))
-        _keep_largest(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
+        cards = sum(
+            amount for resource, amount in amounts.items() if resource != "cpu" and not is_quantity_of_bytes(resource)
+        )
+        _keep_largest_holders(self._holders, ((cards, amounts.get("cpu", 0)), self._count, item), _HOLDERS)
 
     def _shares_by_address(self, nodes: object) -> dict[str, tuple[Amounts, set[str]]]:
         """Return (amounts, what of them cannot be read) by the address of each node that a job tells its share of."""
@@ -138,44 +144,44 @@ class Occupancy:
         """
         if not isinstance(requirement, list) or not requirement:
             amounts, unread = self._requirements.read(requirement)
-            return merge_spellings(amounts), [canonical(name) for name in unread]
+            return canonical_amounts(amounts), [canonical_resource(name) for name in unread]
         total: Amounts = {}
         missing: list[str] = []
         # Merged part by part: two spellings in two parts are two amounts, and in one part the same one.
         for part in requirement[:MOST_PARTS]:
             amounts, unread = self._requirements.read(part)
-            add_amounts(total, merge_spellings(amounts))
-            missing += [canonical(name) for name in unread]
+            add_amounts(total, canonical_amounts(amounts))
+            missing += [canonical_resource(name) for name in unread]
             if len(total) > MOST_RESOURCES or len(missing) > MOST_RESOURCES:
                 return {}, ["*"]
         return total, missing if len(requirement) <= MOST_PARTS else ["*"]
 
     def _add_queued(self, item: Document) -> None:
-        priority = integer_of(item.get("priority"))
-        ages = self._queue_ages.setdefault((label_of(item.get("type")), priority), [])
-        ages.append(pending_seconds(item, self._now))
+        priority = integer_field(item.get("priority"))
+        ages = self._queue_ages.setdefault((label_field(item.get("type")), priority), [])
+        ages.append(pending_seconds_of_job(item, self._now))
         # As the scheduler orders them: priority, then age. An unreadable priority may be the highest.
-        order = (math.inf if priority is None else priority, -(integer_of(item.get("createTime")) or 0))
-        _keep_largest(self._queue, (order, -self._count, item), _QUEUED)
+        order = (math.inf if priority is None else priority, -(integer_field(item.get("createTime")) or 0))
+        _keep_largest_holders(self._queue, (order, -self._count, item), _QUEUED)
 
     def _listed_job(self, item: Document) -> JobFacts:
         amounts, unread = self._requirements.read(item.get("resourceRequirement"))
-        status = label_of(item.get("status"))
+        status = label_field(item.get("status"))
         waits = status in WAITING
         return {
-            "job_uuid": text_of(item.get("jobUUID")),
-            "job_name": text_of(item.get("jobName")),
-            "name": text_of(item.get("name")),
-            "user_name": text_of(item.get("userName")),
-            "type": text_of(item.get("type")),
-            "status": text_of(item.get("status")),
-            "priority": text_of(item.get("priority")),
-            "created_at": created_at(item.get("createTime")),
-            "seconds": pending_seconds(item, self._now) if waits else integer_of(item.get("runningDuration")),
-            "resources": to_numbers(merge_spellings(amounts)),
+            "job_uuid": text_field(item.get("jobUUID")),
+            "job_name": text_field(item.get("jobName")),
+            "name": text_field(item.get("name")),
+            "user_name": text_field(item.get("userName")),
+            "type": text_field(item.get("type")),
+            "status": text_field(item.get("status")),
+            "priority": text_field(item.get("priority")),
+            "created_at": creation_time_field(item.get("createTime")),
+            "seconds": pending_seconds_of_job(item, self._now) if waits else integer_field(item.get("runningDuration")),
+            "resources": amounts_to_numbers(canonical_amounts(amounts)),
             "unread": unread,
             "waits": waits,
-            "holds": _holds_resources(item),
+            "holds": _occupies_resources(item),
         }
 
     def held_on(self, address: str) -> HeldOnNode:
@@ -201,33 +207,38 @@ class Occupancy:
             share["cards"] = self._own_cards.of(text, share["host_ip"], share["resources"])
         return {
             "held": {
-                "resources": to_numbers(self._held),
-                "active": to_numbers(self._active),
+                "resources": amounts_to_numbers(self._held),
+                "active": amounts_to_numbers(self._active),
                 "unread": dict(self._held_unread),
             },
             "holders": [
-                self._listed_job(item) for *_order, item in sorted(self._holders, key=_heap_order, reverse=True)
+                self._listed_job(item)
+                for *_order, item in sorted(self._holders, key=_heap_order_of_holders, reverse=True)
             ],
-            "queued": [self._listed_job(item) for *_order, item in sorted(self._queue, key=_heap_order, reverse=True)],
+            "queued": [
+                self._listed_job(item)
+                for *_order, item in sorted(self._queue, key=_heap_order_of_holders, reverse=True)
+            ],
             "queue_counts": [
-                _queue_count(job_type, priority, ages) for (job_type, priority), ages in self._queue_ages.items()
+                _count_queued_in_occupancy(job_type, priority, ages)
+                for (job_type, priority), ages in self._queue_ages.items()
             ],
             "unplaced": [*self._unplaced.values(), *(() if sizes is None else self._on_addresses.elsewhere(sizes))],
             "placements": self._placements,
         }
 
 
-def _holds_resources(item: Document) -> bool:
+def _occupies_resources(item: Document) -> bool:
     """Return whether it holds resources.
 
     One that waits and shows a node is on it already, while its images are pulled.
     """
-    status = label_of(item.get("status"))
+    status = label_field(item.get("status"))
     # Every status that is not known to be over holds, so a new one is never taken for room.
-    return bool(hosts_of(item)) if status in WAITING else status not in OVER
+    return bool(hosts_of_job(item)) if status in WAITING else status not in OVER
 
 
-def _tells_no_other_share(item: Document) -> bool:
+def _occupies_one_node_alone(item: Document) -> bool:
     """Return whether a job on one node tells nothing else of it than its requirement, as nearly all do."""
     nodes = item.get("nodes")
     if not nodes:
@@ -237,7 +248,7 @@ def _tells_no_other_share(item: Document) -> bool:
     return isinstance(share, dict) and share.get("resourceRequirement") == item.get("resourceRequirement")
 
 
-def _queue_count(job_type: str, priority: int | None, ages: Sequence[int | None]) -> QueueCount:
+def _count_queued_in_occupancy(job_type: str, priority: int | None, ages: Sequence[int | None]) -> QueueCount:
     known = [age for age in ages if age is not None]
     # One age that is not known may be the oldest or the youngest of all.
     whole = len(known) == len(ages)
@@ -250,7 +261,7 @@ def _queue_count(job_type: str, priority: int | None, ages: Sequence[int | None]
     }
 
 
-def _keep_largest(heap: list[t.Any], entry: tuple[t.Any, int, Document], most: int) -> None:
+def _keep_largest_holders(heap: list[t.Any], entry: tuple[t.Any, int, Document], most: int) -> None:
     if len(heap) < most:
         heapq.heappush(heap, entry)
     elif entry[:2] > heap[0][:2]:
@@ -258,5 +269,5 @@ def _keep_largest(heap: list[t.Any], entry: tuple[t.Any, int, Document], most: i
         heapq.heapreplace(heap, entry)
 
 
-def _heap_order(entry: tuple[t.Any, int, Document]) -> tuple[t.Any, int]:
+def _heap_order_of_holders(entry: tuple[t.Any, int, Document]) -> tuple[t.Any, int]:
     return entry[:2]

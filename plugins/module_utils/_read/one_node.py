@@ -15,8 +15,8 @@ from collections import Counter
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     add_amounts,
-    from_numbers,
-    to_numbers,
+    amounts_from_numbers,
+    amounts_to_numbers,
 )
 
 if t.TYPE_CHECKING:
@@ -25,25 +25,25 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import HeldOnNode, NodeFacts, Numbers
 
 
-def one_entry_each(nodes: Sequence[NodeFacts]) -> list[NodeFacts]:
+def one_entry_for_each_node(nodes: Sequence[NodeFacts]) -> list[NodeFacts]:
     """Return the nodes, those with one name or one address as one entry, in the order of their first.
 
     A node with neither a name nor an address may be any of the others, and takes no work.
     """
-    entries = [node if node["name"] or node["private_ip"] else _unusable_without_name(node) for node in nodes]
+    entries = [node if node["name"] or node["private_ip"] else _unusable_entry_without_name(node) for node in nodes]
     names = [node["name"] for node in entries if node["name"]]
     addresses = [node["private_ip"] for node in entries if node["private_ip"]]
     # The usual list has each node once, and needs no grouping.
     if len(set(names)) == len(names) and len(set(addresses)) == len(addresses):
         return entries
-    return [group[0] if len(group) == 1 else _worst_entry(group) for group in _entries_of_one_node(entries)]
+    return [group[0] if len(group) == 1 else _worst_entry_of_one_node(group) for group in _entries_of_one_node(entries)]
 
 
 def _entries_of_one_node(nodes: Sequence[NodeFacts]) -> list[list[NodeFacts]]:
     """Return groups of entries, each joined by a name or an address. Each entry is looked at once, whatever repeats."""
     by_key: dict[tuple[str, str], list[int]] = {}
     for index, node in enumerate(nodes):
-        for key in _node_keys(node):
+        for key in _keys_of_one_node(node):
             by_key.setdefault(key, []).append(index)
     groups: list[list[NodeFacts]] = []
     seen: set[int] = set()
@@ -54,7 +54,7 @@ def _entries_of_one_node(nodes: Sequence[NodeFacts]) -> list[list[NodeFacts]]:
         group, left = [first], [first]
         while left:
             node = nodes[left.pop()]
-            for key in _node_keys(node):
+            for key in _keys_of_one_node(node):
                 # A key is taken when it is followed, so that no key is followed twice.
                 found = [index for index in by_key.pop(key, ()) if index not in seen]
                 seen.update(found)
@@ -64,13 +64,13 @@ def _entries_of_one_node(nodes: Sequence[NodeFacts]) -> list[list[NodeFacts]]:
     return groups
 
 
-def _node_keys(node: NodeFacts) -> list[tuple[str, str]]:
+def _keys_of_one_node(node: NodeFacts) -> list[tuple[str, str]]:
     """Return what tells the node from others."""
     keys = (("name", node["name"]), ("private_ip", node["private_ip"]))
     return [(key, value) for key, value in keys if value]
 
 
-def _worst_entry(entries: Sequence[NodeFacts]) -> NodeFacts:
+def _worst_entry_of_one_node(entries: Sequence[NodeFacts]) -> NodeFacts:
     """Return one entry of several for one node: it takes work when each of them says so, and has what each of them has.
 
     A size in which they differ is not known: taking the smaller for sure could refuse for good what fits.
@@ -92,8 +92,8 @@ def _worst_entry(entries: Sequence[NodeFacts]) -> NodeFacts:
     # A card is free where every entry shows it as free.
     merged["cards_free"] = sorted(set.intersection(*free)) if len(free) == len(entries) else None
     unreadable = [what for entry in entries for what in entry["unreadable"]]
-    merged["resources"], differ = _least_in_all_entries([entry["resources"] for entry in entries])
-    merged["free"], _differ = _least_in_all_entries([entry["free"] for entry in entries])
+    merged["resources"], differ = _least_in_entries_of_one_node([entry["resources"] for entry in entries])
+    merged["free"], _differ = _least_in_entries_of_one_node([entry["free"] for entry in entries])
     for resource in differ:
         unreadable.append({"resource": resource, "value": "told differently by two entries"})
         for table in (merged["resources"], merged["free"]):
@@ -106,16 +106,16 @@ def _worst_entry(entries: Sequence[NodeFacts]) -> NodeFacts:
     merged["jobs"] = sum(jobs) if jobs and len(jobs) == len(by_address) else None
     merged["private_ip"] = next(iter(by_address), None)
     held = [entry["held"] for entry in by_address.values() if entry["held"] is not None]
-    merged["held"] = _sum_of_held(held) if held and len(held) == len(by_address) else None
+    merged["held"] = _held_in_entries_of_one_node(held) if held and len(held) == len(by_address) else None
     return merged
 
 
-def _unusable_without_name(node: NodeFacts) -> NodeFacts:
+def _unusable_entry_without_name(node: NodeFacts) -> NodeFacts:
     unusable = node["unusable"] or "it has neither a name nor an address"
     return {**node, "usable": False, "unusable": unusable}
 
 
-def _least_in_all_entries(tables: Sequence[Numbers | None]) -> tuple[Numbers | None, list[str]]:
+def _least_in_entries_of_one_node(tables: Sequence[Numbers | None]) -> tuple[Numbers | None, list[str]]:
     """Return (the least of what every entry has in that table, the resources in which they differ).
 
     Each amount is looked at once.
@@ -136,14 +136,14 @@ def _least_in_all_entries(tables: Sequence[Numbers | None]) -> tuple[Numbers | N
     return chosen, [name for name in times if name in differ or times[name] < len(known)]
 
 
-def _sum_of_held(held: Sequence[HeldOnNode]) -> HeldOnNode:
+def _held_in_entries_of_one_node(held: Sequence[HeldOnNode]) -> HeldOnNode:
     resources: Amounts = {}
     unsplit: Amounts = {}
     for one in held:
-        add_amounts(resources, from_numbers(one["resources"]))
-        add_amounts(unsplit, from_numbers(one["unsplit"]))
+        add_amounts(resources, amounts_from_numbers(one["resources"]))
+        add_amounts(unsplit, amounts_from_numbers(one["unsplit"]))
     return {
-        "resources": to_numbers(resources),
-        "unsplit": to_numbers(unsplit),
+        "resources": amounts_to_numbers(resources),
+        "unsplit": amounts_to_numbers(unsplit),
         "unread": sorted({name for one in held for name in one["unread"]}),
     }

@@ -11,10 +11,10 @@ from __future__ import annotations
 import typing as t
 from functools import partial
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_name
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_of_call
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import combine_readings, read_jobs
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import combine_summaries, summarize_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import trimmed
 
 if t.TYPE_CHECKING:
@@ -52,17 +52,19 @@ def read_workloads(
         # Here and below, as a list of jobs alone needs neither nodes nor pools, and starts sooner without them.
         from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_capacity
 
-        return combine_readings(read_capacity(client, names, query, clock, placement_of, look_for), query.fields)
+        return combine_summaries(read_capacity(client, names, query, clock, placement_of, look_for), query.fields)
     for name in names:
         # Before anything is sent, as a name becomes a part of the path.
-        check_pool_name(name)
+        check_pool_of_call(name)
 
     def read(name: str) -> PoolReading:
         try:
-            return read_jobs(name, query.read(client, name), clock())
+            return summarize_jobs(name, query.read(client, name), clock())
         except ApiError as error:
-            from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_names import with_pool_id
+            from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pool_names import (
+                error_with_id_of_pool_name,
+            )
 
-            raise with_pool_id(error, client, name) from None
+            raise error_with_id_of_pool_name(error, client, name) from None
 
-    return combine_readings(list(client.in_parallel([partial(read, name) for name in names])), query.fields)
+    return combine_summaries(list(client.in_parallel([partial(read, name) for name in names])), query.fields)

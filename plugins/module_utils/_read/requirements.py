@@ -58,10 +58,10 @@ class Requirements:
                     return {}, ["*"]
             return total, unread if len(requirement) <= MOST_PARTS else ["*"]
         # As text: the numbers of an attacker could all have one hash, and 1 is true in a dictionary.
-        key = repr(requirement) if _is_short(requirement) else None
-        read = _read_amounts(requirement) if key is None else self._read.get(key)
+        key = repr(requirement) if _is_short_requirement(requirement) else None
+        read = _read_required_amounts(requirement) if key is None else self._read.get(key)
         if read is None:
-            read = self._read[str(key)] = _read_amounts(requirement)
+            read = self._read[str(key)] = _read_required_amounts(requirement)
         amounts, names, unparsed = read
         for what in unparsed:
             # Known kinds are counted on, so the counts stay right when no further kind is kept.
@@ -75,7 +75,7 @@ class Requirements:
         return [{"resource": r, "value": v, "jobs": n} for (r, v), n in self.unparsed.items()]
 
 
-def _is_short(requirement: object) -> bool:
+def _is_short_requirement(requirement: object) -> bool:
     """Return whether it is made of as few short texts and numbers as a real one."""
     if not isinstance(requirement, dict):
         return requirement is None
@@ -87,7 +87,7 @@ def _is_short(requirement: object) -> bool:
     )
 
 
-def _brief(value: object) -> str:
+def _brief_requirement(value: object) -> str:
     """Return the beginning of a value, of which not all has to be written out."""
     if isinstance(value, str):
         # Cut before repr(), which would write out all of it.
@@ -97,7 +97,7 @@ def _brief(value: object) -> str:
     return one_line(reprlib.repr(value) if isinstance(value, (list, dict)) else repr(value), 60)
 
 
-def _read_amounts(requirement: object) -> tuple[Amounts, list[str], list[tuple[str, str]]]:
+def _read_required_amounts(requirement: object) -> tuple[Amounts, list[str], list[tuple[str, str]]]:
     """Return the amounts, the resources that could not be read, and the first of these with their values, as shown.
 
     More unread resources than any job has are all of it, like a requirement that is no object.
@@ -106,7 +106,7 @@ def _read_amounts(requirement: object) -> tuple[Amounts, list[str], list[tuple[s
     if requirement is None:
         return amounts, [], []
     if not isinstance(requirement, dict):
-        return amounts, ["*"], [("*", _brief(requirement))]
+        return amounts, ["*"], [("*", _brief_requirement(requirement))]
     if len(requirement) > MOST_RESOURCES:
         return amounts, ["*"], [("*", f"more than {MOST_RESOURCES} resources")]
     unread: list[str] = []
@@ -117,4 +117,4 @@ def _read_amounts(requirement: object) -> tuple[Amounts, list[str], list[tuple[s
             unread.append(resource)
             if len(unread) > _MOST_UNREAD:
                 return {}, ["*"], [("*", f"more than {_MOST_UNREAD} that cannot be read")]
-    return amounts, unread, [(one_line(resource, 60), _brief(requirement[resource])) for resource in unread]
+    return amounts, unread, [(one_line(resource, 60), _brief_requirement(requirement[resource])) for resource in unread]

@@ -14,9 +14,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, to_numbers
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import label_of
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import pending_seconds, workload_facts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    Amounts,
+    add_amounts,
+    amounts_to_numbers,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import label_field
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import job_facts, pending_seconds_of_job
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import WAITING
 
@@ -35,7 +39,7 @@ if t.TYPE_CHECKING:
 _WAITING = tuple(WAITING)  # a status of any type can be looked for in it
 
 
-class Tally:
+class SummaryTally:
     """One pass over jobs: the summary. ``now`` is in seconds since the epoch."""
 
     def __init__(self, now: float, items: Iterable[Document] = ()) -> None:
@@ -57,19 +61,19 @@ class Tally:
 
     def _count_alike(self, status: object, kind: object, requirement: object, jobs: int) -> None:
         """Count so many jobs that are alike."""
-        self._by_status[label_of(status)] += jobs
-        self._by_type[label_of(kind)] += jobs
+        self._by_status[label_field(status)] += jobs
+        self._by_type[label_field(kind)] += jobs
         # Once for all jobs that are alike: twenty thousand jobs ask for a few dozen requirements.
         amounts, _unread = self._requirements.read(requirement, jobs)
-        total = self._resources_by_status.setdefault(label_of(status), {})
+        total = self._resources_by_status.setdefault(label_field(status), {})
         add_amounts(total, {resource: amount * jobs for resource, amount in amounts.items()})
 
     def _note_wait(self, item: Document) -> None:
-        seconds = pending_seconds(item, self._now)
+        seconds = pending_seconds_of_job(item, self._now)
         if seconds is not None and (self._oldest_pending is None or seconds > self._oldest_pending):
             self._oldest_pending = seconds
 
-    def merge(self, other: Tally) -> None:
+    def merge(self, other: SummaryTally) -> None:
         """Add what another tally counted."""
         self._by_status += other._by_status
         self._by_type += other._by_type
@@ -88,17 +92,19 @@ class Tally:
             "total": sum(self._by_status.values()),
             "by_status": dict(self._by_status),
             "by_type": dict(self._by_type),
-            "resources_by_status": {status: to_numbers(total) for status, total in self._resources_by_status.items()},
+            "resources_by_status": {
+                status: amounts_to_numbers(total) for status, total in self._resources_by_status.items()
+            },
             "oldest_pending_seconds": self._oldest_pending,
             "unparsed": self._requirements.as_facts(),
         }
 
 
-def merge_tallies(tallies: Sequence[Tally]) -> Tally:
+def merge_summary_tallies(tallies: Sequence[SummaryTally]) -> SummaryTally:
     """Return one tally of several pools; that of a single pool is itself."""
     if len(tallies) == 1:
         return tallies[0]
-    together = Tally(0)
+    together = SummaryTally(0)
     for tally in tallies:
         together.merge(tally)
     return together
@@ -113,14 +119,14 @@ class PoolReading:
 
     entry: JobsEntry
     items: list[Document]
-    tally: Tally
+    tally: SummaryTally
     warnings: list[str]
     cards: Mapping[str, int | None] = field(default_factory=dict)
 
 
-def read_jobs(pool_name: str, pages: Pages, now: float) -> PoolReading:
+def summarize_jobs(pool_name: str, pages: Pages, now: float) -> PoolReading:
     """Count the jobs of a pool. ``now`` is in seconds since the epoch."""
-    tally = Tally(now, pages.items)
+    tally = SummaryTally(now, pages.items)
     entry: JobsEntry = {
         "pool_name": pool_name,
         "total": pages.total,
@@ -130,7 +136,7 @@ def read_jobs(pool_name: str, pages: Pages, now: float) -> PoolReading:
     return PoolReading(entry, pages.items, tally, [f"{pool_name}: {warning}" for warning in pages.warnings])
 
 
-def combine_readings(readings: Sequence[PoolReading], fields: Sequence[str] | None) -> WorkloadsAnswer:
+def combine_summaries(readings: Sequence[PoolReading], fields: Sequence[str] | None) -> WorkloadsAnswer:
     """Return one answer about all pools, the jobs pool after pool, with the keys that ``fields`` names."""
     totals = [reading.entry["total"] for reading in readings]
     requirements = Requirements()
@@ -139,25 +145,27 @@ def combine_readings(readings: Sequence[PoolReading], fields: Sequence[str] | No
     if fields is None or fields:
         for reading in readings:
             name = reading.entry["pool_name"]
-            workloads += [workload_facts(item, name, requirements, fields, reading.cards) for item in reading.items]
+            workloads += [job_facts(item, name, requirements, fields, reading.cards) for item in reading.items]
     known = [total for total in totals if total is not None]
     return {
         "workloads": workloads,
         # A total of some pools would pass for that of all.
         "total": sum(known) if len(known) == len(totals) else None,
         "complete": all(reading.entry["complete"] for reading in readings),
-        "summary": merge_tallies([reading.tally for reading in readings]).as_facts(),
+        "summary": merge_summary_tallies([reading.tally for reading in readings]).as_facts(),
         "pools": [reading.entry for reading in readings],
         "warnings": [warning for reading in readings for warning in reading.warnings],
     }
 
 
-def entries_with_jobs(answer: WorkloadsAnswer) -> list[JobsEntryWithJobs]:
+def summary_entries_with_jobs(answer: WorkloadsAnswer) -> list[JobsEntryWithJobs]:
     """Return the entries of ``pools``, each with its ``workloads``, which follow each other pool after pool."""
     # By the counts of the summaries: jobs do not name their pool in every selection of fields.
     workloads = iter(answer["workloads"])
-    return [_entry_with_jobs(entry, list(islice(workloads, entry["summary"]["total"]))) for entry in answer["pools"]]
+    return [
+        _summary_entry_with_jobs(entry, list(islice(workloads, entry["summary"]["total"]))) for entry in answer["pools"]
+    ]
 
 
-def _entry_with_jobs(entry: JobsEntry, workloads: list[WorkloadFacts]) -> JobsEntryWithJobs:
+def _summary_entry_with_jobs(entry: JobsEntry, workloads: list[WorkloadFacts]) -> JobsEntryWithJobs:
     return {**entry, "workloads": workloads}

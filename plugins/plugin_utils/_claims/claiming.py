@@ -13,16 +13,23 @@ import uuid
 from datetime import datetime, timezone
 from functools import partial
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import add_amounts, from_number, to_numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    add_amounts,
+    amount_from_number,
+    amounts_to_numbers,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.attempt import Answer, propose
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import (
+    AnswerLostError,
+    StoreError,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     NewerFormatError,
     PoolClaims,
     UnreadableDocumentError,
-    dump_document,
-    parse_document,
+    dump_claims,
+    parse_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
     Asked,
@@ -32,7 +39,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     does_claim_hold,
     is_claim_written,
     jobs_after_their_claims,
-    names_looked_for,
+    names_claims_look_for,
     why_not_usable_with_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen import seen_jobs
@@ -89,12 +96,12 @@ class GateClaims:
         documents = []
         for _version, text in self._began.by_pool.values():
             try:
-                documents.append(_parsed_claims(text))
+                documents.append(_parse_for_claiming(text))
             except UnreadableDocumentError:
                 continue  # the pool that it is of is not admitted to
         # The own name, too: jobs that have it already are not the one to come, and must not end the new claim.
         own = [] if self._wanted is None else [self._wanted.job]
-        return sorted({*names_looked_for(documents), *own})
+        return sorted({*names_claims_look_for(documents), *own})
 
     def look_at(self, entries: Sequence[PoolEntry]) -> None:
         """Note the IDs of the pools, which only a look tells: the next one reads no other documents."""
@@ -118,28 +125,32 @@ class GateClaims:
         if self._began is None:
             raise StoreError(self._failure)
         pool = entry["pool_name"]
-        reading = row_of(self._began, pool).reading(seen_jobs(entry.get("found")))
+        reading = row_for_claiming(self._began, pool).reading(seen_jobs(entry.get("found")))
         wanted = self._wanted if claims else None
         started = self._time.clock()
         for _round in range(_MOST_ROUNDS):
             read_at = self._time.clock()
-            row = row_of(self._store.read([pool]), pool)
+            row = row_for_claiming(self._store.read([pool]), pool)
             # Read anew each round: a decision on an older document would miss a claim that was made since.
             why = why_not_usable_with_claims(reading, row)
             if why:
                 raise StoreError(f"{why}: the next look will tell")
-            proposal = propose(reading, row, wanted, partial(_answer_with_claims, row, request, decide))
-            verdict = _with_late_jobs(proposal.verdict, row, reading)
+            proposal = propose(reading, row, wanted, partial(_answer_while_claiming, row, request, decide))
+            verdict = _verdict_with_late_jobs_of_claims(proposal.verdict, row, reading)
             if proposal.claim is None or self._is_dry:
                 # Marks alone: the verdict stands, whether they are written or lost to another gate.
                 if proposal.is_changed and not self._is_dry:
                     self._mark(pool, proposal.version, proposal.document)
-                return verdict if proposal.claim is None else _with_claim(verdict, proposal.claim, row, is_made=False)
+                return (
+                    verdict
+                    if proposal.claim is None
+                    else _verdict_with_own_claim(verdict, proposal.claim, row, is_made=False)
+                )
             if self._write(pool, proposal.version, proposal.document, proposal.claim):
                 # The monotonic clock of this host measures the pause; the store's own may be set meanwhile.
                 paused = self._time.clock() - read_at > _LONG_PAUSE * (proposal.claim.expires - proposal.claim.created)
-                if not paused or does_claim_hold(row_of(self._store.read([pool]), pool), proposal.claim):
-                    return _with_claim(verdict, proposal.claim, row, is_made=True)
+                if not paused or does_claim_hold(row_for_claiming(self._store.read([pool]), pool), proposal.claim):
+                    return _verdict_with_own_claim(verdict, proposal.claim, row, is_made=True)
             # Bounded: at some point a gate that always loses has to say so.
             if self._time.clock() - started > _MOST_SECONDS:
                 break
@@ -150,37 +161,39 @@ class GateClaims:
     def _write(self, pool: str, version: int, document: PoolClaims, claim: Claim) -> bool:
         """Return whether the claim is in the store, also where the answer was lost."""
         try:
-            return self._store.swap(pool, version, dump_document(document))
+            return self._store.swap(pool, version, dump_claims(document))
         except AnswerLostError:
             # The connection broke after the statement was sent, so only the document tells.
-            return is_claim_written(row_of(self._store.read([pool]), pool), claim)
+            return is_claim_written(row_for_claiming(self._store.read([pool]), pool), claim)
 
     def _mark(self, pool: str, version: int, document: PoolClaims) -> None:
         """Write that claims have ended. Who comes next writes it as well, so it is tried once."""
         try:
-            self._store.swap(pool, version, dump_document(document))
+            self._store.swap(pool, version, dump_claims(document))
         except StoreError:
             return
 
 
-def row_of(documents: Documents, pool: str) -> Row:
+def row_for_claiming(documents: Documents, pool: str) -> Row:
     """Return the row of a pool. Raises UnreadableDocumentError."""
     # Version 0 makes the swap an insert, which fails when another gate has made the document meanwhile.
     version, text = documents.by_pool.get(pool, (0, ""))
-    return Row(version, PoolClaims(uuid.uuid4().hex) if not version else _parsed_claims(text), documents.now)
+    return Row(version, PoolClaims(uuid.uuid4().hex) if not version else _parse_for_claiming(text), documents.now)
 
 
-def _parsed_claims(text: str | None) -> PoolClaims:
+def _parse_for_claiming(text: str | None) -> PoolClaims:
     if text is None:
         raise UnreadableDocumentError("it is too long")
-    return parse_document(text)
+    return parse_claims(text)
 
 
-def _answer_with_claims(row: Row, request: Request, decide: Decide, counted: Sequence[Counted]) -> Answer[VerdictFacts]:
+def _answer_while_claiming(
+    row: Row, request: Request, decide: Decide, counted: Sequence[Counted]
+) -> Answer[VerdictFacts]:
     claimed = claimed_room(counted, row.moment)
     verdict: VerdictFacts = {**decide(claimed), "claims": list(claimed.facts)}
     # The sums of the verdict: only the nodes tell what a whole node of a flavor has.
-    amounts = {one["resource"]: from_number(one["resource"], one["need"]) for one in verdict["resources"]}
+    amounts = {one["resource"]: amount_from_number(one["resource"], one["need"]) for one in verdict["resources"]}
     asked = Asked(request.type, request.priority, request.groups, amounts)
     return Answer(verdict, verdict["decision"] == "admit", asked)
 
@@ -205,13 +218,13 @@ def claim_facts(claim: Claim, amounts: dict[str, int], now: float) -> ClaimFacts
         "id": claim.id,
         "job": claim.job,
         "owner": claim.owner,
-        "resources": to_numbers(amounts),
-        "seconds_left": _seconds_left(claim, now),
-        "expires_at": iso(claim.expires),
+        "resources": amounts_to_numbers(amounts),
+        "seconds_left": _seconds_left_of_claim(claim, now),
+        "expires_at": iso_time_of_claim(claim.expires),
     }
 
 
-def iso(seconds: float) -> str:
+def iso_time_of_claim(seconds: float) -> str:
     """Return a time of the store as ISO 8601 in UTC; the last one that there is for what others may have written."""
     try:
         return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -219,22 +232,22 @@ def iso(seconds: float) -> str:
         return "9999-12-31T23:59:59Z"
 
 
-def _seconds_left(claim: Claim, now: float) -> int:
+def _seconds_left_of_claim(claim: Claim, now: float) -> int:
     return max(0, int(claim.expires - now))
 
 
-def _with_claim(verdict: VerdictFacts, claim: Claim, row: Row, *, is_made: bool) -> VerdictFacts:
+def _verdict_with_own_claim(verdict: VerdictFacts, claim: Claim, row: Row, *, is_made: bool) -> VerdictFacts:
     own: OwnClaimFacts = {
         "id": claim.id,
         "job": claim.job,
-        "expires_at": iso(claim.expires),
-        "seconds_left": _seconds_left(claim, row.moment),
+        "expires_at": iso_time_of_claim(claim.expires),
+        "seconds_left": _seconds_left_of_claim(claim, row.moment),
         "is_made": is_made,
     }
     return {**verdict, "claim": own}
 
 
-def _with_late_jobs(verdict: VerdictFacts, row: Row, reading: Reading) -> VerdictFacts:
+def _verdict_with_late_jobs_of_claims(verdict: VerdictFacts, row: Row, reading: Reading) -> VerdictFacts:
     late = [
         f"{job.name} came after the time of its claim, {clock(row.moment - claim.expires)} ago: give its claim more "
         "seconds"

@@ -24,7 +24,7 @@ class AnswerLostError(StoreError):
     """A swap whose answer was lost: whether it was written is not known."""
 
 
-class Connection(t.Protocol):
+class DatabaseConnection(t.Protocol):
     """A database: how it spells what differs, and how its errors are told apart."""
 
     mark: str

@@ -117,13 +117,13 @@ class PoolClaims:
         return max((*(claim.created for claim in self.claims.values()), *ends), default=0.0)
 
 
-def dump_document(document: PoolClaims) -> str:
+def dump_claims(document: PoolClaims) -> str:
     """Return the text of a document: the same for the same claims."""
     claims = {key: _dumped_claim(claim) for key, claim in document.claims.items()}
     return json.dumps({"format": FORMAT, "born": document.born, "claims": claims}, sort_keys=True)
 
 
-def parse_document(text: str) -> PoolClaims:
+def parse_claims(text: str) -> PoolClaims:
     """Return the document that a text is. Raises UnreadableDocumentError, and NewerFormatError for a later format."""
     # Before parsing, which takes memory and time for each value.
     if len(text) > LONGEST_TEXT:
@@ -133,7 +133,7 @@ def parse_document(text: str) -> PoolClaims:
         raw = json.loads(text, parse_constant=_refuse_constant_in_claims)
     except (ValueError, RecursionError):
         raise UnreadableDocumentError("it is no JSON") from None
-    table = _Table("", raw)
+    table = _ClaimTable("", raw)
     version = table.integer("format")
     # Before anything else is read: the rest may be of another shape.
     if version > FORMAT:
@@ -143,7 +143,7 @@ def parse_document(text: str) -> PoolClaims:
         raise UnreadableDocumentError("it is no document of claims")
     if len(claims) > MOST_CLAIMS:
         raise UnreadableDocumentError(f"it has {len(claims)} claims")
-    parsed = [_parsed_claim(key, _Table(f"claims.{key[:_LONGEST_NAME]}", one)) for key, one in claims.items()]
+    parsed = [_parsed_claim(key, _ClaimTable(f"claims.{key[:_LONGEST_NAME]}", one)) for key, one in claims.items()]
     return PoolClaims(table.text("born"), {claim.key: claim for claim in parsed})
 
 
@@ -170,8 +170,8 @@ def _dumped_claim(claim: Claim) -> dict[str, object]:
     }
 
 
-def _parsed_claim(key: str, table: _Table) -> Claim:
-    groups = [_parsed_group(one) for one in table.tables("groups", _MOST_GROUPS)]
+def _parsed_claim(key: str, table: _ClaimTable) -> Claim:
+    groups = [_parsed_group_of_claim(one) for one in table.tables("groups", _MOST_GROUPS)]
     return Claim(
         key=key,
         job=table.text("job"),
@@ -187,23 +187,23 @@ def _parsed_claim(key: str, table: _Table) -> Claim:
         nonce=table.text("nonce"),
         known=frozenset(table.names("known")),
         jobs=tuple(table.names("jobs")),
-        ended=None if table.value("ended") is None else _parsed_end(table.table("ended")),
+        ended=None if table.value("ended") is None else _parsed_end_of_claim(table.table("ended")),
     )
 
 
-def _parsed_group(table: _Table) -> Group:
+def _parsed_group_of_claim(table: _ClaimTable) -> Group:
     resources = None if table.value("resources") is None else table.amounts("resources")
     return Group(table.integer("replicas"), resources, table.text_or_none("flavor"))
 
 
-def _parsed_end(table: _Table) -> Ended:
+def _parsed_end_of_claim(table: _ClaimTable) -> Ended:
     why = table.text("why")
     if why not in WHY_ENDED:
         raise UnreadableDocumentError(f"{table.place('why')} is not known")
     return Ended(table.number("at"), table.integer("version"), why)
 
 
-class _Table:
+class _ClaimTable:
     """A dictionary of the document, and where it stands. Reading raises UnreadableDocumentError."""
 
     def __init__(self, where: str, raw: object) -> None:
@@ -263,14 +263,14 @@ class _Table:
             raise self._wrong(key, "a table of amounts")
         return t.cast(Amounts, table)
 
-    def table(self, key: str) -> _Table:
-        return _Table(self.place(key), self.value(key))
+    def table(self, key: str) -> _ClaimTable:
+        return _ClaimTable(self.place(key), self.value(key))
 
-    def tables(self, key: str, most: int) -> list[_Table]:
+    def tables(self, key: str, most: int) -> list[_ClaimTable]:
         value = self.value(key)
         if not isinstance(value, list) or len(value) > most:
             raise self._wrong(key, "a list")
-        return [_Table(self.place(key), one) for one in value]
+        return [_ClaimTable(self.place(key), one) for one in value]
 
     def names(self, key: str) -> list[str]:
         value = self.value(key)

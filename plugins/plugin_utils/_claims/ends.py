@@ -11,11 +11,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import claim_facts, row_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import (
+    claim_facts,
+    row_for_claiming,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     UnreadableDocumentError,
-    dump_document,
+    dump_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
     DEFAULT_SECONDS,
@@ -54,7 +57,7 @@ def list_claims(store: Store) -> list[ListedClaim]:
     """Return the claims of all pools that can be read and that have not ended, the oldest first. Raises StoreError."""
     documents = store.read()
     listed: list[ListedClaim] = []
-    for pool, row in _rows_with_claims(documents):
+    for pool, row in _rows_of_listed_claims(documents):
         for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key)):
             # By the store's clock, and not this host's: only that one has set the times.
             if claim.ended is None and claim.expires > row.moment:
@@ -62,7 +65,7 @@ def list_claims(store: Store) -> list[ListedClaim]:
     return listed
 
 
-def ids_that_begin_with(store: Store, prefix: str) -> list[str]:
+def ids_of_claims_to_end(store: Store, prefix: str) -> list[str]:
     """Return the IDs of claims that have not ended and that one job of a pipeline has made. Raises StoreError."""
     begin = f"{prefix}/"
     return [one["claim"]["id"] for one in list_claims(store) if one["claim"]["id"].startswith(begin)]
@@ -73,7 +76,7 @@ def release_claim(store: Store, claim_id: str, look: Look, *, submitted: bool) -
 
     Raises StoreError, and what the look raises.
     """
-    place = _find_claim(store, claim_id)
+    place = _find_claim_to_end(store, claim_id)
     if place is None:
         return "gone"
     pool, began, claim = place
@@ -90,16 +93,16 @@ def release_claim(store: Store, claim_id: str, look: Look, *, submitted: bool) -
         document, said = release_claim_of(row, reading, claim_id, submitted=submitted)
         return document
 
-    _swap_until_written(store, pool, change)
+    _change_claim_until_written(store, pool, change)
     return said
 
 
-def note_job(store: Store, claim_id: str, job_uuid: str, look: Look) -> None:
+def end_claim_by_job(store: Store, claim_id: str, job_uuid: str, look: Look) -> None:
     """Note that the job of a claim was seen by its own watch: it ends the claim if it has its cards.
 
     Raises StoreError, and what the look raises.
     """
-    place = _find_claim(store, claim_id)
+    place = _find_claim_to_end(store, claim_id)
     if place is None:
         return
     pool, began, claim = place
@@ -110,12 +113,12 @@ def note_job(store: Store, claim_id: str, job_uuid: str, look: Look) -> None:
         bound = bind_job_to_claim(row.document, claim_id, job_uuid)
         return mark_claims(replace(row, document=bound), reading)
 
-    _swap_until_written(store, pool, change)
+    _change_claim_until_written(store, pool, change)
 
 
 def renew_claim(store: Store, claim_id: str, seconds: float = DEFAULT_SECONDS) -> ClaimFacts | None:
     """Have a claim last for so many seconds from now, and return it; None when it is gone. Raises StoreError."""
-    place = _find_claim(store, claim_id)
+    place = _find_claim_to_end(store, claim_id)
     renewed: ClaimFacts | None = None
     if place is None:
         return None
@@ -126,13 +129,13 @@ def renew_claim(store: Store, claim_id: str, seconds: float = DEFAULT_SECONDS) -
         renewed = None if claim is None else claim_facts(claim, claim.amounts, row.moment)
         return document
 
-    _swap_until_written(store, place[0], change)
+    _change_claim_until_written(store, place[0], change)
     return renewed
 
 
-def end_by_hand(store: Store, claim_id: str) -> bool:
+def end_claim_by_hand(store: Store, claim_id: str) -> bool:
     """End a claim, and return whether there was one to end. Raises StoreError."""
-    place = _find_claim(store, claim_id)
+    place = _find_claim_to_end(store, claim_id)
     is_ended = False
     if place is None:
         return False
@@ -142,39 +145,39 @@ def end_by_hand(store: Store, claim_id: str) -> bool:
         document, is_ended = end_claim(row, claim_id)
         return document
 
-    _swap_until_written(store, place[0], change)
+    _change_claim_until_written(store, place[0], change)
     return is_ended
 
 
-def _find_claim(store: Store, claim_id: str) -> tuple[str, Row, Claim] | None:
+def _find_claim_to_end(store: Store, claim_id: str) -> tuple[str, Row, Claim] | None:
     """Return (the pool of a claim, its row of now, the claim)."""
-    for pool, row in _rows_with_claims(store.read()):
+    for pool, row in _rows_of_listed_claims(store.read()):
         if claim_id in row.document.claims:
             return pool, row, row.document.claims[claim_id]
     return None
 
 
-def _rows_with_claims(documents: Documents) -> Iterator[tuple[str, Row]]:
+def _rows_of_listed_claims(documents: Documents) -> Iterator[tuple[str, Row]]:
     """Yield the pools whose document can be read."""
     for pool in sorted(documents.by_pool):
         try:
-            yield pool, row_of(documents, pool)
+            yield pool, row_for_claiming(documents, pool)
         except UnreadableDocumentError:
             # A document that cannot be read keeps its own pool closed, and must not hide the claims of others.
             continue
 
 
-def _swap_until_written(store: Store, pool: str, change: Callable[[Row], PoolClaims]) -> None:
+def _change_claim_until_written(store: Store, pool: str, change: Callable[[Row], PoolClaims]) -> None:
     """Write what is to be changed, on the document of now. A change that was written already changes nothing more."""
     for _round in range(_MOST_ROUNDS):
         try:
             # Each round changes the document of now: written on an older one, the change would undo claims made since.
-            row = row_of(store.read([pool]), pool)
+            row = row_for_claiming(store.read([pool]), pool)
         except UnreadableDocumentError as error:
             raise StoreError(f"the claims of {pool} cannot be read: {error}") from None
         document = change(row)
         if document == row.document:
             return
-        if store.swap(pool, row.version, dump_document(document)):
+        if store.swap(pool, row.version, dump_claims(document)):
             return
     raise StoreError("others changed the claims at each try")

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_common_word
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_secret_common_word
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, trimmed
 
 if t.TYPE_CHECKING:
@@ -57,16 +57,16 @@ def read_location(value: object, mounts: Path = _MOUNTS) -> Location:
     text = trimmed(value) if isinstance(value, str) else ""
     scheme = text.partition("://")[0].lower()
     if scheme == SQLITE:
-        return _location_of_file(text[len(SQLITE) + 3 :], mounts)
+        return _file_location(text[len(SQLITE) + 3 :], mounts)
     if scheme in (POSTGRESQL, "postgres"):
-        return _location_of_database(text)
+        return _database_location(text)
     raise InputError(
         "The store of claims must be a URL like sqlite:////var/lib/poolgate/claims.db or "
         "postgresql://poolgate@db.example.com/poolgate."
     )
 
 
-def _location_of_file(rest: str, mounts: Path) -> Location:
+def _file_location(rest: str, mounts: Path) -> Location:
     path = unquote(rest[1:])
     # Three slashes are a relative path, which would be another file for every directory that a gate starts in.
     if not rest.startswith("/") or not path.startswith("/") or "?" in rest or "\0" in path:
@@ -78,7 +78,7 @@ def _location_of_file(rest: str, mounts: Path) -> Location:
     folder = os.path.realpath(os.path.dirname(path))
     if not os.path.isdir(folder):
         raise InputError(f"The store of claims is {one_line(path)}, whose directory is not there: make it.")
-    kind = _file_system_of(os.path.join(folder, os.path.basename(path)), mounts)
+    kind = _file_system_of_location(os.path.join(folder, os.path.basename(path)), mounts)
     if kind in _NETWORK_FILE_SYSTEMS:
         raise InputError(
             f"The store of claims is {one_line(path)}, which is on {kind}, where locks do not hold between machines: "
@@ -90,7 +90,7 @@ def _location_of_file(rest: str, mounts: Path) -> Location:
     return Location(SQLITE, path, f"sqlite:///{path}", remark=remark)
 
 
-def _location_of_database(text: str) -> Location:
+def _database_location(text: str) -> Location:
     try:
         parts = urlsplit(text)
         query = parse_qsl(parts.query, keep_blank_values=True)
@@ -100,7 +100,7 @@ def _location_of_database(text: str) -> Location:
         # Without its cause, whose text has parts of the URL.
         raise InputError("The store of claims is a URL of PostgreSQL that cannot be read.") from None
     # Hiding such a word would change ordinary text, and not hiding it would print the password.
-    if any(one and is_common_word(one) for one in secrets):
+    if any(one and is_secret_common_word(one) for one in secrets):
         raise InputError(
             "The password in the URL of the store is too short, or an ordinary word: it could not be hidden in what is "
             "printed. Use PGPASSWORD, or another password."
@@ -110,10 +110,10 @@ def _location_of_database(text: str) -> Location:
     return Location(POSTGRESQL, text, f"postgresql://{place}{parts.path}", tuple(one for one in secrets if one))
 
 
-def _file_system_of(path: str, mounts: Path) -> str:
+def _file_system_of_location(path: str, mounts: Path) -> str:
     """Return the kind of the file system that a path is on; empty where the system does not tell."""
     best, kind = "", ""
-    for place, found in _mounted_file_systems(mounts):
+    for place, found in _mounted_file_systems_of_location(mounts):
         is_above = path == place or path.startswith(place if place.endswith("/") else f"{place}/")
         # The longest place is the nearest mount, and of equally long ones the later hides the earlier.
         if is_above and len(place) >= len(best):
@@ -121,7 +121,7 @@ def _file_system_of(path: str, mounts: Path) -> str:
     return kind
 
 
-def _mounted_file_systems(mounts: Path) -> Iterator[tuple[str, str]]:
+def _mounted_file_systems_of_location(mounts: Path) -> Iterator[tuple[str, str]]:
     """Yield the places and kinds of the file systems; of two at one place, the later one hides the other."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -131,10 +131,10 @@ def _mounted_file_systems(mounts: Path) -> Iterator[tuple[str, str]]:
         head, _dash, tail = line.partition(" - ")
         words = head.split(" ")
         if len(words) > 4 and tail:
-            yield _unescape_mount(words[4]), tail.split(" ")[0]
+            yield _unescape_mounted_location(words[4]), tail.split(" ")[0]
 
 
-def _unescape_mount(place: str) -> str:
+def _unescape_mounted_location(place: str) -> str:
     # The backslash last: replaced first, it would make escapes of what was text.
     for escaped, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         place = place.replace(escaped, character)

@@ -88,7 +88,7 @@ class PostgresqlConnection:
         self._session.close()
 
 
-def connect_to_database(location: Location) -> PostgresqlConnection:
+def connect_to_postgresql(location: Location) -> PostgresqlConnection:
     """Return a session. Raises StoreError when there is no library, or no server that takes it."""
     library = _psycopg_library()
     try:

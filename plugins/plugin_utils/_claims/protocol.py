@@ -16,7 +16,7 @@ import fnmatch
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, is_card
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, is_card_resource
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     MOST_CLAIMS,
     Claim,
@@ -399,7 +399,7 @@ def bind_job_to_claim(document: PoolClaims, claim_id: str, uuid: str) -> PoolCla
     return document.with_claims(*others, replace(claim, jobs=(*claim.jobs, uuid)))
 
 
-def names_looked_for(documents: Iterable[PoolClaims]) -> list[str]:
+def names_claims_look_for(documents: Iterable[PoolClaims]) -> list[str]:
     """Return the names and globs of all jobs that claims wait for."""
     return sorted({claim.job for document in documents for claim in document.claims.values()})
 
@@ -436,7 +436,7 @@ def _left_of_claim(claim: Claim, jobs: Sequence[SeenJob]) -> Amounts:
         add_amounts(held, job.amounts)
     left = {name: max(0, amount - held.get(name, 0)) for name, amount in claim.amounts.items()}
     # With all cards there the job is there whole: what it asks of cores may be less than was claimed.
-    if covering and not any(amount for name, amount in left.items() if is_card(name)):
+    if covering and not any(amount for name, amount in left.items() if is_card_resource(name)):
         return {}
     return left
 
@@ -447,7 +447,9 @@ def _has_claim_all(claim: Claim, jobs: Sequence[SeenJob]) -> bool:
     for job in jobs:
         add_amounts(held, job.amounts)
     # By cards, as cores and memory of a job may be given otherwise than the request has them.
-    return bool(jobs) and all(held.get(name, 0) >= amount for name, amount in claim.amounts.items() if is_card(name))
+    return bool(jobs) and all(
+        held.get(name, 0) >= amount for name, amount in claim.amounts.items() if is_card_resource(name)
+    )
 
 
 def _is_job_of_claim(claim: Claim, job: SeenJob) -> bool:

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ACTIVE, OVER, WAITING
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import SeenJob, Stage
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import amounts_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import amounts_in_situation
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,16 +27,16 @@ def seen_jobs(found: Sequence[FoundJobFacts] | None) -> tuple[SeenJob, ...]:
             uuid=job["job_uuid"],
             name=job["job_name"],
             type=job["type"],
-            stage=_stage_of_job(job),
+            stage=_stage_of_seen_job(job),
             shows_node=bool(job["host_ips"]),
-            amounts=amounts_of(job["resources"])[0],
+            amounts=amounts_in_situation(job["resources"])[0],
         )
         for job in found or ()
         if job["job_uuid"] is not None
     )
 
 
-def _stage_of_job(job: FoundJobFacts) -> Stage:
+def _stage_of_seen_job(job: FoundJobFacts) -> Stage:
     """Return how far a job is. One that waits and shows a node is on it already, while its images are pulled."""
     status = job["status"]
     # In this order: an unknown status may hold cards, so it is none of those that are known.

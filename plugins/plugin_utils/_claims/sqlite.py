@@ -78,7 +78,7 @@ def _execute_in_sqlite(
     return cursor.fetchall(), cursor.rowcount
 
 
-def connect_to_file(location: Location) -> SqliteConnection:
+def connect_to_sqlite(location: Location) -> SqliteConnection:
     """Return the file, which is opened when it is first used. Raises StoreError for an SQLite without ON CONFLICT."""
     if sqlite3.sqlite_version_info < (3, 24):
         raise StoreError(sentence(f"SQLite is {sqlite3.sqlite_version}, and a store of claims needs 3.24 or later."))

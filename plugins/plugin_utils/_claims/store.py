@@ -18,7 +18,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import (
     AnswerLostError,
-    Connection,
+    DatabaseConnection,
     StoreError,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import LONGEST_TEXT
@@ -54,11 +54,11 @@ class Documents(t.NamedTuple):
 class Store:
     """Reads documents and swaps them. It connects when it is first asked."""
 
-    def __init__(self, location: Location, connect: Callable[[Location], Connection]) -> None:
+    def __init__(self, location: Location, connect: Callable[[Location], DatabaseConnection]) -> None:
         self.shown = location.shown
         self._location = location
         self._connect = connect
-        self._connection: Connection | None = None
+        self._connection: DatabaseConnection | None = None
         # Before anything can fail: the errors of a driver may repeat the URL.
         hide_secrets_of(location)
 
@@ -104,7 +104,7 @@ class Store:
             with suppress(*connection.errors):  # it is of no use any more
                 connection.close()
 
-    def _open(self) -> Connection:
+    def _open(self) -> DatabaseConnection:
         if self._connection is None:
             self._connection = self._connect(self._location)
         return self._connection
@@ -128,14 +128,14 @@ class Store:
         return Documents(float(rows[0][0]), found)
 
     @staticmethod
-    def _write(connection: Connection, pool: str, version: int, text: str) -> bool:
+    def _write(connection: DatabaseConnection, pool: str, version: int, text: str) -> bool:
         statement, values = (_UPDATE, (text, pool, version)) if version else (_INSERT, (pool, text))
         _rows, changed = connection.execute(statement.format(mark=connection.mark), values)
         # No row changed: another gate has written a version in between.
         return changed == 1
 
     @staticmethod
-    def _create(connection: Connection) -> None:
+    def _create(connection: DatabaseConnection) -> None:
         # Two sessions that make it at once may both be told that it is there. If it is not, the write tells why.
         with suppress(*connection.errors):
             connection.execute(_CREATE, ())
@@ -147,9 +147,11 @@ class Store:
 def open_store(location: Location) -> Store:
     """Return the store of a location. What its kind of database needs is imported now."""
     if location.kind == SQLITE:
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.sqlite import connect_to_file
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.sqlite import connect_to_sqlite
 
-        return Store(location, connect_to_file)
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.postgresql import connect_to_database
+        return Store(location, connect_to_sqlite)
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.postgresql import (
+        connect_to_postgresql,
+    )
 
-    return Store(location, connect_to_database)
+    return Store(location, connect_to_postgresql)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, one_line, shown, trimmed
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import read_dictionary
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import read_dictionary_of_candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import DEFAULT_SECONDS, Wanted
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
 
@@ -56,10 +56,10 @@ class Wish:
 
     def wanted(self, host: str, variables: Mapping[str, object], environment: Mapping[str, str]) -> Wanted:
         """Return the claim for a gate on this host."""
-        prefix = id_of_pipeline(environment)
+        prefix = wished_id_prefix_of_pipeline(environment)
         # Derived only where no two runs share it: elsewhere a second run would replace the claim of the first.
-        derived = id_of([prefix, host, self.job]) if prefix else uuid.uuid4().hex
-        owner = _owner_of_claim(variables, environment)
+        derived = wished_id_of([prefix, host, self.job]) if prefix else uuid.uuid4().hex
+        owner = _owner_of_wish(variables, environment)
         # The nonce tells the writes of two gates apart that have been given one ID.
         return Wanted(self.id or derived, self.job, self.seconds, owner, self.labels, uuid.uuid4().hex)
 
@@ -67,24 +67,28 @@ class Wish:
 def read_wish(value: object, name: str = "claim") -> Wish:
     """Return the wish that the name of a job, or a dictionary, stands for. Raises InputError."""
     # A survey gives dictionaries as text, and the name of a job does not begin with a brace.
-    given = read_dictionary(name, value) if isinstance(value, str) and trimmed(value).startswith("{") else value
+    given = (
+        read_dictionary_of_candidate(name, value)
+        if isinstance(value, str) and trimmed(value).startswith("{")
+        else value
+    )
     table = given if isinstance(given, dict) else {"job": given}
     for key in table:
         if key not in _KEYS:
             raise InputError(
                 f"{name} has the key {shown(key)}; it must be the name of a job, or have {', '.join(_KEYS)}."
             )
-    job = _text_of_claim(f"{name}.job", table.get("job"), _LONGEST_JOB)
+    job = _text_of_wish(f"{name}.job", table.get("job"), _LONGEST_JOB)
     if not job:
         raise InputError(f"{name} names no job: give the name that the job will have.")
     seconds = read_seconds(f"{name}.seconds", table.get("seconds"), DEFAULT_SECONDS)
     if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
         raise InputError(f"{name}.seconds is {seconds:g}, and must be {_LEAST_SECONDS:g} to {_MOST_SECONDS:g}.")
-    claim_id = None if is_blank(table.get("id")) else read_id(table["id"], f"{name}.id")
-    return Wish(job, claim_id, seconds, _labels_of_claim(f"{name}.labels", table.get("labels")))
+    claim_id = None if is_blank(table.get("id")) else read_wished_id(table["id"], f"{name}.id")
+    return Wish(job, claim_id, seconds, _labels_of_wish(f"{name}.labels", table.get("labels")))
 
 
-def read_id(value: object, name: str = "id") -> str:
+def read_wished_id(value: object, name: str = "id") -> str:
     """Return the id of a claim. Raises InputError."""
     text = trimmed(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
     if not _ID.fullmatch(text):
@@ -92,16 +96,16 @@ def read_id(value: object, name: str = "id") -> str:
     return text
 
 
-def id_of_pipeline(environment: Mapping[str, str]) -> str:
+def wished_id_prefix_of_pipeline(environment: Mapping[str, str]) -> str:
     """Return what all ids that one job of GitLab derives begin with; empty elsewhere.
 
     Only GitLab names a job so that no two that run at a time share it, and a second try has it again.
     """
     parts = [environment.get(name, "") for name in _OF_GITLAB]
-    return id_of(parts) if all(parts) else ""
+    return wished_id_of(parts) if all(parts) else ""
 
 
-def id_of(parts: list[str]) -> str:
+def wished_id_of(parts: list[str]) -> str:
     """Return parts as an id. What an id cannot have is replaced, and told apart by a hash of all of it."""
     text = "/".join(parts)
     clean = _NOT_OF_AN_ID.sub("-", text)[:_LONGEST_DERIVED]
@@ -109,7 +113,7 @@ def id_of(parts: list[str]) -> str:
     return clean if clean == text else f"{clean}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def _owner_of_claim(variables: Mapping[str, object], environment: Mapping[str, str]) -> str:
+def _owner_of_wish(variables: Mapping[str, object], environment: Mapping[str, str]) -> str:
     """Return who is to be asked about a claim: the page of the pipeline's job, the job of AWX, or a person."""
     if environment.get("CI_JOB_URL"):
         # Without the scheme: some terminals and chats make a link of it.
@@ -119,30 +123,30 @@ def _owner_of_claim(variables: Mapping[str, object], environment: Mapping[str, s
     elif variables.get("awx_job_id"):
         owner = f"AWX job {variables['awx_job_id']}"
     else:
-        owner = f"{_user_of_controller()} on {socket.gethostname()}"
+        owner = f"{_controller_user_of_wish()} on {socket.gethostname()}"
     return one_line(owner, _LONGEST_OWNER)
 
 
-def _user_of_controller() -> str:
+def _controller_user_of_wish() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user ID without a name, as in many containers
         return "somebody"
 
 
-def _labels_of_claim(name: str, value: object) -> dict[str, str]:
-    given = read_dictionary(name, value)
+def _labels_of_wish(name: str, value: object) -> dict[str, str]:
+    given = read_dictionary_of_candidate(name, value)
     if given is None:
         return {}
     if not isinstance(given, dict) or len(given) > _MOST_LABELS:
         raise InputError(f"{name} is {shown(value)}, and must be a dictionary of at most {_MOST_LABELS} labels.")
     return {
-        _text_of_claim(name, key, _LONGEST_LABEL): _text_of_claim(f"{name}.{shown(key)}", one, _LONGEST_LABEL)
+        _text_of_wish(name, key, _LONGEST_LABEL): _text_of_wish(f"{name}.{shown(key)}", one, _LONGEST_LABEL)
         for key, one in given.items()
     }
 
 
-def _text_of_claim(name: str, value: object, longest: int) -> str:
+def _text_of_wish(name: str, value: object, longest: int) -> str:
     if is_blank(value):
         return ""
     if not isinstance(value, (str, int)) or isinstance(value, bool):

@@ -12,8 +12,8 @@ import typing as t
 from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import choose_cards, rules_of
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import order_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import card_rules_of, choose_cards
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import resource_order_of_case
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
     Need,
     Placement,
@@ -47,7 +47,7 @@ def assign_replicas(nodes: Sequence[Node], request: Request, policy: Policy) -> 
     It is the placement that was decided; where there is none, as many replicas as one greedy pass places. What a
     replaced job gives back is not there yet.
     """
-    order = order_of(request)
+    order = resource_order_of_case(request)
     needs = [Need.of(group, order) for group in request.groups]
     whole = any(need.amounts is None for need in needs)
     offers = [
@@ -74,7 +74,7 @@ def _assign_cards(node: Node, amounts: Amounts, request: Request, policy: Policy
     cards = node.cards
     if cards is None:
         return Taken(amounts)
-    rules = rules_of(node.flavor, cards.places, cards.batch_type, policy.card_groups)
+    rules = card_rules_of(node.flavor, cards.places, cards.batch_type, policy.card_groups)
     rule = rules[0] if len(rules) == 1 else None
     # A text that shows more cards than the amounts do is older, and its numbers would draw cards that are taken.
     if cards.shown is None or bin(cards.shown).count("1") * 1000 > node.free.get(cards.resource, 0):

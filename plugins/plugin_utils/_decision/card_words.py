@@ -13,12 +13,12 @@ import typing as t
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import (
     PAIR,
     RING,
-    hardware_of,
-    offers_size,
-    rules_of,
-    sizes_of,
+    card_hardware_of,
+    card_rules_of,
+    card_sizes_of,
+    offers_card_size,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import joined, plural
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import joined_words, plural
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,40 +39,44 @@ class _Found(t.NamedTuple):
     amount: int
 
 
-def why_scattered(nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[str], by_policy: CardGroups) -> str:
+def why_cards_scattered(
+    nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[str], by_policy: CardGroups
+) -> str:
     """Return where a replica would find enough cards if these lay together; empty where no node is like that."""
     found = [
         one
         for one in _nodes_with_enough_cards(nodes, needs, order, by_policy)
         # A sentence that says how cards lie must not rest on a rule or a text that is only one of several.
-        if one.cards.is_certain and not _cards_lie_together(one)
+        if one.cards.is_certain and not _do_cards_lie_together(one)
     ]
     if not found:
         return ""
     # The node with the most free cards is the one of which a reader asks why it does not serve.
     node, cards, _amount = max(found, key=lambda one: one.cards.free)
     rule, groups = cards.rules[0], cards.groups[0]
-    told = f"{plural(sum(groups), 'card')} {'is' if sum(groups) == 1 else 'are'} free on {_node_name(node)}, but "
+    told = (
+        f"{plural(sum(groups), 'card')} {'is' if sum(groups) == 1 else 'are'} free on {_card_node_in_words(node)}, but "
+    )
     if rule == PAIR:
         whole = groups.count(PAIR)
         return told + (f"only {plural(whole, 'whole pair')}" if whole else "no whole pair")
-    return told + " + ".join(map(str, groups)) + f" over its {_card_groups_word(rule)}"
+    return told + " + ".join(map(str, groups)) + f" over its {_card_groups_in_words(rule)}"
 
 
 def why_cards_not_known(
     nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[str], by_policy: CardGroups
 ) -> tuple[str, str]:
     """Return (why it is not known whether replicas get cards that lie together, the remedy); empty where it is."""
-    found = [one for one in _nodes_with_enough_cards(nodes, needs, order, by_policy) if not _cards_lie_together(one)]
+    found = [one for one in _nodes_with_enough_cards(nodes, needs, order, by_policy) if not _do_cards_lie_together(one)]
     if not found:
         return "", ""
     for one in found:
         if not _is_card_size_offered(one):
-            return _why_card_size(one)
+            return _card_size_in_words(one)
     for one in found:
         if len(one.cards.rules) > 1:
-            return _why_card_rule(one)
-    return _why_card_text(max(found, key=lambda one: one.cards.free))
+            return _card_rule_in_words(one)
+    return _card_text_in_words(max(found, key=lambda one: one.cards.free))
 
 
 def notes_on_card_groups(nodes: Sequence[Node], by_policy: CardGroups) -> list[str]:
@@ -80,13 +84,13 @@ def notes_on_card_groups(nodes: Sequence[Node], by_policy: CardGroups) -> list[s
     notes = []
     for flavor, size in by_policy.by_flavor:
         cards = next((node.cards for node in nodes if node.flavor == flavor and node.cards is not None), None)
-        hardware = hardware_of(flavor)
+        hardware = card_hardware_of(flavor)
         if cards is None or hardware is None:
             continue
-        rules = rules_of(flavor, cards.places, cards.batch_type, by_policy)
+        rules = card_rules_of(flavor, cards.places, cards.batch_type, by_policy)
         # The name of a flavor outranks the policy, so a policy that contradicts it has no effect and must be told.
         if rules != (min(size, cards.places),):
-            told = f"policy.card_groups has {size} for {flavor}, whose name tells {joined(map(str, rules))}"
+            told = f"policy.card_groups has {size} for {flavor}, whose name tells {joined_words(map(str, rules))}"
             notes.append(f"{told}: not used")
     return notes
 
@@ -108,39 +112,41 @@ def _nodes_with_enough_cards(
                 yield _Found(node, offer.cards, amount)
 
 
-def _cards_lie_together(found: _Found) -> bool:
+def _do_cards_lie_together(found: _Found) -> bool:
     return found.cards.fits(found.amount) > 0
 
 
 def _is_card_size_offered(found: _Found) -> bool:
     size, part = divmod(found.amount, 1000)
-    return not part and any(offers_size(rule, found.cards.places, size) for rule in found.cards.rules)
+    return not part and any(offers_card_size(rule, found.cards.places, size) for rule in found.cards.rules)
 
 
-def _why_card_size(found: _Found) -> tuple[str, str]:
+def _card_size_in_words(found: _Found) -> tuple[str, str]:
     size, part = divmod(found.amount, 1000)
-    hardware = hardware_of(found.node.flavor)
+    hardware = card_hardware_of(found.node.flavor)
     kind = "a node of its kind" if hardware is None else f"a {hardware.name} node"
-    offered = sizes_of(found.cards.rules, found.cards.places)
+    offered = card_sizes_of(found.cards.rules, found.cards.places)
     asked = "a part of a card" if part else plural(size, "card")
     larger = next((one for one in offered if one > size), None)
-    message = f"a replica asks {asked}, and {kind} gives {joined(map(str, offered))}"
+    message = f"a replica asks {asked}, and {kind} gives {joined_words(map(str, offered))}"
     return message, f"ask for {plural(larger, 'card')} a replica." if larger else ""
 
 
-def _why_card_rule(found: _Found) -> tuple[str, str]:
+def _card_rule_in_words(found: _Found) -> tuple[str, str]:
     node, cards, _amount = found
     flavor = node.flavor or "without a name"
-    free = f"the {plural(cards.free, 'free card')} of {_node_name(node)}"
+    free = f"the {plural(cards.free, 'free card')} of {_card_node_in_words(node)}"
     message = f"whether {free} lie together is not known, as its flavor {flavor} does not tell its hardware"
     return message, (
         f"say how many cards lie together in policy.card_groups, like {{'{flavor}': {RING}}}." if node.flavor else ""
     )
 
 
-def _why_card_text(found: _Found) -> tuple[str, str]:
+def _card_text_in_words(found: _Found) -> tuple[str, str]:
     node, cards, _amount = found
-    free = f"which {plural(cards.free, 'card')} of {_node_name(node)} {'is' if cards.free == 1 else 'are'} free"
+    free = (
+        f"which {plural(cards.free, 'card')} of {_card_node_in_words(node)} {'is' if cards.free == 1 else 'are'} free"
+    )
     shown = node.cards.shown if node.cards else None
     told = "it shows no placement that can be read"
     if shown is not None:
@@ -150,9 +156,9 @@ def _why_card_text(found: _Found) -> tuple[str, str]:
     return f"{free} is not known: {told}", "ask for 1 card or for a whole node a replica, or wait until more are free."
 
 
-def _card_groups_word(rule: int) -> str:
+def _card_groups_in_words(rule: int) -> str:
     return "rings" if rule in (RING, _RING_OF_EIGHT) else f"groups of {rule}"
 
 
-def _node_name(node: Node) -> str:
+def _card_node_in_words(node: Node) -> str:
     return node.name or node.address or "a node without a name"

@@ -63,7 +63,7 @@ _MAY_BE = {4: (PAIR,), 8: (PAIR, RING), 16: (PAIR, 8)}
 
 
 @lru_cache(maxsize=_FLAVORS)
-def hardware_of(flavor: str | None) -> Hardware | None:
+def card_hardware_of(flavor: str | None) -> Hardware | None:
     """Return the hardware of a node by the name of its flavor; None when that does not tell."""
     name = (flavor or "").lower()
     return next((hardware for pattern, hardware in _BY_FLAVOR if pattern.search(name)), None)
@@ -82,9 +82,9 @@ NO_CARD_GROUPS = CardGroups()
 
 
 @lru_cache(maxsize=_FLAVORS)
-def rules_of(flavor: str | None, places: int, batch_type: str | None, by_policy: CardGroups) -> tuple[int, ...]:
+def card_rules_of(flavor: str | None, places: int, batch_type: str | None, by_policy: CardGroups) -> tuple[int, ...]:
     """Return every n that may hold on a node made for so many cards: one where it is known, none where nothing is."""
-    hardware = hardware_of(flavor)
+    hardware = card_hardware_of(flavor)
     given = by_policy.of(flavor)
     if places > MOST_CARDS:
         return ()  # no node that is known has as many
@@ -100,7 +100,7 @@ def rules_of(flavor: str | None, places: int, batch_type: str | None, by_policy:
     return (*_MAY_BE.get(places, ()), places) if hardware is None else (8, places)
 
 
-def offers_size(rule: int, places: int, size: int) -> bool:
+def offers_card_size(rule: int, places: int, size: int) -> bool:
     """Return whether hardware with groups of n gives a replica so many cards."""
     # One card and all cards need no rule, so they are known where the hardware is not.
     if size in (1, places) or rule >= places:
@@ -111,10 +111,10 @@ def offers_size(rule: int, places: int, size: int) -> bool:
     return size <= rule or (size % rule == 0 and rule < 8)  # of rings of 8, a part of each: not known
 
 
-def sizes_of(rules: Iterable[int], places: int) -> list[int]:
+def card_sizes_of(rules: Iterable[int], places: int) -> list[int]:
     """Return the sizes that are offered under each of the rules."""
     rules = list(rules)
-    return [size for size in range(1, places + 1) if all(offers_size(rule, places, size) for rule in rules)]
+    return [size for size in range(1, places + 1) if all(offers_card_size(rule, places, size) for rule in rules)]
 
 
 class NodeCards(t.NamedTuple):
@@ -146,7 +146,7 @@ class NodeCards(t.NamedTuple):
 
 
 @lru_cache(maxsize=_CACHED)
-def groups_of(shown: int | None, places: int, rule: int) -> Groups:
+def card_groups_of(shown: int | None, places: int, rule: int) -> Groups:
     """Return how many of each group a text shows as free; without a text all may be."""
     # The last group is smaller where the number of cards is no multiple of n.
     starts = range(0, places, rule)
@@ -176,7 +176,7 @@ class Cards(t.NamedTuple):
     def of(
         cls, cards: NodeCards, flavor: str | None, by_policy: CardGroups, at: int, free: int, *, is_hopeful: bool
     ) -> Cards:
-        rules = rules_of(flavor, cards.places, cards.batch_type, by_policy)
+        rules = card_rules_of(flavor, cards.places, cards.batch_type, by_policy)
         return _cards_of(cards.shown, cards.places, cards.back, rules, at, free, is_hopeful)
 
     def fits(self, amount: int) -> int:
@@ -197,13 +197,13 @@ class Cards(t.NamedTuple):
 
     def fits_by(self, rule: int, size: int) -> int:
         """Return how many replicas of so many cards fit under one of the rules."""
-        if not offers_size(rule, self.places, size):
+        if not offers_card_size(rule, self.places, size):
             return self._by_count(size * 1000) if self.is_hopeful else 0
         groups = self.groups[self.rules.index(rule)]
         taken: list[int] = []
         for one in self.taken:
             # What is only hoped for may be given any cards.
-            taken += [one] if offers_size(rule, self.places, one) else [1] * one
+            taken += [one] if offers_card_size(rule, self.places, one) else [1] * one
         found = _fits_in_card_groups(groups, rule, self.back, self.free, tuple(sorted(taken, reverse=True)), size)
         return found[1] if self.is_hopeful else found[0]
 
@@ -253,7 +253,7 @@ class Cards(t.NamedTuple):
 def _cards_of(
     shown: int | None, places: int, back: int, rules: tuple[int, ...], at: int, free: int, is_hopeful: bool
 ) -> Cards:
-    groups = tuple(groups_of(shown, places, rule) for rule in rules)
+    groups = tuple(card_groups_of(shown, places, rule) for rule in rules)
     return Cards(at, places, rules, groups, 0 if shown is None else back, min(free, places), is_hopeful)
 
 

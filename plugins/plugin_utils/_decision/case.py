@@ -12,7 +12,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import ON_EVERY_NODE, counts_bytes
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import ON_EVERY_NODE, is_quantity_of_bytes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import NOTHING_CLAIMED, Claimed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, Offer
@@ -21,7 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.room 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import JobGroup
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import error_words, plural
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import error_in_words, plural
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,7 +68,7 @@ class Case:
         claimed: Claimed = NOTHING_CLAIMED,
     ) -> Case:
         """Work it out. The order matters: the replaced job makes room, in which other jobs may start first."""
-        order = order_of(request)
+        order = resource_order_of_case(request)
         nodes, pool = situation.nodes, situation.pool
         empty = EmptyPool()
         # Without the counts of its spec, what the pool is meant to have is not known, and nothing can be too much.
@@ -76,11 +76,11 @@ class Case:
             empty = EmptyPool.of(nodes, pool.flavors, order)
         replaced = ReplacedJob.of(situation, request, order)
         waits = queue.waiting or queue.other_queues
-        room_for_others = _room_for_others(situation, declared, age) if waits else None
+        room_for_others = _room_for_others_in_case(situation, declared, age) if waits else None
         jobs, larger, starting, found_starting = _starting_jobs_of_case(queue, replaced, room_for_others)
         # A job that waits for claimed room has its amounts in the claim, and would count twice.
         jobs = [job for job in jobs if job.uuid not in claimed.jobs]
-        known = None if nodes is None else _names_of_some(nodes)
+        known = None if nodes is None else _resources_in_case(nodes)
         waiting = [JobGroup(1, job.amounts, job.unread) for job in jobs]
         unplaced = Unplaced.of([*situation.unplaced, *waiting], known)
         # Not all jobs that wait find room in it; counting all of them would refuse where there is enough.
@@ -90,7 +90,7 @@ class Case:
         credited = None if nodes is None else replaced.credit(nodes)
         # Of what is taken off later, only what jobs hold already is in what all jobs hold together.
         held = Unplaced.of(situation.unplaced, known).total
-        room, found_room = _choose_room(situation, credited, replaced, held, declared, age)
+        room, found_room = _choose_room_of_case(situation, credited, replaced, held, declared, age)
         return cls(
             situation=situation,
             request=request,
@@ -114,7 +114,7 @@ class Case:
         return [
             name
             for name in self.order
-            if counts_bytes(name)
+            if is_quantity_of_bytes(name)
             and name not in ON_EVERY_NODE
             and not any(name in node.resources for node in self.nodes or ())
         ]
@@ -129,16 +129,16 @@ class Case:
         return Counter([node.offer(self.order, self.policy.card_groups, whole=whole) for node in nodes])
 
 
-def order_of(request: Request) -> list[str]:
+def resource_order_of_case(request: Request) -> list[str]:
     """Return the resources that the groups of a request ask for, in the order in which amounts of them are kept."""
     return sorted({resource for group in request.groups for resource in group.resources or ()})
 
 
-def _room_for_others(situation: Situation, declared: Amounts | None, age: float) -> Room | None:
+def _room_for_others_in_case(situation: Situation, declared: Amounts | None, age: float) -> Room | None:
     """Return the most room that jobs may find which start before the deployment; None where nothing bounds it."""
     if situation.nodes is not None:
         return Room.for_others(situation.nodes)
-    if situation.metrics is not None and not _why_no_metrics(situation, age):
+    if situation.metrics is not None and not _why_no_metrics_in_case(situation, age):
         # The whole capacity and not its free part: metrics may be older than the jobs, which are taken off here.
         declared = situation.metrics.capacity
     return None if declared is None else Room.of_capacity_for_others(declared, situation.jobs_hold)
@@ -166,14 +166,14 @@ def _starting_jobs_of_case(
     return starting, larger, words, Findings.of(checks, [f"{what} to {words} first"])
 
 
-def _names_of_some(nodes: Sequence[Node]) -> Names:
+def _resources_in_case(nodes: Sequence[Node]) -> Names:
     """Return the resources of which a node has some, or shows some."""
     # By identity: alike nodes share their tables, and a pool may have ten thousand nodes.
     tables = {id(table): table for node in nodes for table in (node.resources, node.shown)}
     return frozenset(name for table in tables.values() for name, amount in table.items() if amount)
 
 
-def _choose_room(
+def _choose_room_of_case(
     situation: Situation,
     nodes: Sequence[Node] | None,
     replaced: ReplacedJob,
@@ -182,17 +182,17 @@ def _choose_room(
     age: float,
 ) -> tuple[Room | None, Findings]:
     """Return (the room by the best source that there is, what there is to say): nodes, then metrics, then declared."""
-    unused = _why_no_metrics(situation, age)
+    unused = _why_no_metrics_in_case(situation, age)
     measured = None
     if not unused and situation.metrics is not None:
         # Beside nodes metrics only lower amounts. Alone they decide, and an amount that they do not tell is no room.
         alone = nodes is None
         measured = Room.of_metrics(situation.metrics, situation.jobs_hold, unplaced, age, alone=alone)
     if nodes is not None:
-        return _room_on_nodes(situation.nodes or (), nodes, measured, replaced, age)
+        return _room_on_nodes_of_case(situation.nodes or (), nodes, measured, replaced, age)
     # Only nodes show fragmentation (ListPoolNodes), so they come first; a declared capacity is no reading at all.
-    error = error_words(situation.errors.get("nodes"))
-    checks = [_check_node_counts(situation)]
+    error = error_in_words(situation.errors.get("nodes"))
+    checks = [_check_node_counts_of_case(situation)]
     if measured is not None:
         return measured, Findings.of(checks, [f"nodes: {error}"])
     if declared is not None:
@@ -204,7 +204,7 @@ def _choose_room(
     )
 
 
-def _check_node_counts(situation: Situation) -> Check | None:
+def _check_node_counts_of_case(situation: Situation) -> Check | None:
     """Return a check where the pool counts nodes that are not available: how much they have is not known."""
     count = sum(quota.not_available for quota in situation.pool.flavors) if situation.pool else 0
     if not count:
@@ -213,10 +213,10 @@ def _check_node_counts(situation: Situation) -> Check | None:
     return Check("nodes", Outcome.UNKNOWN, message, "allow listing nodes, or wait until all nodes are available.")
 
 
-def _why_no_metrics(situation: Situation, age: float) -> str:
+def _why_no_metrics_in_case(situation: Situation, age: float) -> str:
     """Return why the runtime metrics do not count; empty when they do."""
     if "metrics" in situation.errors:
-        return error_words(situation.errors["metrics"])
+        return error_in_words(situation.errors["metrics"])
     if situation.pool is not None and situation.pool.is_logical:
         return "those of a logical pool count its guaranteed quota: not used"
     if situation.metrics is None:
@@ -224,7 +224,7 @@ def _why_no_metrics(situation: Situation, age: float) -> str:
     return situation.metrics.why_unused(age)
 
 
-def _room_on_nodes(
+def _room_on_nodes_of_case(
     before: Sequence[Node], nodes: Sequence[Node], measured: Room | None, replaced: ReplacedJob, age: float
 ) -> tuple[Room, Findings]:
     """Return the room on the nodes, with what the replaced job gives back, and at most what metrics show."""

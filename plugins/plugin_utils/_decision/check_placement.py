@@ -14,7 +14,7 @@ from collections import Counter
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.card_words import (
     why_cards_not_known,
-    why_scattered,
+    why_cards_scattered,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
@@ -22,11 +22,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.place
     NoPlacement,
     Offer,
     Placement,
-    most_replicas,
+    most_replicas_placed,
     place,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import joined, label, plural
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import joined_words, label, plural
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,27 +53,27 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
         return Findings.of([never])
     usable = [node for node in case.nodes if node.unusable is None]
     offers = case.offers_of(usable)
-    where = f"{plural(len(usable), 'usable node')}{_nodes_left_out(case.nodes)}"
+    where = f"{plural(len(usable), 'usable node')}{_nodes_left_out_of_placement(case.nodes)}"
     replicas = plural(case.request.replicas, "replica")
     if len(case.needs) == 1:
-        fits, message = _placement_of_one_shape(case, offers, f"{replicas} on {where}")
+        fits, message = _check_placement_of_one_shape(case, offers, f"{replicas} on {where}")
         found: Placement | NoPlacement | None = None
     else:
         found = place(offers, case.needs)
         fits = isinstance(found, Placement)
         message = f"{'all' if fits else 'not all'} {replicas} of {len(case.needs)} groups on {where}"
     # Asked before the result is used: places that others may take are neither there nor missing.
-    unknown, remedy = _why_placement_not_known(case, fits, found, offers, usable)
+    unknown, remedy = _why_placement_check_unknown(case, fits, found, offers, usable)
     if unknown:
         return Findings.of([Check("placement", Outcome.UNKNOWN, f"{replicas} on {where}: {unknown}", remedy)])
-    if fits and not _keeps_places_of_claims(case, usable):
+    if fits and not _does_placement_keep_claims(case, usable):
         message += "; wherever they land, what others have claimed would not find its places for certain"
         return Findings.of([Check("placement", Outcome.FAILED, message, "wait until what is claimed has started.")])
     if fits:
         return Findings.of([Check("placement", Outcome.PASSED, message)])
     # Enough in sum and no place asks for another remedy than a shortage.
     is_enough = all(check.outcome is Outcome.PASSED for check in resources.checks if check.is_about_resource)
-    scattered = why_scattered(usable, case.needs, case.order, case.policy.card_groups)
+    scattered = why_cards_scattered(usable, case.needs, case.order, case.policy.card_groups)
     remedy = ""
     if scattered:
         message += f"; {scattered}"
@@ -83,7 +83,7 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     return Findings.of([Check("placement", Outcome.FAILED, message, remedy)])
 
 
-def _keeps_places_of_claims(case: Case, usable: Sequence[Node]) -> bool:
+def _does_placement_keep_claims(case: Case, usable: Sequence[Node]) -> bool:
     """Return whether the request leaves what others have claimed its places, of all resources that it names."""
     if not case.claimed.shapes:
         return True
@@ -95,7 +95,7 @@ def _keeps_places_of_claims(case: Case, usable: Sequence[Node]) -> bool:
     return case.claimed.keeps_its_places(offers, asked, case.unplaced, order)
 
 
-def _placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tuple[bool, str]:
+def _check_placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tuple[bool, str]:
     """Return (whether all replicas of the one shape certainly find a place, the sentence)."""
     need = case.needs[0]
     offers = Counter(offers)
@@ -103,7 +103,7 @@ def _placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where: str)
     if places and need.amounts is not None:
         # A place that is given back is one of its very size, on some node: others may take it like any other.
         offers[need.place] += places
-    most = most_replicas(offers, need)
+    most = most_replicas_placed(offers, need)
     certain = most - case.claimed.most_lost(offers, need, case.order, case.unplaced)
     message = f"{max(0, min(certain, need.replicas))} of {where}"
     if certain < need.replicas <= most:
@@ -113,7 +113,7 @@ def _placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where: str)
     return certain >= need.replicas, message
 
 
-def _why_placement_not_known(
+def _why_placement_check_unknown(
     case: Case,
     fits: bool,
     found: Placement | NoPlacement | None,
@@ -135,13 +135,13 @@ def _why_placement_not_known(
         who = "what others have claimed" if case.unplaced.is_empty else case.starting
         return "" if is_certain else f"{who} may take their places", ""
     if case.untold:
-        return f"the nodes do not tell about {joined(map(label, case.untold))}", ""
+        return f"the nodes do not tell about {joined_words(map(label, case.untold))}", ""
     if case.replaced.possible or (not is_one_shape and case.replaced.is_partial):
         return "which places are given back is not known", ""
     unread = "nodes that could not be read may take them", ""
     if any(is_unread(node.unbounded, case.order) for node in usable):
         return unread
-    best = _best_offers_to_place_on(case, usable)
+    best = _best_offers_to_check_placement(case, usable)
     # Where not even the hopeful amounts are enough, no document that could be read would change the answer.
     if best == offers or place(best, case.needs) is NoPlacement.IMPOSSIBLE:
         return "", ""
@@ -149,7 +149,7 @@ def _why_placement_not_known(
     return cards if cards[0] else unread
 
 
-def _best_offers_to_place_on(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
+def _best_offers_to_check_placement(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
     whole, by_policy = case.asks_whole_nodes, case.policy.card_groups
     pairs = Counter(
         (node.offer(case.order, by_policy, whole=whole), node.best_offer(case.order, by_policy, whole=whole))
@@ -163,11 +163,11 @@ def _best_offers_to_place_on(case: Case, nodes: Sequence[Node]) -> Counter[Offer
     return offers
 
 
-def _nodes_left_out(nodes: Sequence[Node]) -> str:
+def _nodes_left_out_of_placement(nodes: Sequence[Node]) -> str:
     reasons = Counter(node.unusable for node in nodes if node.unusable is not None)
     if not reasons:
         return ""
-    return ", left out " + joined(f"{count} {reason}" for reason, count in reasons.most_common(_MOST_REASONS))
+    return ", left out " + joined_words(f"{count} {reason}" for reason, count in reasons.most_common(_MOST_REASONS))
 
 
 def _check_placement_without_nodes(case: Case, room: Room) -> Findings:
@@ -195,9 +195,9 @@ def _check_placement_in_empty_pool(case: Case) -> Check | None:
         return None
     for group in case.request.groups:
         check = (
-            _check_size_of_replica(case, pool, group.resources)
+            _check_placement_of_one_replica(case, pool, group.resources)
             if group.resources
-            else _check_flavor(pool, nodes, group)
+            else _check_placement_by_flavor(pool, nodes, group)
         )
         if check is not None:
             return check
@@ -208,13 +208,13 @@ def _check_placement_in_empty_pool(case: Case) -> Check | None:
         return None
     message, remedy = "the empty pool would not take all groups together", "ask for less"
     if len(case.needs) == 1:
-        most = most_replicas(offers, case.needs[0])
+        most = most_replicas_placed(offers, case.needs[0])
         message = f"the empty pool would take {most} of {case.needs[0].replicas} replicas"
         remedy = f"ask for {most} replicas or fewer"
     return Check("placement", Outcome.NEVER, message, f"{remedy}, or use a larger pool.")
 
 
-def _check_flavor(pool: Pool, nodes: Sequence[Node], group: Group) -> Check | None:
+def _check_placement_by_flavor(pool: Pool, nodes: Sequence[Node], group: Group) -> Check | None:
     """Return a failed check if the pool is not even meant to have so many nodes of a flavor."""
     meant = {quota.flavor: quota.most for quota in pool.flavors}
     listed = sum(node.flavor == group.flavor and not node.leaving for node in nodes)
@@ -223,13 +223,13 @@ def _check_flavor(pool: Pool, nodes: Sequence[Node], group: Group) -> Check | No
     if most >= group.replicas:
         return None
     asked = f"{plural(group.replicas, 'whole node')} of {group.flavor} asked for"
-    remedy = f"ask for a flavor that it has: {joined(sorted(meant))}."
+    remedy = f"ask for a flavor that it has: {joined_words(sorted(meant))}."
     if most:
         remedy = f"ask for {most} or fewer, or use a larger pool."
     return Check("placement", Outcome.NEVER, f"{asked}; the pool is meant to have {most}", remedy)
 
 
-def _check_size_of_replica(case: Case, pool: Pool, resources: Mapping[str, int]) -> Check | None:
+def _check_placement_of_one_replica(case: Case, pool: Pool, resources: Mapping[str, int]) -> Check | None:
     """Return a failed check if a replica asks more of a resource than any node will ever have."""
     for resource, asked in resources.items():
         # One resource can be known of every node where all that are asked for are not.

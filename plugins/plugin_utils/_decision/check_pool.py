@@ -23,11 +23,11 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import (
     duration,
-    error_words,
-    joined,
-    permission_remedy,
+    error_in_words,
+    joined_words,
+    permission_remedy_in_words,
     plural,
-    spaced,
+    spaced_words,
 )
 
 if t.TYPE_CHECKING:
@@ -49,7 +49,7 @@ _PASSING_DRIVERS = ("Creating", "Upgrading", "Abnormal")
 _JOB_TYPE_LOST = ("Disabled", "Disabling")
 
 
-def check_facts(situation: Situation, age: float) -> Check | None:
+def check_pool_facts(situation: Situation, age: float) -> Check | None:
     """Return the check that decides alone: facts that are too old, no such pool, no answer at all."""
     if age > OLDEST_FACTS:
         message = f"the facts are {duration(age)} old, limit {duration(OLDEST_FACTS)}"
@@ -60,7 +60,7 @@ def check_facts(situation: Situation, age: float) -> Check | None:
     # A pool whose own document was read is there, whatever another call was answered.
     if missing is not None and situation.pool is None:
         remedy = "give the ID (metadata.name) of a pool of this project."
-        return Check("pool", Outcome.NEVER, f"not found ({error_words(missing)})", remedy)
+        return Check("pool", Outcome.NEVER, f"not found ({error_in_words(missing)})", remedy)
     # One sentence in place of the same one for each document.
     messages = {error["msg"] for error in errors.values()}
     if len(messages) == 1 and {"pool", "nodes", "workloads"} <= errors.keys():
@@ -71,33 +71,33 @@ def check_facts(situation: Situation, age: float) -> Check | None:
 def check_pool(situation: Situation, request: Request) -> Findings:
     """Ask whether its jobs are known, whether it works, whether it takes the job type, and whether it is shared."""
     return (
-        Findings.of([_check_jobs(situation)])
-        + _check_phase(situation)
-        + _check_job_type(situation.pool, request.type)
+        Findings.of([_check_pool_jobs(situation)])
+        + _check_pool_phase(situation)
+        + _check_pool_job_type(situation.pool, request.type)
         + Findings.of([_check_logical_pools(situation)])
     )
 
 
-def _check_jobs(situation: Situation) -> Check | None:
+def _check_pool_jobs(situation: Situation) -> Check | None:
     error = situation.errors.get("workloads")
     if error is not None:
-        remedy = permission_remedy(error, "listing the jobs of the pool")
-        return Check("jobs", Outcome.UNKNOWN, error_words(error), remedy)
+        remedy = permission_remedy_in_words(error, "listing the jobs of the pool")
+        return Check("jobs", Outcome.UNKNOWN, error_in_words(error), remedy)
     if not situation.lists_all_jobs:
         message = "the list of jobs is not complete: it changed faster than it could be read"
         return Check("jobs", Outcome.UNKNOWN, message)
     return None
 
 
-def _check_phase(situation: Situation) -> Findings:
+def _check_pool_phase(situation: Situation) -> Findings:
     pool = situation.pool
     if pool is None:
         error = situation.errors.get("pool")
-        remedy = permission_remedy(error, "showing the pool")
-        return Findings.of([Check("pool", Outcome.UNKNOWN, error_words(error), remedy)])
+        remedy = permission_remedy_in_words(error, "showing the pool")
+        return Findings.of([Check("pool", Outcome.UNKNOWN, error_in_words(error), remedy)])
     message = f"phase {pool.phase or 'not told'}"
     if pool.phase == POOL_RUNNING:
-        return _check_restrictions(pool, message)
+        return _check_pool_restrictions(pool, message)
     if pool.phase in _LOST_PHASES:
         check = Check("pool", Outcome.NEVER, message, "use another pool.")
     elif pool.phase in _PASSING_PHASES:
@@ -108,7 +108,7 @@ def _check_phase(situation: Situation) -> Findings:
     return Findings.of([check])
 
 
-def _check_restrictions(pool: Pool, message: str) -> Findings:
+def _check_pool_restrictions(pool: Pool, message: str) -> Findings:
     """Return the check of a pool in the right phase: its restrictions, its driver, and what of it cannot be read."""
     modes, drivers = pool.control_modes, pool.drivers.items()
     stopping = [mode for mode in modes if mode in STOPPING_MODES]
@@ -116,28 +116,30 @@ def _check_restrictions(pool: Pool, message: str) -> Findings:
     unknown = [mode for mode in modes if mode not in (*STOPPING_MODES, *_HARMLESS_MODES)]
     odd = [f"{kind} driver {state}" for kind, state in drivers if state not in (*_PASSING_DRIVERS, DRIVER_RUNNING)]
     notes = [
-        f"the pool is {spaced(mode)} (controlMode), which does not stop jobs"
+        f"the pool is {spaced_words(mode)} (controlMode), which does not stop jobs"
         for mode in modes
         if mode in _HARMLESS_MODES
     ]
     # That these stop new work is what their names say, not a documented sentence: it holds back and does not reject.
     if stopping:
-        message += f", {spaced(*stopping)} (controlMode; not seen on a real pool yet, taken to start no jobs)"
+        message += f", {spaced_words(*stopping)} (controlMode; not seen on a real pool yet, taken to start no jobs)"
         check = Check("pool", Outcome.FAILED, message, "see why the pool is restricted, or use another one.")
     elif passing:
         # A known restriction is told before an odd one: it holds back, whatever the other means.
-        check = Check("pool", Outcome.FAILED, f"{message}, {joined(passing)}", "wait until its driver is Running.")
+        check = Check(
+            "pool", Outcome.FAILED, f"{message}, {joined_words(passing)}", "wait until its driver is Running."
+        )
     elif unknown or odd:
-        odd += [f"controlMode {spaced(*unknown)}"] if unknown else []
-        check = Check("pool", Outcome.UNKNOWN, f"{message}, {joined(odd)}, which the API reference does not know")
+        odd += [f"controlMode {spaced_words(*unknown)}"] if unknown else []
+        check = Check("pool", Outcome.UNKNOWN, f"{message}, {joined_words(odd)}, which the API reference does not know")
     elif pool.unreadable:
-        check = Check("pool", Outcome.UNKNOWN, f"{message}, but {joined(pool.unreadable)} cannot be read")
+        check = Check("pool", Outcome.UNKNOWN, f"{message}, but {joined_words(pool.unreadable)} cannot be read")
     else:
         check = Check("pool", Outcome.PASSED, message)
     return Findings.of([check], notes)
 
 
-def _check_job_type(pool: Pool | None, job_type: str | None) -> Findings:
+def _check_pool_job_type(pool: Pool | None, job_type: str | None) -> Findings:
     if job_type is None:
         return Findings.of(notes=["job type not asked for, so not checked"])
     states = pool.job_types if pool is not None else None
@@ -148,7 +150,7 @@ def _check_job_type(pool: Pool | None, job_type: str | None) -> Findings:
     scope = job_type if job_type in states else SCOPE_OF.get(job_type, job_type)
     state = states.get(scope)
     name = job_type if scope == job_type else f"{job_type}, which is of the scope {scope},"
-    offered = joined(f"{one} {of}" for one, of in states.items())
+    offered = joined_words(f"{one} {of}" for one, of in states.items())
     if state == TYPE_ENABLED:
         check = Check("job_type", Outcome.PASSED, f"{name} is enabled")
     elif state == "Enabling":
@@ -172,7 +174,7 @@ def _check_logical_pools(situation: Situation) -> Check | None:
     pool, bound = situation.pool, situation.nodes_of_logical_pools
     reasons = []
     if pool is not None and pool.is_logical:
-        quotas = joined(map(str, pool.flavors), "not told")
+        quotas = joined_words(map(str, pool.flavors), "not told")
         reasons.append(f"this is a logical pool with the quota {quotas}")
     if pool is not None and pool.parent:
         reasons.append(f"this pool is a part of {pool.parent}")

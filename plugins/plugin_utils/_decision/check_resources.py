@@ -16,11 +16,11 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     ON_EVERY_NODE,
     Amounts,
     add_amounts,
-    canonical,
-    cards_like,
+    amount_to_number,
+    canonical_resource,
+    card_resources_like,
     format_amount,
-    is_card,
-    to_number,
+    is_card_resource,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
@@ -30,12 +30,12 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdi
     ResourceFigures,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import (
-    joined,
+    joined_words,
     label,
-    nearest_resource,
+    nearest_resource_in_words,
     plural,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import same_but_vendor
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import requested_resource_but_vendor
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -48,7 +48,7 @@ _MOST_QUOTED = 3  # the first amounts that cannot be read show what kind they ar
 
 
 @dataclass(frozen=True)
-class _Balance:
+class _ResourceBalance:
     """One resource in a room: exact amounts of what is needed, free, kept free, and about to be taken."""
 
     resource: str
@@ -69,17 +69,17 @@ class _Balance:
     def figures(self) -> ResourceFigures:
         figures: ResourceFigures = {
             "resource": self.resource,
-            "need": to_number(self.resource, self.need),
-            "free": to_number(self.resource, self.free),
-            "total": to_number(self.resource, self.total),
-            "kept": to_number(self.resource, self.kept),
-            "unplaced": to_number(self.resource, self.unplaced),
-            "missing": to_number(self.resource, max(0, self.short)),
-            "used": to_number(self.resource, max(0, self.total - self.free)),
-            "left": to_number(self.resource, max(0, -self.short)),
+            "need": amount_to_number(self.resource, self.need),
+            "free": amount_to_number(self.resource, self.free),
+            "total": amount_to_number(self.resource, self.total),
+            "kept": amount_to_number(self.resource, self.kept),
+            "unplaced": amount_to_number(self.resource, self.unplaced),
+            "missing": amount_to_number(self.resource, max(0, self.short)),
+            "used": amount_to_number(self.resource, max(0, self.total - self.free)),
+            "left": amount_to_number(self.resource, max(0, -self.short)),
         }
         if self.claimed:
-            figures["claimed"] = to_number(self.resource, self.claimed)
+            figures["claimed"] = amount_to_number(self.resource, self.claimed)
         return figures
 
     def message(self, starting: str) -> str:
@@ -126,13 +126,13 @@ def check_resources(case: Case, room: Room) -> Findings:
     missing = [name for name in ON_EVERY_NODE if name not in needs]
     notes = [
         f"{' and '.join(missing)} not asked for, so not checked" if missing else "",
-        f"headroom of {joined(map(label, skipped))} not checked: not asked for" if skipped else "",
+        f"headroom of {joined_words(map(label, skipped))} not checked: not asked for" if skipped else "",
         *room.notes,
         _note_unread_resource(case, needs),
-        *_notes_of_jobs(case, needs),
+        *_notes_on_resources_of_jobs(case, needs),
     ]
     checks = [_check_resource(case, room, resource, need) for resource, need in needs.items()]
-    return Findings.of([*checks, *_check_headroom(skipped, needs)], notes)
+    return Findings.of([*checks, *_check_headroom_resources(skipped, needs)], notes)
 
 
 def _needs_of_resources(case: Case) -> tuple[Amounts, Check | None]:
@@ -145,12 +145,12 @@ def _needs_of_resources(case: Case) -> tuple[Amounts, Check | None]:
             message = f"only the list of nodes tells what a node of {group.flavor} has"
             return needs, Check("flavor", Outcome.UNKNOWN, message)
         # A sum must not refuse a request that fits: counted by the smallest node, it leaves that to the placement.
-        smallest = _smallest_whole([node for node in case.nodes if node.flavor == group.flavor])
+        smallest = _resources_of_smallest_node([node for node in case.nodes if node.flavor == group.flavor])
         add_amounts(needs, {name: smallest[name] * group.replicas for name in sorted(smallest) if smallest[name]})
     return needs, None
 
 
-def _smallest_whole(nodes: Sequence[Node]) -> Amounts:
+def _resources_of_smallest_node(nodes: Sequence[Node]) -> Amounts:
     """Return what a whole node gives at least; a node of which an amount cannot be read says nothing of that one."""
     serving = [node for node in nodes if node.unusable is None and node.is_idle is not False]
     # Where no node can serve now, their sizes still tell which resources a whole node takes.
@@ -175,7 +175,7 @@ def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
             resource, Outcome.UNKNOWN, _why_resource_not_told(case, room, resource), figures={"resource": resource}
         )
     total = room.usable.get(resource, 0)
-    balance = _Balance(
+    balance = _ResourceBalance(
         resource,
         need=need,
         free=room.free.get(resource, 0),
@@ -201,7 +201,7 @@ def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
     return Check(resource, Outcome.UNKNOWN, message, remedy, figures)
 
 
-def _may_be_enough_of_resource(balance: _Balance, room: Room, possible: Mapping[str, int]) -> bool:
+def _may_be_enough_of_resource(balance: _ResourceBalance, room: Room, possible: Mapping[str, int]) -> bool:
     """Return whether there is enough, or may be with what could not be read and what may be given back."""
     # An amount without a bound may be enough: that is not known, and no shortage.
     if balance.short <= 0 or is_unread(room.unbounded, (balance.resource,)):
@@ -210,17 +210,17 @@ def _may_be_enough_of_resource(balance: _Balance, room: Room, possible: Mapping[
     return balance.need + balance.kept + balance.unplaced + balance.claimed <= at_most
 
 
-def _check_resource_shortage(case: Case, room: Room, balance: _Balance) -> Check:
+def _check_resource_shortage(case: Case, room: Room, balance: _ResourceBalance) -> Check:
     resource, name, figures = balance.resource, label(balance.resource), balance.figures
     message, brief = balance.message(case.starting), balance.brief()
     never, most = _why_never_enough_of_resource(case, room, resource, balance.need)
     # Only nodes name all resources: metrics mask the names of cards (ShowPoolRuntimeMetrics).
     if never and not most and case.nodes is not None:
         # Cards first: one of them is what a wrong name most likely means.
-        known = sorted(case.empty.total, key=lambda one: (not is_card(one), one))
-        near = nearest_resource(resource, known)
+        known = sorted(case.empty.total, key=lambda one: (not is_card_resource(one), one))
+        near = nearest_resource_in_words(resource, known)
         hint = f": did you mean {near}?" if near else ""
-        message = f"the pool has no resource {resource}; it has {joined(known)}{hint}"
+        message = f"the pool has no resource {resource}; it has {joined_words(known)}{hint}"
         remedy = f"ask for {near}." if near else f"use a pool that has {name}."
         return Check(resource, Outcome.NEVER, message, remedy, figures, brief)
     if never:
@@ -251,26 +251,26 @@ def _why_never_enough_of_resource(case: Case, room: Room, resource: str, need: i
 
 def _why_resource_not_told(case: Case, room: Room, resource: str) -> str:
     held = case.situation.jobs_hold.amounts
-    alias = next((name for name in held if held[name] and resource in cards_like(name, room.usable)), None)
+    alias = next((name for name in held if held[name] and resource in card_resources_like(name, room.usable)), None)
     if alias is not None:
         return f"jobs hold {alias}, which may be another name of it"
     if room.source != "declared":
-        known = joined(map(label, room.free), "nothing")
+        known = joined_words(map(label, room.free), "nothing")
         return f"the {room.source} do not tell about it, only about {known}"
     if resource not in room.usable:
         return "it is not in the declared capacity"
-    quoted = joined(
+    quoted = joined_words(
         (f"{one.resource} {one.value}" for one in case.situation.unread_of_jobs[:_MOST_QUOTED]), "no requirement given"
     )
     return f"what jobs hold of it cannot be read ({quoted})"
 
 
-def _check_headroom(skipped: Collection[str], needs: Amounts) -> list[Check]:
+def _check_headroom_resources(skipped: Collection[str], needs: Amounts) -> list[Check]:
     """Return a check for each resource of the headroom that only its vendor tells from one that is asked for."""
     # A headroom whose name matches nothing would keep nothing free, and a slip of the pen would admit.
     checks = []
     for name in skipped:
-        meant = same_but_vendor(name, needs)
+        meant = requested_resource_but_vendor(name, needs)
         if meant:
             message = f"policy.headroom names {name}, which no node has: did you mean {meant}?"
             checks.append(Check("headroom", Outcome.UNKNOWN, message, f"name {meant} in policy.headroom."))
@@ -279,12 +279,12 @@ def _check_headroom(skipped: Collection[str], needs: Amounts) -> list[Check]:
 
 def _note_unread_resource(case: Case, needs: Amounts) -> str:
     """Return a note on the first amount of a node that cannot be read and that is asked for."""
-    unread = (one for one in case.situation.unread_on_nodes if canonical(one.resource) in needs)
+    unread = (one for one in case.situation.unread_on_nodes if canonical_resource(one.resource) in needs)
     first = next(unread, None)
     return f"node {first.node}: {first.resource} {first.value} cannot be read" if first else ""
 
 
-def _notes_of_jobs(case: Case, needs: Amounts) -> list[str]:
+def _notes_on_resources_of_jobs(case: Case, needs: Amounts) -> list[str]:
     """Return where jobs leave less than a node shows as free, or where it is not known what they leave."""
     less = 0
     unknown = ""

@@ -14,8 +14,8 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import is_ascend
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import ASCEND_950, hardware_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import is_ascend_card
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import ASCEND_950, card_hardware_of
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import plural
 
@@ -77,11 +77,11 @@ def _why_supernodes_unclear(case: Case) -> tuple[str, str] | None:
         asked = f"{plural(request.replicas, 'replica')} are no multiple of an affinity_group_size of {size}"
         return f"{asked}, and how the rest is placed is not known", f"ask for a multiple of {size} replicas."
     serving = [node for node in case.nodes if _may_serve_in_supernode(node, case.needs[0])]
-    if serving and all(hardware_of(node.flavor) is ASCEND_950 for node in serving):
+    if serving and all(card_hardware_of(node.flavor) is ASCEND_950 for node in serving):
         return "what these nodes tell as their supernode is their frame, a smaller unit", ""
     resources = request.groups[0].resources
     # Instances of such a job take whole nodes. How smaller ones would share a supernode is not documented.
-    if resources is not None and not any(_takes_all_cards(node, resources) for node in serving):
+    if resources is not None and not any(_takes_all_cards_in_supernode(node, resources) for node in serving):
         message = "groups in one supernode are of whole nodes, and a replica asks for less than one"
         return message, "ask for all cards of a node, or for its flavor."
     return None
@@ -91,9 +91,9 @@ def _may_serve_in_supernode(node: Node, need: Need) -> bool:
     return node.unusable is None and need.accepts(node.kind)
 
 
-def _takes_all_cards(node: Node, resources: t.Mapping[str, int]) -> bool:
+def _takes_all_cards_in_supernode(node: Node, resources: t.Mapping[str, int]) -> bool:
     """Return whether a replica takes all Ascend cards of the node."""
-    cards = [name for name in resources if is_ascend(name)]
+    cards = [name for name in resources if is_ascend_card(name)]
     return bool(cards) and all(node.resources.get(name) == resources[name] for name in cards)
 
 
@@ -108,7 +108,7 @@ def _count_places_by_supernode(
     for node in nodes:
         offered = node.best_offer if is_hopeful else node.offer
         offer = offered(case.order, by_policy, whole=whole)
-        is_whole = resources is None or _takes_all_cards(node, resources)
+        is_whole = resources is None or _takes_all_cards_in_supernode(node, resources)
         fits = bool(is_whole and offer is not None and offer.fits(need))
         # At best a node that cannot be read is idle.
         if is_hopeful and offer is None and is_whole:
@@ -116,7 +116,7 @@ def _count_places_by_supernode(
         if not fits:
             continue
         # The label of a 950 names its frame.
-        if node.supernode is None or hardware_of(node.flavor) is ASCEND_950:
+        if node.supernode is None or card_hardware_of(node.flavor) is ASCEND_950:
             unlabelled += 1
         else:
             idle[node.supernode] += 1

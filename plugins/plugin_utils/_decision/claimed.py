@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, most_replicas
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, most_replicas_placed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
 
 if t.TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Claimed:
             need = Need.of(shape, order)
             # Claims are held against one another as well: all of them were promised at once.
             others = Claimed(shapes=[*(one for one in shapes if one is not shape), *asked])
-            if most_replicas(offers, need) - others.most_lost(offers, need, order, unplaced) < shape.replicas:
+            if most_replicas_placed(offers, need) - others.most_lost(offers, need, order, unplaced) < shape.replicas:
                 return False
         return True
 

@@ -15,7 +15,10 @@ import typing as t
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.card_words import notes_on_card_groups
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import Case
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_placement import check_placement
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_pool import check_facts, check_pool
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_pool import (
+    check_pool,
+    check_pool_facts,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_resources import check_resources
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_supernodes import check_supernodes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import NOTHING_CLAIMED, Claimed
@@ -31,7 +34,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdi
     VerdictFacts,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import remarks_on_amounts
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import remarks_on_request
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,9 +76,9 @@ def decide(
     """Ask all questions about a request and a pool, in the order in which a person would."""
     queue = Queue.of(situation, request, policy)
     # Facts that are too old, or of a pool that is not there, leave no other question worth asking.
-    alone = check_facts(situation, age)
+    alone = check_pool_facts(situation, age)
     if alone is not None:
-        return _verdict_of_findings(situation, request, queue, None, Findings.of([alone]))
+        return _decide_by_findings(situation, request, queue, None, Findings.of([alone]))
 
     case = Case.of(situation, request, policy, queue, declared, age, claimed)
     findings = check_pool(situation, request) + case.findings
@@ -89,14 +92,14 @@ def decide(
         if not any(check.outcome is Outcome.NEVER for check in resources.checks):
             findings += check_placement(case, case.room, resources)
         findings += Findings.of([check_supernodes(case)], notes_on_card_groups(case.nodes or (), policy.card_groups))
-    findings += Findings.of(queue.checks(case.empty, policy), remarks_on_amounts(request, policy, declared))
+    findings += Findings.of(queue.checks(case.empty, policy), remarks_on_request(request, policy, declared))
     if policy.queue_scope == "type":
         note = f"only {request.type} jobs are taken to stand in this queue (policy.queue_scope)"
         findings += Findings.of(notes=[note])
-    return _verdict_of_findings(situation, request, queue, case.room, findings)
+    return _decide_by_findings(situation, request, queue, case.room, findings)
 
 
-def _verdict_of_findings(
+def _decide_by_findings(
     situation: Situation, request: Request, queue: Queue, room: Room | None, findings: Findings
 ) -> Verdict:
     # Metrics are taken earlier than they are read, and their own time is that of the figures.
@@ -114,19 +117,19 @@ def _verdict_of_findings(
     )
 
 
-def best(verdicts: Sequence[VerdictFacts]) -> VerdictFacts:
+def best_decision(verdicts: Sequence[VerdictFacts]) -> VerdictFacts:
     """Return the verdict that counts over several pools: the first of the best decision."""
     # min() keeps the first of equals, so pools that are equally good go in the order in which they were named.
     return min(verdicts, key=lambda verdict: PREFERENCE.index(verdict["decision"]))
 
 
-def best_of(verdicts: list[VerdictFacts]) -> BestVerdict:
+def best_decision_of_pools(verdicts: list[VerdictFacts]) -> BestVerdict:
     """Return the verdict that counts over several pools, with all of them under ``pools``."""
-    counts = best(verdicts)
+    counts = best_decision(verdicts)
     return {**counts, "pools": verdicts}
 
 
-def hold_until_stable(verdict: VerdictFacts, fitted_seconds: float, policy: Policy) -> VerdictFacts:
+def hold_decision_until_stable(verdict: VerdictFacts, fitted_seconds: float, policy: Policy) -> VerdictFacts:
     """Return the verdict; an admission waits until the request has fitted for ``policy.stable_seconds``."""
     if verdict["decision"] != "admit" or fitted_seconds >= policy.stable_seconds:
         return verdict

@@ -47,7 +47,7 @@ class EmptyPool:
     def of(cls, nodes: Sequence[Node], flavors: Sequence[FlavorQuota], order: Sequence[str]) -> EmptyPool:
         """Return the listed nodes, whatever their state, and those that the pool's spec promises beyond them."""
         alike = alike_nodes(nodes)
-        return cls(*_total_of(alike, flavors), _shapes_of(alike, flavors, order))
+        return cls(*_total_of_empty_pool(alike, flavors), _shapes_of(alike, flavors, order))
 
     def offers(self, order: Sequence[str]) -> Counter[Offer]:
         """Return what its nodes offer of the resources in ``order``."""
@@ -66,11 +66,11 @@ def _shapes_of(alike: AlikeNodes, flavors: Sequence[FlavorQuota], order: Sequenc
     """Return the nodes that the pool is meant to have, counted by their shape; None when one of them is not known."""
     shapes: Counter[Shape] = Counter()
     for node, count in alike:
-        if not node.leaving and _is_whole(node, order):
+        if not node.leaving and _is_node_whole_in_empty_pool(node, order):
             shapes[(node.kind, tuple(node.resources.items()))] += count
     # A node that is listed and not whole is counted here as one that is promised: it may be whole again.
-    largest, unread = _largest_by_flavor(alike)
-    for flavor, count in _not_listed(alike, flavors, order).items():
+    largest, unread = _largest_empty_node_by_flavor(alike)
+    for flavor, count in _not_listed_in_empty_pool(alike, flavors, order).items():
         shape = largest.get(flavor)
         # A promised node that no listed one resembles may have any amount, so nothing is too large for it.
         if not shape or is_unread(unread[flavor], order):
@@ -79,23 +79,23 @@ def _shapes_of(alike: AlikeNodes, flavors: Sequence[FlavorQuota], order: Sequenc
     return shapes
 
 
-def _total_of(alike: AlikeNodes, flavors: Sequence[FlavorQuota]) -> tuple[Amounts, Names]:
+def _total_of_empty_pool(alike: AlikeNodes, flavors: Sequence[FlavorQuota]) -> tuple[Amounts, Names]:
     """Return (what all nodes have together, the resources of which that is not known)."""
     total: Amounts = {}
     unread: set[str] = set()
     for node, count in alike:
-        if not node.leaving and _is_whole(node, ()):
+        if not node.leaving and _is_node_whole_in_empty_pool(node, ()):
             add_amounts(total, {name: amount * count for name, amount in node.resources.items()})
             unread |= node.unread_resources
-    largest, unread_of_flavor = _largest_by_flavor(alike)
-    for flavor, count in _not_listed(alike, flavors, ()).items():
+    largest, unread_of_flavor = _largest_empty_node_by_flavor(alike)
+    for flavor, count in _not_listed_in_empty_pool(alike, flavors, ()).items():
         shape = largest.get(flavor)
         unread |= unread_of_flavor.get(flavor, NO_NAMES) if shape else EVERYTHING
         add_amounts(total, {name: amount * count for name, amount in (shape or {}).items()})
     return total, frozenset(unread)
 
 
-def _largest_by_flavor(alike: AlikeNodes) -> tuple[dict[str | None, Amounts], dict[str | None, Names]]:
+def _largest_empty_node_by_flavor(alike: AlikeNodes) -> tuple[dict[str | None, Amounts], dict[str | None, Names]]:
     """Return (what the largest listed node of each flavor has, what of it cannot be read on any of them).
 
     A resource is read where it can be, also on nodes of which others cannot. A node that is short, or has none of a
@@ -125,20 +125,22 @@ def _largest_by_flavor(alike: AlikeNodes) -> tuple[dict[str | None, Amounts], di
     return {flavor: of for flavor, of in largest.items() if of}, left
 
 
-def _not_listed(alike: AlikeNodes, flavors: Sequence[FlavorQuota], order: Sequence[str]) -> Counter[str | None]:
+def _not_listed_in_empty_pool(
+    alike: AlikeNodes, flavors: Sequence[FlavorQuota], order: Sequence[str]
+) -> Counter[str | None]:
     """Count the nodes of each flavor that are promised and not listed, or not listed as what they are meant to be."""
     missing: Counter[str | None] = Counter()
     listed: Counter[str | None] = Counter()
     for node, count in alike:
         if not node.leaving:
             listed[node.flavor] += count
-            missing[node.flavor] += 0 if _is_whole(node, order) else count
+            missing[node.flavor] += 0 if _is_node_whole_in_empty_pool(node, order) else count
     for quota in flavors:
         # Up to the ceiling: a pool that may still grow gives no final answer.
         missing[quota.flavor] += max(0, quota.most - listed[quota.flavor])
     return +missing  # only what is above zero
 
 
-def _is_whole(node: Node, order: Sequence[str]) -> bool:
+def _is_node_whole_in_empty_pool(node: Node, order: Sequence[str]) -> bool:
     """Return whether its entry has all that it is meant to have. Cards that it is short of come back one day."""
     return not node.is_short and not is_unread(node.unread_resources, order)

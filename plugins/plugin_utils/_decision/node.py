@@ -17,7 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     ON_EVERY_NODE,
     Amounts,
     add_amounts,
-    is_card,
+    is_card_resource,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CANNOT_BE_READ
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import CardGroups, Cards, NodeCards
@@ -33,7 +33,7 @@ EVERYTHING: Names = frozenset("*")
 
 def has_vendor(resource: str) -> bool:
     """Return whether it is a card, and not one of the things that Kubernetes itself counts on a node, like pods."""
-    return "/" in resource and is_card(resource)
+    return "/" in resource and is_card_resource(resource)
 
 
 def is_unread(unread: Collection[str], resources: Iterable[str]) -> bool:
@@ -60,18 +60,18 @@ class Held(t.NamedTuple):
         # The part that the node has is held under this name; only the rest must be of another one.
         strange = 0
         for name, amount in self.certain.items():
-            if amount > resources.get(name, 0) and is_card(name):
+            if amount > resources.get(name, 0) and is_card_resource(name):
                 strange += amount - resources.get(name, 0)
         for name, amount in self.possible.items():
-            if amount and not resources.get(name) and is_card(name):
+            if amount and not resources.get(name) and is_card_resource(name):
                 strange += amount
         # An unread amount of a card that the node does not name may be any of its cards.
         hides = bool(self.unread) and any(
-            is_card(name) and not resources.get(name) for name in self.unread - EVERYTHING
+            is_card_resource(name) and not resources.get(name) for name in self.unread - EVERYTHING
         )
         if not strange and not hides:
             return self
-        cards = [name for name, amount in resources.items() if amount and is_card(name)]
+        cards = [name for name, amount in resources.items() if amount and is_card_resource(name)]
         possible = dict(self.possible)
         for name in cards:
             # A name that is held beyond the node's amount is where the rest comes from, so it cannot be where it is.
@@ -283,7 +283,7 @@ _FREE = Node._fields.index("free")  # here the results of weighing begin
 _CARDS = Node._fields.index("cards")
 
 
-def services_of(nodes: Iterable[Node]) -> Amounts:
+def services_of_node(nodes: Iterable[Node]) -> Amounts:
     """Return the most that a node's own services take.
 
     It stands in no document, and is taken to be about the same on every node: no more than each of them shows as taken.
@@ -306,7 +306,7 @@ def alike_nodes(nodes: Sequence[Node]) -> list[tuple[Node, int]]:
     return [(one_of[size], count) for size, count in Counter(sizes).items()]
 
 
-def with_shortages(nodes: Sequence[Node]) -> list[Node]:
+def nodes_with_shortages(nodes: Sequence[Node]) -> list[Node]:
     """Return the nodes, those marked that are short of cards which others of their flavor have."""
     alike = [node for node, _count in alike_nodes(nodes)]
     most: dict[str | None, Amounts] = {}
@@ -318,7 +318,7 @@ def with_shortages(nodes: Sequence[Node]) -> list[Node]:
     short = {
         (node.kind, id(node.resources), node.unread_resources)
         for node in alike
-        if _is_short(node, most.get(node.flavor, {}))
+        if _is_node_short(node, most.get(node.flavor, {}))
     }
     if not short:
         return list(nodes)
@@ -328,7 +328,7 @@ def with_shortages(nodes: Sequence[Node]) -> list[Node]:
     ]
 
 
-def _is_short(node: Node, most: Amounts) -> bool:
+def _is_node_short(node: Node, most: Amounts) -> bool:
     has, unread = node.resources, node.unread_resources
     # A size that cannot be read is no shortage, and counts as not known already.
     return any(
@@ -336,11 +336,11 @@ def _is_short(node: Node, most: Amounts) -> bool:
     )
 
 
-def weigh(nodes: Sequence[Node]) -> list[Node]:
+def weigh_nodes(nodes: Sequence[Node]) -> list[Node]:
     """Return the nodes weighed; of those whose entry is older than the jobs there, their own services are taken off.
 
     An entry that shows less as taken than jobs hold may show its services alone.
     """
     behind = {index for index, node in enumerate(nodes) if node.is_behind}
-    services = services_of(nodes) if behind else {}
+    services = services_of_node(nodes) if behind else {}
     return [(node.beside(services) if index in behind else node).weighed() for index, node in enumerate(nodes)]

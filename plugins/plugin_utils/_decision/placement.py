@@ -195,7 +195,7 @@ class NoPlacement(enum.Enum):
     GAVE_UP = "gave up"
 
 
-def most_replicas(offers: Offers, need: Need) -> int:
+def most_replicas_placed(offers: Offers, need: Need) -> int:
     """Return how many replicas of one shape all nodes take when they take nothing else.
 
     Nodes of one flavor have the same hardware: where their rule is not known, it is one for all of them.
@@ -204,7 +204,7 @@ def most_replicas(offers: Offers, need: Need) -> int:
     by_rule: dict[tuple[str, tuple[int, ...], bool], list[int]] = {}
     for offer, nodes in offers.items():
         cards, flavor = offer.cards, offer.kind.flavor
-        if cards is None or len(cards.rules) < 2 or flavor is None or not _asks_whole_cards(need, cards.at):
+        if cards is None or len(cards.rules) < 2 or flavor is None or not _does_need_ask_whole_cards(need, cards.at):
             most += offer.fits(need) * nodes
             continue
         of_flavor = by_rule.setdefault((flavor, cards.rules, cards.is_hopeful), [0] * len(cards.rules))
@@ -213,7 +213,7 @@ def most_replicas(offers: Offers, need: Need) -> int:
     return most + sum(max(found) if is_hopeful else min(found) for (*_of, is_hopeful), found in by_rule.items())
 
 
-def _asks_whole_cards(need: Need, index: int) -> bool:
+def _does_need_ask_whole_cards(need: Need, index: int) -> bool:
     return need.amounts is not None and need.amounts[index] > 0 and need.amounts[index] % 1000 == 0
 
 
@@ -223,10 +223,10 @@ def place(offers: Offers, needs: Sequence[Need], bound: int = SEARCH_BOUND) -> P
     One need is exact and never given up. For several, a greedy pass is tried before the search.
     """
     # The cheap proofs first: counting settles one need, and sums refute most requests of several.
-    most = [most_replicas(offers, need) for need in needs]
+    most = [most_replicas_placed(offers, need) for need in needs]
     if any(places < need.replicas for places, need in zip(most, needs)):
         return NoPlacement.IMPOSSIBLE
-    if len(needs) > 1 and not _replicas_fit_by_sums(offers, needs):
+    if len(needs) > 1 and not _may_place_by_sums(offers, needs):
         return NoPlacement.IMPOSSIBLE
     greedy = place_greedily(offers, needs)
     return greedy if greedy.is_complete else _search_placement(offers, needs, bound)
@@ -246,14 +246,16 @@ def place_greedily(offers: Offers, needs: Sequence[Need]) -> Placement:
     nodes = Counter({_PartlyTaken(offer, offer, nothing): count for offer, count in offers.items()})
     missing = list(nothing)
     # The need with the fewest places to spare first, as those before it could take the nodes that it depends on.
-    order = sorted(range(len(needs)), key=lambda index: most_replicas(offers, needs[index]) / needs[index].replicas)
+    order = sorted(
+        range(len(needs)), key=lambda index: most_replicas_placed(offers, needs[index]) / needs[index].replicas
+    )
     for index in order:
-        missing[index] = _place_one_need(nodes, needs[index], index)
+        missing[index] = _place_replicas_of_need(nodes, needs[index], index)
     taken = (Assignment(node.offer, node.taken, count) for node, count in nodes.items() if any(node.taken))
     return Placement(tuple(taken), tuple(missing))
 
 
-def _place_one_need(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int:
+def _place_replicas_of_need(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int:
     """Place replicas of one need, taking nodes from the counter; return how many found no place."""
     replicas = need.replicas
     places_of = ((node.left.fits(need), node) for node in nodes)
@@ -277,7 +279,7 @@ def _place_one_need(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int
     return replicas
 
 
-def _replicas_fit_by_sums(offers: Offers, needs: Sequence[Need]) -> bool:
+def _may_place_by_sums(offers: Offers, needs: Sequence[Need]) -> bool:
     # Needs of whole nodes have no amounts, and were counted before.
     shapes = [(need.amounts, need.replicas) for need in needs if need.amounts is not None]
     width = len(next(iter(offers)).free)
@@ -310,7 +312,7 @@ def _search_placement(offers: Offers, needs: Sequence[Need], bound: int) -> Plac
             reached: dict[State, _Path | None] = {}
             for state, path in states.items():
                 try:
-                    patterns = _patterns_of_replicas(offer, needs, state, bound - steps)
+                    patterns = _patterns_of_replicas_to_place(offer, needs, state, bound - steps)
                 except _TooManyError:
                     return NoPlacement.GAVE_UP
                 # Counted before they are walked: a single state may have more patterns than the bound allows.
@@ -322,17 +324,17 @@ def _search_placement(offers: Offers, needs: Sequence[Need], bound: int) -> Plac
             steps += len(reached) ** 2 // _COMPARISONS_PER_STEP
             if steps > bound:
                 return NoPlacement.GAVE_UP
-            reached = _undominated_states(reached)
+            reached = _undominated_states_of_placement(reached)
             for state, path in reached.items():
                 if not any(state):
-                    return Placement(_assignments_on_path(path), state)
+                    return Placement(_placement_on_path(path), state)
             if reached.keys() == states.keys():
                 break  # another node of this kind adds nothing
             states = reached
     return NoPlacement.IMPOSSIBLE
 
 
-def _assignments_on_path(path: _Path | None) -> tuple[Assignment, ...]:
+def _placement_on_path(path: _Path | None) -> tuple[Assignment, ...]:
     counted: Counter[tuple[Offer, State]] = Counter()
     while path is not None:
         counted[path.offer, path.taken] += 1
@@ -340,7 +342,7 @@ def _assignments_on_path(path: _Path | None) -> tuple[Assignment, ...]:
     return tuple(Assignment(offer, taken, nodes) for (offer, taken), nodes in counted.items())
 
 
-def _patterns_of_replicas(offer: Offer, needs: Sequence[Need], state: State, bound: int) -> list[State]:
+def _patterns_of_replicas_to_place(offer: Offer, needs: Sequence[Need], state: State, bound: int) -> list[State]:
     """Return the numbers of replicas, one for each need, that the node takes at once and to which none can be added.
 
     Raises _TooManyError where there are more than ``bound``, before they take time and memory.
@@ -371,7 +373,7 @@ def _patterns_of_replicas(offer: Offer, needs: Sequence[Need], state: State, bou
     return found
 
 
-def _undominated_states(states: dict[State, _Path | None]) -> dict[State, _Path | None]:
+def _undominated_states_of_placement(states: dict[State, _Path | None]) -> dict[State, _Path | None]:
     """Return the states of which no other has at most as many replicas left of every need."""
     kept: list[State] = []
     # A state that beats another has a smaller sum, so it is kept before the other is looked at.

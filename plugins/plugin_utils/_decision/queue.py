@@ -63,9 +63,9 @@ class Queue:
     def of(cls, situation: Situation, request: Request, policy: Policy) -> Queue:
         """Return the queue that the request would stand in."""
         strategy, known, is_assumed = _queue_strategy_of(situation, policy)
-        left = [job for job in situation.waiting if not is_replaced(job, request)]
+        left = [job for job in situation.waiting if not is_replaced_in_queue(job, request)]
         waiting = [job for job in left if _stands_in_queue_of(job.type, request, policy)]
-        all_groups = _groups_without_replaced(situation, request)
+        all_groups = _queue_groups_without_replaced(situation, request)
         groups = [group for group in all_groups if _stands_in_queue_of(group.type, request, policy)]
         return cls(
             strategy=strategy,
@@ -75,10 +75,10 @@ class Queue:
             is_read=situation.queue is not None,
             waiting=waiting,
             # Jobs of other queues are not ahead of the request, and may still start in the room that it counts on.
-            other_queues=_by_queue(job for job in left if not _stands_in_queue_of(job.type, request, policy)),
-            ahead=[job for job in waiting if _goes_before_request(job.priority, request)],
+            other_queues=_groups_by_queue(job for job in left if not _stands_in_queue_of(job.type, request, policy)),
+            ahead=[job for job in waiting if _goes_before_request_in_queue(job.priority, request)],
             groups=groups,
-            groups_ahead=[group for group in groups if _goes_before_request(group.priority, request)],
+            groups_ahead=[group for group in groups if _goes_before_request_in_queue(group.priority, request)],
             all_groups=all_groups,
         )
 
@@ -97,7 +97,7 @@ class Queue:
     @property
     def hides_starting(self) -> bool:
         """Whether a job that is not listed may be on its way to a node."""
-        _jobs, are_all = self._startable_jobs(lambda job, _taken: _is_about_to_start(job))
+        _jobs, are_all = self._startable_jobs(lambda job, _taken: _is_queued_about_to_start(job))
         return not are_all and any(_has_just_queued(group.youngest_seconds) for group in self.all_groups)
 
     def jobs_about_to_start(self, room: Room | None) -> Sequence[Job]:
@@ -108,7 +108,7 @@ class Queue:
         """
         # Each by itself: some may be on their nodes already, which show what these take.
         starting, _are_all = self._startable_jobs(
-            lambda job, _taken: _is_about_to_start(job) and _may_fit(job, room, {})
+            lambda job, _taken: _is_queued_about_to_start(job) and _may_queued_fit(job, room, {})
         )
         return starting
 
@@ -117,7 +117,7 @@ class Queue:
 
         The larger room is there before the deployment is submitted, so its priority does not matter.
         """
-        return self._startable_jobs(lambda job, taken: _may_fit(job, room, taken))
+        return self._startable_jobs(lambda job, taken: _may_queued_fit(job, room, taken))
 
     def _startable_jobs(self, may_start: MayStart) -> tuple[Sequence[Job], bool]:
         found = [self.strategy.startable_jobs(jobs, may_start) for jobs in (self.waiting, *self.other_queues)]
@@ -147,7 +147,7 @@ class Queue:
         return Check("queue_age", outcome, message, "wait, or raise policy.max_oldest_queued_seconds.")
 
 
-def is_replaced(job: Job, request: Request) -> bool:
+def is_replaced_in_queue(job: Job, request: Request) -> bool:
     """Return whether the deployment ends the job first."""
     return request.replaces is not None and job.uuid == request.replaces.job_uuid
 
@@ -165,18 +165,18 @@ def _queue_strategy_of(situation: Situation, policy: Policy) -> tuple[Strategy, 
     return ASSUMED, f"assumed, pool names {named!r}, which is not known", True
 
 
-def _groups_without_replaced(situation: Situation, request: Request) -> list[QueueGroup]:
+def _queue_groups_without_replaced(situation: Situation, request: Request) -> list[QueueGroup]:
     # By the very type: kinds that stand in one queue are counted apart, and one job is only one of them.
     own = Counter(
         (job.type or "unknown", job.priority)
         for job in situation.placements or ()
-        if is_replaced(job, request) and job.waits
+        if is_replaced_in_queue(job, request) and job.waits
     )
     groups = [replace(group, count=group.count - own[group.type, group.priority]) for group in situation.queue or ()]
     return [group for group in groups if group.count > 0]
 
 
-def _by_queue(jobs: Iterable[Job]) -> list[list[Job]]:
+def _groups_by_queue(jobs: Iterable[Job]) -> list[list[Job]]:
     queues: dict[str, list[Job]] = {}
     for job in jobs:
         queues.setdefault(_queue_of(job.type), []).append(job)
@@ -188,11 +188,11 @@ def _has_just_queued(seconds: int | None) -> bool:
     return seconds is None or seconds < ABOUT_TO_START
 
 
-def _is_about_to_start(job: Job) -> bool:
+def _is_queued_about_to_start(job: Job) -> bool:
     return _has_just_queued(job.seconds)
 
 
-def _may_fit(job: Job, room: Room | None, taken: Amounts) -> bool:
+def _may_queued_fit(job: Job, room: Room | None, taken: Amounts) -> bool:
     # Without a bound everything may fit, which takes room from the request and never gives it any.
     return room is None or room.may_take(job.amounts, taken)
 
@@ -210,7 +210,7 @@ def _queue_of(job_type: str | None) -> str:
     return _QUEUES.get((job_type or "").lower(), (job_type or "unknown").lower())
 
 
-def _goes_before_request(priority: int | None, request: Request) -> bool:
+def _goes_before_request_in_queue(priority: int | None, request: Request) -> bool:
     """Return whether a job of that priority goes before the request.
 
     All jobs are older than the request, so equal priorities go first; so does one that cannot be read.

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     add_amounts,
-    is_card,
-    merge_spellings,
+    canonical_amounts,
+    is_card_resource,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node, is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import is_replaced
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import is_replaced_in_queue
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
 
 if t.TYPE_CHECKING:
@@ -61,20 +61,29 @@ class ReplacedJob:
         if request.replaces is None:
             return cls()
         if situation.placements is None:
-            return cls(findings=_findings_of_check(Check("replaces", Outcome.UNKNOWN, "the jobs could not be read")))
-        jobs = [job for job in situation.placements if is_replaced(job, request)]
+            return cls(
+                findings=_findings_of_replaced_job_check(
+                    Check("replaces", Outcome.UNKNOWN, "the jobs could not be read")
+                )
+            )
+        jobs = [job for job in situation.placements if is_replaced_in_queue(job, request)]
         holding = [job for job in jobs if job.holds]
         if not jobs:
             return cls(
-                findings=_findings_of_note(f"job {request.replaces.job_uuid} is not in the pool: nothing is given back")
+                findings=_findings_of_replaced_job_note(
+                    f"job {request.replaces.job_uuid} is not in the pool: nothing is given back"
+                )
             )
         if not holding:
             waits = any(job.waits for job in jobs)
             what = "waits itself, and does not count as ahead" if waits else f"is {jobs[0].status}"
-            return cls(leaves_queue=waits, findings=_findings_of_note(f"{jobs[0].name} {what}: nothing is given back"))
+            return cls(
+                leaves_queue=waits,
+                findings=_findings_of_replaced_job_note(f"{jobs[0].name} {what}: nothing is given back"),
+            )
         if situation.nodes is None:
             note = f"what {holding[0].name} gives back is not counted: the nodes are not known"
-            return cls(uncounted=_amounts_of_all(holding), findings=_findings_of_note(note))
+            return cls(uncounted=_amounts_of_replaced_jobs(holding), findings=_findings_of_replaced_job_note(note))
         return cls._split(holding, situation.nodes, request, order)
 
     @classmethod
@@ -91,11 +100,12 @@ class ReplacedJob:
             unknown = f"{name} shows no node yet, so where it gives back is not known"
         elif None in splits or any(address not in by_address for address, _amounts in split):
             unknown = f"how {name} is split over its nodes is not known"
-        elif any(_is_blind(by_address[address], order) for address, _amounts in split):
+        elif any(_is_node_blind_to_replaced_job(by_address[address], order) for address, _amounts in split):
             unknown = f"what is free on the nodes of {name} could not be read"
         if unknown:
             return cls(
-                possible=_amounts_of_all(jobs), findings=_findings_of_check(Check("replaces", Outcome.UNKNOWN, unknown))
+                possible=_amounts_of_replaced_jobs(jobs),
+                findings=_findings_of_replaced_job_check(Check("replaces", Outcome.UNKNOWN, unknown)),
             )
         shares = [
             Share(by_address[address], amounts, job.cards_on(address))
@@ -104,16 +114,16 @@ class ReplacedJob:
         ]
         replicas = request.replaces.replicas if request.replaces else None
         if replicas is None:
-            return cls(shares, findings=_findings_of_note(f"{name} is given back first"))
+            return cls(shares, findings=_findings_of_replaced_job_note(f"{name} is given back first"))
         shape = request.groups[0].resources if len(request.groups) == 1 else None
         # Of two entries with one UUID it is not known which of them loses replicas.
-        is_split = len(splits) == 1 and _is_split_of_all(shown[0], splits[0] or {}, by_address, shape or ())
-        if shape is not None and is_split and has_whole_replicas(splits[0] or {}, shape, replicas):
+        is_split = len(splits) == 1 and _is_split_of_replaced_job(shown[0], splits[0] or {}, by_address, shape or ())
+        if shape is not None and is_split and has_replaced_job_whole_replicas(splits[0] or {}, shape, replicas):
             note = f"of {name}, as much as {replicas} of the replicas asked for is given back first"
-            return cls(shares, replicas, shape, findings=_findings_of_note(note))
+            return cls(shares, replicas, shape, findings=_findings_of_replaced_job_note(note))
         message = f"{name} does not have whole replicas of the size asked for on each of its nodes"
         remedy = "leave out replaces.replicas if all of it is ended first."
-        return cls(findings=_findings_of_check(Check("replaces", Outcome.UNKNOWN, message, remedy)))
+        return cls(findings=_findings_of_replaced_job_check(Check("replaces", Outcome.UNKNOWN, message, remedy)))
 
     @property
     def is_partial(self) -> bool:
@@ -123,7 +133,7 @@ class ReplacedJob:
     def shows_as_free(self) -> bool:
         """Whether a node shows cards of the job as free already."""
         return any(
-            is_card(resource)
+            is_card_resource(resource)
             and resource in node.resources
             and resource in node.shown
             and node.shown[resource] + amount > node.resources[resource]
@@ -139,7 +149,7 @@ class ReplacedJob:
         for share in self.shares:
             gone.setdefault(id(share.node), []).append(share)
         # By identity, as nodes can be equal in every field; a node may have shares of two entries of the job.
-        return [functools.reduce(_without, gone.get(id(node), ()), node) for node in nodes]
+        return [functools.reduce(_node_without_replaced_job, gone.get(id(node), ()), node) for node in nodes]
 
     def worst_case_places(self) -> int:
         """Return how many places for replicas of ``shape`` are opened, if those go whose going opens none."""
@@ -178,22 +188,22 @@ class ReplacedJob:
         return back
 
 
-def _amounts_of_all(jobs: Sequence[PlacedJob]) -> Amounts:
+def _amounts_of_replaced_jobs(jobs: Sequence[PlacedJob]) -> Amounts:
     total: Amounts = {}
     for job in jobs:
         add_amounts(total, job.amounts)
     return total
 
 
-def _without(node: Node, share: Share) -> Node:
+def _node_without_replaced_job(node: Node, share: Share) -> Node:
     return node.without(share.amounts, share.cards)
 
 
-def _is_split_of_all(
+def _is_split_of_replaced_job(
     job: PlacedJob, split: Mapping[str, Amounts], nodes: Mapping[str, Node], resources: Collection[str]
 ) -> bool:
     """Return whether the split tells where all of the job is: the rest may go, too, and on nodes that are not known."""
-    rest = merge_spellings(job.amounts)
+    rest = canonical_amounts(job.amounts)
     for address, amounts in split.items():
         size = nodes[address].resources
         # A share that is larger than its node has to be on other nodes as well.
@@ -203,7 +213,7 @@ def _is_split_of_all(
     return not is_unread(job.unread, resources) and all(rest.get(name, 0) <= 0 for name in resources)
 
 
-def has_whole_replicas(split: Mapping[str, Amounts], shape: Mapping[str, int], replicas: int) -> bool:
+def has_replaced_job_whole_replicas(split: Mapping[str, Amounts], shape: Mapping[str, int], replicas: int) -> bool:
     """Return whether every share of a job is a whole number of replicas of the shape, and enough of them."""
     found = 0
     for amounts in split.values():
@@ -218,14 +228,14 @@ def has_whole_replicas(split: Mapping[str, Amounts], shape: Mapping[str, int], r
     return found >= replicas
 
 
-def _is_blind(node: Node, order: Sequence[str]) -> bool:
+def _is_node_blind_to_replaced_job(node: Node, order: Sequence[str]) -> bool:
     # A node that takes no work gives nothing back, so its amounts do not matter.
     return node.unusable is None and is_unread(node.unread_free, order)
 
 
-def _findings_of_check(check: Check) -> Findings:
+def _findings_of_replaced_job_check(check: Check) -> Findings:
     return Findings((check,))
 
 
-def _findings_of_note(note: str) -> Findings:
+def _findings_of_replaced_job_note(note: str) -> Findings:
     return Findings((), (note,))

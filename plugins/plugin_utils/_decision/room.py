@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
     add_amounts,
-    cards_like,
+    card_resources_like,
     format_amount,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
@@ -107,14 +107,14 @@ class Room:
         What cannot be read in one place still bounds what nodes show, and is no room where metrics stand ``alone``.
         Metrics do not know of ``unplaced`` jobs either, which are left for the caller to take off.
         """
-        placed = _held_on_nodes(jobs.amounts, unplaced)
+        placed = _held_in_room(jobs.amounts, unplaced)
         # The larger counts: metrics may be older than the jobs, or count work that is not in the list.
         used = {name: max(amount, placed.get(name, 0)) for name, amount in metrics.allocated.items()}
         free = {name: max(0, amount - used[name]) for name, amount in metrics.capacity.items() if name in used}
         unread: Names = frozenset()
         if alone:
             unread = metrics.unreadable | (jobs.unread if jobs.are_read else frozenset())
-            unread |= _hidden_by_names(jobs, metrics.capacity)
+            unread |= _hidden_by_names_in_room(jobs, metrics.capacity)
         # What the newer table ``available`` leaves out (standbys, broken nodes) is not documented: the smaller counts.
         free = {
             name: min(amount, metrics.available.get(name, amount))
@@ -127,9 +127,9 @@ class Room:
     @classmethod
     def declared(cls, declared: Amounts, jobs: JobsHold, unplaced: Amounts, age: float) -> Room:
         """Return a capacity that the caller declares, less what the jobs hold; ``unplaced`` jobs are left on."""
-        placed = _held_on_nodes(jobs.amounts, unplaced)
+        placed = _held_in_room(jobs.amounts, unplaced)
         # A card that a job holds under another name would leave the declared one free in full.
-        unread = jobs.unread | _hidden_by_names(jobs, declared)
+        unread = jobs.unread | _hidden_by_names_in_room(jobs, declared)
         free = {
             name: max(0, amount - placed.get(name, 0))
             for name, amount in declared.items()
@@ -153,7 +153,7 @@ class Room:
         free, at_most = dict(self.free), dict(self.at_most)
         add_amounts(free, amounts)
         add_amounts(at_most, amounts)
-        return _changed(self, free, at_most, self.notes)
+        return _changed_room(self, free, at_most, self.notes)
 
     def bounded_by(self, other: Room) -> Room:
         """Return this room; where the other source contradicts it, the smaller amount counts."""
@@ -166,19 +166,19 @@ class Room:
                 notes.append(f"{seen}{self.source} {label(name)} {format_amount(name, mine)}: the smaller counts")
                 free[name] = amount
                 at_most[name] = min(amount, at_most.get(name, amount))
-        return _changed(self, free, at_most, tuple(notes))
+        return _changed_room(self, free, at_most, tuple(notes))
 
 
-def _changed(room: Room, free: Amounts, at_most: Amounts, notes: tuple[str, ...]) -> Room:
+def _changed_room(room: Room, free: Amounts, at_most: Amounts, notes: tuple[str, ...]) -> Room:
     return Room(room.source, room.age, room.usable, free, at_most, room.lists_all, room.unbounded, notes)
 
 
-def _hidden_by_names(jobs: JobsHold, known: Amounts) -> Names:
+def _hidden_by_names_in_room(jobs: JobsHold, known: Amounts) -> Names:
     """Return the known cards that jobs may hold under another name, which is not known or has less."""
     strange = [name for name, amount in jobs.amounts.items() if amount > known.get(name, 0)]
     strange += [name for name in jobs.unread if not known.get(name)]
-    return frozenset(one for name in strange for one in cards_like(name, {**known, name: 0}))
+    return frozenset(one for name in strange for one in card_resources_like(name, {**known, name: 0}))
 
 
-def _held_on_nodes(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:
+def _held_in_room(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:
     return {name: max(0, amount - taken.get(name, 0)) for name, amount in amounts.items()}

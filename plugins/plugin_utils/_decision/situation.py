@@ -18,12 +18,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     Amounts,
     UnreadableQuantityError,
     add_amounts,
-    canonical,
-    is_card,
-    merge_spellings,
+    canonical_amounts,
+    canonical_resource,
+    is_card_resource,
     parse_quantity,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import card_places_of, is_ascend
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import card_places_of, is_ascend_card
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     CLOCK_TOLERANCE,
     DRIVER_RUNNING,
@@ -40,11 +40,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
     Names,
     Node,
     has_vendor,
-    weigh,
-    with_shortages,
+    nodes_with_shortages,
+    weigh_nodes,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_name
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_in_words
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -153,13 +153,13 @@ class Job:
 
     @property
     def name(self) -> str:
-        return job_name(self.facts)
+        return job_in_words(self.facts)
 
     @classmethod
     def of(cls, facts: JobFacts) -> Job:
-        amounts, _unread = amounts_of(facts["resources"])
+        amounts, _unread = amounts_in_situation(facts["resources"])
         unread = frozenset(facts["unread"])
-        priority = priority_of(facts["priority"])
+        priority = priority_in_situation(facts["priority"])
         return cls(facts, facts["job_uuid"], facts["type"], priority, facts["seconds"], amounts, unread)
 
 
@@ -193,14 +193,14 @@ class PlacedJob(Job):
         if self.shares:
             split: dict[str, Amounts] = {}
             for share in self.shares:
-                amounts, unread = amounts_of(share["resources"])
+                amounts, unread = amounts_in_situation(share["resources"])
                 if unread or not amounts or not share["host_ip"]:
                     return None
-                add_amounts(split.setdefault(share["host_ip"], {}), merge_spellings(amounts))
+                add_amounts(split.setdefault(share["host_ip"], {}), canonical_amounts(amounts))
             # An address without a share would give back an amount that is not known.
             return split if set(split) >= set(self.addresses) else None
         if len(self.addresses) == 1 and not self.unread:
-            return {self.addresses[0]: merge_spellings(self.amounts)}
+            return {self.addresses[0]: canonical_amounts(self.amounts)}
         return None
 
     def cards_on(self, address: str) -> int | None:
@@ -237,7 +237,7 @@ class JobGroup:
 
     @classmethod
     def of(cls, facts: UnplacedGroup) -> JobGroup:
-        amounts, unread = amounts_of(facts["resources"])
+        amounts, unread = amounts_in_situation(facts["resources"])
         return cls(facts["count"], amounts, unread | frozenset(facts["unread"]))
 
 
@@ -254,7 +254,7 @@ class JobsHold:
         if facts is None:
             # Jobs that could not be read may hold anything.
             return cls({}, EVERYTHING, False)
-        amounts, unread = amounts_of(facts["resources"])
+        amounts, unread = amounts_in_situation(facts["resources"])
         return cls(amounts, unread | frozenset(facts["unread"]), True)
 
 
@@ -279,10 +279,10 @@ class Metrics:
             window_seconds=facts["window_seconds"] or _DEFAULT_WINDOW,
             are_readable=facts["capacity"] is not None and facts["allocated"] is not None,
             # Capacity: rounded down, and the smaller of two spellings. Allocated: rounded up, and the larger.
-            capacity=merge_spellings(amounts_of(facts["capacity"], down=True)[0], min),
-            allocated=merge_spellings(amounts_of(facts["allocated"])[0]),
-            available=merge_spellings(amounts_of(facts["available"])[0], min),
-            unreadable=frozenset(canonical(one["resource"]) for one in facts["unreadable"]),
+            capacity=canonical_amounts(amounts_in_situation(facts["capacity"], down=True)[0], min),
+            allocated=canonical_amounts(amounts_in_situation(facts["allocated"])[0]),
+            available=canonical_amounts(amounts_in_situation(facts["available"])[0], min),
+            unreadable=frozenset(canonical_resource(one["resource"]) for one in facts["unreadable"]),
         )
 
     def why_unused(self, age: float) -> str:
@@ -338,7 +338,7 @@ class Situation:
             errors={error["document"]: error for error in entry["errors"]},
             lists_all_jobs=entry["complete"],
             pool=Pool.of(entry["pool"]) if entry["pool"] else None,
-            nodes=None if nodes is None else read_nodes(nodes),
+            nodes=None if nodes is None else read_nodes_of_situation(nodes),
             nodes_of_logical_pools=sum(bool(node["elastic_quota"]) for node in nodes or ()),
             unread_on_nodes=[
                 UnreadAmount(one["resource"], one["value"], node["name"])
@@ -357,7 +357,7 @@ class Situation:
         )
 
 
-def amounts_of(numbers: Mapping[str, t.Any] | None, *, down: bool = False) -> tuple[Amounts, Names]:
+def amounts_in_situation(numbers: Mapping[str, t.Any] | None, *, down: bool = False) -> tuple[Amounts, Names]:
     """Return (amounts of numbers in cores, bytes and cards, what could not be read). ``down`` is for what there is."""
     amounts: Amounts = {}
     unread = set()
@@ -365,11 +365,11 @@ def amounts_of(numbers: Mapping[str, t.Any] | None, *, down: bool = False) -> tu
         try:
             amounts[resource] = parse_quantity(resource, value, down=down)
         except UnreadableQuantityError:
-            unread.add(canonical(resource))
+            unread.add(canonical_resource(resource))
     return amounts, frozenset(unread)
 
 
-def priority_of(value: object) -> int | None:
+def priority_in_situation(value: object) -> int | None:
     """Return a job's priority; None when it is no whole number."""
     try:
         return int(t.cast(str, value))
@@ -377,7 +377,7 @@ def priority_of(value: object) -> int | None:
         return None
 
 
-def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
+def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
     """Return the nodes of an entry of ``pools``. Nodes that are alike share their amounts, as they are many."""
     known: dict[t.Any, tuple[Amounts, Names]] = {}
     known_held: dict[t.Any, Held] = {}
@@ -388,9 +388,9 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
             return {}, EVERYTHING
         key = tuple(numbers.items())
         if key not in known:
-            read, unread = amounts_of(numbers, down=True)
+            read, unread = amounts_in_situation(numbers, down=True)
             # Every node has cores and memory, so an entry that does not name them has not told them.
-            known[key] = merge_spellings(read, min), unread | {name for name in ON_EVERY_NODE if name not in numbers}
+            known[key] = canonical_amounts(read, min), unread | {name for name in ON_EVERY_NODE if name not in numbers}
         return known[key]
 
     def held_of(held: HeldOnNode | None, resources: Amounts) -> Held:
@@ -400,8 +400,8 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
         if held["unsplit"] or held["unread"]:
             key = key, tuple(held["unsplit"].items()), tuple(held["unread"])
         if key not in known_held:
-            certain, unread = amounts_of(held["resources"])
-            possible, unread_possible = amounts_of(held["unsplit"])
+            certain, unread = amounts_in_situation(held["resources"])
+            possible, unread_possible = amounts_in_situation(held["unsplit"])
             unread |= unread_possible | frozenset(held["unread"])
             known_held[key] = Held(certain, possible, unread, frozenset(held["unsplit"])).on(resources)
         return known_held[key]
@@ -412,7 +412,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
         resources, unread_resources = amounts(fact["resources"])
         shown, unread_shown = amounts(fact["free"])
         if fact["unreadable"]:
-            unreadable = frozenset(canonical(one["resource"]) for one in fact["unreadable"])
+            unreadable = frozenset(canonical_resource(one["resource"]) for one in fact["unreadable"])
             # Where one of two spellings could be read, that amount counts.
             unread_resources |= unreadable - resources.keys()
             unread_shown |= unreadable - shown.keys()
@@ -420,7 +420,7 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
         if size not in has_cards:
             has_cards[size] = all(resources.values()) and any(map(has_vendor, resources))
         if not has_cards[size]:
-            unread_resources |= _may_come(fact, resources)
+            unread_resources |= _resources_that_may_come(fact, resources)
         if resources.keys() != shown.keys():
             # A resource that the node has and does not show as free may be taken whole.
             unread_shown |= resources.keys() - shown.keys()
@@ -443,10 +443,10 @@ def read_nodes(facts: Sequence[NodeFacts]) -> list[Node]:
             )
         )
     # In this order: weighing may find a size contradicted, which is no shortage, and cards change neither.
-    return _with_cards(with_shortages(weigh(nodes)), facts)
+    return _nodes_of_situation_with_cards(nodes_with_shortages(weigh_nodes(nodes)), facts)
 
 
-def _with_cards(nodes: list[Node], facts: Sequence[NodeFacts]) -> list[Node]:
+def _nodes_of_situation_with_cards(nodes: list[Node], facts: Sequence[NodeFacts]) -> list[Node]:
     """Return the nodes, those with Ascend cards with what their texts tell of these, and with their supernode."""
     # By identity, as nodes that are alike share their amounts, and most pools have no such cards at all.
     ascend: dict[int, str | None] = {}
@@ -454,7 +454,7 @@ def _with_cards(nodes: list[Node], facts: Sequence[NodeFacts]) -> list[Node]:
     for index, node in enumerate(nodes):
         resources = id(node.resources)
         if resources not in ascend:
-            ascend[resources] = next((name for name, of in node.resources.items() if of and is_ascend(name)), None)
+            ascend[resources] = next((name for name, of in node.resources.items() if of and is_ascend_card(name)), None)
         name = ascend[resources]
         if name is None:
             continue
@@ -469,7 +469,7 @@ def _with_cards(nodes: list[Node], facts: Sequence[NodeFacts]) -> list[Node]:
     return nodes
 
 
-def _may_come(fact: NodeFacts, resources: Amounts) -> Names:
+def _resources_that_may_come(fact: NodeFacts, resources: Amounts) -> Names:
     """Return the resources that a node may have later: it is being created, or shows none of a card just now.
 
     What such a node will have is not known, so nothing is too large for it for good. A card of which it shows none has
@@ -477,7 +477,7 @@ def _may_come(fact: NodeFacts, resources: Amounts) -> Names:
     """
     gone = NO_NAMES
     if 0 in resources.values():
-        gone = frozenset(name for name, amount in resources.items() if not amount and is_card(name))
+        gone = frozenset(name for name, amount in resources.items() if not amount and is_card_resource(name))
     for name, amount in resources.items():
         if amount and has_vendor(name):
             return gone

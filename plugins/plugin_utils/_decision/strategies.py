@@ -63,7 +63,7 @@ class Fifo:
 
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
         if queue.count_ahead:
-            outcome, why, remedy = _why_queue_stands(queue, empty)
+            outcome, why, remedy = _why_strategy_holds_queue_up(queue, empty)
             return Check("queue", outcome, queue.words + why, remedy, queue.figures)
         if queue.hides_starting:
             message = f"{queue.words}, but jobs that are not listed may be about to start"
@@ -153,22 +153,25 @@ class Tiered:
     goes_in_order: bool = True
 
     def check_turn(self, queue: Queue, empty: EmptyPool) -> Check:
-        if not any(_is_first_tier(group.priority) for group in queue.groups):
+        if not any(_is_strategy_of_first_tier(group.priority) for group in queue.groups):
             return Traversal().check_turn(queue, empty)
-        if queue.priority is not None and _is_first_tier(queue.priority):
+        if queue.priority is not None and _is_strategy_of_first_tier(queue.priority):
             return Ladder(self.seconds).check_turn(queue, empty)
-        count = sum(group.count for group in queue.groups if _is_first_tier(group.priority))
+        count = sum(group.count for group in queue.groups if _is_strategy_of_first_tier(group.priority))
         message = f"{queue.words}, {count} of priority {_FIRST_TIER}, before which no others start"
         remedy = f"wait until no job of priority {_FIRST_TIER} waits, or use another pool."
         return Check("queue", Outcome.FAILED, message, remedy, queue.figures)
 
     def startable_jobs(self, jobs: Sequence[Job], may_start: MayStart) -> tuple[Sequence[Job], bool]:
-        first = [job for job in jobs if _is_first_tier(job.priority)]
+        first = [job for job in jobs if _is_strategy_of_first_tier(job.priority)]
         starting, is_held_up = Ladder(self.seconds).startable_jobs(first, may_start)
         if len(starting) < len(first):
             # One of them goes on waiting, so no other starts; whether those not listed do is told by the ladder.
             return starting, is_held_up or len(first) < len(jobs)
-        return [*starting, *(job for job in jobs if not _is_first_tier(job.priority) and may_start(job, {}))], False
+        return [
+            *starting,
+            *(job for job in jobs if not _is_strategy_of_first_tier(job.priority) and may_start(job, {})),
+        ], False
 
 
 STRATEGIES: dict[str, Callable[[int | None], Strategy]] = {
@@ -186,18 +189,18 @@ ASSUMED: Strategy = Fifo()
 _FIRST_TIER = 3  # the highest of the priorities 1 to 3
 
 
-def _is_first_tier(priority: int | None) -> bool:
+def _is_strategy_of_first_tier(priority: int | None) -> bool:
     """Return whether a priority is the highest; one that cannot be read may be."""
     return priority is None or priority >= _FIRST_TIER
 
 
-def _why_queue_stands(queue: Queue, empty: EmptyPool) -> tuple[Outcome, str, str]:
+def _why_strategy_holds_queue_up(queue: Queue, empty: EmptyPool) -> tuple[Outcome, str, str]:
     """Return (whether the jobs ahead ever start, who holds them up, what to do)."""
     if not queue.ahead:
         return Outcome.FAILED, "", "wait for the jobs ahead, or use another pool."
     # Not the head alone: the order ends at any job ahead that never fits.
     for position, job in enumerate(queue.ahead):
-        too_much = _more_than_pool_has(job, empty)
+        too_much = _why_strategy_never_starts(job, empty)
         if too_much:
             who = f"its head, {job.name}," if position == 0 else f"number {position + 1}, {job.name},"
             # An assumed strategy holds back; that a job blocks all others for good is only said of a known one.
@@ -214,7 +217,7 @@ def _why_queue_stands(queue: Queue, empty: EmptyPool) -> tuple[Outcome, str, str
     return Outcome.FAILED, f", first {head.name}", remedy
 
 
-def _more_than_pool_has(job: Job, empty: EmptyPool) -> str:
+def _why_strategy_never_starts(job: Job, empty: EmptyPool) -> str:
     """Return what the job asks more of than the whole pool has; empty when it may start some day."""
     for resource, amount in job.amounts.items():
         # A resource that no node names may be one of another spelling, or one that nodes do not tell.

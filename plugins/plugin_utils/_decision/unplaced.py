@@ -12,7 +12,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, is_card
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, is_card_resource
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names, is_unread
 
 if t.TYPE_CHECKING:
@@ -60,10 +60,10 @@ class Unplaced:
         for group in groups:
             unread |= group.unread
             names = {name for name, amount in group.amounts.items() if amount} | group.unread
-            if known is not None and any(is_card(name) and name not in known for name in names):
+            if known is not None and any(is_card_resource(name) and name not in known for name in names):
                 unread.add("*")
             add_amounts(total, {name: amount * group.count for name, amount in group.amounts.items()})
-            cards = sum(amount for name, amount in group.amounts.items() if is_card(name))
+            cards = sum(amount for name, amount in group.amounts.items() if is_card_resource(name))
             # A job with a part of a card, or without any, may have any number of pods.
             is_whole = cards > 0 and cards % _CARD == 0
             pods = None if pods is None or not is_whole else pods + cards // _CARD * group.count
@@ -74,11 +74,11 @@ class Unplaced:
         """Return the most that jobs take which wait and may start in a room: some of them, as many as find room."""
         everything = cls.of(jobs, known)
         limits = {name: of for name, of in room.at_most.items() if not is_unread(room.unbounded, (name,))}
-        most = _most_waiting_together(jobs, limits)
+        most = _most_unplaced_together(jobs, limits)
         total = {name: min(of, most.get(name, of)) for name, of in everything.total.items()}
         pods = everything.pods
         if pods is not None:
-            pods = min(pods, sum(amount for name, amount in total.items() if is_card(name)) // _CARD)
+            pods = min(pods, sum(amount for name, amount in total.items() if is_card_resource(name)) // _CARD)
         return cls(total, pods, everything.unread)
 
     def and_also(self, other: Unplaced) -> Unplaced:
@@ -100,16 +100,16 @@ class Unplaced:
         everything = sum(here.replicas * here.nodes for here in places)
         # A pod of any size makes a whole node useless, so a pod costs a node and amounts bound nothing.
         if need.amounts is None:
-            return everything if self.pods is None else _sum_of_largest_places(places, self.pods)
+            return everything if self.pods is None else _most_places_unplaced_can_take(places, self.pods)
         # Added and not compared: other jobs may take the cards than those that take cores or memory.
         cards = rest = 0
         for index, amount in enumerate(need.amounts):
-            if amount and is_card(order[index]):
+            if amount and is_card_resource(order[index]):
                 cards += self._lost_by(places, amount, index, order[index])
             elif amount:
                 rest += self._lost_by(places, amount, index, order[index])
-        if self.pods is not None and _are_whole_cards(offers, order):
-            cards = min(cards, _sum_of_largest_places(places, self.pods))
+        if self.pods is not None and _are_unplaced_cards_whole(offers, order):
+            cards = min(cards, _most_places_unplaced_can_take(places, self.pods))
         return min(everything, cards + rest)
 
     def _lost_by(self, places: Sequence[_Places], asked: int, index: int, resource: str) -> int:
@@ -119,7 +119,7 @@ class Unplaced:
             return 0
         amounts = [budget, *[here.offer.free[index] for here in places]]
         # Whole cards only where no amount has a part: otherwise a thousandth may be what a place lacks.
-        unit = _CARD if is_card(resource) and all(amount % _CARD == 0 for amount in amounts) else 1
+        unit = _CARD if is_card_resource(resource) and all(amount % _CARD == 0 for amount in amounts) else 1
         prices: Counter[int] = Counter()
         for offer, nodes, replicas in places:
             if replicas:
@@ -136,13 +136,13 @@ class Unplaced:
 
         A pod without cards may take cpu and memory anywhere, so the number of pods does not bound where these count.
         """
-        takes_others = any(self.total.get(name) for name in order if not is_card(name))
-        if self.pods is None or takes_others or not _are_whole_cards(offers, order):
+        takes_others = any(self.total.get(name) for name in order if not is_card_resource(name))
+        if self.pods is None or takes_others or not _are_unplaced_cards_whole(offers, order):
             return None
         return Counter({offer: nodes - self.pods for offer, nodes in offers.items() if nodes > self.pods})
 
 
-def _most_waiting_together(jobs: Sequence[JobGroup], limits: Amounts) -> Amounts:
+def _most_unplaced_together(jobs: Sequence[JobGroup], limits: Amounts) -> Amounts:
     """Return the most that any of the jobs take of each resource which fit into the limits together."""
     if len(jobs) > _MOST_TRIED:
         return limits
@@ -162,13 +162,13 @@ def _most_waiting_together(jobs: Sequence[JobGroup], limits: Amounts) -> Amounts
     return most
 
 
-def _are_whole_cards(offers: Offers, order: Sequence[str]) -> bool:
+def _are_unplaced_cards_whole(offers: Offers, order: Sequence[str]) -> bool:
     """Return whether all cards on offer are whole ones."""
-    cards = [index for index, name in enumerate(order) if is_card(name)]
+    cards = [index for index, name in enumerate(order) if is_card_resource(name)]
     return all(offer.free[index] % _CARD == 0 for offer in offers for index in cards)
 
 
-def _sum_of_largest_places(places: Iterable[_Places], most: int) -> int:
+def _most_places_unplaced_can_take(places: Iterable[_Places], most: int) -> int:
     """Return the places on the ``most`` nodes that have the most of them."""
     total = 0
     for value, count in sorted([(here.replicas, here.nodes) for here in places], reverse=True):

@@ -55,25 +55,25 @@ def plural(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def job_name(job: JobFacts) -> str:
+def job_in_words(job: JobFacts) -> str:
     """Return a job as sentences name it: its type and its name."""
     name = job["job_name"] or job["name"] or job["job_uuid"] or "without a name"
     return one_line(f"{job['type'] or 'job'} {name}", _LONGEST_NAME)
 
 
-def spaced(*names: str) -> str:
+def spaced_words(*names: str) -> str:
     """Return names of facts as words: ``frozen_by_police`` as ``frozen by police``."""
     return ", ".join(name.replace("_", " ") for name in names)
 
 
-def nearest_resource(resource: str, known: Sequence[str]) -> str:
+def nearest_resource_in_words(resource: str, known: Sequence[str]) -> str:
     """Return the known resource that was most likely meant: the same but for vendor and case, else a similar one."""
     wanted = label(resource).lower()
     same = [name for name in known if label(name).lower() == wanted]
     return next(iter(same or get_close_matches(resource.lower(), known, 1)), "")
 
 
-def error_words(error: DocumentError | None) -> str:
+def error_in_words(error: DocumentError | None) -> str:
     """Return an error of the API in a few words: its status, code and request."""
     if error is None:
         return "not read"
@@ -84,11 +84,11 @@ def error_words(error: DocumentError | None) -> str:
     return parts + (f", request {error['request_id']}" if error.get("request_id") else "")
 
 
-def permission_remedy(error: DocumentError | None, what: str) -> str:
+def permission_remedy_in_words(error: DocumentError | None, what: str) -> str:
     """Return the remedy for a document that the user may not read; empty for other errors."""
     return f"allow {what}." if error is not None and error.get("status") == _FORBIDDEN else ""
 
 
-def joined(words: Iterable[str], nothing: str = "none") -> str:
+def joined_words(words: Iterable[str], nothing: str = "none") -> str:
     """Return the words with commas between them."""
     return ", ".join(words) or nothing

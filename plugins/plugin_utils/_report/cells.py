@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from collections import Counter
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import from_number, is_card
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount_from_number, is_card_resource
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
 if t.TYPE_CHECKING:
@@ -85,30 +85,30 @@ def cell_of(node: ReportNode, wanted: Iterable[str]) -> Cell:
     """
     has = node["resources"] or {}
     # The resources asked for go first: the picture is to show why they fit, or why not.
-    names = [*wanted, *filter(is_card, has), "cpu", "memory"]
+    names = [*wanted, *filter(is_card_resource, has), "cpu", "memory"]
     candidates = [name for name in names if has.get(name)]
     flavor = node["flavor"] or "no flavor told"
     if not candidates:
         return Cell(flavor, "", 1, False, None, 0, node["unusable"])
     resource = candidates[0]
-    total = from_number(resource, has[resource])
-    in_cards = is_card(resource) and total % 1000 == 0 and total <= _MOST_CARDS * 1000
+    total = amount_from_number(resource, has[resource])
+    in_cards = is_card_resource(resource) and total % 1000 == 0 and total <= _MOST_CARDS * 1000
     size = total // 1000 if in_cards else _PARTS
     free = (node["free"] or {}).get(resource)
     if free is None or resource in node["unread"]:
         return Cell(flavor, resource, size, in_cards, None, 0, node["unusable"])
-    taken = min(size, -(-max(0, total - from_number(resource, free)) * size // total))
+    taken = min(size, -(-max(0, total - amount_from_number(resource, free)) * size // total))
     # Never more than is left: both are rounded up, and a node cannot be overfull in its picture.
-    asked = min(size - taken, -(-from_number(resource, node["asked"].get(resource, 0)) * size // total))
+    asked = min(size - taken, -(-amount_from_number(resource, node["asked"].get(resource, 0)) * size // total))
     cards = node["cards"]
     if cards is None or cards["resource"] != resource:
         return Cell(flavor, resource, size, in_cards, taken, asked, node["unusable"])
-    states = _states_of(cards, size, asked)
+    states = _card_states_of_cell(cards, size, asked)
     taken = states.count("t") if states else taken
     return Cell(flavor, resource, size, in_cards, taken, asked, node["unusable"], states, cards["group"])
 
 
-def _states_of(cards: ReportCards, size: int, asked: int) -> str:
+def _card_states_of_cell(cards: ReportCards, size: int, asked: int) -> str:
     """Return the state of each card; empty where it is not known which are free or asked for."""
     free = cards["free"]
     if free is None or len(cards["asked"]) != asked or max(free, default=0) > size:
@@ -116,23 +116,23 @@ def _states_of(cards: ReportCards, size: int, asked: int) -> str:
     return "".join("a" if number in cards["asked"] else "f" if number in free else "t" for number in range(1, size + 1))
 
 
-def wanted_resources(groups: Sequence[ReportGroup]) -> list[str]:
+def resources_shown_in_cells(groups: Sequence[ReportGroup]) -> list[str]:
     """Return the resources that a request asks for, cards first."""
     names = {name for group in groups for name in group["resources"] or ()}
-    return sorted(names, key=lambda name: (not is_card(name), name))
+    return sorted(names, key=lambda name: (not is_card_resource(name), name))
 
 
-def count_alike(cells: Iterable[Cell]) -> list[tuple[Cell, int]]:
+def count_alike_cells(cells: Iterable[Cell]) -> list[tuple[Cell, int]]:
     """Return nodes that are alike, with their number, in the order of the picture."""
     return sorted(Counter(cells).items(), key=lambda entry: entry[0].order)
 
 
-def count_reasons(cells: Iterable[Cell]) -> list[tuple[str, int]]:
+def count_reasons_of_cells(cells: Iterable[Cell]) -> list[tuple[str, int]]:
     """Return the reasons why nodes are left out, with their number, the most frequent first."""
     reasons = Counter(cell.unusable for cell in cells if cell.unusable is not None)
     return sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))
 
 
-def letters_of(reasons: Iterable[tuple[str, int]]) -> dict[str, str]:
-    """Return a letter for each reason of count_reasons(); the last letter stands for all the others."""
+def letters_of_cell_reasons(reasons: Iterable[tuple[str, int]]) -> dict[str, str]:
+    """Return a letter for each reason of count_reasons_of_cells(); the last letter stands for all the others."""
     return {reason: _LETTERS[min(index, len(_LETTERS) - 1)] for index, (reason, _count) in enumerate(reasons)}

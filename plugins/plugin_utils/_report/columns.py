@@ -33,7 +33,7 @@ def cut_to_width(line: str, width: int) -> str:
     """Return the line, or as much of its start as fits into the width together with ``..``."""
     if width_of(line) <= width:
         return line
-    return f"{_pieces_of_word(line, width - 2)[0]}.."
+    return f"{_pieces_of_word_in_columns(line, width - 2)[0]}.."
 
 
 def wrap_to_width(start: str, message: str) -> list[str]:
@@ -41,7 +41,7 @@ def wrap_to_width(start: str, message: str) -> list[str]:
     lines = [start]
     indent = width_of(start)
     for word in line_in_columns(message).split(" "):
-        for piece in _pieces_of_word(word, WIDTH - indent):
+        for piece in _pieces_of_word_in_columns(word, WIDTH - indent):
             apart = "" if lines[-1].strip() == start.strip() or not lines[-1].strip() else " "
             if width_of(lines[-1] + apart + piece) > WIDTH and lines[-1].strip() not in ("", start.strip()):
                 lines.append(" " * indent)
@@ -50,7 +50,7 @@ def wrap_to_width(start: str, message: str) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _pieces_of_word(word: str, width: int) -> list[str]:
+def _pieces_of_word_in_columns(word: str, width: int) -> list[str]:
     """Return the word in pieces that are no wider than a line: names of the API have no blanks to break at."""
     pieces = [""]
     used = 0

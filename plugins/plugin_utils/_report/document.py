@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import to_numbers
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amounts_to_numbers
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.assignment import Taken, assign_replicas
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Situation, read_nodes
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import (
+    Situation,
+    read_nodes_of_situation,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.schema import VERSION
 
 if t.TYPE_CHECKING:
@@ -71,7 +74,7 @@ def report_document(
 
 def _report_of_pool(candidate: Observed, policy: Policy) -> ReportPool:
     request, entry, verdict = candidate
-    nodes, placed = _nodes_with_replicas(entry["nodes"], request, policy)
+    nodes, placed = _report_nodes_with_replicas(entry["nodes"], request, policy)
     claims: ReportClaims = {}
     if "claims" in verdict:
         claims["claims"] = verdict["claims"]
@@ -108,7 +111,7 @@ def _report_of_request(request: Request) -> ReportRequest:
         "groups": [
             {
                 "replicas": group.replicas,
-                "resources": None if group.resources is None else to_numbers(group.resources),
+                "resources": None if group.resources is None else amounts_to_numbers(group.resources),
                 "flavor": group.flavor,
             }
             for group in request.groups
@@ -116,14 +119,14 @@ def _report_of_request(request: Request) -> ReportRequest:
     }
 
 
-def _nodes_with_replicas(
+def _report_nodes_with_replicas(
     facts: Sequence[NodeFacts] | None, request: Request, policy: Policy
 ) -> tuple[list[ReportNode] | None, int | None]:
     """Return (the nodes with what each takes of the request, how many replicas found a place)."""
     if facts is None:
         return None, None
     # Read as the decision read them, so the picture has the same amounts.
-    nodes = read_nodes(facts)
+    nodes = read_nodes_of_situation(facts)
     asked, placed = assign_replicas(nodes, request, policy)
     return [_report_of_node(*each) for each in zip(facts, nodes, asked)], placed
 
@@ -136,15 +139,15 @@ def _report_of_node(fact: NodeFacts, node: Node, taken: Taken) -> ReportNode:
         "az": fact["az"],
         "unusable": fact["unusable"],
         "jobs": fact["jobs"],
-        "resources": None if "*" in node.unread_resources else to_numbers(node.resources),
-        "free": None if "*" in node.unread_free else to_numbers(node.free),
+        "resources": None if "*" in node.unread_resources else amounts_to_numbers(node.resources),
+        "free": None if "*" in node.unread_free else amounts_to_numbers(node.free),
         "unread": sorted((node.unread_free | node.unread_resources) - {"*"}),
-        "asked": to_numbers(taken.amounts),
-        "cards": _cards(node, taken),
+        "asked": amounts_to_numbers(taken.amounts),
+        "cards": _report_of_cards(node, taken),
     }
 
 
-def _cards(node: Node, taken: Taken) -> ReportCards | None:
+def _report_of_cards(node: Node, taken: Taken) -> ReportCards | None:
     if node.cards is None:
         return None
     return {

@@ -78,7 +78,7 @@ class ReportDirectory:
     def _refuse_links_of_others(self) -> None:
         """Refuse a link of another user on the way, before anything is made behind it."""
         user = os.geteuid()
-        if user and any(link.lstat().st_uid not in (0, user) for link in _links_on_the_way(self.path)):
+        if user and any(link.lstat().st_uid not in (0, user) for link in _links_on_the_way_to_files(self.path)):
             raise PermissionError(errno.EPERM, "a link on the way belongs to another user")
 
     def _refuse_what_others_can_change(self) -> None:
@@ -95,7 +95,7 @@ class ReportDirectory:
             raise PermissionError(errno.EPERM, "belongs to another user")
         if status.st_mode & stat.S_IWOTH:
             raise PermissionError(errno.EPERM, "all users may write to it")
-        if status.st_mode & stat.S_IWGRP and not _is_group_of_user_alone(status.st_gid, user):
+        if status.st_mode & stat.S_IWGRP and not _is_file_group_of_user_alone(status.st_gid, user):
             raise PermissionError(errno.EPERM, "a group may write to it")
 
     def _replace_file(self, name: str, text: str) -> None:
@@ -111,7 +111,7 @@ class ReportDirectory:
             temporary.unlink(missing_ok=True)
 
 
-def _links_on_the_way(path: Path) -> Iterator[Path]:
+def _links_on_the_way_to_files(path: Path) -> Iterator[Path]:
     """Yield each link that is followed to get to the path, those in the targets of others included."""
     first, *parts = path.absolute().parts
     here, pending = Path(first), parts[::-1]
@@ -132,7 +132,7 @@ def _links_on_the_way(path: Path) -> Iterator[Path]:
         pending += [part for part in target.parts[::-1] if part != target.anchor]
 
 
-def _is_group_of_user_alone(group: int, user: int) -> bool:
+def _is_file_group_of_user_alone(group: int, user: int) -> bool:
     """Return whether the group is the user's alone: that of root, or one of the user's name without other members."""
     if group == 0:
         return True

@@ -31,30 +31,30 @@ _LONGEST_TEXT = 500
 
 def html_page(document: ReportDocument) -> str:
     """Return the document as an HTML page."""
-    style = _style_sheet()
+    style = _html_style_sheet()
     # The policy of the page allows this very style by its digest, and no other.
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    body = _page_template().render(page=view_page(document), style=Markup(style), style_digest=digest)
+    body = _html_template().render(page=view_page(document), style=Markup(style), style_digest=digest)
     return f"<!DOCTYPE html>\n{body}\n"
 
 
 # Compiling takes longer than rendering most pages, and the items of a loop share a process.
 @functools.cache
-def _page_template() -> Template:
+def _html_template() -> Template:
     """Return the template of the page, whose lines are joined: between elements, blanks are content."""
     # StrictUndefined: a key that is misspelt in the template is an error, and not an empty place on the page.
     environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_printable_in_html)
-    lines = _text_beside("page.html.j2").splitlines()
+    lines = _text_of_html_part("page.html.j2").splitlines()
     return environment.from_string("".join(line.strip() for line in lines))
 
 
 @functools.cache
-def _style_sheet() -> str:
+def _html_style_sheet() -> str:
     """Return the style sheet without its head, which names the licence of the file."""
-    return _text_beside("page.css").partition("*/")[2]
+    return _text_of_html_part("page.css").partition("*/")[2]
 
 
-def _text_beside(name: str) -> str:
+def _text_of_html_part(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 

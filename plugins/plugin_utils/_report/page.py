@@ -10,8 +10,17 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, from_number, is_card
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock, duration, job_name, label
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
+    amount_from_number,
+    format_amount,
+    is_card_resource,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import (
+    clock,
+    duration,
+    job_in_words,
+    label,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns import (
     WIDTH,
     cut_to_width,
@@ -22,9 +31,9 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
     HEADLINES,
     AmountName,
-    amount_words,
-    exact_amounts,
-    failed_first,
+    exact_amounts_to_word,
+    failed_checks_first,
+    word_amount,
 )
 
 if t.TYPE_CHECKING:
@@ -59,7 +68,7 @@ _GAUGE_WORDS: dict[AmountName, str] = {
 }
 
 
-def attempt_line(verdict: VerdictFacts, now: str, elapsed: float, timeout: float) -> str:
+def attempt_line_of_page(verdict: VerdictFacts, now: str, elapsed: float, timeout: float) -> str:
     """Return one line an attempt: ``03:14:07Z 0:02:00/1:00:00 WAIT pool-a: gpu need 32, free 24, kept 2, short 10``.
 
     ``now`` is ISO 8601 in UTC, ``elapsed`` and ``timeout`` are seconds since the start of the wait. What does not fit
@@ -68,18 +77,18 @@ def attempt_line(verdict: VerdictFacts, now: str, elapsed: float, timeout: float
     reason = verdict["brief"]
     start = f"{now[11:]} {clock(elapsed)}/{clock(timeout)} {verdict['decision'].upper()} "
     room = max(_SHORTEST_NAME, WIDTH - width_of(start) - width_of(reason) - 2)
-    return cut_to_width(f"{start}{cut_to_width(_pool_title(verdict), room)}: {line_in_columns(reason)}", WIDTH)
+    return cut_to_width(f"{start}{cut_to_width(_pool_title_of_page(verdict), room)}: {line_in_columns(reason)}", WIDTH)
 
 
-def overview(verdicts: Sequence[VerdictFacts]) -> list[str]:
+def overview_page(verdicts: Sequence[VerdictFacts]) -> list[str]:
     """Return a line for each of many pools, those with room first: what would be left there, or what is missing."""
     admitted = [verdict for verdict in verdicts if verdict["decision"] == "admit"]
     others = [verdict for verdict in verdicts if verdict["decision"] != "admit"]
     lines = [f"{len(admitted)} of {len(verdicts)} pools have room:"]
     for verdict in admitted + others:
-        left = ", ".join(_left_of_total(figures) for figures in verdict["resources"])
+        left = ", ".join(_left_of_total_on_page(figures) for figures in verdict["resources"])
         said = f"left {left}" if verdict["decision"] == "admit" else verdict["brief"]
-        name = cut_to_width(_pool_title(verdict), _LONGEST_NAME_IN_OVERVIEW)
+        name = cut_to_width(_pool_title_of_page(verdict), _LONGEST_NAME_IN_OVERVIEW)
         lines.append(cut_to_width(f"  {verdict['decision'].upper():<8}{name}: {line_in_columns(said)}", WIDTH))
     return lines
 
@@ -94,7 +103,7 @@ def page(verdict: VerdictFacts) -> list[str]:
 
 
 def _headline(verdict: VerdictFacts) -> list[str]:
-    left = f"{verdict['decision'].upper()} {_pool_title(verdict)}: {HEADLINES[verdict['decision']]}"
+    left = f"{verdict['decision'].upper()} {_pool_title_of_page(verdict)}: {HEADLINES[verdict['decision']]}"
     if verdict["source"] is None or verdict["observed_at"] is None:
         return wrap_to_width("", left)
     source = "jobs" if verdict["source"] == "declared" else verdict["source"]
@@ -122,7 +131,7 @@ def _room_lines(verdict: VerdictFacts) -> list[str]:
 def _refusal_lines(verdict: VerdictFacts) -> list[str]:
     """Return the checks with what to do, who holds what is missing, and who is ahead."""
     lines = []
-    for check in failed_first(verdict["checks"]):
+    for check in failed_checks_first(verdict["checks"]):
         name = cut_to_width(label(check["name"]), _LONGEST_LABEL)
         lines += wrap_to_width(f"  {_MARKS[check['passed']]} {name:<10} ", check["message"])
     for remedy in verdict["remedies"]:
@@ -145,31 +154,31 @@ def _refusal_lines(verdict: VerdictFacts) -> list[str]:
 def _claims_lines(verdict: VerdictFacts, head: str) -> list[str]:
     """Return whose claims count, and for how long they last."""
     claims = verdict.get("claims", [])
-    said = [_claim_words(claim) for claim in claims[:_NAMED_JOBS]]
+    said = [_claim_on_page(claim) for claim in claims[:_NAMED_JOBS]]
     more = len(claims) - _NAMED_JOBS
     return wrap_to_width(head, "; ".join(said) + (f"; and {more} more" if more > 0 else "")) if claims else []
 
 
-def _claim_words(claim: ClaimFacts) -> str:
+def _claim_on_page(claim: ClaimFacts) -> str:
     """Return a claim as ``gpu 8 for tts-88 of gitlab.example.com/ml/tts/-/jobs/881, 0:00:12``."""
     has = [resource for resource, size in claim["resources"].items() if size]
-    shown = [resource for resource in has if is_card(resource)] or has[:2]
-    amounts = ", ".join(amount_words(name, claim["resources"][name]) for name in shown)
+    shown = [resource for resource in has if is_card_resource(resource)] or has[:2]
+    amounts = ", ".join(word_amount(name, claim["resources"][name]) for name in shown)
     owner = f" of {line_in_columns(claim['owner'])}" if claim["owner"] else ""
     return f"{amounts} for {line_in_columns(claim['job'])}{owner}, {clock(claim['seconds_left'])}"
 
 
-def _pool_title(verdict: VerdictFacts) -> str:
+def _pool_title_of_page(verdict: VerdictFacts) -> str:
     return line_in_columns(str(verdict["display_name"] or verdict["pool"]))
 
 
-def _left_of_total(figures: ResourceFigures) -> str:
-    resource, amounts = figures["resource"], exact_amounts(figures)
+def _left_of_total_on_page(figures: ResourceFigures) -> str:
+    resource, amounts = figures["resource"], exact_amounts_to_word(figures)
     return f"{label(resource)} {format_amount(resource, amounts['left'])}/{format_amount(resource, amounts['total'])}"
 
 
 def _resource_lines(figures: ResourceFigures) -> list[str]:
-    resource, amounts = figures["resource"], exact_amounts(figures)
+    resource, amounts = figures["resource"], exact_amounts_to_word(figures)
     said = ", ".join(
         f"{word} {format_amount(resource, amounts[name])}"
         for name, word in _GAUGE_WORDS.items()
@@ -178,16 +187,16 @@ def _resource_lines(figures: ResourceFigures) -> list[str]:
     said += f" of {format_amount(resource, amounts['total'])}"
     # With its vendor where there is room, as two cards may differ in that alone.
     for name in (line_in_columns(resource), label(resource)):
-        line = f"  {name:<15} [{_usage_gauge(amounts)}] {said}"
+        line = f"  {name:<15} [{_usage_gauge_on_page(amounts)}] {said}"
         if width_of(line) <= WIDTH:
             return [line]
     return [
-        f"  {cut_to_width(label(resource), _LONGEST_LABEL):<15} [{_usage_gauge(amounts)}]",
+        f"  {cut_to_width(label(resource), _LONGEST_LABEL):<15} [{_usage_gauge_on_page(amounts)}]",
         *wrap_to_width(" " * 18, said),
     ]
 
 
-def _usage_gauge(amounts: Mapping[AmountName, int]) -> str:
+def _usage_gauge_on_page(amounts: Mapping[AmountName, int]) -> str:
     """Return the amounts as a bar: taken, claimed, asked, kept free, and left.
 
     What takes a part of a cell takes all of it.
@@ -208,27 +217,26 @@ def _job_line(job: JobFacts, missing: Sequence[str]) -> str:
     """Return a job with its owner, what it holds, and for how long: ``train llm (kim) 16 cards 2 h``."""
     owner = f" ({line_in_columns(job['user_name'])})" if job["user_name"] else ""
     held = [
-        (resource, from_number(resource, job["resources"][resource])) for resource in _shown_resources(job, missing)
+        (resource, amount_from_number(resource, job["resources"][resource]))
+        for resource in _resources_on_page(job, missing)
     ]
-    amounts = ", ".join(
-        f"{format_amount(resource, size)} {_unit_of_resource(resource, size)}" for resource, size in held
-    )
+    amounts = ", ".join(f"{format_amount(resource, size)} {_unit_on_page(resource, size)}" for resource, size in held)
     age = f" {duration(job['seconds'])}" if job["seconds"] is not None else ""
-    return f"{line_in_columns(job_name(job))}{owner} {amounts}{age}"
+    return f"{line_in_columns(job_in_words(job))}{owner} {amounts}{age}"
 
 
-def _shown_resources(job: JobFacts, missing: Sequence[str]) -> list[str]:
+def _resources_on_page(job: JobFacts, missing: Sequence[str]) -> list[str]:
     """Return the resources of a job that a person reads: what is missing, then its cards, else cpu and memory.
 
     The cards always stand there: they are why the pool exists, and cpu and memory are sized to them.
     """
     has = [resource for resource, size in job["resources"].items() if size]
-    cards = [resource for resource in has if is_card(resource)]
+    cards = [resource for resource in has if is_card_resource(resource)]
     decisive = [resource for resource in missing if resource in has]
     return list(dict.fromkeys([*decisive, *cards])) or [name for name in ("cpu", "memory") if name in has] or has[:2]
 
 
-def _unit_of_resource(resource: str, size: int) -> str:
-    if not is_card(resource):
+def _unit_on_page(resource: str, size: int) -> str:
+    if not is_card_resource(resource):
         return label(resource)
     return "card" if size == 1000 else "cards"

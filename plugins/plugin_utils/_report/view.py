@@ -18,20 +18,20 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_jobs import (
     Holders,
     QueuePart,
-    view_holders,
-    view_queue,
+    view_jobs_that_hold,
+    view_queue_of_jobs,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_nodes import (
     Nodes,
+    NodeSymbols,
     Symbol,
-    Symbols,
     view_nodes,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_room import Room, view_room
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
     HEADLINES,
-    amount_words,
-    failed_first,
+    failed_checks_first,
+    word_amount,
 )
 
 if t.TYPE_CHECKING:
@@ -119,9 +119,9 @@ class Page:
 
 def view_page(document: ReportDocument) -> Page:
     """Return what the page of the document shows."""
-    symbols = Symbols()
+    symbols = NodeSymbols()
     pools = document["pools"]
-    # sorted() keeps the order of equals, in which best() looks as well.
+    # sorted() keeps the order of equals, in which best_decision() looks as well.
     closest = sorted(range(len(pools)), key=lambda index: PREFERENCE.index(pools[index]["decision"]))
     shown = sorted(closest[:SHOWN_POOLS])
     sections = {index: _view_pool(pools[index], index, symbols) for index in shown}
@@ -130,7 +130,7 @@ def view_page(document: ReportDocument) -> Page:
     waited = "" if document["waited_seconds"] is None else f", waited {duration(document['waited_seconds'])}"
     return Page(
         decision=document["decision"],
-        window_title=f"{document['decision'].upper()} {_pool_heading(pools[deciding])}: capacity gate",
+        window_title=f"{document['decision'].upper()} {_view_pool_heading(pools[deciding])}: capacity gate",
         attempts=plural(document["attempts"], "attempt") + waited,
         written_at=document["written_at"],
         deciding=sections[deciding],
@@ -144,55 +144,55 @@ def view_page(document: ReportDocument) -> Page:
 def _view_candidate(pool: ReportPool, index: int, shown: Collection[int]) -> Candidate:
     return Candidate(
         place=index + 1,
-        section=_section_id(index) if index in shown else "",
-        title=_pool_heading(pool),
-        other_id=_id_beside_display_name(pool),
+        section=_view_section_id(index) if index in shown else "",
+        title=_view_pool_heading(pool),
+        other_id=_view_id_beside_display_name(pool),
         decision=pool["decision"],
         reason=next(iter(pool["reasons"]), HEADLINES[pool["decision"]]),
     )
 
 
-def _view_pool(pool: ReportPool, index: int, symbols: Symbols) -> Pool:
+def _view_pool(pool: ReportPool, index: int, symbols: NodeSymbols) -> Pool:
     return Pool(
-        section=_section_id(index),
+        section=_view_section_id(index),
         id=pool["pool"],
-        other_id=_id_beside_display_name(pool),
-        title=_pool_heading(pool),
+        other_id=_view_id_beside_display_name(pool),
+        title=_view_pool_heading(pool),
         decision=pool["decision"],
         headline=HEADLINES[pool["decision"]],
         reasons=pool["reasons"],
         remedies=pool["remedies"],
-        asked=_request_words(pool["request"]),
-        source=_source_words(pool),
+        asked=_view_request(pool["request"]),
+        source=_view_source_of_room(pool),
         room=view_room(pool["resources"]),
         nodes=view_nodes(pool, symbols),
-        queue=view_queue(pool["queue"]),
-        holders=view_holders(pool["holders"]),
-        checks=[_check_row(check) for check in failed_first(pool["checks"])],
+        queue=view_queue_of_jobs(pool["queue"]),
+        holders=view_jobs_that_hold(pool["holders"]),
+        checks=[_view_check(check) for check in failed_checks_first(pool["checks"])],
         notes=pool["notes"],
         unread=[Unread(_DOCUMENTS[error["document"]], error["msg"]) for error in pool["errors"]],
     )
 
 
-def _section_id(index: int) -> str:
+def _view_section_id(index: int) -> str:
     return f"pool-{index + 1}"
 
 
-def _pool_heading(pool: ReportPool) -> str:
+def _view_pool_heading(pool: ReportPool) -> str:
     return str(pool["display_name"] or pool["pool"])
 
 
-def _id_beside_display_name(pool: ReportPool) -> str:
+def _view_id_beside_display_name(pool: ReportPool) -> str:
     return pool["pool"] if pool["display_name"] else ""
 
 
-def _request_words(request: ReportRequest) -> str:
+def _view_request(request: ReportRequest) -> str:
     """Return the request as a person reads it: ``2 replicas, each with gpu 8, cpu 60, for train jobs``."""
     groups = []
     for group in request["groups"]:
         what = f"a whole node of {group['flavor']}"
         if group["resources"] is not None:
-            what = ", ".join(amount_words(*each) for each in group["resources"].items())
+            what = ", ".join(word_amount(*each) for each in group["resources"].items())
         each = ", each" if group["replicas"] > 1 else ""
         groups.append(f"{plural(group['replicas'], 'replica')}{each} with {what}")
     parts = ["; ".join(groups)]
@@ -202,7 +202,7 @@ def _request_words(request: ReportRequest) -> str:
     return ", ".join(parts)
 
 
-def _source_words(pool: ReportPool) -> str:
+def _view_source_of_room(pool: ReportPool) -> str:
     """Return where the free capacity was read, and how old that was when it was decided on."""
     if pool["source"] is None or pool["observed_at"] is None:
         return "what it can still take could not be read"
@@ -210,6 +210,6 @@ def _source_words(pool: ReportPool) -> str:
     return f"{source}, {pool['observed_at']}, {duration(pool['age_seconds'] or 0)} before the decision"
 
 
-def _check_row(check: CheckFacts) -> CheckRow:
+def _view_check(check: CheckFacts) -> CheckRow:
     mark, style = _MARKS[check["passed"]]
     return CheckRow(mark, style, label(check["name"]), check["message"])

@@ -11,11 +11,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import is_card
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_name, plural
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import is_card_resource
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration, job_in_words, plural
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_nodes import LEAST_PART
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_room import percent
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import amount_words
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_room import bar_percent
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import word_amount
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,17 +92,17 @@ class Holders:
     rows: Sequence[HolderRow]
 
 
-def view_queue(queue: ReportQueue | None) -> QueuePart:
+def view_queue_of_jobs(queue: ReportQueue | None) -> QueuePart:
     """Return the queue with the request in its place."""
     if queue is None:
         return QueuePart("The jobs could not be read.")
     if not queue["waiting"]:
         return QueuePart("No job waits.")
     ahead = "" if queue["ahead"] is None else f", {queue['ahead']} ahead"
-    return QueuePart(f"{plural(queue['waiting'], 'job')} in the queue{ahead}.", _queue_table(queue))
+    return QueuePart(f"{plural(queue['waiting'], 'job')} in the queue{ahead}.", _view_queued_jobs(queue))
 
 
-def view_holders(holders: Sequence[ReportJob]) -> Holders | None:
+def view_jobs_that_hold(holders: Sequence[ReportJob]) -> Holders | None:
     """Return the jobs that hold most; None without any."""
     if not holders:
         return None
@@ -115,11 +115,12 @@ def view_holders(holders: Sequence[ReportJob]) -> Holders | None:
     )
 
 
-def _queue_table(queue: ReportQueue) -> QueueTable:
+def _view_queued_jobs(queue: ReportQueue) -> QueueTable:
     jobs = queue["jobs"]
     longest = max([job["seconds"] or 0 for job in jobs] + [1])
     rows = [
-        QueuedRow(place, _view_job_words(job), _view_wait(job["seconds"], longest)) for place, job in enumerate(jobs, 1)
+        QueuedRow(place, _view_job_words(job), _view_wait_of_job(job["seconds"], longest))
+        for place, job in enumerate(jobs, 1)
     ]
     # Behind the last that goes first: an older job of a lower priority may stand between two that do.
     place = max((place for place, job in enumerate(jobs, 1) if job["ahead"]), default=0)
@@ -143,14 +144,14 @@ def _queue_table(queue: ReportQueue) -> QueueTable:
 
 
 def _view_job_words(job: ReportJob) -> JobWords:
-    cards_first = sorted(job["resources"].items(), key=lambda each: not is_card(each[0]))
-    amounts = ", ".join(amount_words(*each) for each in cards_first) or "nothing that could be read"
-    # Of the facts of a job, a report has all that job_name() reads.
-    return JobWords(job_name(t.cast("JobFacts", job)), job["user_name"] or "", amounts)
+    cards_first = sorted(job["resources"].items(), key=lambda each: not is_card_resource(each[0]))
+    amounts = ", ".join(word_amount(*each) for each in cards_first) or "nothing that could be read"
+    # Of the facts of a job, a report has all that job_in_words() reads.
+    return JobWords(job_in_words(t.cast("JobFacts", job)), job["user_name"] or "", amounts)
 
 
-def _view_wait(seconds: int | None, longest: int) -> Waits | None:
+def _view_wait_of_job(seconds: int | None, longest: int) -> Waits | None:
     if seconds is None:
         return None
     part = max(LEAST_PART, seconds / longest)
-    return Waits(seconds, duration(seconds), percent(1 - part, 1), percent(part, 1))
+    return Waits(seconds, duration(seconds), bar_percent(1 - part, 1), bar_percent(part, 1))

@@ -15,12 +15,12 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.cells import (
     Cell,
     cell_of,
-    count_alike,
-    count_reasons,
-    letters_of,
-    wanted_resources,
+    count_alike_cells,
+    count_reasons_of_cells,
+    letters_of_cell_reasons,
+    resources_shown_in_cells,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_room import percent
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_room import bar_percent
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,7 +151,7 @@ class Nodes:
     other_reasons: int = 0
 
 
-class Symbols:
+class NodeSymbols:
     """Numbers the pictures of a page. Nodes that look the same share one, which keeps the page small."""
 
     def __init__(self) -> None:
@@ -164,22 +164,22 @@ class Symbols:
         key = (cell.size, cell.taken, cell.asked, letter, cell.cards, cell.group)
         if key not in self._numbers:
             self._numbers[key] = len(self.symbols)
-            self.symbols.append(_cell_symbol(len(self.symbols), cell, letter))
+            self.symbols.append(_view_node_symbol(len(self.symbols), cell, letter))
         return self._numbers[key]
 
 
-def view_nodes(pool: ReportPool, symbols: Symbols) -> Nodes:
+def view_nodes(pool: ReportPool, symbols: NodeSymbols) -> Nodes:
     """Return the nodes of a pool; their pictures are added to ``symbols``."""
     nodes = pool["nodes"]
     if nodes is None:
         return Nodes("The nodes could not be read.")
     if not nodes:
         return Nodes("The pool has no nodes.")
-    wanted = wanted_resources(pool["request"]["groups"])
+    wanted = resources_shown_in_cells(pool["request"]["groups"])
     cells = [cell_of(node, wanted) for node in nodes]
-    reasons = count_reasons(cells)
-    letters = letters_of(reasons)
-    summary, legend = _nodes_summary(pool, nodes), _cell_legend(cells)
+    reasons = count_reasons_of_cells(cells)
+    letters = letters_of_cell_reasons(reasons)
+    summary, legend = _view_nodes_summary(pool, nodes), _view_node_legend(cells)
     if len(cells) <= NAMED_NODES:
         named = [_view_named_node(node, cell, letters, symbols) for node, cell in zip(nodes, cells)]
         return Nodes(summary, legend, named=named)
@@ -193,13 +193,13 @@ def view_nodes(pool: ReportPool, symbols: Symbols) -> Nodes:
         legend,
         drawn=drawn,
         drawn_words=f"{len(cells)} nodes, those that are alike side by side; the table below counts them",
-        states=_view_states(cells, letters, symbols),
+        states=_view_node_states(cells, letters, symbols),
         reasons=listed,
         other_reasons=len(reasons) - len(listed),
     )
 
 
-def _nodes_summary(pool: ReportPool, nodes: Sequence[ReportNode]) -> str:
+def _view_nodes_summary(pool: ReportPool, nodes: Sequence[ReportNode]) -> str:
     left_out = sum(node["unusable"] is not None for node in nodes)
     replicas = sum(group["replicas"] for group in pool["request"]["groups"])
     said = plural(len(nodes), "node") + (f", {left_out} left out" if left_out else "") + ". "
@@ -210,33 +210,33 @@ def _nodes_summary(pool: ReportPool, nodes: Sequence[ReportNode]) -> str:
     return said + (" What is given back first still shows as taken." if pool["request"]["replaces"] else "")
 
 
-def _cell_legend(cells: Sequence[Cell]) -> CellLegend:
+def _view_node_legend(cells: Sequence[Cell]) -> CellLegend:
     kinds = set(cells)  # of ten thousand nodes, most are alike
     units = sorted({cell.unit for cell in kinds if cell.resource})
     return CellLegend(
         asked=any(cell.asked for cell in kinds),
         unknown=any(cell.taken is None for cell in kinds),
         left_out=any(cell.unusable is not None for cell in kinds),
-        joined=any(_joins_of(cell) for cell in kinds),
+        joined=any(_view_joins_of_node_cards(cell) for cell in kinds),
         units=units[:_LISTED_UNITS],
         other_units=max(0, len(units) - _LISTED_UNITS),
     )
 
 
-def _view_named_node(node: ReportNode, cell: Cell, letters: Mapping[str, str], symbols: Symbols) -> NamedNode:
+def _view_named_node(node: ReportNode, cell: Cell, letters: Mapping[str, str], symbols: NodeSymbols) -> NamedNode:
     letter = "" if cell.unusable is None else letters[cell.unusable]
     name = node["name"] or "without a name"
     return NamedNode(name, symbols.number_of(cell, letters), cell.words, letter, cell.unusable)
 
 
-def _view_states(cells: Sequence[Cell], letters: Mapping[str, str], symbols: Symbols) -> States:
-    alike = count_alike(cells)
+def _view_node_states(cells: Sequence[Cell], letters: Mapping[str, str], symbols: NodeSymbols) -> States:
+    alike = count_alike_cells(cells)
     rows = [
         StateRow(
             symbol=symbols.number_of(cell, letters),
             count=count,
             words=cell.words + (f", left out ({letters[cell.unusable]})" if cell.unusable is not None else ""),
-            width=percent(max(count / len(cells), LEAST_PART), 1),
+            width=bar_percent(max(count / len(cells), LEAST_PART), 1),
             flavor=cell.flavor,
         )
         for cell, count in alike[:_LISTED_STATES]
@@ -246,7 +246,7 @@ def _view_states(cells: Sequence[Cell], letters: Mapping[str, str], symbols: Sym
     return States(rows, rest, has_flavors=len({cell.flavor for cell in cells}) > 1)
 
 
-def _cell_symbol(number: int, cell: Cell, letter: str) -> Symbol:
+def _view_node_symbol(number: int, cell: Cell, letter: str) -> Symbol:
     columns = _COLUMNS if cell.size > _COLUMNS // 2 else cell.size
     rows = -(-cell.size // columns)
     # All pictures are as wide as four squares and as high as two at least, so that a card looks the same on each.
@@ -265,7 +265,7 @@ def _cell_symbol(number: int, cell: Cell, letter: str) -> Symbol:
         height=height,
         side=_SIDE,
         squares=squares,
-        joins=_joins_of(cell),
+        joins=_view_joins_of_node_cards(cell),
         letter=letter,
         is_known=cell.taken is not None,
         center_x=width / 2,
@@ -275,7 +275,7 @@ def _cell_symbol(number: int, cell: Cell, letter: str) -> Symbol:
     )
 
 
-def _joins_of(cell: Cell) -> str:
+def _view_joins_of_node_cards(cell: Cell) -> str:
     """Return the lines between the cards of a node that lie together; none where all of them do, or it is not known."""
     if not cell.cards or cell.group is None or cell.group in (1, cell.size):
         return ""

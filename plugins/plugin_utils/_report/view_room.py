@@ -15,8 +15,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
     AMOUNT_WORDS,
     AmountName,
-    amount_of,
-    exact_amounts,
+    amount_to_word,
+    exact_amounts_to_word,
 )
 
 if t.TYPE_CHECKING:
@@ -88,33 +88,33 @@ def view_room(resources: Sequence[ResourceFigures]) -> Room | None:
     legend = [
         Legend(style, AMOUNT_WORDS[name])
         for name, style in _STYLES.items()
-        if any(amount_of(figures, name) for figures in resources)
+        if any(amount_to_word(figures, name) for figures in resources)
     ]
-    return Room([_resource_bar(figures) for figures in resources], legend)
+    return Room([_view_room_bar(figures) for figures in resources], legend)
 
 
-def percent(part: float, whole: float) -> str:
+def bar_percent(part: float, whole: float) -> str:
     """Return a length of the page: two digits, as no screen shows more."""
     return f"{round(100 * part / whole, 2):g}%"
 
 
-def _resource_bar(figures: ResourceFigures) -> Bar:
-    resource, amounts = figures["resource"], exact_amounts(figures)
-    segments, end = _bar_segments(amounts)
+def _view_room_bar(figures: ResourceFigures) -> Bar:
+    resource, amounts = figures["resource"], exact_amounts_to_word(figures)
+    segments, end = _view_room_segments(amounts)
     return Bar(
         resource=resource,
         segments=segments,
         end=end,
         total=Figure("total", "in all", format_amount(resource, amounts["total"]), figures["total"]),
         figures=[
-            Figure(name, word, format_amount(resource, amounts[name]), amount_of(figures, name))
+            Figure(name, word, format_amount(resource, amounts[name]), amount_to_word(figures, name))
             for name, word in AMOUNT_WORDS.items()
             if amounts[name]
         ],
     )
 
 
-def _bar_segments(amounts: Mapping[AmountName, int]) -> tuple[list[Segment], str | None]:
+def _view_room_segments(amounts: Mapping[AmountName, int]) -> tuple[list[Segment], str | None]:
     """Return (the parts of a bar, where the pool ends): it is as long as the pool, and what is missing stands out."""
     total = amounts["total"]
     asked = amounts["used"] + amounts["unplaced"] + amounts["claimed"] + amounts["need"] + amounts["kept"]
@@ -125,10 +125,10 @@ def _bar_segments(amounts: Mapping[AmountName, int]) -> tuple[list[Segment], str
         size = amounts[name]
         inside = min(size, max(0, total - start))
         if inside:
-            segments.append(Segment(style, percent(start, whole), percent(inside, whole)))
+            segments.append(Segment(style, bar_percent(start, whole), bar_percent(inside, whole)))
         start += size
     missing = min(amounts["missing"], whole - total)
     if not missing:
         return segments, None
-    end = percent(total, whole)
-    return [*segments, Segment(_STYLES["missing"], end, percent(missing, whole))], end
+    end = bar_percent(total, whole)
+    return [*segments, Segment(_STYLES["missing"], end, bar_percent(missing, whole))], end

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount, from_number
+from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import amount_from_number, format_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import label
 
 if t.TYPE_CHECKING:
@@ -44,26 +44,26 @@ AMOUNT_WORDS: dict[AmountName, str] = {
 _AMOUNTS: tuple[AmountName, ...] = (*AMOUNT_WORDS, "total")
 
 
-def exact_amounts(figures: ResourceFigures) -> dict[AmountName, int]:
+def exact_amounts_to_word(figures: ResourceFigures) -> dict[AmountName, int]:
     """Return the figures of a resource in its smallest unit.
 
-    They are read back by from_number() and not as quantities of the API, which end at what one node can have: the sum
-    over a pool may be larger.
+    They are read back by amount_from_number() and not as quantities of the API, which end at what one node can have:
+    the sum over a pool may be larger.
     """
-    return {name: from_number(figures["resource"], amount_of(figures, name)) for name in _AMOUNTS}
+    return {name: amount_from_number(figures["resource"], amount_to_word(figures, name)) for name in _AMOUNTS}
 
 
-def amount_of(figures: ResourceFigures, name: AmountName) -> float:
+def amount_to_word(figures: ResourceFigures, name: AmountName) -> float:
     """Return one of the figures; where nobody has claimed anything, there is none of that."""
     return figures.get("claimed", 0) if name == "claimed" else figures[name]
 
 
-def amount_words(resource: str, value: float) -> str:
+def word_amount(resource: str, value: float) -> str:
     """Return an amount with its resource: ``gpu 8``."""
-    return f"{label(resource)} {format_amount(resource, from_number(resource, value))}"
+    return f"{label(resource)} {format_amount(resource, amount_from_number(resource, value))}"
 
 
-def failed_first(checks: Sequence[CheckFacts]) -> list[CheckFacts]:
+def failed_checks_first(checks: Sequence[CheckFacts]) -> list[CheckFacts]:
     """Return the checks in the order that a reader looks for: what failed, what is not known, what passed."""
     # sorted() keeps the order of equals, in which the questions were asked.
     return sorted(checks, key=lambda check: (check["passed"] is not False, check["passed"] is True))

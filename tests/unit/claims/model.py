@@ -28,8 +28,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.attempt
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     Claim,
     PoolClaims,
-    dump_document,
-    parse_document,
+    dump_claims,
+    parse_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
     Asked,
@@ -144,7 +144,7 @@ def first_world(count: int, rules: Rules) -> World:
 
 @functools.lru_cache(maxsize=500_000)
 def parsed(text: str) -> PoolClaims:
-    return parse_document(text) if text else PoolClaims("b")
+    return parse_claims(text) if text else PoolClaims("b")
 
 
 def row_of(world: World) -> Row:
@@ -290,7 +290,7 @@ def _row(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator
         return Answer(fits, fits, ASKED)
 
     proposal = propose(reading, row, wanted, decide)
-    writing = Writing(proposal.version, dump_document(proposal.document))
+    writing = Writing(proposal.version, dump_claims(proposal.document))
     if proposal.claim is not None:
         later = deployer._replace(phase="swap", writing=writing, row_at=world.now)
         yield f"would be admitted ({used} taken)", _with(world, index, later)
@@ -376,7 +376,7 @@ def _decides_to(phase: str) -> Step:
         if document == row.document:
             yield f"has nothing to write for its {phase}", _with(world, index, _end_of(deployer))
         else:
-            later = deployer._replace(phase=f"{phase} swap", writing=Writing(row.version, dump_document(document)))
+            later = deployer._replace(phase=f"{phase} swap", writing=Writing(row.version, dump_claims(document)))
             yield f"decides its {phase}", _with(world, index, later)
 
     return decide

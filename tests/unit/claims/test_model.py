@@ -13,7 +13,12 @@ from dataclasses import replace
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import protocol
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import Claim, PoolClaims
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Reading, Row, SeenJob, Stage
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
+    Reading,
+    Row,
+    SeenJob,
+    Stage,
+)
 from ansible_collections.poolgate.modelarts.tests.unit.claims.model import (
     OtherCourseError,
     Rules,

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
@@ -96,7 +96,7 @@ def observe(server: ScriptedServer, *names: str, **query: t.Any) -> Document:
 
 def pools_of(server: ScriptedServer, *names: str, **options: t.Any) -> Document:
     with client_of(server, **options) as client:
-        facts: Document = read_pools(client, names, include_capacity=True, clock=client.now)
+        facts: Document = read_pools_and_capacity(client, names, include_capacity=True, clock=client.now)
     return facts
 
 

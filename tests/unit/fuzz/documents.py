@@ -18,7 +18,7 @@ import typing as t
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sending import Call, Sender
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
@@ -239,7 +239,7 @@ def facts_of(documents: t.Mapping[str, Document], **options: t.Any) -> dict[str,
 def pools_of(document: Document, nodes: Document, measured: Document) -> dict[str, t.Any]:
     """What modelarts_pool_info makes of them."""
     client = DocumentClient({"pools": {"kind": "PoolList", "items": [document]}, "nodes": nodes, "metrics": measured})
-    return read_pools(client, [], include_capacity=True, clock=lambda: NOW)
+    return read_pools_and_capacity(client, [], include_capacity=True, clock=lambda: NOW)
 
 
 def verdict_of(facts: dict[str, t.Any], asked: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

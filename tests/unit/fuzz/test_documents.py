@@ -15,7 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.columns
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.document import Observed, report_document
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.html import html_page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.markdown import markdown
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import attempt_line, page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import attempt_line_of_page, page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from hypothesis import given, settings
@@ -126,7 +126,7 @@ def verdict_on(base: World, asked: Asked) -> str:
         return "error"
     verdict = docs.verdict_of(facts, {"request": ASKED, **asked})
     json.dumps(verdict)
-    lines = [*page(verdict), attempt_line(verdict, "2026-01-01T00:00:00Z", 1, 2)]
+    lines = [*page(verdict), attempt_line_of_page(verdict, "2026-01-01T00:00:00Z", 1, 2)]
     assert all(len(line) <= WIDTH for line in lines), lines
     lines += report_on(facts["pools"][0], verdict, {"request": ASKED, **asked})
     assert all(line.isprintable() for line in lines), lines

@@ -16,7 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls impo
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import merge_levels
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import FIELDS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
@@ -25,7 +25,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates imp
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
-    check_together,
+    check_request_with_policy,
     read_declared_capacity,
     read_policy,
     read_request,
@@ -175,7 +175,7 @@ def test_options_and_names_of_pools() -> None:
                 asked = WorkloadQuery(**query)
                 asked.check()
                 if by_name:
-                    facts = read_pools(client, pools, include_capacity=True, clock=lambda: NOW)
+                    facts = read_pools_and_capacity(client, pools, include_capacity=True, clock=lambda: NOW)
                 else:
                     facts = read_workloads(client, pools, asked, clock=lambda: NOW)
             json.dumps(facts)
@@ -236,7 +236,7 @@ FULL = docs.facts_of(world([job(1, "Running", 8, "10.0.0.1"), job(2, "Running", 
 def decide(request: t.Any, policy: t.Any, declared: t.Any) -> str:
     """The decision on a pool that has nothing free."""
     asked, strictness = read_request(request), read_policy(policy)
-    check_together(asked, strictness, 600.0)
+    check_request_with_policy(asked, strictness, 600.0)
     facts = copy.deepcopy(FULL)
     verdict = capacity_verdict(facts, asked, strictness, read_declared_capacity(declared))
     json.dumps(verdict)

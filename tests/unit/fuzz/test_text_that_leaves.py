@@ -31,13 +31,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import PREFERENCE
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, why_nothing
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, why_nothing_observed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import refusal_of_outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.files import NAMES, ReportDirectory
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import overview_page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch, follow_job
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch, watch_job
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.faults import surfaces
@@ -238,7 +238,7 @@ def of_gate(server: ScriptedServer, text: str) -> tuple[list[str], list[t.Any]]:
     result = surfaces.run_module("modelarts_workload_info", asked)
     lines, artifacts = said_by_module(result), []
     if "pools" not in result:
-        return [*lines, ObservationError({**result, "msg": why_nothing(result)}).result["msg"]], []
+        return [*lines, ObservationError({**result, "msg": why_nothing_observed(result)}).result["msg"]], []
     (entry,) = result["pools"]
     for request in [*REQUESTS, {**REQUESTS[2], "replaces": {"job_uuid": f"{text}-0"}}]:
         for policy in ({}, {"queue_strategy": "backfill", "headroom": "10%"}):
@@ -252,7 +252,7 @@ def of_gate(server: ScriptedServer, text: str) -> tuple[list[str], list[t.Any]]:
                 outcome["summary"],
                 refusal_of_outcome(outcome)["msg"],
                 *outcome["reasons"],
-                *overview(outcome["pools"]),
+                *overview_page(outcome["pools"]),
             ]
             lines += [verdict["brief"], *verdict["reasons"], *verdict["remedies"], *verdict["notes"]]
             lines += [check["message"] for check in verdict["checks"]]
@@ -312,7 +312,7 @@ def of_watch(server: ScriptedServer, text: str) -> list[str]:
                         raise ObservationError({"msg": text})
                     return seen
 
-                follow_job(watch, Wait(30.0, 30.0, Clock().time), look, said.extend, said.append)
+                watch_job(watch, Wait(30.0, 30.0, Clock().time), look, said.extend, said.append)
                 said.append(watch.result(0, queued).message)
     return said
 

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import error_of_answer
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import NoPoolReadableError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
@@ -203,7 +203,7 @@ def metrics(
 def refused(status: int = 403, code: str = "ModelArts.0108", request_id: str = "7f3a91") -> ModelArtsError:
     """The answer of the API to a call that is not allowed."""
     body = json.dumps({"error_code": code, "error_msg": "no permission"}).encode()
-    return api_error("GET /v2/...", status, {"X-Request-Id": request_id}, body)
+    return error_of_answer("GET /v2/...", status, {"X-Request-Id": request_id}, body)
 
 
 class _Answers:

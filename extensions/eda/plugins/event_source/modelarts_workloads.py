@@ -151,7 +151,7 @@ def _find_own_package() -> None:
 _find_own_package()
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_name
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_of_call
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
@@ -168,17 +168,17 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import (
     JOB_FIELDS,
     Event,
-    PoolWatch,
+    PoolEvents,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import pool_names
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import given_pool_names
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
-    check_names,
-    check_together,
+    check_names_in_policy,
+    check_request_with_policy,
     read_declared_capacity,
     read_policy,
     read_request,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import varied_pause
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import varied_pause_of_wait
 
 Facts = dict[str, t.Any]
 
@@ -258,7 +258,7 @@ class Source:
     def pause(self) -> float:
         """Return the seconds until the next look: longer and longer while nothing can be read."""
         seconds = min(math.ldexp(self._interval, min(self._failures, 10)), max(self._interval, _LONGEST_PAUSE))
-        return varied_pause(seconds, random.uniform)
+        return varied_pause_of_wait(seconds, random.uniform)
 
     def __enter__(self) -> Source:
         return self
@@ -331,15 +331,15 @@ def _validated(args: Facts) -> Facts:
     return options
 
 
-def _watches(options: Facts) -> list[PoolWatch]:
+def _watches(options: Facts) -> list[PoolEvents]:
     """Return one for each pool. Raises InputError when pools, request or policy cannot be used."""
-    names = [check_pool_name(name) for name in pool_names("pool_name", options["pool_name"])]
+    names = [check_pool_of_call(name) for name in given_pool_names("pool_name", options["pool_name"])]
     if not names:
         raise InputError("pool_name names no pool: give the ID of at least one.")
     if not options["request"]:
-        return [PoolWatch(name) for name in names]
+        return [PoolEvents(name) for name in names]
     request, policy = read_request(options["request"]), read_policy(options["policy"])
-    check_together(request, policy, math.inf)
+    check_request_with_policy(request, policy, math.inf)
     declared = read_declared_capacity(options["declared_capacity"])
-    check_names([request], policy, declared)
-    return [PoolWatch(name, request, policy, declared) for name in names]
+    check_names_in_policy([request], policy, declared)
+    return [PoolEvents(name, request, policy, declared) for name in names]

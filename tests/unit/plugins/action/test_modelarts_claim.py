@@ -16,7 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.modules.modelarts_claim import DOCUMENTATION
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     PoolClaims,
-    dump_document,
+    dump_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
@@ -43,7 +43,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     asked = Asked("train", 1, (Group(1, {"nvidia.com/gpu": 8000}, None),), {"nvidia.com/gpu": 8000})
     row = Row(0, PoolClaims("born"), store.read().now)
     document, _claim = add_claim(row.document, row, row.reading(()), Wanted(ID, "llm", 900, "owner", {}, "n"), asked)
-    store.swap("pool-a", 0, dump_document(document))
+    store.swap("pool-a", 0, dump_claims(document))
     return url
 
 
@@ -59,7 +59,7 @@ def run(
         remark=remarks.append,
         job_look=lambda _options: lambda _pool, _name: jobs,
     )
-    for name in ("_list", "_release", "_renew", "_end"):
+    for name in ("_list_claims", "_release_claim", "_renew_claim", "_end_claim"):
         setattr(action, name, getattr(CLAIM.ActionModule, name).__get__(action))
     given = {**dict.fromkeys(CLAIM.ActionModule.own_options), "store": url, **options}
     return CLAIM.ActionModule.act(action, given), said, remarks

@@ -188,9 +188,9 @@ def test_a_quantity_is_parsed_once_however_many_jobs_ask_for_it(
     calls = []
     for jobs in (20, 989):
         parsed.clear()
-        _quantity._parse_text.cache_clear()
+        _quantity._parse_quantity_text.cache_clear()
         facts = read(serve(jobs), fields=fields)
-        assert _quantity._parse_text.cache_info().misses == len(set(parsed)) == sum(map(len, QUANTITIES))
+        assert _quantity._parse_quantity_text.cache_info().misses == len(set(parsed)) == sum(map(len, QUANTITIES))
         assert len(facts["workloads"]) == (0 if fields == () else jobs)
         calls.append(len(parsed))
     assert calls[0] == calls[1] <= 2 * sum(map(len, QUANTITIES))

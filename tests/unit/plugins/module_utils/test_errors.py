@@ -16,7 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
     ModelArtsError,
     TransportError,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import api_error
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import error_of_answer
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +32,9 @@ JSON = st.recursive(
     st.one_of(st.binary(max_size=600), JSON.map(lambda document: json.dumps(document).encode())), st.text(max_size=300)
 )
 def test_any_body_gives_one_sentence(body: bytes, request_id: str) -> None:
-    error = api_error("GET /x", 500, {"X-Request-ID": request_id, "Content-Type": "application/json"}, body, "Do this.")
+    error = error_of_answer(
+        "GET /x", 500, {"X-Request-ID": request_id, "Content-Type": "application/json"}, body, "Do this."
+    )
     assert error.message.startswith("GET /x was answered 500 (")
     assert error.message.endswith("). Do this.")
     assert len(error.message) < 1000

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _facts as facts
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import ADDED_FIELDS, FIELDS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
@@ -138,7 +138,7 @@ def test_the_facts_of_an_entry_without_documents_are_of_their_types() -> None:
 
 def test_the_facts_of_pools_are_of_their_types() -> None:
     with Emulator(pools()) as emulator, client_of(emulator) as client:
-        answer = read_pools(client, [], include_capacity=True, clock=time.time)
+        answer = read_pools_and_capacity(client, [], include_capacity=True, clock=time.time)
     assert wrong(answer["pools"], list[facts.PoolWithCapacity], "pools") == []
     assert len(answer["pools"]) == 2
     assert set(answer) == set(hints(facts.PoolsAnswer))

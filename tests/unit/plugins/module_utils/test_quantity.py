@@ -15,12 +15,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils import _quantit
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     UnreadableQuantityError,
     add_amounts,
-    canonical,
+    amount_to_number,
+    amounts_to_numbers,
+    canonical_amounts,
+    canonical_resource,
     format_amount,
-    merge_spellings,
     parse_quantity,
-    to_number,
-    to_numbers,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,7 +123,7 @@ def test_anything_is_read_or_refused(resource: str, value: t.Any) -> None:
 
 @given(st.sampled_from(RESOURCES), st.integers(0, 10**15))
 def test_a_number_in_facts_is_read_back_exactly(resource: str, amount: int) -> None:
-    assert parse_quantity(resource, to_number(resource, amount)) == amount
+    assert parse_quantity(resource, amount_to_number(resource, amount)) == amount
 
 
 @given(st.sampled_from(RESOURCES), st.integers(0, 10**15))
@@ -151,8 +151,8 @@ def test_text_for_people_never_says_more_than_there_is(resource: str, amount: in
 )
 def test_text_and_number(resource: str, amount: int, shown: str, fact: float) -> None:
     assert format_amount(resource, amount) == shown
-    assert to_number(resource, amount) == fact
-    assert isinstance(to_number(resource, amount), int) == isinstance(fact, int)
+    assert amount_to_number(resource, amount) == fact
+    assert isinstance(amount_to_number(resource, amount), int) == isinstance(fact, int)
 
 
 @given(
@@ -188,19 +188,19 @@ def test_sums(parts: list[tuple[str, int]]) -> None:
     for resource, amount in parts:
         add_amounts(total, {resource: amount})
     assert total == {name: sum(amount for other, amount in parts if other == name) for name, _amount in parts}
-    assert to_numbers(total) == {name: to_number(name, amount) for name, amount in total.items()}
+    assert amounts_to_numbers(total) == {name: amount_to_number(name, amount) for name, amount in total.items()}
 
 
 def test_two_spellings_of_one_card_are_one_card() -> None:
     node = {"huawei.com/ascend-1980": 8000, "huawei.com/ascend-snt9": 8000, "cpu": 1000}
-    assert merge_spellings(node) == {"huawei.com/ascend-snt9": 8000, "cpu": 1000}
-    assert merge_spellings({"huawei.com/ascend-310": 3000, "huawei.com/ascend-snt3": 5000}, min) == {
+    assert canonical_amounts(node) == {"huawei.com/ascend-snt9": 8000, "cpu": 1000}
+    assert canonical_amounts({"huawei.com/ascend-310": 3000, "huawei.com/ascend-snt3": 5000}, min) == {
         "huawei.com/ascend-snt3": 3000
     }
-    assert merge_spellings({GPU: 1}) == {GPU: 1}
-    assert canonical("huawei.com/ascend-310") == canonical("huawei.com/ascend-snt3")
-    assert canonical("huawei.com/ascend-1980") == canonical("huawei.com/ascend-snt9")
-    assert canonical("huawei.com/ascend-310") != canonical("huawei.com/ascend-1980")
+    assert canonical_amounts({GPU: 1}) == {GPU: 1}
+    assert canonical_resource("huawei.com/ascend-310") == canonical_resource("huawei.com/ascend-snt3")
+    assert canonical_resource("huawei.com/ascend-1980") == canonical_resource("huawei.com/ascend-snt9")
+    assert canonical_resource("huawei.com/ascend-310") != canonical_resource("huawei.com/ascend-1980")
 
 
 @pytest.mark.parametrize(
@@ -221,10 +221,10 @@ def test_what_there_is_is_rounded_down_and_what_is_taken_up(resource: str, value
 
 def test_what_is_kept_of_a_quantity_has_no_name_of_a_resource() -> None:
     """A process that looks again and again would keep each name that it ever read."""
-    _quantity._parse_text.cache_clear()
+    _quantity._parse_quantity_text.cache_clear()
     for number in range(50):
         parse_quantity("x" * 1000 + str(number), "8")
-    assert _quantity._parse_text.cache_info().currsize == 1
+    assert _quantity._parse_quantity_text.cache_info().currsize == 1
 
 
 @pytest.mark.parametrize("resource", ["nvidia.com/gpu", "cpu"])

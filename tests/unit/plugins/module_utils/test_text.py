@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import check_pool_name
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import check_pool_of_call
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
     listed,
@@ -98,6 +98,6 @@ def test_of_many_names_the_first_are_listed_and_the_others_counted() -> None:
 )
 def test_what_is_wrong_with_a_pool_id_is_shown(name: str, words: list[str]) -> None:
     with pytest.raises(InputError) as refused:
-        check_pool_name(name)
+        check_pool_of_call(name)
     assert all(word in refused.value.message for word in words), refused.value.message
     assert refused.value.message.isprintable()

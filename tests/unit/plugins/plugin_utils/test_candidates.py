@@ -9,7 +9,10 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import read_candidates, read_dictionary
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import (
+    read_candidates,
+    read_dictionary_of_candidate,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_request
 
 REQUEST = {"resources": {"nvidia.com/gpu": 8}}
@@ -79,8 +82,8 @@ def test_a_request_is_needed() -> None:
 
 @pytest.mark.parametrize("nothing", ["", " ", "\u200b\n", None])
 def test_a_blank_text_stands_for_no_dictionary(nothing: t.Any) -> None:
-    assert read_dictionary("policy", nothing) is None
+    assert read_dictionary_of_candidate("policy", nothing) is None
 
 
 def test_a_text_that_is_no_dictionary_is_shown() -> None:
-    assert "policy is '[1]', which is no dictionary" in refusal(read_dictionary, "policy", "[1]")
+    assert "policy is '[1]', which is no dictionary" in refusal(read_dictionary_of_candidate, "policy", "[1]")

@@ -17,9 +17,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils import _events
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import (
     JOB_FIELDS,
-    PoolWatch,
-    Seen,
-    job_changes,
+    EventState,
+    PoolEvents,
+    events_of_jobs,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, read_policy, read_request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
@@ -74,11 +74,11 @@ def told(events: t.Iterable[Facts]) -> list[tuple[t.Any, ...]]:
 
 
 def test_the_jobs_of_the_first_look_are_no_events() -> None:
-    assert PoolWatch("p").look_at(entry([job("a"), job("b", "Completed")]), 0) == []
+    assert PoolEvents("p").look_at(entry([job("a"), job("b", "Completed")]), 0) == []
 
 
 def test_a_job_appears_changes_and_ends_each_told_once() -> None:
-    watch = PoolWatch("p")
+    watch = PoolEvents("p")
     looks = [[], [job("a", "Queue")], [job("a")], [job("a")], [job("a", "Completed")], [job("a", "Completed")], []]
     assert [told(watch.look_at(entry(jobs), 0)) for jobs in looks] == [
         [],
@@ -92,7 +92,7 @@ def test_a_job_appears_changes_and_ends_each_told_once() -> None:
 
 
 def test_a_job_that_ran_between_two_looks_has_appeared_and_ended() -> None:
-    watch = PoolWatch("p")
+    watch = PoolEvents("p")
     watch.look_at(entry(), 0)
     assert told(watch.look_at(entry([job("a", "Failed")]), 0)) == [
         ("job_appeared", "a", "Failed", None),
@@ -101,7 +101,7 @@ def test_a_job_that_ran_between_two_looks_has_appeared_and_ended() -> None:
 
 
 def test_a_job_that_is_gone_has_ended_as_what_it_was() -> None:
-    watch = PoolWatch("p")
+    watch = PoolEvents("p")
     watch.look_at(entry([job("a"), job("over", "Terminated")]), 0)
     (event,) = watch.look_at(entry(), 0)
     assert event["change"] == "job_ended"
@@ -112,7 +112,7 @@ def test_a_job_that_is_gone_has_ended_as_what_it_was() -> None:
 
 @pytest.mark.parametrize("jobs", [[], [job("a", "Completed")], [job("b")]])
 def test_a_look_that_is_not_complete_ends_nothing_and_the_next_one_tells(jobs: list[Facts]) -> None:
-    watch = PoolWatch("p")
+    watch = PoolEvents("p")
     watch.look_at(entry([job("a")]), 0)
     assert watch.look_at(entry(jobs, complete=False), 0) == []
     assert "jobs" in watch.remarks
@@ -123,7 +123,7 @@ def test_a_look_that_is_not_complete_ends_nothing_and_the_next_one_tells(jobs: l
 
 
 def test_a_status_that_is_not_told_is_no_change() -> None:
-    watch = PoolWatch("p")
+    watch = PoolEvents("p")
     watch.look_at(entry([job("a"), job("new", None)]), 0)
     assert watch.look_at(entry([job("a", None), job("new")]), 0) == []
     assert watch.look_at(entry([job("a"), job("new")]), 0) == []
@@ -133,7 +133,7 @@ def test_a_status_that_is_not_told_is_no_change() -> None:
 
 
 def test_a_job_without_any_id_is_not_followed() -> None:
-    watch = PoolWatch("p")
+    watch = PoolEvents("p")
     watch.look_at(entry(), 0)
     nameless = job("", "Running")
     assert watch.look_at(entry([nameless]), 0) == []
@@ -142,7 +142,7 @@ def test_a_job_without_any_id_is_not_followed() -> None:
 
 @pytest.mark.parametrize("key", ["uid", "job_uuid", "name"])
 def test_the_first_id_that_a_job_has_tells_it_from_others(key: str) -> None:
-    watch = PoolWatch("p")
+    watch = PoolEvents("p")
     watch.look_at(entry(), 0)
     known = {**job(""), key: "x"}
     assert [event["change"] for event in watch.look_at(entry([known]), 0)] == ["job_appeared"]
@@ -164,20 +164,20 @@ def test_the_first_id_that_a_job_has_tells_it_from_others(key: str) -> None:
     ],
 )
 def test_room_comes_and_goes_and_unknown_is_neither(decisions: list[str], expected: list[str | None]) -> None:
-    watch = PoolWatch("p", REQUEST)
+    watch = PoolEvents("p", REQUEST)
     looked = [watch.look_at(entry(decision=decision), 0) for decision in decisions]
     assert [events[0]["change"] if events else None for events in looked] == expected
 
 
 def test_room_at_the_first_look_says_so() -> None:
     for decisions, at_start in ((["admit"], True), (["unknown", "admit"], True), (["wait", "admit"], False)):
-        watch = PoolWatch("p", REQUEST)
+        watch = PoolEvents("p", REQUEST)
         events = [event for decision in decisions for event in watch.look_at(entry(decision=decision), 0)]
         assert [event["at_start"] for event in events] == [at_start]
 
 
 def test_room_is_told_with_figures_and_one_sentence() -> None:
-    (event,) = PoolWatch("p", REQUEST).look_at(entry(decision="admit"), 0)
+    (event,) = PoolEvents("p", REQUEST).look_at(entry(decision="admit"), 0)
     assert event["decision"] == "admit"
     assert event["reason"] == "a reason"
     assert event["checks"] == [{"name": "nvidia.com/gpu", "passed": False, "resource": "nvidia.com/gpu"}]
@@ -186,12 +186,12 @@ def test_room_is_told_with_figures_and_one_sentence() -> None:
 
 
 def test_the_verdict_knows_how_long_the_look_took() -> None:
-    (event,) = PoolWatch("p", REQUEST).look_at(entry(decision="admit"), 0, 300.0)
+    (event,) = PoolEvents("p", REQUEST).look_at(entry(decision="admit"), 0, 300.0)
     assert event["reason"] == "old"
 
 
 def test_room_has_to_last_and_a_look_that_could_not_tell_does_not_make_it_go() -> None:
-    watch = PoolWatch("p", REQUEST, read_policy({"stable_seconds": 10}))
+    watch = PoolEvents("p", REQUEST, read_policy({"stable_seconds": 10}))
     looks = [(0, "wait"), (1, "admit"), (9, "admit"), (11, "admit"), (12, "unknown"), (13, "admit"), (14, "wait")]
     looked = [(now, watch.look_at(entry(decision=decision), now)) for now, decision in looks]
     assert [(now, event["change"]) for now, events in looked for event in events] == [
@@ -201,7 +201,7 @@ def test_room_has_to_last_and_a_look_that_could_not_tell_does_not_make_it_go() -
 
 
 def test_what_a_person_should_know_is_said() -> None:
-    watch = PoolWatch("p", REQUEST)
+    watch = PoolEvents("p", REQUEST)
     error = {"document": "workloads", "msg": "It was answered 503."}
     watch.look_at(entry(complete=False, decision="unknown", errors=[error]), 0)
     assert watch.remarks == {
@@ -257,7 +257,7 @@ LOOK = st.tuples(POOL, st.booleans(), st.sampled_from(DECISIONS))
 @given(st.lists(LOOK, max_size=12))
 def test_every_change_comes_exactly_once(looks: list[tuple[dict[str, str], bool, str]]) -> None:
     """Whoever hears the events knows what the last look knew that could be trusted, and hears nothing twice."""
-    watch = PoolWatch("p", REQUEST, Policy())
+    watch = PoolEvents("p", REQUEST, Policy())
     reader: Reader | None = None
     room = False
     alive: dict[str, str] = {}
@@ -285,7 +285,7 @@ def test_every_change_comes_exactly_once(looks: list[tuple[dict[str, str], bool,
 
 @given(st.lists(LOOK, min_size=1, max_size=12))
 def test_what_is_kept_is_no_more_than_the_last_complete_look(looks: list[tuple[dict[str, str], bool, str]]) -> None:
-    watch = PoolWatch("p", REQUEST)
+    watch = PoolEvents("p", REQUEST)
     last: set[str] = set()
     for pool, complete, decision in looks:
         watch.look_at(entry([job(*one) for one in pool.items()], complete=complete, decision=decision), 0)
@@ -294,9 +294,9 @@ def test_what_is_kept_is_no_more_than_the_last_complete_look(looks: list[tuple[d
 
 
 def test_a_look_that_knows_nothing_changes_nothing() -> None:
-    known = Seen({"a": job("a")}, True)
-    assert known.followed_by(Seen()) == known
-    assert job_changes(known, known.followed_by(Seen())) == []
+    known = EventState({"a": job("a")}, True)
+    assert known.followed_by(EventState()) == known
+    assert events_of_jobs(known, known.followed_by(EventState())) == []
 
 
 # Text of the API
@@ -304,7 +304,7 @@ def test_a_look_that_knows_nothing_changes_nothing() -> None:
 
 @given(st.text(max_size=400))
 def test_no_text_of_an_event_can_be_a_template(text: str) -> None:
-    watch = PoolWatch("p")
+    watch = PoolEvents("p")
     watch.look_at(entry(), 0)
     events = watch.look_at(entry([job("a", text or None, user_name=text, resources={text: 1})]), 0)
     for kept in json.dumps(events, ensure_ascii=False).split('"')[1::2]:

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries_of_names, pool_names
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import entries_of_given_names, given_pool_names
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._names import e
     ],
 )
 def test_names(given: t.Any, names: list[str]) -> None:
-    assert pool_names("pools", given) == names
+    assert given_pool_names("pools", given) == names
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_names(given: t.Any, names: list[str]) -> None:
 )
 def test_what_is_no_name_is_said(given: t.Any, words: list[str]) -> None:
     with pytest.raises(InputError) as refused:
-        pool_names("pools", given)
+        given_pool_names("pools", given)
     assert all(word in refused.value.message for word in words), refused.value.message
     assert refused.value.message.isprintable()
 
 
 def test_dictionaries_are_entries() -> None:
     given = ["a", [{"pool": "b"}]]
-    assert list(entries_of_names("pools", given)) == ["a", {"pool": "b"}]
-    assert list(entries_of_names("pools", str(given))) == ["a", {"pool": "b"}]
+    assert list(entries_of_given_names("pools", given)) == ["a", {"pool": "b"}]
+    assert list(entries_of_given_names("pools", str(given))) == ["a", {"pool": "b"}]

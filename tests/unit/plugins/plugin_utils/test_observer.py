@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import (
     ObservationError,
     Observer,
-    why_nothing,
+    why_nothing_observed,
 )
 
 
@@ -68,7 +68,7 @@ CRASHED = "modelarts_workload_info crashed on its host:"
     ],
 )  # fmt: skip
 def test_a_module_that_crashed_says_why(result: t.Any, said: str) -> None:
-    assert why_nothing(result) == said
+    assert why_nothing_observed(result) == said
 
 
 REFUSED = {"msg": "GET /pools was answered 401.", "status": 401}

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import (
     gate_outcome,
-    in_figures,
+    outcome_in_figures,
     refusal_of_outcome,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
@@ -52,7 +52,7 @@ def test_an_artifact_holds_no_name_that_a_template_could_be_made_of(name: str) -
     ],
 )  # fmt: skip
 def test_the_sentence_of_an_artifact_has_what_is_short(checks: list[Facts], words: str) -> None:
-    assert in_figures({"pool": "pool-a", "decision": "wait", "checks": checks}) == words
+    assert outcome_in_figures({"pool": "pool-a", "decision": "wait", "checks": checks}) == words
 
 
 def test_a_task_that_fails_repeats_nothing_of_the_page() -> None:

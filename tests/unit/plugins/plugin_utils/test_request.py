@@ -13,13 +13,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import (
     Group,
-    check_names,
-    check_together,
+    check_names_in_policy,
+    check_request_with_policy,
     read_declared_capacity,
     read_policy,
     read_request,
     read_seconds,
-    remarks_on_amounts,
+    remarks_on_request,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -252,12 +252,12 @@ def test_a_declared_capacity_of_another_type(given: t.Any) -> None:
 def test_what_must_be_meant_together() -> None:
     asked = read_request({"resources": {GPU: 1}})
     typed = read_request({"resources": {GPU: 1}, "type": "train"})
-    assert "request.type" in refusal(check_together, asked, read_policy({"queue_scope": "type"}), 3600)
-    check_together(typed, read_policy({"queue_scope": "type"}), 3600)
-    message = refusal(check_together, asked, read_policy({"stable_seconds": 601}), 600)
+    assert "request.type" in refusal(check_request_with_policy, asked, read_policy({"queue_scope": "type"}), 3600)
+    check_request_with_policy(typed, read_policy({"queue_scope": "type"}), 3600)
+    message = refusal(check_request_with_policy, asked, read_policy({"stable_seconds": 601}), 600)
     assert "601" in message
     assert "600 s" in message
-    check_together(asked, read_policy({"stable_seconds": 600}), 600)
+    check_request_with_policy(asked, read_policy({"stable_seconds": 600}), 600)
 
 
 def test_what_cannot_be_seen_at_the_ends_is_taken_off() -> None:
@@ -297,7 +297,7 @@ def names(requests: list[t.Any], headroom: t.Any = None, declared: t.Any = None)
     ],
 )
 def test_names_that_are_meant(requests: list[t.Any], headroom: t.Any, declared: t.Any) -> None:
-    check_names(*names(requests, headroom, declared))
+    check_names_in_policy(*names(requests, headroom, declared))
 
 
 @pytest.mark.parametrize(
@@ -320,20 +320,20 @@ def test_names_that_are_meant(requests: list[t.Any], headroom: t.Any, declared: 
 def test_a_name_that_none_of_the_requests_can_mean(
     requests: list[t.Any], headroom: t.Any, declared: t.Any, words: list[str]
 ) -> None:
-    message = refusal(check_names, *names(requests, headroom, declared))
+    message = refusal(check_names_in_policy, *names(requests, headroom, declared))
     assert all(word in message for word in words), message
 
 
 def test_bytes_that_were_hardly_meant_are_remarked() -> None:
     asked = read_request({"resources": {GPU: 8, "memory": 400, "cpu": 60}})
-    assert remarks_on_amounts(asked, read_policy(None), None) == [
+    assert remarks_on_request(asked, read_policy(None), None) == [
         "request.resources has memory 400, which is 400 bytes: did you mean 400Gi?"
     ]
     whole = read_request({"resources": {"memory": "400Gi", "ephemeral-storage": 2**20}})
     strict, declared = read_policy({"headroom": {"memory": 64}}), read_declared_capacity({"memory": 512, "cpu": 1})
-    said = remarks_on_amounts(whole, strict, declared)
+    said = remarks_on_request(whole, strict, declared)
     assert [one.partition(" has ")[0] for one in said] == ["policy.headroom", "declared_capacity"]
-    assert remarks_on_amounts(whole, read_policy({"headroom": "10%"}), None) == []
+    assert remarks_on_request(whole, read_policy({"headroom": "10%"}), None) == []
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "\u200b\n"])

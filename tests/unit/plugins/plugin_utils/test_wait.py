@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Steady, Wait, varied_pause
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import SteadyWait, Wait, varied_pause_of_wait
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 
 
@@ -44,7 +44,7 @@ def test_pauses_vary_by_a_tenth() -> None:
     """Gates that were started together drift apart."""
     _lefts, clock, _wait = waited(100, 30, 0.0)
     assert set(clock.varied) == {(0.9, 1.1)}
-    assert varied_pause(30.0, lambda least, most: least) == 27.0
+    assert varied_pause_of_wait(30.0, lambda least, most: least) == 27.0
 
 
 def test_the_progress_of_a_wait() -> None:
@@ -58,7 +58,7 @@ def test_the_progress_of_a_wait() -> None:
 
 
 def test_what_has_held_at_every_look_is_steady() -> None:
-    steady = Steady(60)
+    steady = SteadyWait(60)
     looks = [(True, 10), (True, 69), (True, 70), (False, 80), (True, 90), (True, 150)]
     assert [steady.look(holds, now) for holds, now in looks] == [False, False, True, False, False, True]
     assert steady.lasted == 60
@@ -67,5 +67,5 @@ def test_what_has_held_at_every_look_is_steady() -> None:
 
 
 def test_what_has_to_hold_for_no_time_is_steady_at_once() -> None:
-    assert Steady(0).look(True, 5.0)
-    assert not Steady(0).look(False, 5.0)
+    assert SteadyWait(0).look(True, 5.0)
+    assert not SteadyWait(0).look(False, 5.0)

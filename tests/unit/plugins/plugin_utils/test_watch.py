@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch, Watched, follow_job
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch, WatchedJob, watch_job
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 
 Facts = dict[str, t.Any]
@@ -61,7 +61,7 @@ class Follow:
         self.left: list[float | None] = []
         self.watch = JobWatch(POOL, wanted)
         self._looks, self._timeout, self._incomplete = looks, timeout, incomplete
-        follow_job(self.watch, Wait(timeout, 10.0, Clock().time), self._look, self.said.extend, self.remarks.append)
+        watch_job(self.watch, Wait(timeout, 10.0, Clock().time), self._look, self.said.extend, self.remarks.append)
 
     def _look(self, left: float | None) -> Facts:
         number = len(self.left)
@@ -71,7 +71,7 @@ class Follow:
             raise seen
         return {"workloads": seen, "complete": number not in self._incomplete}
 
-    def watched(self, queued: list[Facts] | None = None) -> Watched:
+    def watched(self, queued: list[Facts] | None = None) -> WatchedJob:
         return self.watch.result(self._timeout, queued)
 
     def ended(self) -> tuple[str, str | None, str]:
@@ -184,7 +184,7 @@ def test_what_is_wrong_with_the_connection_ends_it(looks: tuple[Look, ...], coun
         return {"workloads": seen, "complete": True}
 
     with pytest.raises(ObservationError, match="GET /pools was answered"):
-        follow_job(JobWatch(POOL, "llm"), Wait(30.0, 10.0, Clock().time), look, said.append, said.append)
+        watch_job(JobWatch(POOL, "llm"), Wait(30.0, 10.0, Clock().time), look, said.append, said.append)
     assert len(left) == count
 
 

@@ -13,14 +13,14 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import (
-    continue_token,
+    continue_token_of_document,
     document_of,
-    says_more,
+    says_document_goes_on,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of_answer
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import SummaryTally
 
 BYTES = 300_000
 PRIME = 2**61 - 1  # numbers that differ by it have one hash
@@ -60,7 +60,7 @@ def test_the_memory_of_a_document_is_told_before_it_is_taken(name: str) -> None:
         document_of("GET it", {}, body)
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak <= size_of(body).memory + 2**16
+    assert peak <= size_of_answer(body).memory + 2**16
 
 
 def test_true_is_not_one() -> None:
@@ -71,13 +71,13 @@ def test_true_is_not_one() -> None:
     jobs: list[dict[str, t.Any]] = [
         {"status": "Running", "type": "train", "resourceRequirement": {"cpu": cores}} for cores in (1, True)
     ]
-    assert Tally(0, jobs).as_facts()["resources_by_status"] == {"Running": {"cpu": 1}}
+    assert SummaryTally(0, jobs).as_facts()["resources_by_status"] == {"Running": {"cpu": 1}}
 
 
 def seconds_for(requirements: t.Iterable[t.Any]) -> float:
     jobs = [{"status": "Running", "type": "train", "resourceRequirement": one} for one in requirements]
     began = time.process_time()
-    Tally(0, jobs)
+    SummaryTally(0, jobs)
     return time.process_time() - began
 
 
@@ -91,5 +91,5 @@ def test_numbers_of_one_hash_take_no_longer_than_others() -> None:
 @pytest.mark.parametrize("nothing", [None, 0, "0", ""])
 def test_nothing_more_in_whatever_shape_is_the_end_of_a_list(nothing: object) -> None:
     document = {"metadata": {"remainingItemCount": nothing}}
-    assert continue_token("GET /pools", document) is None
-    assert not says_more(document)
+    assert continue_token_of_document("GET /pools", document) is None
+    assert not says_document_goes_on(document)

@@ -10,9 +10,9 @@ import json
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import document_of
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, TransportError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import not_text
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import amounts_in
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import why_answer_is_no_text
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of_answer
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import amounts_field
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 
 
@@ -34,12 +34,12 @@ def test_more_resources_than_any_job_has_are_not_known() -> None:
     assert requirements.read(resources(51, "1")) == ({}, ["*"])
     assert requirements.read(resources(10, "?"))[1] == list(resources(10, "?"))
     assert requirements.read(resources(11, "?")) == ({}, ["*"])
-    assert amounts_in(resources(51, "1")) == (None, [])
+    assert amounts_field(resources(51, "1")) == (None, [])
 
 
 @pytest.mark.parametrize("text", ["{},", '"k":1,', "1,", "\\\\n"])
 def test_each_value_and_escape_has_its_price(text: str) -> None:
-    assert size_of(text.encode() * 1000).seconds >= 1000 * 0.5e-6
+    assert size_of_answer(text.encode() * 1000).seconds >= 1000 * 0.5e-6
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_a_control_character_beside_half_of_a_pair_is_no_json() -> None:
 
 
 def test_what_was_asked_for_is_not_called_unasked() -> None:
-    assert not_text(b"\xff", {"Content-Encoding": "gzip"}) == "it is not text in UTF-8"
+    assert why_answer_is_no_text(b"\xff", {"Content-Encoding": "gzip"}) == "it is not text in UTF-8"

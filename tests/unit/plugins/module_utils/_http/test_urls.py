@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import (
-    canonical_path,
-    canonical_query,
-    host_header,
+    canonical_url_path,
+    canonical_url_query,
+    host_header_of_url,
 )
 
 
 def test_query_is_sorted_and_quoted_as_it_is_sent() -> None:
     query = [("type", "train"), ("status", "a b"), ("type", "infer"), ("ascend", True), ("~k", "ü/*"), ("none", "")]
-    assert canonical_query(query) == "ascend=true&none=&status=a%20b&type=infer&type=train&~k=%C3%BC%2F%2A"
-    assert canonical_query([]) == ""
+    assert canonical_url_query(query) == "ascend=true&none=&status=a%20b&type=infer&type=train&~k=%C3%BC%2F%2A"
+    assert canonical_url_query([]) == ""
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_query_is_sorted_and_quoted_as_it_is_sent() -> None:
     ],
 )
 def test_path_is_quoted_once_and_closed(path: str, expected: str) -> None:
-    assert canonical_path(path) == expected
+    assert canonical_url_path(path) == expected
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_path_is_quoted_once_and_closed(path: str, expected: str) -> None:
     ],
 )
 def test_host_is_the_one_that_http_sends(url: str, expected: str) -> None:
-    assert host_header(url) == expected
+    assert host_header_of_url(url) == expected

@@ -17,7 +17,7 @@ import requests
 from ansible_collections.poolgate.modelarts.playbooks.emulator.iam import Credentials
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_url_query
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login import iam as _iam
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide_secrets
@@ -223,7 +223,7 @@ def test_the_emulator_lets_every_method_in(method: str, clouds: t.Callable[[obje
         connection = connect({**options, **log_ins(mine)[method]}, where=HOST)
         assert connection.base_url() == emulator.endpoint
         assert connection.project() == mine.project_id
-        query = canonical_query([("type", "train"), ("type", "infer"), ("ascend", True), ("sort", "create_time")])
+        query = canonical_url_query([("type", "train"), ("type", "infer"), ("ascend", True), ("sort", "create_time")])
         pool = emulator.state()["pools"][0]["id"]
         answer = requests.get(
             f"{connection.base_url()}/v2/{connection.project()}/pools/{pool}/workloads?{query}",

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
 import requests
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_query
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.access_key import SignatureAuth
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_url_query
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.access_key import AccessKeyAuth
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.signature import sign
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
@@ -99,10 +99,10 @@ def test_signs_as_the_official_signer_does(
 ) -> None:
     headers = {**headers, "X-Sdk-Date": "20191115T033655Z"}
     theirs = official(method, "host.example.com:8443", quote(path), query, headers, body, keys)
-    url = f"https://host.example.com:8443{quote(path)}?{canonical_query(pairs(query))}"
+    url = f"https://host.example.com:8443{quote(path)}?{canonical_url_query(pairs(query))}"
     assert sign(method, url, headers, body, *keys) == theirs.header_params["Authorization"]
     if "?" in theirs.uri:
-        assert canonical_query(pairs(query)) == theirs.uri.partition("?")[2]
+        assert canonical_url_query(pairs(query)) == theirs.uri.partition("?")[2]
 
 
 @settings(deadline=None)
@@ -115,12 +115,12 @@ def test_signs_as_the_official_signer_does(
 def test_what_is_signed_is_what_is_sent(
     path: str, query: list[tuple[str, str]], project_id: str | None, security_token: str | None
 ) -> None:
-    auth = SignatureAuth("AK", "SK", security_token, project_id)
+    auth = AccessKeyAuth("AK", "SK", security_token, project_id)
     request = requests.Request(
         "GET", "https://host.example.com" + quote(path), params=query, auth=auth, headers={"User-Agent": "any"}
     ).prepare()
     sent = urlsplit(str(request.url))
-    assert sent.query == canonical_query(query)
+    assert sent.query == canonical_url_query(query)
     assert parse_qsl(sent.query, keep_blank_values=True) == sorted(query)
     signed = {name: value for name, value in request.headers.items() if name not in ("User-Agent", "Authorization")}
     repeated: Query = {}

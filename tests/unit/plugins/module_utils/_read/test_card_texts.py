@@ -9,9 +9,9 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import (
-    cards_on,
-    free_cards,
-    taken_cards,
+    count_ascend_cards,
+    free_cards_in_text,
+    taken_cards_in_text,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import job_nodes
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
@@ -44,12 +44,12 @@ PLACEMENT = "os.modelarts/npu-topology-placement"
     ],
 )
 def test_a_text_names_the_cards_that_are_free(text: t.Any, cards: int | None, free: list[int] | None) -> None:
-    assert free_cards(text, cards) == free
+    assert free_cards_in_text(text, cards) == free
 
 
 def test_the_right_most_digit_is_card_1() -> None:
-    assert taken_cards("1000000000000110") == [2, 3, 16]
-    assert taken_cards("110") is None
+    assert taken_cards_in_text("1000000000000110") == [2, 3, 16]
+    assert taken_cards_in_text("110") is None
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_right_most_digit_is_card_1() -> None:
     ],
 )
 def test_how_many_cards_a_node_has(resources: t.Any, cards: int | None) -> None:
-    assert cards_on(resources) == cards
+    assert count_ascend_cards(resources) == cards
 
 
 def facts_of(*texts: str, cards: str = "8") -> list[t.Any]:

@@ -9,9 +9,9 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import created_at, epoch_seconds
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import creation_time_field, epoch_seconds
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import pending_seconds, workload_facts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import job_facts, pending_seconds_of_job
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.api import POOL, api, client_of, job
@@ -45,13 +45,13 @@ def test_how_a_job_is_dated_stops_nothing(script: Start, odd: str, key: str) -> 
 @pytest.mark.parametrize(("ahead", "seconds"), [(-90, 90), (0, 0), (3, 0), (90, None), (10**15, None)])
 def test_how_long_a_job_has_waited_that_was_created_later(ahead: int, seconds: int | None) -> None:
     """Date has whole seconds, so a few ahead are now; more are not."""
-    assert pending_seconds({"createTime": int(NOW + ahead) * 1000}, NOW) == seconds
+    assert pending_seconds_of_job({"createTime": int(NOW + ahead) * 1000}, NOW) == seconds
 
 
 @pytest.mark.parametrize("create_time", [10**400, -(10**400), 1e300, "9" * 400, True, 10**17])
 def test_a_time_that_is_none(create_time: t.Any) -> None:
-    assert created_at(create_time) is None
-    assert workload_facts({"createTime": create_time}, POOL, Requirements())["created_at"] is None
+    assert creation_time_field(create_time) is None
+    assert job_facts({"createTime": create_time}, POOL, Requirements())["created_at"] is None
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ import pytest
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import created_at
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import creation_time_field
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import ADDED_FIELDS, FIELDS, workload_facts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import ADDED_FIELDS, FIELDS, job_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.jobs import (
@@ -42,7 +42,7 @@ Start = t.Callable[..., ScriptedServer]
 
 
 def facts_of(item: dict[str, t.Any], **changes: t.Any) -> dict[str, t.Any]:
-    return workload_facts({**item, **changes}, "pool-x", Requirements())
+    return job_facts({**item, **changes}, "pool-x", Requirements())
 
 
 def test_the_example_of_the_document_comes_out_whole(script: Start) -> None:
@@ -210,14 +210,14 @@ def test_any_job_becomes_facts_of_fixed_types(item: dict[str, t.Any]) -> None:
     assert facts["resource_requirement"] == item.get("resourceRequirement")
     assert all(isinstance(address, str) and address for address in facts["host_ips"])
     assert all(amount >= 0 for amount in facts["resources"].values())
-    assert facts["created_at"] == created_at(item.get("createTime"))
+    assert facts["created_at"] == creation_time_field(item.get("createTime"))
     json.dumps(facts)
 
 
 @given(JOB, st.lists(st.sampled_from([*FIELDS, *ADDED_FIELDS]), max_size=6))
 def test_fields_keep_what_they_name(item: dict[str, t.Any], fields: list[str]) -> None:
     whole = facts_of(item)
-    assert workload_facts(item, "pool-x", Requirements(), fields) == {name: whole[name] for name in fields}
+    assert job_facts(item, "pool-x", Requirements(), fields) == {name: whole[name] for name in fields}
 
 
 @pytest.fixture(scope="module")

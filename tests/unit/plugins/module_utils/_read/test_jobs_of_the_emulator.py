@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import entries_with_jobs
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import summary_entries_with_jobs
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.jobs import frozen, modelled, read, sdk_client
 from huaweicloudsdkmodelarts import v1 as sdk
 
@@ -82,9 +82,9 @@ def test_several_pools_and_their_own_parts() -> None:
     assert facts["workloads"] == apart[0]["workloads"] + apart[1]["workloads"]
     assert facts["total"] == apart[0]["total"] + apart[1]["total"]
     assert facts["pools"] == [one["pools"][0] for one in apart]
-    assert [pool["workloads"] for pool in entries_with_jobs(facts)] == [one["workloads"] for one in apart]
+    assert [pool["workloads"] for pool in summary_entries_with_jobs(facts)] == [one["workloads"] for one in apart]
     assert nothing["workloads"] == []
-    assert [pool["workloads"] for pool in entries_with_jobs(nothing)] == [[], []]
+    assert [pool["workloads"] for pool in summary_entries_with_jobs(nothing)] == [[], []]
     assert (nothing["summary"], nothing["total"]) == (facts["summary"], facts["total"])
 
 

@@ -9,7 +9,7 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import capacity_facts, node_facts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import node_facts, sum_node_facts
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.pools import AMOUNTS, JSON, Document, documents, example
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ def test_the_nodes_of_the_document() -> None:
     assert nodes[0]["resources"] == {"cpu": 3.92, "memory": 6270 * MIB}
     assert nodes[0]["free"] == {"cpu": 2.97, "memory": 4558 * MIB}
     assert all(node["usable"] for node in nodes)
-    capacity = capacity_facts(nodes)
+    capacity = sum_node_facts(nodes)
     assert capacity["total"]["cpu"] == pytest.approx(3.92 * len(nodes))
     free = [item["status"]["availableResources"]["memory"] for item in example("list_pool_nodes")["items"]]
     assert capacity["free"]["memory"] == sum(int(memory.removesuffix("Mi")) for memory in free) * MIB
@@ -78,7 +78,7 @@ def node(**changes: t.Any) -> Document:
 def test_which_nodes_take_work(changes: Document, unusable: str | None) -> None:
     facts = node_facts(node(**changes))
     assert (facts["usable"], facts["unusable"]) == (unusable is None, unusable)
-    capacity = capacity_facts([facts, node_facts(node())])
+    capacity = sum_node_facts([facts, node_facts(node())])
     assert capacity["nodes"] == 2
     assert capacity["usable_nodes"] == 2 - (unusable is not None)
     assert capacity["total"]["cpu"] == 16
@@ -89,7 +89,7 @@ def test_what_a_node_says_that_cannot_be_read() -> None:
     facts = node_facts(node(status__availableResources={"cpu": "some", "memory": "1Gi"}, status__resources=None))
     assert (facts["resources"], facts["free"]) == (None, {"memory": 2**30})
     assert facts["unreadable"] == [{"resource": "cpu", "value": "'some'"}]
-    assert capacity_facts([facts])["free"] == {"memory": 2**30}
+    assert sum_node_facts([facts])["free"] == {"memory": 2**30}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_any_node_becomes_facts(document: Document) -> None:
     facts = node_facts(document, {})
     assert set(facts) == set(node_facts(node()))
     assert facts["usable"] == (facts["unusable"] is None)
-    json.dumps([facts, capacity_facts([facts])])
+    json.dumps([facts, sum_node_facts([facts])])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import time
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import node_facts
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.one_node import one_entry_each
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.one_node import one_entry_for_each_node
 from ansible_collections.poolgate.modelarts.tests.unit.simulation import documents
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +47,7 @@ def test_entries_are_joined_as_their_names_and_addresses_say(listed: list[tuple[
                     break
             if joined:
                 break
-    merged = one_entry_each([entry(*one) for one in listed])
+    merged = one_entry_for_each_node([entry(*one) for one in listed])
     assert sorted(fact["free"][documents.GPU] for fact in merged) == sorted(
         min(free for _name, _address, free in group) for group in groups
     )
@@ -57,7 +57,7 @@ def test_entries_are_joined_as_their_names_and_addresses_say(listed: list[tuple[
 
 def test_nodes_that_stand_once_stay_as_they_are() -> None:
     nodes = [entry(f"node-{number}", f"10.0.0.{number}", number) for number in range(5)]
-    assert one_entry_each(nodes) == nodes
+    assert one_entry_for_each_node(nodes) == nodes
 
 
 def test_a_long_list_takes_time_by_its_length_only() -> None:
@@ -71,6 +71,6 @@ def test_a_long_list_takes_time_by_its_length_only() -> None:
     }
     for name, nodes in lists.items():
         began = time.process_time()
-        merged = one_entry_each(nodes)
+        merged = one_entry_for_each_node(nodes)
         assert time.process_time() - began < 5, name
         assert len(merged) == (MANY // 2 if name == "pairs" else 1)

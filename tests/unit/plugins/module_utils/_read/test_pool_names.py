@@ -10,7 +10,7 @@ import time
 import pytest
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.pools import POOL_A, POOL_B, client_of, observe, pools
 
 POOL_C = "pool-c-000000000000000000000000000000000"
@@ -56,18 +56,18 @@ def test_display_names_of_a_decision_that_are_a_mistake(names: list[str], senten
 
 def test_pools_by_id_and_by_display_name() -> None:
     with Emulator(pools()) as emulator, client_of(emulator) as client:
-        everything = read_pools(client, [], include_capacity=False, clock=time.time)
+        everything = read_pools_and_capacity(client, [], include_capacity=False, clock=time.time)
         assert [pool["pool_name"] for pool in everything["pools"]] == [POOL_A, POOL_B]
-        named = read_pools(client, ["b", POOL_A, "b"], include_capacity=True, clock=time.time)
+        named = read_pools_and_capacity(client, ["b", POOL_A, "b"], include_capacity=True, clock=time.time)
         assert [pool["pool_name"] for pool in named["pools"]] == [POOL_B, POOL_A]
         assert named["resolved"] == {"b": POOL_B}
         assert named["pools"][0]["capacity"]["free"]["nvidia.com/gpu"] == 4
         with pytest.raises(InputError, match="No pool has the ID or the display name c; the project has a, b"):
-            read_pools(client, ["c"], include_capacity=False, clock=time.time)
+            read_pools_and_capacity(client, ["c"], include_capacity=False, clock=time.time)
 
 
 def test_a_display_name_of_two_pools() -> None:
     twins = {"pools": [{"id": POOL_A, "name": "twin"}, {"id": POOL_B, "name": "twin"}]}
     with Emulator(twins) as emulator, client_of(emulator) as client, pytest.raises(InputError) as raised:
-        read_pools(client, ["twin"], include_capacity=False, clock=time.time)
+        read_pools_and_capacity(client, ["twin"], include_capacity=False, clock=time.time)
     assert raised.value.message == f"twin is the display name of 2 pools: give one of the IDs {POOL_A}, {POOL_B}."

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import pool_facts
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.pools import (
     JSON,
@@ -143,7 +143,7 @@ def test_every_field_of_nodes_and_pools_that_the_sdk_models(scenario: str | Docu
     with Emulator(scenario) as emulator:
         api = sdk_client(emulator)
         with client_of(emulator) as client:
-            ours = read_pools(client, [], include_capacity=True, clock=time.time)["pools"]
+            ours = read_pools_and_capacity(client, [], include_capacity=True, clock=time.time)["pools"]
         theirs = api.list_pools(sdk.ListPoolsRequest()).items
         assert [pool["pool_name"] for pool in ours] == [pool.metadata.name for pool in theirs]
         for mine, other in zip(ours, theirs):

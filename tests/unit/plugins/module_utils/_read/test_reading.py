@@ -16,7 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import PageReader, Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import epoch_seconds
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
@@ -328,7 +328,7 @@ def test_observed_at_is_when_the_reading_began(script: Start, monkeypatch: pytes
     with client_of(script(slow), timeout=1000) as client:
         asked_for = WorkloadQuery(include_capacity=True)
         (entry,) = read_workloads(client, [POOL], asked_for, clock=lambda: NOW)["pools"]
-        (shown,) = read_pools(client, [POOL], include_capacity=True, clock=lambda: NOW)["pools"]
+        (shown,) = read_pools_and_capacity(client, [POOL], include_capacity=True, clock=lambda: NOW)["pools"]
     for facts in (entry, shown):
         assert 100 <= facts["age_seconds"] <= 160
         assert facts["observed_at"] == date(NOW - facts["age_seconds"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import Tally
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import SummaryTally
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.jobs import FULL, NOW
 
 
@@ -18,7 +18,7 @@ def test_what_cannot_be_read_is_quoted_and_counted() -> None:
         {**FULL, "resourceRequirement": "all of it"},
         {**FULL, "resourceRequirement": None},
     ]
-    summary = Tally(NOW, items).as_facts()
+    summary = SummaryTally(NOW, items).as_facts()
     assert summary["unparsed"] == [
         {"resource": "cpu", "value": "'lots'", "jobs": 2},
         {"resource": "*", "value": "'all of it'", "jobs": 1},
@@ -31,7 +31,9 @@ def test_what_cannot_be_read_is_quoted_and_counted() -> None:
 def test_sums_are_exact() -> None:
     """A tenth of a core a thousand times; 6.52 GiB each rounded up to a byte, as Kubernetes does."""
     items = [{"status": "Running", "resourceRequirement": {"cpu": "0.1 Cores", "memory": "6.52 GiB"}}] * 1000
-    assert Tally(NOW, items).as_facts()["resources_by_status"] == {"Running": {"cpu": 100, "memory": 7000796693000}}
+    assert SummaryTally(NOW, items).as_facts()["resources_by_status"] == {
+        "Running": {"cpu": 100, "memory": 7000796693000}
+    }
 
 
 def test_a_requirement_of_more_parts_or_resources_than_any_is_not_read() -> None:

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.api import (
@@ -68,7 +68,7 @@ def test_an_id_is_answered_by_the_pool_itself(script: Start) -> None:
 def test_a_display_name_that_looks_like_an_id(script: Start) -> None:
     server = script(Api(pools=[listing("PoolList", [pool(POOL, OTHER)])]))
     with client_of(server) as client:
-        facts = read_pools(client, [OTHER], include_capacity=False, clock=client.now)
+        facts = read_pools_and_capacity(client, [OTHER], include_capacity=False, clock=client.now)
     assert facts["resolved"] == {OTHER: POOL}
     assert asked(server) == ["pools", f"pools/{OTHER}"]
 

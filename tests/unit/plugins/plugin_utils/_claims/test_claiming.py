@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.found import find_jobs
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import GateClaims, iso
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import parse_document
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import GateClaims, iso_time_of_claim
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import (
+    AnswerLostError,
+    StoreError,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import parse_claims
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_wish
@@ -110,7 +113,7 @@ def test_a_refused_gate_writes_nothing(store: Store, tmp_path: Path) -> None:
 def test_a_job_with_its_cards_ends_its_claim(store: Store) -> None:
     gate(store, "first")
     assert gate(store, "second", RUNNING, nodes=NODES)["decision"] == "admit"
-    ended = parse_document(str(text_of(store))).claims["first"].ended
+    ended = parse_claims(str(text_of(store))).claims["first"].ended
     assert ended is not None
     assert ended.why == "started"
     assert gate(store, "third", RUNNING, nodes=NODES)["decision"] == "wait", "the claim of the second"
@@ -159,7 +162,7 @@ def test_a_swap_that_is_lost_or_whose_answer_is_leaves_one_claim(store: Store, f
     odd: t.Any = Odd(store, *failures)
     assert gate(odd, "first")["decision"] == "admit"
     assert odd.swaps == swaps
-    assert list(parse_document(str(text_of(store))).claims) == ["first"]
+    assert list(parse_claims(str(text_of(store))).claims) == ["first"]
 
 
 @pytest.mark.parametrize(
@@ -217,12 +220,12 @@ def test_a_waiting_gate_asks_again(store: Store) -> None:
 def test_a_late_job_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     gate(store, "first")
     version, text = store.read().by_pool[POOL]
-    claim = parse_document(str(text)).claims["first"]
+    claim = parse_claims(str(text)).claims["first"]
     store.swap(POOL, version, str(text).replace(repr(claim.expires), repr(claim.expires - 1000)))
     outcome = gate(store, "second", RUNNING, nodes=NODES)
     assert any("first came after the time of its claim, 0:01:" in note for note in outcome["pools"][0]["notes"])
 
 
 def test_times_that_nobody_will_see() -> None:
-    assert iso(0) == "1970-01-01T00:00:00Z"
-    assert iso(1e18) == "9999-12-31T23:59:59Z"
+    assert iso_time_of_claim(0) == "1970-01-01T00:00:00Z"
+    assert iso_time_of_claim(1e18) == "9999-12-31T23:59:59Z"

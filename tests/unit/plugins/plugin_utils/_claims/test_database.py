@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import (
+    AnswerLostError,
+    StoreError,
+)
 
 
 def test_who_waits_for_a_failure_is_told_of_a_lost_answer() -> None:

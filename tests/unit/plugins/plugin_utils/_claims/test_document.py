@@ -16,8 +16,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.documen
     NewerFormatError,
     PoolClaims,
     UnreadableDocumentError,
-    dump_document,
-    parse_document,
+    dump_claims,
+    parse_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 from hypothesis import given
@@ -43,7 +43,7 @@ CLAIM = Claim(
 
 def raw(**changed: object) -> dict[str, t.Any]:
     """The document of one claim, of which some keys are changed."""
-    document = json.loads(dump_document(PoolClaims("b").with_claims(CLAIM)))
+    document = json.loads(dump_claims(PoolClaims("b").with_claims(CLAIM)))
     document["claims"][CLAIM.key].update(changed)
     return t.cast("dict[str, t.Any]", document)
 
@@ -51,7 +51,7 @@ def raw(**changed: object) -> dict[str, t.Any]:
 @pytest.mark.parametrize("ended", [None, Ended(1790000100.0, 19, "started")])
 def test_what_is_written_is_read_again(ended: Ended | None) -> None:
     document = PoolClaims("0d2c").with_claims(replace(CLAIM, ended=ended))
-    assert parse_document(dump_document(document)) == document
+    assert parse_claims(dump_claims(document)) == document
 
 
 def test_the_id_of_a_claim_that_was_replaced_is_the_one_it_had() -> None:
@@ -89,13 +89,13 @@ def test_the_id_of_a_claim_that_was_replaced_is_the_one_it_had() -> None:
 )
 def test_what_is_not_as_it_must_be_is_refused(changed: dict[str, object]) -> None:
     with pytest.raises(UnreadableDocumentError, match=r"is not|is no"):
-        parse_document(json.dumps(raw(**changed)))
+        parse_claims(json.dumps(raw(**changed)))
 
 
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
 def test_no_time_is_endless(word: str) -> None:
     with pytest.raises(UnreadableDocumentError):
-        parse_document(dump_document(PoolClaims("b").with_claims(CLAIM)).replace("1790000900.5", word))
+        parse_claims(dump_claims(PoolClaims("b").with_claims(CLAIM)).replace("1790000900.5", word))
 
 
 @pytest.mark.parametrize(
@@ -103,20 +103,20 @@ def test_no_time_is_endless(word: str) -> None:
 )
 def test_garbage_is_refused(text: str) -> None:
     with pytest.raises(UnreadableDocumentError):
-        parse_document(text)
+        parse_claims(text)
 
 
 def test_a_later_format_is_told_apart() -> None:
     with pytest.raises(NewerFormatError, match="its format is 2"):
-        parse_document('{"format": 2, "claims": "of another kind"}')
+        parse_claims('{"format": 2, "claims": "of another kind"}')
 
 
 def test_a_document_is_bounded() -> None:
     with pytest.raises(UnreadableDocumentError, match="1000001 characters"):
-        parse_document(" " * 1_000_001)
+        parse_claims(" " * 1_000_001)
     many = {**raw(), "claims": dict.fromkeys(map(str, range(1001)), None)}
     with pytest.raises(UnreadableDocumentError, match="1001 claims"):
-        parse_document(json.dumps(many))
+        parse_claims(json.dumps(many))
 
 
 VALUES = st.recursive(
@@ -129,7 +129,7 @@ VALUES = st.recursive(
 @given(st.sampled_from(sorted(raw()["claims"][CLAIM.key])), VALUES)
 def test_whatever_stands_at_a_key_is_read_or_refused(key: str, value: object) -> None:
     try:
-        claims = parse_document(json.dumps(raw(**{key: value}))).claims.values()
+        claims = parse_claims(json.dumps(raw(**{key: value}))).claims.values()
     except UnreadableDocumentError:
         return
     assert all(amount >= 0 for claim in claims for amount in claim.amounts.values())

@@ -12,19 +12,24 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     PoolClaims,
-    dump_document,
-    parse_document,
+    dump_claims,
+    parse_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import (
-    end_by_hand,
-    ids_that_begin_with,
+    end_claim_by_hand,
+    end_claim_by_job,
+    ids_of_claims_to_end,
     list_claims,
-    note_job,
     release_claim,
     renew_claim,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Asked, Row, Wanted, add_claim
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
+    Asked,
+    Row,
+    Wanted,
+    add_claim,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
@@ -43,7 +48,7 @@ def store(tmp_path: Path) -> Store:
             document, _claim = add_claim(
                 document, row, row.reading(()), Wanted(claim_id, "llm", 900, "owner", {}, claim_id), ASKED
             )
-        store.swap(pool, 0, dump_document(document))
+        store.swap(pool, 0, dump_claims(document))
     store.swap("pool-c", 0, "garbage")
     return store
 
@@ -57,7 +62,7 @@ def found(status: str, *hosts: str) -> t.Any:
 
 def why(store: Store, claim_id: str) -> str | None:
     pool = "pool-b" if claim_id.startswith("a/2") else "pool-a"
-    ended = parse_document(str(store.read().by_pool[pool][1])).claims[claim_id].ended
+    ended = parse_claims(str(store.read().by_pool[pool][1])).claims[claim_id].ended
     return ended.why if ended else None
 
 
@@ -70,15 +75,15 @@ def test_a_list(store: Store) -> None:
     ]
     assert 890 <= listed[0]["claim"]["seconds_left"] <= 900
     assert listed[0]["claim"]["resources"] == {"nvidia.com/gpu": 8}
-    assert end_by_hand(store, "a/1/x")
-    assert not end_by_hand(store, "a/1/x")
+    assert end_claim_by_hand(store, "a/1/x")
+    assert not end_claim_by_hand(store, "a/1/x")
     assert [one["claim"]["id"] for one in list_claims(store)] == ["a/1/y", "a/2/x"]
 
 
 def test_those_of_a_pipeline_s_job(store: Store) -> None:
-    assert ids_that_begin_with(store, "a/1") == ["a/1/x", "a/1/y"]
-    assert ids_that_begin_with(store, "a") == ["a/1/x", "a/1/y", "a/2/x"]
-    assert ids_that_begin_with(store, "a/1/x") == []
+    assert ids_of_claims_to_end(store, "a/1") == ["a/1/x", "a/1/y"]
+    assert ids_of_claims_to_end(store, "a") == ["a/1/x", "a/1/y", "a/2/x"]
+    assert ids_of_claims_to_end(store, "a/1/x") == []
 
 
 @pytest.mark.parametrize(
@@ -111,21 +116,21 @@ def test_a_release_without_jobs_leaves_the_claim_to_its_time(store: Store) -> No
 def test_what_is_not_there(store: Store) -> None:
     assert release_claim(store, "b", lambda _pool, _name: [], submitted=True) == "gone"
     assert renew_claim(store, "b", 60) is None
-    assert not end_by_hand(store, "b")
-    note_job(store, "b", "u", lambda _pool, _name: [])
+    assert not end_claim_by_hand(store, "b")
+    end_claim_by_job(store, "b", "u", lambda _pool, _name: [])
 
 
 def test_a_renewal(store: Store) -> None:
     renewed = renew_claim(store, "a/1/y", 5000)
     assert renewed is not None
     assert 4990 <= renewed["seconds_left"] <= 5000
-    end_by_hand(store, "a/1/y")
+    end_claim_by_hand(store, "a/1/y")
     assert renew_claim(store, "a/1/y", 5000) is None
 
 
 def test_a_watch_ends_its_own_claim(store: Store) -> None:
     """Not the older one of the same name."""
-    note_job(store, "a/1/y", "u", lambda _pool, _name: [found("Running", "10.0.0.1")])
+    end_claim_by_job(store, "a/1/y", "u", lambda _pool, _name: [found("Running", "10.0.0.1")])
     assert (why(store, "a/1/x"), why(store, "a/1/y")) == (None, "started")
 
 
@@ -135,4 +140,4 @@ def test_changes_that_others_make_first_are_made_again(store: Store, monkeypatch
     assert renew_claim(store, "a/1/y", 5000) is not None
     monkeypatch.setattr(store, "swap", lambda *_words: False)
     with pytest.raises(StoreError, match="at each try"):
-        end_by_hand(store, "a/1/y")
+        end_claim_by_hand(store, "a/1/y")

@@ -13,7 +13,10 @@ from collections.abc import Sequence
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import postgresql
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import (
+    AnswerLostError,
+    StoreError,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import open_store
 
@@ -138,7 +141,7 @@ def test_without_a_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(("url", "given"), [("", True), ("?connect_timeout=3", False)])
 def test_a_time_limit_that_the_url_has_is_left_alone(library: types.SimpleNamespace, url: str, given: bool) -> None:
-    connection: t.Any = postgresql.connect_to_database(read_location(f"postgresql://db/poolgate{url}"))
+    connection: t.Any = postgresql.connect_to_postgresql(read_location(f"postgresql://db/poolgate{url}"))
     assert ("connect_timeout" in connection._session.options) == given
     assert connection._session.autocommit is True
     assert connection._session.prepare_threshold is None

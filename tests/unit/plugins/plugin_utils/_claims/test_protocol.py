@@ -28,7 +28,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     jobs_after_their_claims,
     jobs_of_claims,
     mark_claims,
-    names_looked_for,
+    names_claims_look_for,
     release_claim_of,
     renew_claim_of,
     why_not_usable_with_claims,
@@ -333,7 +333,7 @@ def test_a_job_that_comes_after_its_claim_is_late() -> None:
 
 
 def test_names_that_are_looked_for() -> None:
-    assert names_looked_for([claimed("a", "b"), claimed("c", name="x-*")]) == ["train", "x-*"]
+    assert names_claims_look_for([claimed("a", "b"), claimed("c", name="x-*")]) == ["train", "x-*"]
 
 
 def test_nothing_counts_for_ever() -> None:

@@ -15,7 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.databas
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.sqlite import (
     SqliteConnection,
-    connect_to_file,
+    connect_to_sqlite,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import open_store
 
@@ -44,7 +44,7 @@ def test_a_file_that_another_one_holds_is_waited_for_and_then_told(
 def test_an_old_sqlite_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite.sqlite3, "sqlite_version_info", (3, 7, 17))
     with pytest.raises(StoreError, match="needs 3.24 or later"):
-        connect_to_file(Location("sqlite", "/claims.db", ""))
+        connect_to_sqlite(Location("sqlite", "/claims.db", ""))
 
 
 def test_a_file_that_was_not_used_can_be_closed() -> None:

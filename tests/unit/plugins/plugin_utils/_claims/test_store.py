@@ -12,7 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import (
+    AnswerLostError,
+    StoreError,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location, read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.sqlite import SqliteConnection
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store

@@ -10,10 +10,10 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import (
-    id_of,
-    id_of_pipeline,
-    read_id,
     read_wish,
+    read_wished_id,
+    wished_id_of,
+    wished_id_prefix_of_pipeline,
 )
 
 GITLAB = {
@@ -69,14 +69,14 @@ def test_the_id_of_a_pipeline_s_job_is_the_same_for_a_retry() -> None:
     assert one.id == other.id == "gitlab.example.com/42/4711/train/localhost/llm"
     assert one.nonce != other.nonce
     assert one.owner == "gitlab.example.com/ml/train/-/jobs/90210"
-    assert one.id.startswith(id_of_pipeline(GITLAB) + "/")
+    assert one.id.startswith(wished_id_prefix_of_pipeline(GITLAB) + "/")
 
 
 def test_two_legs_of_a_matrix_have_two_ids() -> None:
     names = ("train: [a, b]", "train: [a- b]", "train: [a  b]")
     ids = {read_wish("llm").wanted("localhost", {}, {**GITLAB, "CI_JOB_NAME": name}).id for name in names}
     assert len(ids) == 3
-    assert all(read_id(one) == one for one in ids)
+    assert all(read_wished_id(one) == one for one in ids)
 
 
 @pytest.mark.parametrize("missing", ["CI_SERVER_HOST", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_NAME"])
@@ -85,7 +85,7 @@ def test_elsewhere_an_id_is_random(missing: str) -> None:
     environment = {**GITLAB, missing: ""}
     one, other = (read_wish("llm").wanted("localhost", {}, environment) for _number in range(2))
     assert one.id != other.id
-    assert id_of_pipeline(environment) == ""
+    assert wished_id_prefix_of_pipeline(environment) == ""
 
 
 def test_an_id_that_is_given_counts() -> None:
@@ -105,12 +105,12 @@ def test_who_is_to_be_asked(variables: dict[str, t.Any], environment: dict[str, 
 
 
 def test_long_parts_are_cut_and_told_apart() -> None:
-    one, other = id_of(["x" * 300, "a"]), id_of(["x" * 300, "b"])
+    one, other = wished_id_of(["x" * 300, "a"]), wished_id_of(["x" * 300, "b"])
     assert one != other
-    assert read_id(one) == one
+    assert read_wished_id(one) == one
 
 
 @pytest.mark.parametrize("value", ["", "a b", "{{ x }}", "a~1", "x" * 201, None, ["a"], "\u0431"])
 def test_what_is_no_id(value: object) -> None:
     with pytest.raises(InputError, match="1 to 200 letters"):
-        read_id(value)
+        read_wished_id(value)

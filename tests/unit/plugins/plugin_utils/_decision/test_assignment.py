@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.assignment import assign_replicas
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import read_nodes
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import read_nodes_of_situation
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.card_oracle import (
@@ -53,7 +53,7 @@ def test_as_many_replicas_are_drawn_as_were_decided(share: int) -> None:
         asked = {"groups": groups_of(rng)}
         verdict = decide(nodes, request=asked)
         request = read_request(asked)
-        read = read_nodes(observed(nodes)["nodes"])
+        read = read_nodes_of_situation(observed(nodes)["nodes"])
         taken, placed = assign_replicas(read, request, read_policy(None))
         fits = any(check["name"] == "placement" for check in verdict["checks"]) and bool(
             check_of(verdict, "placement")["passed"]
@@ -75,7 +75,7 @@ def test_cards_are_drawn_that_one_rule_allows() -> None:
             continue
         request, policy = read_request(made.request), read_policy(POLICY)
         size = made.request["resources"][CARD]
-        taken, _placed = assign_replicas(read_nodes(observed(made.nodes)["nodes"]), request, policy)
+        taken, _placed = assign_replicas(read_nodes_of_situation(observed(made.nodes)["nodes"]), request, policy)
         for machine, there in zip(made.machines, taken):
             if there.free is None or not there.amounts:
                 continue
@@ -99,7 +99,7 @@ def test_no_card_is_drawn_where_it_is_not_known_which_are_free() -> None:
         node(size, {**size, CARD: "8"}, flavor=A1, annotations={PLACEMENT: "0000000000001111"}),
     ]
     request = read_request({"replicas": 1, "resources": {CARD: 4}})
-    taken, placed = assign_replicas(read_nodes(observed(nodes)["nodes"]), request, read_policy(None))
+    taken, placed = assign_replicas(read_nodes_of_situation(observed(nodes)["nodes"]), request, read_policy(None))
     assert placed == 1
     assert [(there.rule, there.free, list(there.cards)) for there in taken] == [
         (4, None, []),

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import (
     CardGroups,
+    card_rules_of,
+    card_sizes_of,
     choose_cards,
-    rules_of,
-    sizes_of,
 )
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation import documents
@@ -121,15 +121,15 @@ def test_the_verdict_agrees_with_an_oracle_over_cards(share: int) -> None:
     ],
 )
 def test_which_rule_holds(flavor: str | None, cards: int, batch_type: str | None, rules: tuple[int, ...]) -> None:
-    assert rules_of(flavor, cards, batch_type, CardGroups((("told", 4), ("told.kat1", 8)))) == rules
+    assert card_rules_of(flavor, cards, batch_type, CardGroups((("told", 4), ("told.kat1", 8)))) == rules
 
 
 def test_sizes_that_hardware_offers() -> None:
-    assert sizes_of((4,), 8) == [1, 2, 4, 8]
-    assert sizes_of((8,), 8) == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert sizes_of((2,), 16) == [1, 2, 4, 6, 8, 10, 12, 14, 16]
-    assert sizes_of((8,), 16) == [1, 2, 3, 4, 5, 6, 7, 8, 16]
-    assert sizes_of((2, 4, 8), 8) == [1, 2, 4, 8]
+    assert card_sizes_of((4,), 8) == [1, 2, 4, 8]
+    assert card_sizes_of((8,), 8) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert card_sizes_of((2,), 16) == [1, 2, 4, 6, 8, 10, 12, 14, 16]
+    assert card_sizes_of((8,), 16) == [1, 2, 3, 4, 5, 6, 7, 8, 16]
+    assert card_sizes_of((2, 4, 8), 8) == [1, 2, 4, 8]
 
 
 def test_one_card_and_all_cards_need_no_rule() -> None:

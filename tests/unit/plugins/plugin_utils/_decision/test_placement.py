@@ -19,7 +19,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.place
     NoPlacement,
     Offer,
     Placement,
-    most_replicas,
+    most_replicas_placed,
     place,
 )
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
@@ -179,7 +179,7 @@ def test_the_search_agrees_with_brute_force() -> None:
 def test_one_group_is_exact_however_many_nodes() -> None:
     offers = Counter({Offer((8, 60), NodeKind("a"), True): 10_000, Offer((7, 60), NodeKind("a"), False): 10_000})
     need = Need(20_001, (4, 1), None)
-    assert most_replicas(offers, need) == 30_000
+    assert most_replicas_placed(offers, need) == 30_000
     assert isinstance(place(offers, [need]), Placement)
     assert place(offers, [Need(30_001, (4, 1), None)]) is NoPlacement.IMPOSSIBLE
 

@@ -11,13 +11,13 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import (
     clock,
     duration,
-    error_words,
-    job_name,
+    error_in_words,
+    job_in_words,
     label,
-    nearest_resource,
-    permission_remedy,
+    nearest_resource_in_words,
+    permission_remedy_in_words,
     plural,
-    spaced,
+    spaced_words,
 )
 
 
@@ -68,7 +68,7 @@ def test_a_resource_is_named_without_its_vendor() -> None:
 )
 def test_a_job_is_named_by_the_best_name_that_it_has(keys: dict[str, str | None], name: str) -> None:
     facts: t.Any = {"type": "train", "job_name": None, "name": None, "job_uuid": None, **keys}
-    assert job_name(facts) == name
+    assert job_in_words(facts) == name
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_a_job_is_named_by_the_best_name_that_it_has(keys: dict[str, str | None]
     ],
 )
 def test_an_error_of_the_api_in_a_few_words(error: t.Any, words: str, remedy: str) -> None:
-    assert error_words(error) == words
-    assert permission_remedy(error, "looking") == remedy
+    assert error_in_words(error) == words
+    assert permission_remedy_in_words(error, "looking") == remedy
 
 
 def test_the_resource_that_was_meant() -> None:
     known = ["nvidia.com/gpu", "cpu", "memory"]
-    assert nearest_resource("amd.com/GPU", known) == "nvidia.com/gpu"
-    assert nearest_resource("memroy", known) == "memory"
-    assert nearest_resource("huawei.com/ascend-snt9", known) == ""
-    assert spaced("frozen_by_police", "frozen") == "frozen by police, frozen"
+    assert nearest_resource_in_words("amd.com/GPU", known) == "nvidia.com/gpu"
+    assert nearest_resource_in_words("memroy", known) == "memory"
+    assert nearest_resource_in_words("huawei.com/ascend-snt9", known) == ""
+    assert spaced_words("frozen_by_police", "frozen") == "frozen by police, frozen"

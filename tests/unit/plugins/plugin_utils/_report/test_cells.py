@@ -10,10 +10,10 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.cells import (
     cell_of,
-    count_alike,
-    count_reasons,
-    letters_of,
-    wanted_resources,
+    count_alike_cells,
+    count_reasons_of_cells,
+    letters_of_cell_reasons,
+    resources_shown_in_cells,
 )
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU
 
@@ -55,13 +55,13 @@ def test_a_node_of_which_nothing_is_known_has_one_square() -> None:
 
 def test_cards_are_shown_before_what_is_sized_to_them() -> None:
     groups: t.Any = [{"resources": {"memory": 1, GPU: 1}}, {"resources": None}, {"resources": {"cpu": 1}}]
-    assert wanted_resources(groups) == [GPU, "cpu", "memory"]
+    assert resources_shown_in_cells(groups) == [GPU, "cpu", "memory"]
 
 
 def test_alike_nodes_are_counted_in_the_order_of_the_picture() -> None:
     frees = [{**HAS, GPU: 0}, {**HAS, GPU: 8}, {**HAS, GPU: 0}, None]
     nodes = [*map(report_node, frees), report_node(HAS, unusable="draining"), report_node(HAS, asked={GPU: 1})]
-    alike = count_alike(cell_of(node, [GPU]) for node in nodes)
+    alike = count_alike_cells(cell_of(node, [GPU]) for node in nodes)
     assert [(cell.words, cell.unusable, count) for cell, count in alike] == [
         ("0 taken, 1 asked, 7 free", None, 1),
         ("0 taken, 8 free", None, 1),
@@ -74,8 +74,8 @@ def test_alike_nodes_are_counted_in_the_order_of_the_picture() -> None:
 def test_the_most_frequent_reason_has_the_first_letter_and_the_last_letter_stands_for_the_rest() -> None:
     nodes = [report_node(HAS, unusable=f"reason {number:02}") for number in range(30)]
     nodes += [report_node(HAS, unusable="draining")] * 2
-    reasons = count_reasons(cell_of(node, [GPU]) for node in nodes)
-    letters = letters_of(reasons)
+    reasons = count_reasons_of_cells(cell_of(node, [GPU]) for node in nodes)
+    letters = letters_of_cell_reasons(reasons)
     assert reasons[:2] == [("draining", 2), ("reason 00", 1)]
     assert letters["draining"] == "A"
     assert (letters["reason 23"], letters["reason 24"], letters["reason 29"]) == ("Y", "Z", "Z")

@@ -12,7 +12,11 @@ import unicodedata
 from collections import Counter
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import attempt_line, overview, page
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.page import (
+    attempt_line_of_page,
+    overview_page,
+    page,
+)
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,
@@ -82,8 +86,8 @@ def assert_readable(lines: t.Sequence[str]) -> None:
 def lines_of(verdict: Verdict) -> list[str]:
     lines = page(verdict)
     assert_readable(lines)
-    assert_readable([attempt_line(verdict, moment(), 120.0, 3600.0)])
-    assert_readable(overview([verdict]))
+    assert_readable([attempt_line_of_page(verdict, moment(), 120.0, 3600.0)])
+    assert_readable(overview_page([verdict]))
     return lines
 
 
@@ -111,10 +115,10 @@ def test_an_admission() -> None:
 
 def test_a_line_an_attempt() -> None:
     verdict = decide(gpu_nodes(8, 8, 8, 0, 0), request=asking(4, 8), policy={"headroom": {GPU: 2}})
-    line = attempt_line(verdict, "2026-11-23T03:14:07Z", 120.9, 3600.0)
+    line = attempt_line_of_page(verdict, "2026-11-23T03:14:07Z", 120.9, 3600.0)
     assert re.fullmatch(r"03:14:07Z 0:02:00/1:00:00 WAIT pool-a: gpu need 32, free 24, kept 2( of 40)?, short 10", line)
     admitted = decide(gpu_nodes(8), request=asking(1))
-    assert attempt_line(admitted, "2026-11-23T03:14:07Z", 36061.0, 86400.0).startswith(
+    assert attempt_line_of_page(admitted, "2026-11-23T03:14:07Z", 36061.0, 86400.0).startswith(
         "03:14:07Z 10:01:01/24:00:00 ADMIT pool-a: "
     )
 
@@ -126,7 +130,7 @@ def test_an_overview_has_the_pools_with_room_first() -> None:
         decide(gpu_nodes(8, 8, 8), request=request, pool_document=pool({FLAVOR: 3}, label="p" * 63)),
         decide(gpu_nodes(8, 8), request=request, pool_document=pool({FLAVOR: 2}, label="just")),
     ]
-    lines = overview(verdicts)
+    lines = overview_page(verdicts)
     assert_readable(lines)
     assert lines == [
         "2 of 3 pools have room:",
@@ -324,4 +328,4 @@ def test_the_sum_of_a_pool_may_be_larger_than_a_quantity() -> None:
     assert verdict["decision"] == "admit"
     lines = lines_of(verdict)
     assert "left 2Ei of 2Ei" in lines[1]
-    assert overview([verdict])[1] == "  ADMIT   pool-a: left memory 2Ei/2Ei"
+    assert overview_page([verdict])[1] == "  ADMIT   pool-a: left memory 2Ei/2Ei"

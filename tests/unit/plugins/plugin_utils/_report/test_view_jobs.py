@@ -11,8 +11,8 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.html import html_page
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_jobs import (
     QueuePart,
-    view_holders,
-    view_queue,
+    view_jobs_that_hold,
+    view_queue_of_jobs,
 )
 from ansible_collections.poolgate.modelarts.tests.unit import reports
 from ansible_collections.poolgate.modelarts.tests.unit.pages import parsed, text_of
@@ -65,7 +65,7 @@ def queue_of(ahead: int, behind: int, waiting: int) -> t.Any:
 def test_the_table_shows_the_request_among_those_next_to_it(
     queue: t.Any, shown: tuple[int, int], more: tuple[str, str], others: int, not_listed: int
 ) -> None:
-    table = view_queue(queue).table
+    table = view_queue_of_jobs(queue).table
     assert table is not None
     assert (len(table.ahead), len(table.behind)) == shown
     assert (table.more_ahead, table.more_behind) == more
@@ -76,7 +76,7 @@ def test_the_table_shows_the_request_among_those_next_to_it(
 
 def test_a_job_waits_as_long_as_its_bar() -> None:
     queue = {**queue_of(0, 0, 3), "jobs": [queued_job("a", seconds=n) for n in (7200, 1800, None)]}
-    table = view_queue(queue).table
+    table = view_queue_of_jobs(queue).table
     assert table is not None
     assert table.longest == "2 h"
     assert [None if row.waits is None else (row.waits.text, row.waits.x, row.waits.width) for row in table.ahead] == [
@@ -87,16 +87,16 @@ def test_a_job_waits_as_long_as_its_bar() -> None:
 
 
 def test_without_a_queue_the_part_is_a_sentence() -> None:
-    assert view_queue(None) == QueuePart("The jobs could not be read.")
-    assert view_queue(queue_of(0, 0, 0)) == QueuePart("No job waits.")
+    assert view_queue_of_jobs(None) == QueuePart("The jobs could not be read.")
+    assert view_queue_of_jobs(queue_of(0, 0, 0)) == QueuePart("No job waits.")
 
 
 def test_holders_show_their_cards_first() -> None:
-    holders = view_holders([queued_job("a"), {**queued_job("b", seconds=None), "resources": {}}])
+    holders = view_jobs_that_hold([queued_job("a"), {**queued_job("b", seconds=None), "resources": {}}])
     assert holders is not None
     assert holders.caption == "The 2 jobs that hold most"
     assert [(row.job.name, row.job.resources, row.duration) for row in holders.rows] == [
         ("train a", "gpu 8, cpu 4", "60 s"),
         ("train b", "nothing that could be read", "not known"),
     ]
-    assert view_holders([]) is None
+    assert view_jobs_that_hold([]) is None

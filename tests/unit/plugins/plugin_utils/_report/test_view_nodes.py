@@ -14,7 +14,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_no
     DRAWN_NODES,
     NAMED_NODES,
     Nodes,
-    Symbols,
+    NodeSymbols,
     view_nodes,
 )
 from ansible_collections.poolgate.modelarts.tests.unit import reports
@@ -62,10 +62,10 @@ def test_what_a_replaced_job_gives_back_is_named() -> None:
     assert "What is given back first still shows as taken." in text_of(parsed(html_page(document)))
 
 
-def nodes_part(nodes: t.Any, symbols: Symbols | None = None) -> Nodes:
+def nodes_part(nodes: t.Any, symbols: NodeSymbols | None = None) -> Nodes:
     """The part of a pool with these nodes, asked for a card."""
     (pool,) = reports.report_of([({"resources": {GPU: 1}}, observed(nodes))])[0]["pools"]
-    return view_nodes(pool, symbols or Symbols())
+    return view_nodes(pool, symbols or NodeSymbols())
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_few_nodes_are_named_more_are_drawn_and_many_are_counted(
 
 
 def test_nodes_that_look_the_same_share_a_picture() -> None:
-    symbols = Symbols()
+    symbols = NodeSymbols()
     part = nodes_part(reports.nodes_of(0, 8, 0, 3), symbols)
     assert [one.symbol for one in part.named] == [0, 1, 0, 2]
     assert [symbol.number for symbol in symbols.symbols] == [0, 1, 2]
@@ -121,13 +121,13 @@ def test_nodes_that_all_differ_take_time_by_their_number() -> None:
     """Counted for each reason among all nodes, six thousand of them took four seconds."""
     (pool,) = reports.report_of([({"resources": {GPU: 1}}, observed(differing(6000)))])[0]["pools"]
     began = time.process_time()
-    view_nodes(pool, Symbols())
+    view_nodes(pool, NodeSymbols())
     assert time.process_time() - began < 2
 
 
 def test_the_very_cards_are_drawn_and_joined_in_their_groups(made: t.Any) -> None:
     """Rings of four are the rows of a picture, pairs are half of one; any cards and unknown rules are not joined."""
-    symbols = Symbols()
+    symbols = NodeSymbols()
     pools = made["cards"][0]["pools"]
     drawn = [view_nodes(pool, symbols) for pool in pools]
     assert [[node.words for node in nodes.named] for nodes in drawn] == [
@@ -170,7 +170,7 @@ def test_rings_of_eight_are_joined_over_two_rows() -> None:
     there = node({card: "16"}, {card: "15"}, flavor="own.16", annotations=text)
     asked = [({"resources": {card: 8}}, observed([there]))]
     (pool,) = reports.report_of(asked, {"card_groups": {"own.16": 8}})[0]["pools"]
-    symbols = Symbols()
+    symbols = NodeSymbols()
     view_nodes(pool, symbols)
     (symbol,) = symbols.symbols
     assert "".join(square.state for square in symbol.squares) == "tfffffffaaaaaaaa"

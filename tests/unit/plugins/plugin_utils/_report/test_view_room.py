@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_room import Bar, percent, view_room
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.view_room import Bar, bar_percent, view_room
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU
 
 
@@ -74,4 +74,4 @@ def test_the_legend_has_what_the_bars_show() -> None:
 
 
 def test_a_length_has_two_digits() -> None:
-    assert [percent(1, 3), percent(1, 1), percent(0.0075, 1)] == ["33.33%", "100%", "0.75%"]
+    assert [bar_percent(1, 3), bar_percent(1, 1), bar_percent(0.0075, 1)] == ["33.33%", "100%", "0.75%"]

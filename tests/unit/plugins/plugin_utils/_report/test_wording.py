@@ -9,9 +9,9 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import (
-    amount_words,
-    exact_amounts,
-    failed_first,
+    exact_amounts_to_word,
+    failed_checks_first,
+    word_amount,
 )
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU
 
@@ -28,16 +28,16 @@ def figures(resource: str, total: float) -> t.Any:
 )
 def test_figures_are_read_back_whatever_their_size(resource: str, total: float, amount: int) -> None:
     """A pool may have more than one node can: the limit of a quantity of the API is none of a sum."""
-    assert exact_amounts(figures(resource, total))["total"] == amount
+    assert exact_amounts_to_word(figures(resource, total))["total"] == amount
 
 
 def test_what_failed_stands_first_and_what_passed_last() -> None:
     checks: t.Any = [{"name": str(number), "passed": passed} for number, passed in enumerate((True, None, False, None))]
-    assert [check["name"] for check in failed_first(checks)] == ["2", "1", "3", "0"]
+    assert [check["name"] for check in failed_checks_first(checks)] == ["2", "1", "3", "0"]
 
 
 def test_an_amount_has_the_short_name_of_its_resource() -> None:
-    assert [amount_words(GPU, 8), amount_words("memory", 2**33), amount_words("cpu", 1.5)] == [
+    assert [word_amount(GPU, 8), word_amount("memory", 2**33), word_amount("cpu", 1.5)] == [
         "gpu 8",
         "memory 8Gi",
         "cpu 1.5",

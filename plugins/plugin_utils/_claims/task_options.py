@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Time
 
 
-def store_of(url: object, remark: Callable[[str], None]) -> Store:
+def store_of_task(url: object, remark: Callable[[str], None]) -> Store:
     """Return the store of a URL, which is not opened yet. Raises InputError."""
     location = read_location(url)
     if location.remark:
@@ -31,7 +31,7 @@ def store_of(url: object, remark: Callable[[str], None]) -> Store:
     return open_store(location)
 
 
-def claims_of_gate(
+def gate_claims_of_task(
     store: object,
     claim: object,
     host: str,
@@ -42,4 +42,4 @@ def claims_of_gate(
 ) -> GateClaims:
     """Return what a gate on a host does with claims. Raises InputError."""
     wanted = None if claim is None else read_wish(claim).wanted(host, variables, os.environ)
-    return GateClaims(store_of(store, remark), wanted, time, is_dry=is_dry)
+    return GateClaims(store_of_task(store, remark), wanted, time, is_dry=is_dry)

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import asked
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.asked import claims_of_gate, store_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import task_options
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import (
+    gate_claims_of_task,
+    store_of_task,
+)
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 
 WITHOUT_A_STORE = """
@@ -36,7 +39,7 @@ def test_without_a_store_nothing_is_imported() -> None:
 
 def test_a_gate_opens_nothing_before_it_looks(tmp_path: Path) -> None:
     said: list[str] = []
-    claims = claims_of_gate(f"sqlite:///{tmp_path}/c.db", "llm", "localhost", {}, Clock().time, False, said.append)
+    claims = gate_claims_of_task(f"sqlite:///{tmp_path}/c.db", "llm", "localhost", {}, Clock().time, False, said.append)
     assert not list(tmp_path.iterdir())
     assert claims.begin() == ["llm"]
     assert said == []
@@ -44,14 +47,16 @@ def test_a_gate_opens_nothing_before_it_looks(tmp_path: Path) -> None:
 
 def test_a_mistake_is_told_before_anything_is_opened(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="names no job"):
-        claims_of_gate(f"sqlite:///{tmp_path}/c.db", {}, "localhost", {}, Clock().time, False, print)
+        gate_claims_of_task(f"sqlite:///{tmp_path}/c.db", {}, "localhost", {}, Clock().time, False, print)
     with pytest.raises(InputError, match="must be a URL like"):
-        store_of("c.db", print)
+        store_of_task("c.db", print)
 
 
 def test_what_is_odd_with_a_place_is_remarked_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    location = asked.read_location(f"sqlite:///{tmp_path}/c.db")
-    monkeypatch.setattr(asked, "read_location", lambda _url: type(location)("sqlite", "/c.db", "/c.db", remark="Odd."))
+    location = task_options.read_location(f"sqlite:///{tmp_path}/c.db")
+    monkeypatch.setattr(
+        task_options, "read_location", lambda _url: type(location)("sqlite", "/c.db", "/c.db", remark="Odd.")
+    )
     said: list[str] = []
-    store_of("x", said.append)
+    store_of_task("x", said.append)
     assert said == ["Odd."]
