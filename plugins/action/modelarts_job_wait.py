@@ -7,7 +7,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
+    is_endless,
+    one_line,
+    shown,
+    trimmed,
+    written,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import (
     REAL_TIME,
     ObservingAction,
@@ -136,7 +142,7 @@ def _read_name_of_awaited_job(option: str, value: object) -> str:
     """Return the name that was given, which YAML may have read as a number. Raises InputError for what is no name."""
     if value is None:
         return ""
-    if isinstance(value, (bool, dict, list, tuple)):
+    if isinstance(value, (bool, dict, list, tuple)) or is_endless(value):
         raise InputError(
             f"{option} is {shown(value)}, and must be one name, in quotes where YAML reads something else."
         )
@@ -144,4 +150,4 @@ def _read_name_of_awaited_job(option: str, value: object) -> str:
 
 
 def _value_in_line_of_job_wait(value: object) -> str:
-    return one_line(str(value), 80)
+    return one_line(written(value) or shown(value), 80)

@@ -72,7 +72,7 @@ from ansible import context
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence, shown, written
 
 _LETS_THROUGH = "__capacity_gate_lets_through"
 _ONLY_SHOWN = ("syntax", "listhosts", "listtasks", "listtags")
@@ -80,7 +80,7 @@ _ONLY_SHOWN = ("syntax", "listhosts", "listtasks", "listtags")
 
 class LookupModule(LookupBase):
     def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
-        pattern = [str(one) for term in terms for one in (term if isinstance(term, list) else [term])]
+        pattern = [written(one) or shown(one) for term in terms for one in (term if isinstance(term, list) else [term])]
         known = variables or {}
         if not any(context.CLIARGS.get(option) for option in _ONLY_SHOWN):
             hosts = self._inventory_hosts(pattern, known)

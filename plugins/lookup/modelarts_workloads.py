@@ -104,6 +104,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     CONNECTION_OPTIONS,
     environment_level,
     merge_levels,
+    refuse_endless_numbers,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WORKLOAD_OPTIONS, WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
@@ -161,6 +162,7 @@ def _validate_lookup_options(options: dict[str, t.Any], terms: list[t.Any]) -> d
     pools = [pool for term in terms for pool in (term if isinstance(term, list) else [term])]
     # A loop with_... hands wantlist on, before ansible-core 2.19.
     given = {name: value for name, value in options.items() if value is not None and name != "wantlist"}
+    refuse_endless_numbers(given)
     result = ArgumentSpecValidator(LOOKUP_OPTIONS).validate({**given, "_terms": pools})
     if result.unsupported_parameters:
         raise InputError(

@@ -121,7 +121,9 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
     the reference does not say. Raises UnreadableQuantityError, also above 10**18: no pool has as much.
     """
     # true is 1 in Python, and no amount.
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+    # Larger than any amount, and maybe larger than Python writes as text.
+    too_large = isinstance(value, int) and abs(value) > _MOST
+    if isinstance(value, bool) or too_large or not isinstance(value, (str, int, float)):
         raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
     if isinstance(value, int) and 0 <= value <= _MOST // 1000:
         # Whole numbers are most of what facts have, and need no text.
@@ -163,7 +165,10 @@ def _factor_of_quantity_suffix(unit: str, suffix: str) -> Decimal | None:
 
 
 def _quoted_quantity(value: object) -> str:
-    text = reprlib.repr(value) if isinstance(value, (list, dict)) else repr(value)  # of millions, the first few
+    try:
+        text = reprlib.repr(value) if isinstance(value, (list, dict)) else repr(value)  # of millions, the first few
+    except ValueError:
+        return "a number of too many digits"
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 3] + "..."
 
 

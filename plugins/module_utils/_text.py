@@ -23,6 +23,8 @@ _UNSEEN = ("Zs", "Zl", "Zp", "Cc", "Cf")
 # A name of the API has 64 characters at most, and room is left for the code points of odd ones.
 _LONGEST = 80
 _MAX_TEXT = 300
+# A float ends at 1.8e308. A password that YAML has read as a number is shorter.
+_LARGEST_NUMBER = 10**300
 _LONGEST_SENTENCE = 2000  # twice as long as the longest of our own, which lists every option
 # Commands that the runners of a CI take from output: ::error:: at the start of a line, which may be one that was
 # wrapped, and ##[command] or ##vso[command] anywhere. Addresses like fe80::1 stay.
@@ -68,9 +70,26 @@ def is_blank(value: object) -> bool:
 
 def shown(value: object) -> str:
     """Return the value as one printable line: quoted when it is text, with the code points of what cannot be seen."""
-    return one_line(
-        repr(hide_known_secrets(str(value), 10 * _LONGEST)) if isinstance(value, str) else repr(value), _LONGEST
-    )
+    if isinstance(value, str):
+        return one_line(repr(hide_known_secrets(str(value), 10 * _LONGEST)), _LONGEST)
+    try:
+        return one_line(repr(value), _LONGEST)
+    except (ValueError, RecursionError):
+        # YAML reads hexadecimal digits without an end, and Python refuses to write as many decimal ones.
+        return "a value that is too long to be shown"
+
+
+def written(value: object) -> str | None:
+    """Return the value as text; None for a number that has more digits than Python writes."""
+    try:
+        return str(value)
+    except ValueError:
+        return None
+
+
+def is_endless(value: object) -> bool:
+    """Return whether it is a whole number that is larger than any that is meant, and than a float may be."""
+    return isinstance(value, int) and abs(value) > _LARGEST_NUMBER
 
 
 def shown_name(name: str) -> str:

@@ -22,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
     merge_levels,
+    refuse_endless_numbers,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_options import templated_variables_level
@@ -101,6 +102,7 @@ class ObservingAction(ActionBase):
         written = self._option_as_written()
         try:
             self.begin(written)
+            refuse_endless_numbers(self._task.args)
             _validation, args = self.validate_argument_spec(argument_spec={**CONNECTION_OPTIONS, **self.own_options})
             # Before anything is read or sent: no managed host chooses where credentials go.
             refuse_facts_of_hosts(self._variables)

@@ -13,7 +13,7 @@ import json
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import shown, trimmed, written
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +42,9 @@ def given_pool_name(where: str, given: object) -> str:
     if isinstance(given, str):
         return given
     # A name of digits alone, which YAML has made a number without changing it.
-    if isinstance(given, int) and not isinstance(given, bool):
-        return str(given)
+    name = written(given) if isinstance(given, int) and not isinstance(given, bool) else None
+    if name is not None:
+        return name
     if given is None or isinstance(given, (dict, list, tuple)):
         raise InputError(f"{where}: an entry names no pool; it must be a pool, or a dictionary with pool and request.")
     # no, 1.10 and 2026-01-01 have become False, 1.1 and a date, and 1.1 may be another pool.

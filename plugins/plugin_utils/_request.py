@@ -24,7 +24,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     parse_quantity,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import MOST_CARDS
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, odd_character, shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
+    is_blank,
+    odd_character,
+    shown,
+    trimmed,
+    written,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import NO_CARD_GROUPS, CardGroups
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
 
@@ -46,6 +52,7 @@ _POLICY_KEYS = (
 # A Fraction is made of it, so that a share of an exact amount stays exact.
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)\s*%")
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
+_LARGEST_INTEGER = 10**9 - 1  # as a number and as text alike
 # More than any pool has cards.
 _MAX_REPLICAS = 100_000
 # No list of ours: the pool is asked. Only what can be a name is sent on into sentences.
@@ -414,7 +421,7 @@ def _read_mapping_of_request(where: str, given: object, known: Iterable[str]) ->
         raise InputError(f"{where} is {shown(given)}, and must be a dictionary with keys like {', '.join(known)}.")
     for key in given:
         if key not in known:
-            near = get_close_matches(str(key), list(known), 1, 0.5)
+            near = get_close_matches(written(key) or "", list(known), 1, 0.5)
             hint = f"did you mean {near[0]}?" if near else f"it knows {', '.join(known)}."
             raise InputError(f"{where} has no key {shown(key)}: {hint}")
     # Surveys and copies from pages bring blanks along, which no value needs.
@@ -424,12 +431,14 @@ def _read_mapping_of_request(where: str, given: object, known: Iterable[str]) ->
 
 def _read_integer_of_request(where: str, value: object, least: int | None = None) -> int:
     number: int | None = None
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST_INTEGER:
         number = value
     elif isinstance(value, str) and _INTEGER.fullmatch(trimmed(value)):
         number = int(trimmed(value))
     if number is None or (least is not None and number < least):
         bound = "" if least is None else f" of {least} or more"
+        if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+            bound += " with at most nine digits"
         raise InputError(f"{where} is {shown(value)}, and must be a whole number{bound}.")
     return number
 

@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 
 T = t.TypeVar("T")
 
-_AGE = re.compile("[0-9]{1,10}")  # delta-seconds of RFC 9111; longer ones are no age of an answer
+_AGE = re.compile("[0-9]{1,10}")  # delta-seconds of RFC 9111; longer ones are older than any answer is
 
 _LONGEST_READ = 600.0
 """Seconds that a read without a limit of its own may take; one of 20,000 jobs takes seconds."""
@@ -285,9 +285,9 @@ class Sender:
         shows as free may long be taken. By their Dates, which are compared with each other and not with the clock of
         this host, that is seen once another answer of the same read is not as old.
         """
-        kept = headers.get("Age", "").strip()
-        if _AGE.fullmatch(kept) and int(kept) > _OLDEST_ANSWER:
-            raise _error_of_kept_answer(name, int(kept))
+        kept = _age_of_answer(headers.get("Age", ""))
+        if kept > _OLDEST_ANSWER:
+            raise _error_of_kept_answer(name, kept)
         at = date_of_answer(headers.get("Date", ""))
         if at is None or not 0 < at < _LATEST:
             return
@@ -304,13 +304,24 @@ class Sender:
             raise _error_of_kept_answer(name, oldest, lasts=True)  # it has come before, and something rests on it
 
 
+def _age_of_answer(header: str) -> float:
+    """Return the seconds for which caches have kept an answer, infinite where one of them tells no number.
+
+    Each of several caches may add an Age, and requests joins them; the oldest counts. An origin sends none at all
+    (RFC 9111, 5.1), so one that cannot be read is one of a cache, and as old as any.
+    """
+    ages = [age.strip() for age in header.split(",")]
+    return max((float(age) if _AGE.fullmatch(age) else math.inf for age in ages if age), default=0.0)
+
+
 def _error_of_late_sending(name: str) -> TransportError:
     return TransportError(f"{name}: the time limit was reached before it could be sent.")
 
 
 def _error_of_kept_answer(name: str, age: float, *, lasts: bool = False) -> TransportError:
+    old = f"is {age:.0f} s old" if math.isfinite(age) else "has an Age that cannot be read"
     return TransportError(
-        f"{name}: {'an earlier' if lasts else 'the'} answer is {age:.0f} s old, so a proxy on the way has kept it, or "
+        f"{name}: {'an earlier' if lasts else 'the'} answer {old}, so a proxy on the way has kept it, or "
         "servers of the API have different times. Let the proxy keep no answers of ModelArts, or name the host in "
         "no_proxy.",
         lasts=lasts,

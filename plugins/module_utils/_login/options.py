@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_endless, shown_name
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -149,7 +150,16 @@ def merge_levels(*levels: Mapping[str, t.Any]) -> dict[str, t.Any]:
         merged = _fill_from_lower_level(merged, lower)
         if method is not None:
             merged = {option: merged[option] for option in merged if option in _GENERAL + _FIELDS[method]}
+    refuse_endless_numbers(merged)
     return merged
+
+
+def refuse_endless_numbers(options: Mapping[str, object]) -> None:
+    """Raise InputError for a number that neither a float nor text has room for: Python's own error is no sentence."""
+    for option, value in options.items():
+        if is_endless(value):
+            # Without the number: as a password it would be a secret.
+            raise InputError(f"{shown_name(str(option))} is a number of more than 300 digits, which no option takes.")
 
 
 def options_given(level: Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import host_address
+
 if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -67,12 +69,12 @@ class CardTextsOfJobs:
         for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
             text = node.get("npuTopologyPlacement") if isinstance(node, dict) else None
             mine = taken_cards_in_text(text) if text else None
-            host = node.get("hostIp") if mine else None
-            if mine and isinstance(host, str):
-                seen = self._seen.setdefault(host.strip(), set())
+            host = host_address(node.get("hostIp")) if mine else None
+            if mine and host is not None:
+                seen = self._seen.setdefault(host, set())
                 # One card in two jobs: the texts show the whole node, so none on it tells a job's own cards.
                 if not seen.isdisjoint(mine):
-                    self._shared.add(host.strip())
+                    self._shared.add(host)
                 seen.update(mine)
 
     def of(self, text: object, host: str | None, resources: Mapping[str, Number]) -> list[int] | None:

@@ -47,6 +47,11 @@ def text_field(value: object) -> str | None:
     return str(value) if isinstance(value, (int, float)) else None
 
 
+def host_address(value: object) -> str | None:
+    """Return the address of a node, as one text wherever it stands: jobs and nodes are joined by it."""
+    return value.strip() or None if isinstance(value, str) else None
+
+
 def label_field(value: object) -> str:
     return value if isinstance(value, str) and value else UNKNOWN
 

@@ -15,6 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_text
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     boolean_field,
     creation_time_field,
+    host_address,
     integer_field,
     label_field,
     seconds_since,
@@ -83,7 +84,7 @@ def pending_seconds_of_job(item: Document, now: float) -> int | None:
 def _host_ips_of_job(value: object) -> list[str]:
     # The reference has one text with commas, the SDK a list.
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
-    return [part.strip() for part in parts if isinstance(part, str) and part.strip()]
+    return [address for address in map(host_address, parts) if address]
 
 
 def hosts_of_job(item: Document) -> list[str]:
@@ -109,7 +110,7 @@ def job_nodes(
             unreadable.append(node)
             continue
         amounts, _unread = requirements.read(node.get("resourceRequirement"))
-        host, text = text_field(node.get("hostIp")), text_field(node.get("npuTopologyPlacement"))
+        host, text = host_address(node.get("hostIp")), text_field(node.get("npuTopologyPlacement"))
         fact: JobNode = {
             "host_ip": host,
             "npu_topology_placement": text,

@@ -22,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_text
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     amounts_field,
     count_field_or_none,
+    host_address,
     list_field,
     misshapen_fields,
     object_field,
@@ -146,7 +147,7 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
 
 def node_address(document: Document) -> str | None:
     """Return the address by which jobs name a node."""
-    return text_field_or_none(object_field(document, "status").get("privateIp"))
+    return host_address(object_field(document, "status").get("privateIp"))
 
 
 def _why_node_unusable(

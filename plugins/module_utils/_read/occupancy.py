@@ -25,6 +25,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_text
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     MOST_RESOURCES,
     creation_time_field,
+    host_address,
     integer_field,
     label_field,
     text_field,
@@ -128,11 +129,11 @@ class Occupancy:
         """Return (amounts, what of them cannot be read) by the address of each node that a job tells its share of."""
         shares: dict[str, tuple[Amounts, set[str]]] = {}
         for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
-            host = node.get("hostIp") if isinstance(node, dict) else None
-            if isinstance(host, str):
+            host = host_address(node.get("hostIp")) if isinstance(node, dict) else None
+            if host is not None:
                 share, unread = self._read_requirement(node.get("resourceRequirement"))
                 # A job may name one node several times, once for each of its pods.
-                so_far = shares.setdefault(host.strip(), ({}, set()))
+                so_far = shares.setdefault(host, ({}, set()))
                 add_amounts(so_far[0], share)
                 so_far[1].update(unread)
         return shares

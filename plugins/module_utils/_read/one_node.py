@@ -18,11 +18,20 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     amounts_from_numbers,
     amounts_to_numbers,
 )
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import DRIVER_RUNNING
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import HeldOnNode, NodeFacts, Numbers
+
+_Value = t.TypeVar("_Value")
+
+# What a node has one of, so that two entries that differ tell none.
+_ONE_VALUE: tuple[
+    t.Literal["flavor", "az", "billing_status", "node_pool", "node_pool_id", "supernode", "cabinet", "server", "batch"],
+    ...,
+] = ("flavor", "az", "billing_status", "node_pool", "node_pool_id", "supernode", "cabinet", "server", "batch")
 
 
 def one_entry_for_each_node(nodes: Sequence[NodeFacts]) -> list[NodeFacts]:
@@ -83,9 +92,20 @@ def _worst_entry_of_one_node(entries: Sequence[NodeFacts]) -> NodeFacts:
     merged["drain"] = any(entry["drain"] for entry in entries)
     merged["exclusive_to"] = next((entry["exclusive_to"] for entry in entries if entry["exclusive_to"]), None)
     merged["elastic_quota"] = next((entry["elastic_quota"] for entry in entries if entry["elastic_quota"]), None)
-    flavors = {entry["flavor"] for entry in entries}
-    # A flavor that is not certain serves no request for whole nodes.
-    merged["flavor"] = flavors.pop() if len(flavors) == 1 else None
+    for key in _ONE_VALUE:
+        # The first would be taken for certain: a flavor serves requests, and a supernode completes a group.
+        if any(entry[key] != entries[0][key] for entry in entries):
+            merged[key] = None
+    standby = {entry["hot_standby"] for entry in entries}
+    # Unless every entry says that it is none: what stands by, or may, is no room.
+    merged["hot_standby"] = True if True in standby else None if None in standby else False
+    merged["locked"] = any(entry["locked"] for entry in entries)
+    merged["taints"] = _each_once([taint for entry in entries for taint in entry["taints"]])
+    merged["plugins"] = _each_once([plugin for entry in entries for plugin in entry["plugins"]])
+    drivers = [entry["driver"] for entry in entries if entry["driver"] is not None]
+    # One that is not running yet, as the node may have other resources once it is.
+    merged["driver"] = next((one for one in drivers if one["phase"] not in (None, DRIVER_RUNNING)), (*drivers, None)[0])
+    merged["name"] = next((entry["name"] for entry in entries if entry["name"]), None)
     occupied = [entry["cards_occupied"] for entry in entries if entry["cards_occupied"] is not None]
     merged["cards_occupied"] = max(occupied) if len(occupied) == len(entries) else None
     free = [set(entry["cards_free"]) for entry in entries if entry["cards_free"] is not None]
@@ -108,6 +128,11 @@ def _worst_entry_of_one_node(entries: Sequence[NodeFacts]) -> NodeFacts:
     held = [entry["held"] for entry in by_address.values() if entry["held"] is not None]
     merged["held"] = _held_in_entries_of_one_node(held) if held and len(held) == len(by_address) else None
     return merged
+
+
+def _each_once(values: Sequence[_Value]) -> list[_Value]:
+    # By their text, as dictionaries have no hash, and comparing each with each takes too long for what is made up.
+    return list({repr(value): value for value in values}.values())
 
 
 def _unusable_entry_without_name(node: NodeFacts) -> NodeFacts:

@@ -25,9 +25,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.databas
     StoreError,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
+    LONGEST_WITH_NEW_CLAIM,
     NewerFormatError,
     PoolClaims,
     UnreadableDocumentError,
+    UnwritableDocumentError,
     dump_claims,
     parse_claims,
 )
@@ -115,6 +117,8 @@ class GateClaims:
             why = f"a later version of the collection has written them: {error}"
         except UnreadableDocumentError as error:
             why = f"what others have claimed cannot be read: {error}"
+        except UnwritableDocumentError as error:
+            why = f"the pool's claims have no place for another one: {error}"
         except TooManyClaimsError:
             why = "the pool has as many claims as its document takes"
         except StoreError as error:
@@ -160,8 +164,9 @@ class GateClaims:
 
     def _write(self, pool: str, version: int, document: PoolClaims, claim: Claim) -> bool:
         """Return whether the claim is in the store, also where the answer was lost."""
+        text = dump_claims(document, LONGEST_WITH_NEW_CLAIM)
         try:
-            return self._store.swap(pool, version, dump_claims(document))
+            return self._store.swap(pool, version, text)
         except AnswerLostError:
             # The connection broke after the statement was sent, so only the document tells.
             return is_claim_written(row_for_claiming(self._store.read([pool]), pool), claim)
@@ -170,7 +175,7 @@ class GateClaims:
         """Write that claims have ended. Who comes next writes it as well, so it is tried once."""
         try:
             self._store.swap(pool, version, dump_claims(document))
-        except StoreError:
+        except (StoreError, UnwritableDocumentError):
             return
 
 

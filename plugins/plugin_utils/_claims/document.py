@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
+
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 FORMAT = 1
 """What this code reads and writes. A document of a later format may hold claims of a kind that counts otherwise."""
@@ -27,6 +31,9 @@ MOST_CLAIMS = 1000
 LONGEST_TEXT = 1_000_000
 """Characters of a document; a claim takes about 500."""
 
+LONGEST_WITH_NEW_CLAIM = 800_000
+"""Characters that a document may have with another claim in it. The rest is left for the ends of those it has."""
+
 # Another word may be an end after which the room is still promised, so such a document is refused.
 WHY_ENDED = ("started", "over", "released", "void", "replaced")
 
@@ -34,6 +41,9 @@ WHY_ENDED = ("started", "over", "released", "void", "replaced")
 _LONGEST_NAME = 300
 _MOST_NAMES = 500
 _MOST_GROUPS = 200
+# All jobs together that claims know, each written once. A look finds 500, and a claim is kept for under an hour.
+_MOST_KNOWN = 5000
+_KNOWN = re.compile("[0-9a-f]{1,1250}")
 # As for quantities of the API: no pool has as much.
 _MOST_AMOUNT = 10**18
 # Between the id and the version of a claim that another one of its id has replaced. No id has it.
@@ -46,6 +56,10 @@ class UnreadableDocumentError(ValueError):
 
 class NewerFormatError(UnreadableDocumentError):
     """A document that a later version of this collection has written."""
+
+
+class UnwritableDocumentError(ValueError):
+    """A document that could not be read again, and so must not be written. ``str()`` says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +131,27 @@ class PoolClaims:
         return max((*(claim.created for claim in self.claims.values()), *ends), default=0.0)
 
 
-def dump_claims(document: PoolClaims) -> str:
-    """Return the text of a document: the same for the same claims."""
-    claims = {key: _dumped_claim(claim) for key, claim in document.claims.items()}
-    return json.dumps({"format": FORMAT, "born": document.born, "claims": claims}, sort_keys=True)
+def dump_claims(document: PoolClaims, longest: int = LONGEST_TEXT) -> str:
+    """Return the text of a document: the same for the same claims. Raises UnwritableDocumentError.
+
+    Every document goes through here before it is written: one that cannot be read would close its pool to all gates.
+    """
+    # Once for all claims: under a glob, each of them knows nearly the same jobs.
+    known = sorted(set().union(*(claim.known for claim in document.claims.values())))
+    bits = {uuid: 1 << index for index, uuid in enumerate(known)}
+    claims = {key: _dumped_claim(claim, bits) for key, claim in document.claims.items()}
+    text = json.dumps({"format": FORMAT, "born": document.born, "known": known, "claims": claims}, sort_keys=True)
+    if len(text) > longest:
+        raise UnwritableDocumentError(
+            f"their document would have {len(text)} characters, and may have {longest}: release claims whose jobs do "
+            "not come, or claim for the whole name of a job instead of a pattern"
+        )
+    try:
+        # All bounds are the reader's: a second list of them here would miss the next one.
+        parse_claims(text)
+    except UnreadableDocumentError as error:
+        raise UnwritableDocumentError(f"they could not be read again, as {error}: ask for less at a time") from None
+    return text
 
 
 def parse_claims(text: str) -> PoolClaims:
@@ -143,7 +174,10 @@ def parse_claims(text: str) -> PoolClaims:
         raise UnreadableDocumentError("it is no document of claims")
     if len(claims) > MOST_CLAIMS:
         raise UnreadableDocumentError(f"it has {len(claims)} claims")
-    parsed = [_parsed_claim(key, _ClaimTable(f"claims.{key[:_LONGEST_NAME]}", one)) for key, one in claims.items()]
+    known = table.names("known", _MOST_KNOWN)
+    parsed = [
+        _parsed_claim(key, _ClaimTable(f"claims.{key[:_LONGEST_NAME]}", one), known) for key, one in claims.items()
+    ]
     return PoolClaims(table.text("born"), {claim.key: claim for claim in parsed})
 
 
@@ -151,7 +185,7 @@ def _refuse_constant_in_claims(word: str) -> t.NoReturn:
     raise ValueError(word)
 
 
-def _dumped_claim(claim: Claim) -> dict[str, object]:
+def _dumped_claim(claim: Claim, bits: Mapping[str, int]) -> dict[str, object]:
     return {
         "job": claim.job,
         "type": claim.type,
@@ -164,13 +198,13 @@ def _dumped_claim(claim: Claim) -> dict[str, object]:
         "expires": claim.expires,
         "version": claim.version,
         "nonce": claim.nonce,
-        "known": sorted(claim.known),
+        "known": f"{sum(bits[uuid] for uuid in claim.known):x}",
         "jobs": list(claim.jobs),
         "ended": None if claim.ended is None else vars(claim.ended),
     }
 
 
-def _parsed_claim(key: str, table: _ClaimTable) -> Claim:
+def _parsed_claim(key: str, table: _ClaimTable, known: Sequence[str]) -> Claim:
     groups = [_parsed_group_of_claim(one) for one in table.tables("groups", _MOST_GROUPS)]
     return Claim(
         key=key,
@@ -185,7 +219,7 @@ def _parsed_claim(key: str, table: _ClaimTable) -> Claim:
         expires=table.number("expires"),
         version=table.integer("version"),
         nonce=table.text("nonce"),
-        known=frozenset(table.names("known")),
+        known=table.chosen("known", known),
         jobs=tuple(table.names("jobs")),
         ended=None if table.value("ended") is None else _parsed_end_of_claim(table.table("ended")),
     )
@@ -272,9 +306,17 @@ class _ClaimTable:
             raise self._wrong(key, "a list")
         return [_ClaimTable(self.place(key), one) for one in value]
 
-    def names(self, key: str) -> list[str]:
+    def chosen(self, key: str, names: Sequence[str]) -> frozenset[str]:
+        """Return the names that the bits of a hexadecimal number choose, the lowest bit the first."""
         value = self.value(key)
-        if not isinstance(value, list) or len(value) > _MOST_NAMES:
+        bits = int(value, 16) if isinstance(value, str) and _KNOWN.fullmatch(value) else -1
+        if bits < 0 or bits >> len(names) or bits.bit_count() > _MOST_NAMES:
+            raise self._wrong(key, "a choice of the known jobs")
+        return frozenset(name for name, bit in zip(names, reversed(f"{bits:b}")) if bit == "1")
+
+    def names(self, key: str, most: int = _MOST_NAMES) -> list[str]:
+        value = self.value(key)
+        if not isinstance(value, list) or len(value) > most:
             raise self._wrong(key, "a list")
         if not all(isinstance(one, str) and len(one) <= _LONGEST_NAME for one in value):
             raise self._wrong(key, "a list of names")

@@ -18,6 +18,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claimin
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     UnreadableDocumentError,
+    UnwritableDocumentError,
     dump_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
@@ -178,6 +179,10 @@ def _change_claim_until_written(store: Store, pool: str, change: Callable[[Row],
         document = change(row)
         if document == row.document:
             return
-        if store.swap(pool, row.version, dump_claims(document)):
+        try:
+            text = dump_claims(document)
+        except UnwritableDocumentError as error:
+            raise StoreError(f"the claims of {pool} are left as they are: {error}") from None
+        if store.swap(pool, row.version, text):
             return
     raise StoreError("others changed the claims at each try")

@@ -74,11 +74,11 @@ def _file_location(rest: str, mounts: Path) -> Location:
             "The store of claims is a file whose path is not absolute: write four slashes, as in "
             "sqlite:////var/lib/poolgate/claims.db."
         )
-    # Links are followed first: a local name may lead to a network file system.
-    folder = os.path.realpath(os.path.dirname(path))
-    if not os.path.isdir(folder):
+    # Links are followed first, also one that the file itself is: a local name may lead to a network file system.
+    real = os.path.realpath(path)
+    if not os.path.isdir(os.path.dirname(real)):
         raise InputError(f"The store of claims is {one_line(path)}, whose directory is not there: make it.")
-    kind = _file_system_of_location(os.path.join(folder, os.path.basename(path)), mounts)
+    kind = _file_system_of_location(real, mounts)
     if kind in _NETWORK_FILE_SYSTEMS:
         raise InputError(
             f"The store of claims is {one_line(path)}, which is on {kind}, where locks do not hold between machines: "

@@ -21,7 +21,10 @@ if t.TYPE_CHECKING:
 
 
 def seen_jobs(found: Sequence[FoundJobFacts] | None) -> tuple[SeenJob, ...]:
-    """Return the jobs. One that tells no ID cannot be told from those that were there before, and is left out."""
+    """Return the jobs, with what they have of their claims rounded down.
+
+    One that tells no ID cannot be told from those that were there before, and is left out.
+    """
     return tuple(
         SeenJob(
             uuid=job["job_uuid"],
@@ -29,7 +32,7 @@ def seen_jobs(found: Sequence[FoundJobFacts] | None) -> tuple[SeenJob, ...]:
             type=job["type"],
             stage=_stage_of_seen_job(job),
             shows_node=bool(job["host_ips"]),
-            amounts=amounts_in_situation(job["resources"])[0],
+            amounts=amounts_in_situation(job["resources"], down=True)[0],
         )
         for job in found or ()
         if job["job_uuid"] is not None

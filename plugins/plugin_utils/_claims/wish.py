@@ -17,7 +17,13 @@ import uuid
 from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, one_line, shown, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
+    is_blank,
+    one_line,
+    shown,
+    trimmed,
+    written,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import read_dictionary_of_candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import DEFAULT_SECONDS, Wanted
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
@@ -90,7 +96,7 @@ def read_wish(value: object, name: str = "claim") -> Wish:
 
 def read_wished_id(value: object, name: str = "id") -> str:
     """Return the id of a claim. Raises InputError."""
-    text = trimmed(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    text = trimmed(value) if isinstance(value, str) else (isinstance(value, int) and written(value)) or ""
     if not _ID.fullmatch(text):
         raise InputError(f"{name} is {shown(value)}, and must have 1 to 200 letters, digits and characters of _.:/@-")
     return text
@@ -151,8 +157,8 @@ def _text_of_wish(name: str, value: object, longest: int) -> str:
         return ""
     if not isinstance(value, (str, int)) or isinstance(value, bool):
         raise InputError(f"{name} is {shown(value)}, and must be a text.")
-    text = trimmed(str(value))
+    text = trimmed(written(value) or "")
     # Others read these texts on their terminals.
-    if len(text) > longest or not text.isprintable():
-        raise InputError(f"{name} is {shown(text)}, and must have at most {longest} printable characters.")
+    if not text or len(text) > longest or not text.isprintable():
+        raise InputError(f"{name} is {shown(value)}, and must have at most {longest} printable characters.")
     return text

@@ -40,9 +40,10 @@ def check_supernodes(case: Case) -> Check | None:
     usable = [node for node in case.nodes or () if node.unusable is None]
     need = case.needs[0]
     idle, unlabelled = _count_places_by_supernode(case, usable, need)
-    taken = case.unplaced.most_lost(case.offers_of(usable), need, case.order)
-    # Each place that others take can break up one group at most.
-    certain = sum(count // size for count in idle.values()) - taken
+    offers = case.offers_of(usable)
+    whole_groups = sum(count // size for count in idle.values())
+    # Each place that others take, or have claimed, can break up one group at most.
+    certain = whole_groups - case.claimed.most_lost(offers, need, case.order, case.unplaced)
     wanted = replicas // size
     where = f"{plural(len(idle), 'supernode')} with {plural(sum(idle.values()), 'idle node')}"
     message = f"{max(0, min(certain, wanted))} of {plural(wanted, 'group')} of {size} replicas on {where}"
@@ -59,9 +60,14 @@ def check_supernodes(case: Case) -> Check | None:
     if unlabelled and at_best >= wanted:
         message += f"; of {plural(unlabelled, 'node')} more the supernode is not told"
         return Check(_NAME, Outcome.UNKNOWN, message, "leave out request.affinity_group_size if nothing binds them.")
-    if at_best >= wanted:
+    if at_best >= wanted and (best, best_unlabelled) != (idle, unlabelled):
         message += "; nodes that could not be read may be idle"
         return Check(_NAME, Outcome.UNKNOWN, message)
+    # All nodes were read, and there are enough of them: only others can keep them from the request.
+    if at_best >= wanted:
+        beside_jobs = whole_groups - case.unplaced.most_lost(offers, need, case.order)
+        who = "what others have claimed" if beside_jobs >= wanted else case.starting
+        message += f"; {who} may take nodes of the others"
     remedy = f"wait until {size} nodes of one supernode are idle, or ask for smaller groups."
     return Check(_NAME, Outcome.FAILED, message, remedy)
 

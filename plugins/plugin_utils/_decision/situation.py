@@ -24,6 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     parse_quantity,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import card_places_of, is_ascend_card
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_endless
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     CLOCK_TOLERANCE,
     DRIVER_RUNNING,
@@ -157,8 +158,9 @@ class Job:
 
     @classmethod
     def of(cls, facts: JobFacts) -> Job:
-        amounts, _unread = amounts_in_situation(facts["resources"])
-        unread = frozenset(facts["unread"])
+        amounts, unread = amounts_in_situation(facts["resources"])
+        # Canonical, as needs are: under its other name, a card that could not be read would be none of those asked for.
+        unread |= frozenset(map(canonical_resource, facts["unread"]))
         priority = priority_in_situation(facts["priority"])
         return cls(facts, facts["job_uuid"], facts["type"], priority, facts["seconds"], amounts, unread)
 
@@ -193,14 +195,15 @@ class PlacedJob(Job):
         if self.shares:
             split: dict[str, Amounts] = {}
             for share in self.shares:
-                amounts, unread = amounts_in_situation(share["resources"])
+                # Rounded down, as it is given back: a part of a card is no room.
+                amounts, unread = amounts_in_situation(share["resources"], down=True)
                 if unread or not amounts or not share["host_ip"]:
                     return None
                 add_amounts(split.setdefault(share["host_ip"], {}), canonical_amounts(amounts))
             # An address without a share would give back an amount that is not known.
             return split if set(split) >= set(self.addresses) else None
         if len(self.addresses) == 1 and not self.unread:
-            return {self.addresses[0]: canonical_amounts(self.amounts)}
+            return {self.addresses[0]: canonical_amounts(amounts_in_situation(self.facts["resources"], down=True)[0])}
         return None
 
     def cards_on(self, address: str) -> int | None:
@@ -238,7 +241,7 @@ class JobGroup:
     @classmethod
     def of(cls, facts: UnplacedGroup) -> JobGroup:
         amounts, unread = amounts_in_situation(facts["resources"])
-        return cls(facts["count"], amounts, unread | frozenset(facts["unread"]))
+        return cls(facts["count"], amounts, unread | frozenset(map(canonical_resource, facts["unread"])))
 
 
 @dataclass(frozen=True)
@@ -255,7 +258,7 @@ class JobsHold:
             # Jobs that could not be read may hold anything.
             return cls({}, EVERYTHING, False)
         amounts, unread = amounts_in_situation(facts["resources"])
-        return cls(amounts, unread | frozenset(facts["unread"]), True)
+        return cls(amounts, unread | frozenset(map(canonical_resource, facts["unread"])), True)
 
 
 @dataclass(frozen=True)
@@ -278,10 +281,10 @@ class Metrics:
             age_seconds=facts["age_seconds"],
             window_seconds=facts["window_seconds"] or _DEFAULT_WINDOW,
             are_readable=facts["capacity"] is not None and facts["allocated"] is not None,
-            # Capacity: rounded down, and the smaller of two spellings. Allocated: rounded up, and the larger.
+            # What there is: rounded down, and the smaller of two spellings. Allocated: rounded up, and the larger.
             capacity=canonical_amounts(amounts_in_situation(facts["capacity"], down=True)[0], min),
             allocated=canonical_amounts(amounts_in_situation(facts["allocated"])[0]),
-            available=canonical_amounts(amounts_in_situation(facts["available"])[0], min),
+            available=canonical_amounts(amounts_in_situation(facts["available"], down=True)[0], min),
             unreadable=frozenset(canonical_resource(one["resource"]) for one in facts["unreadable"]),
         )
 
@@ -372,9 +375,10 @@ def amounts_in_situation(numbers: Mapping[str, t.Any] | None, *, down: bool = Fa
 def priority_in_situation(value: object) -> int | None:
     """Return a job's priority; None when it is no whole number."""
     try:
-        return int(t.cast(str, value))
-    except (TypeError, ValueError):
+        priority = int(t.cast(str, value))
+    except (TypeError, ValueError, OverflowError):
         return None
+    return None if is_endless(priority) else priority
 
 
 def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:

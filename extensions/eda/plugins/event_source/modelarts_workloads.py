@@ -159,6 +159,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     CONNECTION_OPTIONS,
     environment_level,
     merge_levels,
+    refuse_endless_numbers,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import NoPoolReadableError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import iso_time
@@ -319,6 +320,7 @@ def _validated(args: Facts) -> Facts:
         near = get_close_matches(unknown, list(SOURCE_OPTIONS), 1)
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(SOURCE_OPTIONS)}."
         raise InputError(f"The event source has no argument {unknown!r}: {hint}")
+    refuse_endless_numbers(given)
     result = ArgumentSpecValidator(
         SOURCE_OPTIONS, required_by={"policy": "request", "declared_capacity": "request"}
     ).validate(given)

@@ -29,21 +29,21 @@ def refusal(call: t.Callable[..., object], *arguments: object) -> str:
 
 
 def test_what_to_do_when_it_is_refused() -> None:
-    assert GATE.read_on_refusal(" continue\n")
-    assert not GATE.read_on_refusal("fail")
+    assert GATE.read_gate_on_refusal(" continue\n")
+    assert not GATE.read_gate_on_refusal("fail")
     for other in ("warn", False, 0, ["fail"]):
-        assert "must be one of: fail, continue, got: " in refusal(GATE.read_on_refusal, other)
+        assert "must be one of: fail, continue, got: " in refusal(GATE.read_gate_on_refusal, other)
 
 
 def test_the_directory_of_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("REPORTS", str(tmp_path))
-    assert GATE.read_directory(None) is None
-    assert GATE.read_directory("$REPORTS/a") == str(tmp_path / "a")
+    assert GATE.read_gate_report_directory(None) is None
+    assert GATE.read_gate_report_directory("$REPORTS/a") == str(tmp_path / "a")
     for other in (["report"], {"path": "report"}, 5, True):
-        assert "report_dir is " in refusal(GATE.read_directory, other)
+        assert "report_dir is " in refusal(GATE.read_gate_report_directory, other)
     monkeypatch.delenv("NOT_SET", raising=False)
     for unknown in ("~nosuch-user/x", "$NOT_SET/x", "a/${NOT_SET}"):
-        said = refusal(GATE.read_directory, unknown)
+        said = refusal(GATE.read_gate_report_directory, unknown)
         assert f"report_dir is {unknown!r}, which names a user or a variable of the environment" in said
 
 

@@ -142,6 +142,11 @@ def test_a_mistake_is_told_in_the_names_that_were_used(options: Facts, alone: st
     assert refusal(options, role="poolgate.modelarts.capacity_gate") == in_the_role
 
 
+@pytest.mark.parametrize("option", ["pool_name", "job", "wait_timeout", "poll_interval"])
+def test_a_number_without_end_is_refused_in_a_sentence(option: str) -> None:
+    assert refusal({option: 16**5000}).startswith(f"{option} is a value that is too long to be shown, and must be ")
+
+
 @pytest.mark.parametrize("name", ["\u200b4711\u00a0", 4711])
 def test_a_name_in_every_form(name: t.Any) -> None:
     result, asked, _said = run({"pool_name": name, "job": name}, looked({**JOB, "job_name": "4711"}))

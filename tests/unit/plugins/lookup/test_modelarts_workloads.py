@@ -294,6 +294,9 @@ def test_a_list_that_cannot_be_read_whole_is_a_warning(script: Start, warnings: 
         ({"timeout": "soon"}, "timeout must be a number of seconds above 0, not "),
         ({"auth_token": ["tok-SECRET"]}, "auth_token must be a single value. It can be set by option, "),
         ({"endpoint": "ftp://x"}, "endpoint (on "),
+        ({"timeout": 16**5000}, "timeout is a number of more than 300 digits"),
+        ({"auth_token": 16**5000}, "auth_token is a number of more than 300 digits"),
+        ({"limit": 16**5000}, "limit is a number of more than 300 digits"),
     ],
 )
 def test_options_that_cannot_be_used(script: Start, options: dict[str, t.Any], sentence: str) -> None:

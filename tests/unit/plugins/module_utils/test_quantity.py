@@ -102,6 +102,16 @@ def test_what_cannot_be_read_is_quoted(resource: str, value: t.Any) -> None:
     assert len(said) < 90
 
 
+@pytest.mark.parametrize("resource", ["cpu", "memory", GPU])
+def test_a_number_without_end_cannot_be_read(resource: str) -> None:
+    for value in (16**5000, -(16**5000), [16**5000], {"cpu": 16**5000}):
+        with pytest.raises(UnreadableQuantityError, match=f"^{resource} a number of too many digits$"):
+            parse_quantity(resource, value)
+    assert parse_quantity("memory", 10**18) == 10**18
+    with pytest.raises(UnreadableQuantityError, match=f"memory {10**18 + 1}"):
+        parse_quantity("memory", 10**18 + 1)
+
+
 @pytest.mark.parametrize(("resource", "value"), [("cpu", "1Gib"), ("cpu", "1 GiB"), (GPU, "1 Cores"), (GPU, "8 cards")])
 def test_a_unit_of_another_resource(resource: str, value: str) -> None:
     with pytest.raises(UnreadableQuantityError):

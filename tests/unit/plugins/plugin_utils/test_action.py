@@ -143,3 +143,21 @@ def test_what_an_action_takes_is_told_by_its_names(written: t.Any, names: set[st
     task._role = mock.Mock(get_name=lambda: "poolgate.modelarts.capacity_gate")
     in_the_role = ObservingAction._option_as_written(mock.Mock(_task=task, _variables=variables))
     assert in_the_role == {"capacity_gate_request": 6, **given}
+
+
+@pytest.mark.parametrize("option", ["timeout", "connections", "auth_token"])
+def test_a_number_without_end_is_refused_in_a_sentence(option: str) -> None:
+    """Ansible makes a float of it before an action sees it, and ends with an error of Python's."""
+
+    class Action(ObservingAction):
+        own_options: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
+
+        def act(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+            return options
+
+    task = mock.Mock(args={option: 16**5000}, action="modelarts_job_wait", async_val=0, check_mode=False, _role=None)
+    task.module_defaults, task.get_ds.return_value = [], {}
+    action = Action(task, *(mock.MagicMock() for _argument in range(5)))
+    result = action.run(task_vars={})
+    assert result["failed"]
+    assert result["msg"] == f"{option} is a number of more than 300 digits, which no option takes."

@@ -61,6 +61,7 @@ def test_names(given: t.Any, names: list[str]) -> None:
         ("[" * 200_000, ["no list"]),
         ("[__import__('os').getcwd()]", ["no list"]),
         ([{}], ["names no pool"]),
+        ([16**5000], ["too long to be shown", "quote it"]),
     ],
 )
 def test_what_is_no_name_is_said(given: t.Any, words: list[str]) -> None:

@@ -39,6 +39,38 @@ def refusal(call: t.Callable[..., object], *arguments: object) -> str:
     return message
 
 
+ENDLESS = int("f" * 5000, 16)
+
+
+@pytest.mark.parametrize(
+    "value", [ENDLESS, -ENDLESS, 10**9, -(10**9), [ENDLESS], {ENDLESS: ENDLESS}], ids=lambda value: type(value).__name__
+)
+def test_a_number_without_end_is_refused_in_a_sentence(value: object) -> None:
+    """YAML reads hexadecimal digits without a limit, and Python refuses to write as many decimal ones."""
+    whole = {"resources": {GPU: 8}}
+    for key in ("replicas", "priority", "affinity_group_size", "type", "groups", "replaces", "flavor"):
+        assert key in refusal(read_request, {**whole, key: value})
+    assert "replicas" in refusal(read_request, {**whole, "replaces": {"job_uuid": "u", "replicas": value}})
+    for key in ("ladder_seconds", "max_oldest_queued_seconds", "stable_seconds", "queue_scope", "headroom"):
+        assert key in refusal(read_policy, {key: value})
+    assert "card_groups" in refusal(read_policy, {"card_groups": {"f": value}})
+    assert "seconds" in refusal(read_seconds, "seconds", value)
+    if value not in (10**9, -(10**9)):
+        assert GPU in refusal(read_request, {"resources": {GPU: value}})
+        assert "headroom" in refusal(read_policy, {"headroom": {GPU: value}})
+        assert "declared_capacity" in refusal(read_declared_capacity, {GPU: value})
+    for key in (ENDLESS, (ENDLESS,)):
+        assert "no key" in refusal(read_request, {**whole, key: 1})
+        assert "declared_capacity" in refusal(read_declared_capacity, {key: 1})
+
+
+def test_the_largest_integers_are_the_same_as_a_number_and_as_text() -> None:
+    for value in (999_999_999, "999999999"):
+        assert read_request({"resources": {GPU: 8}, "priority": value}).priority == 999_999_999
+    sentence = refusal(read_request, {"resources": {GPU: 8}, "replicas": 10**9})
+    assert sentence.endswith("must be a whole number of 1 or more with at most nine digits.")
+
+
 @pytest.mark.parametrize(
     ("given", "groups"),
     [

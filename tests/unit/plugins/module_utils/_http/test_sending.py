@@ -296,12 +296,29 @@ def test_nothing_rests_on_an_answer_that_turns_out_to_be_old(script: Start) -> N
     assert len(server.seen) == 2
 
 
+@pytest.mark.parametrize("age", ["300, 20", "20, 300", "20,300,", "61"])
+def test_of_several_caches_the_oldest_counts(script: Start, age: str) -> None:
+    server = script(dated(0), dated(0, Age=age))
+    with pytest.raises(TransportError, match=r"the answer is (300|61) s old, so a proxy on the way has kept it, or"):
+        read_in_turn(server.url, "pool-a", "pool-b", max_retries=0)
+
+
+@pytest.mark.parametrize("age", ["soon", "9" * 400, "-1", "1.5", "20, soon", "20 300", "+1", "0x1"])
+def test_an_age_that_cannot_be_read_is_as_old_as_any(script: Start, age: str) -> None:
+    server = script(dated(0), dated(0, Age=age))
+    with pytest.raises(TransportError, match=r"the answer has an Age that cannot be read, so a proxy on the way"):
+        read_in_turn(server.url, "pool-a", "pool-b", max_retries=0)
+    server = script(dated(0), dated(0, Age=age), dated(0))
+    read_in_turn(server.url, "pool-a", "pool-b")
+    assert len(server.seen) == 3, "it is asked for again"
+
+
 @pytest.mark.parametrize(
     "headers",
-    [{"Age": "59"}, {"Age": "soon"}, {"Age": "9" * 400}, {"Age": "-1"}],
-    ids=["young", "word", "huge", "below"],
+    [{"Age": "59"}, {"Age": "0"}, {"Age": " "}, {"Age": "20, 59 ,"}],
+    ids=["young", "none", "empty", "of two caches"],
 )
-def test_an_age_that_tells_nothing_is_passed_over(script: Start, headers: dict[str, str]) -> None:
+def test_an_answer_that_is_young_enough_counts(script: Start, headers: dict[str, str]) -> None:
     server = script(dated(0, **headers), dated(-25), dated(25))
     read_in_turn(server.url, "pool-a", "pool-b", "pool-c")
     assert len(server.seen) == 3

@@ -30,6 +30,14 @@ PLACE = {"endpoint": "https://modelarts.example.com", "project_id": "p1"}
 Level = dict[str, t.Any]
 
 
+@pytest.mark.parametrize("value", [16**5000, -(16**5000), 10**301], ids=["huge", "negative", "longer than a float"])
+@pytest.mark.parametrize("option", ["timeout", "connections", "endpoint", "auth_token", "validate_certs"])
+def test_a_number_without_end_is_refused_at_every_level(option: str, value: int) -> None:
+    for levels in ([{option: value}], [{}, {option: value}]):
+        with pytest.raises(InputError, match=f"^{option} is a number of more than 300 digits"):
+            merge_levels(*levels)
+
+
 @pytest.mark.parametrize(
     ("task", "variables", "environ", "expected"),
     [

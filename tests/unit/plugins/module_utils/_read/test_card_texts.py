@@ -131,6 +131,21 @@ def test_what_may_be_all_cards_that_are_taken_there_is_no_jobs_own(jobs: list[t.
     assert {share["cards"] is None for one in placements for share in one["nodes"]} == {True}
 
 
+@pytest.mark.parametrize("host", [" 10.0.0.1", "10.0.0.1\n"])
+def test_an_address_with_blanks_is_the_same_node(host: str) -> None:
+    one, other = held("0000000000001100", 2, host=host), held("0000000000001111", 4, "b")
+    for jobs in ([one, other], [other, one]):
+        (placement,) = Occupancy(NOW, jobs, ["a"]).as_facts()["placements"] or ()
+        assert [(share["host_ip"], share["cards"]) for share in placement["nodes"]] == [("10.0.0.1", None)]
+    (there,), _unreadable = job_nodes(one["nodes"], Requirements(), {"10.0.0.1": 8})
+    assert (there["host_ip"], there["cards_free"]) == ("10.0.0.1", [1, 2, 5, 6, 7, 8])
+    document = node({CARD: "8"}, {CARD: "4"})
+    document["status"]["privateIp"] = f" {host} "
+    (fact,) = observed([document], [one, other])["nodes"]
+    assert (fact["private_ip"], fact["jobs"]) == ("10.0.0.1", 2)
+    assert fact["held"]["resources"] == {OTHER: 6}
+
+
 def test_a_job_has_free_cards_where_the_node_is_known() -> None:
     document = held("0000000000001100", 2)
     (there,), _unreadable = job_nodes(document["nodes"], Requirements(), {"10.0.0.1": 8})

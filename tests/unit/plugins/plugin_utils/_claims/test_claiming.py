@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.found import find_jobs
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import GateClaims, iso_time_of_claim
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import (
-    AnswerLostError,
-    StoreError,
-)
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import parse_claims
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import dump_claims, parse_claims
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import end_claim_by_hand
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_wish
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
@@ -193,15 +194,55 @@ def test_a_document_that_cannot_be_read_is_never_room(store: Store, text: str, s
     assert text_of(store) == (text if len(text) < 100 else None), "and it is left as it is"
 
 
+def test_a_claim_that_would_close_the_pool_is_not_written(store: Store) -> None:
+    """A document is written as long as every gate can read it, with room left for the ends of its claims."""
+    gate(store, "first", nodes=gpu_nodes(8))
+    version, text = store.read().by_pool[POOL]
+    document = parse_claims(str(text))
+    claim = document.claims["first"]
+    labels = {str(at): "x" * 290 for at in range(90)}
+    # About 27,000 characters each, so that one more is too many.
+    full = document.with_claims(*(replace(claim, key=f"id-{at}", labels=labels) for at in range(30)))
+    assert store.swap(POOL, version, dump_claims(full))
+    before = text_field(store)
+    outcome = gate(store, "last", nodes=gpu_nodes(*[8] * 40))
+    assert outcome["decision"] == "unknown"
+    assert "no place for another one: their document would have 8" in outcome["reasons"][0]
+    assert "release claims whose jobs do not come" in outcome["reasons"][0]
+    assert text_field(store) == before
+    assert end_claim_by_hand(store, "id-7"), "those that are there can still end"
+    assert gate(store, None, nodes=gpu_nodes(*[8] * 40))["decision"] == "admit", "and the pool can still be read"
+
+
+def test_many_claims_under_a_glob_that_many_jobs_match(store: Store) -> None:
+    """If each claim listed the jobs that it knows, sixty of them would be longer than any gate reads."""
+    jobs = [job({GPU: "0"}, "Running", name=f"train-{number}") for number in range(480)]
+    entry: t.Any = observed(gpu_nodes(*[8] * 60))
+    policy = read_policy({"queue_strategy": "traversal"})
+
+    def decide(claimed: Claimed) -> t.Any:
+        return capacity_verdict(entry, REQUEST, policy, claimed=claimed)
+
+    for number in range(12):
+        wanted = read_wish({"job": "train-*", "id": f"id-{number}"}).wanted("localhost", {}, {})
+        claims = GateClaims(store, wanted, Clock().time)
+        entry["found"] = find_jobs(jobs, claims.begin())
+        verdict = claims.judge(entry, REQUEST, decide, claims=True)
+        assert verdict["decision"] == "admit", (number, verdict["reasons"])
+    text = str(text_field(store))
+    assert len(text) < 50_000
+    assert all(len(claim.known) == 480 for claim in parse_claims(text).claims.values())
+
+
 def test_a_store_that_was_made_anew_meanwhile_is_never_room(store: Store, tmp_path: Path) -> None:
     gate(store, "first")
 
-    def replace() -> None:
+    def make_anew() -> None:
         store.close()
         (tmp_path / "claims.db").unlink()
         gate(open_store(store._location), "other")
 
-    outcome = gate(store, "second", nodes=gpu_nodes(8, 8, 8), meanwhile=replace)
+    outcome = gate(store, "second", nodes=gpu_nodes(8, 8, 8), meanwhile=make_anew)
     assert outcome["decision"] == "unknown"
     assert "made anew" in outcome["reasons"][0]
 

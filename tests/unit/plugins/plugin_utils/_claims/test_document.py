@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+import uuid
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.documen
     NewerFormatError,
     PoolClaims,
     UnreadableDocumentError,
+    UnwritableDocumentError,
     dump_claims,
     parse_claims,
 )
@@ -52,6 +54,38 @@ def raw(**changed: object) -> dict[str, t.Any]:
 def test_what_is_written_is_read_again(ended: Ended | None) -> None:
     document = PoolClaims("0d2c").with_claims(replace(CLAIM, ended=ended))
     assert parse_claims(dump_claims(document)) == document
+
+
+def test_jobs_that_all_claims_know_are_written_once() -> None:
+    """Sixty claims under one glob, in a pool with as many jobs of that name as a look finds."""
+    jobs = [str(uuid.UUID(int=number)) for number in range(560)]
+    claims = [replace(CLAIM, key=f"id-{at}", known=frozenset(jobs[at : at + 500])) for at in range(60)]
+    document = PoolClaims("b").with_claims(*claims, replace(CLAIM, key="none", known=frozenset()))
+    text = dump_claims(document)
+    assert len(text) < 100_000
+    assert parse_claims(text) == document
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        (replace(CLAIM, labels={str(at): "x" * 300 for at in range(400)}), "may have 100000: release claims"),
+        (replace(CLAIM, groups=(Group(1, None, "x" * 301),)), r"groups.flavor is not a text: ask for less"),
+        (replace(CLAIM, groups=(CLAIM.groups[0],) * 201), "groups is not a list"),
+        (replace(CLAIM, amounts={"nvidia.com/gpu": 10**19}), "amounts is not a table of amounts"),
+        (replace(CLAIM, priority=10**19), "priority is not a whole number"),
+        (replace(CLAIM, known=frozenset(map(str, range(501)))), "known is not a choice"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(claim: Claim, said: str) -> None:
+    with pytest.raises(UnwritableDocumentError, match=said):
+        dump_claims(PoolClaims("b").with_claims(claim), 100_000)
+
+
+@pytest.mark.parametrize("word", ["2", "-1", "0x1", "", " 1", "1" * 1251])
+def test_known_jobs_are_those_of_the_document(word: str) -> None:
+    with pytest.raises(UnreadableDocumentError, match="known is not a choice"):
+        parse_claims(json.dumps(raw(known=word)))
 
 
 def test_the_id_of_a_claim_that_was_replaced_is_the_one_it_had() -> None:

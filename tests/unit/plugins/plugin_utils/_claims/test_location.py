@@ -65,6 +65,24 @@ def test_a_link_is_followed_to_where_the_file_is(tmp_path: Path) -> None:
         read_location(f"sqlite:///{tmp_path}/link/claims.db", mounts_with(tmp_path, (f"{tmp_path}/share", "nfs")))
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_file_that_is_a_link_is_where_it_leads(tmp_path: Path, is_there: bool) -> None:
+    share, local = tmp_path / "share", tmp_path / "local"
+    share.mkdir()
+    local.mkdir()
+    (local / "claims.db").symlink_to("next.db")
+    (local / "next.db").symlink_to("../share/claims.db")
+    if is_there:
+        (share / "claims.db").touch()
+    with pytest.raises(InputError, match="is on nfs4"):
+        read_location(f"sqlite:///{local}/claims.db", mounts_with(tmp_path, (str(share), "nfs4")))
+    overlay = mounts_with(tmp_path, (str(share), "overlay"))
+    assert "goes with the container" in read_location(f"sqlite:///{local}/claims.db", overlay).remark
+    (local / "lost.db").symlink_to("missing/claims.db")
+    with pytest.raises(InputError, match="directory is not there"):
+        read_location(f"sqlite:///{local}/lost.db", overlay)
+
+
 def test_a_file_in_a_container_is_remarked_on(tmp_path: Path) -> None:
     location = read_location(f"sqlite:///{tmp_path}/claims.db", mounts_with(tmp_path, (str(tmp_path), "overlay")))
     assert "goes with the container" in location.remark

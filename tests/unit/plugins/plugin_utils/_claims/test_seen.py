@@ -44,3 +44,9 @@ def test_stages(status: str | None, hosts: list[str], stage: Stage) -> None:
 def test_a_job_without_an_id_and_jobs_that_were_not_read() -> None:
     assert seen_jobs([found("Running", uuid=None)]) == ()
     assert seen_jobs(None) == ()
+
+
+def test_what_a_job_has_of_its_claim_is_rounded_down() -> None:
+    """A part of a card that it does not have is still claimed."""
+    (job,) = seen_jobs([{**found("Running"), "resources": {"nvidia.com/gpu": 7.9999}}])
+    assert job.amounts == {"nvidia.com/gpu": 7999}

@@ -24,7 +24,7 @@ gate = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.a
 wait = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_job_wait")
 claim = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_claim")
 action = mock.Mock(_variables={}, _task=mock.Mock(check_mode=False))
-assert gate.ActionModule._claims(action, None, None) is None
+assert gate.ActionModule._gate_claims(action, None, None) is None
 options = dict.fromkeys(("store", "id", "submitted", "seconds"))
 assert claim.ActionModule.act(action, {**options, "state": "released"})["released"] == []
 print([name for name in sys.modules if "_claims" in name or name in ("sqlite3", "psycopg", "psycopg2")])

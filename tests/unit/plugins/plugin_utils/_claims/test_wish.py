@@ -64,6 +64,25 @@ def test_a_mistake_is_told(value: object, said: str) -> None:
     assert said in error.value.message
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        16**5000,
+        {"job": 16**5000},
+        {"job": "llm", "id": 16**5000},
+        {"job": "llm", "seconds": 16**5000},
+        {"job": "llm", "labels": 16**5000},
+        {"job": "llm", "labels": {"team": 16**5000}},
+        {"job": "llm", "labels": {16**5000: "team"}},
+        {"job": "llm", 16**5000: 1},
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_number_without_end_is_refused_in_a_sentence(value: object) -> None:
+    with pytest.raises(InputError, match="is a value that is too long to be shown|has the key a value that is too"):
+        read_wish(value)
+
+
 def test_the_id_of_a_pipeline_s_job_is_the_same_for_a_retry() -> None:
     one, other = (read_wish("llm").wanted("localhost", {}, GITLAB) for _number in range(2))
     assert one.id == other.id == "gitlab.example.com/42/4711/train/localhost/llm"

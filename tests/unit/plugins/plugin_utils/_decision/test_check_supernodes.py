@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_request
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group, read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation import documents
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
@@ -23,6 +25,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
     decide,
     job,
     node,
+    observed,
     refused,
 )
 
@@ -30,6 +33,8 @@ CARD = "huawei.com/ascend-1980"
 A3, A5 = "modelarts.bm.npu.arm.16snt9b23", "modelarts.pool.ai1.a5"
 SUPERNODE, STANDBY = "os.modelarts.node/spod.id", "os.modelarts.node/ha.redundant.enabled"
 SIZE = {CARD: "16", "cpu": "320", "memory": "1500Gi"}
+
+CARD_AS_COUNTED = "huawei.com/ascend-snt9"
 
 VECTORS = json.loads((Path(documents.__file__).parent / "npu_vectors.json").read_text(encoding="utf-8"))
 SUPERNODES = [one for one in VECTORS if "idle_whole_nodes_per_supernode" in one]
@@ -55,6 +60,11 @@ def whole(replicas: int, size: t.Any = None, **more: t.Any) -> Document:
 
 def by_cards(replicas: int, size: int, cards: int = 16) -> Document:
     return {"replicas": replicas, "resources": {CARD: cards}, "affinity_group_size": size}
+
+
+def beside(claimed: Claimed, request: Document, nodes: t.Any, jobs: t.Any = ()) -> t.Any:
+    strictness = read_policy({"queue_strategy": "traversal"})
+    return capacity_verdict(observed(nodes, jobs), read_request(request), strictness, claimed=claimed)
 
 
 @pytest.mark.parametrize("vector", SUPERNODES, ids=lambda one: str(one["id"]))
@@ -88,6 +98,16 @@ def test_a_node_without_its_label_is_never_room() -> None:
     assert decide(nodes, request=whole(3, 3))["decision"] == "wait"
 
 
+def test_a_node_that_is_listed_in_two_supernodes_is_in_neither() -> None:
+    twice = [member("spod-0"), member("spod-1")]
+    for one in twice:
+        one["metadata"]["name"], one["status"]["privateIp"] = "twice", "10.9.9.9"
+    for listed in (twice, twice[::-1]):
+        verdict = decide([member("spod-0"), *listed], request=whole(2, 2))
+        assert verdict["decision"] == "unknown"
+        assert "of 1 node more the supernode is not told" in check_of(verdict, "supernodes")["message"]
+
+
 def test_what_cannot_be_known_says_so() -> None:
     frames = [member("frame", flavor=A5) for _i in range(4)]
     for nodes, asked, said in (
@@ -109,6 +129,36 @@ def test_a_job_that_shows_no_node_yet_may_break_up_a_group() -> None:
     starting = job({CARD: "1"}, "Creating")
     assert decide(nodes, [starting], request=whole(2, 2))["decision"] == "admit"
     assert decide(nodes, [starting], request=whole(4, 2))["decision"] == "wait"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Group(2, {CARD_AS_COUNTED: 16_000}, None),
+        Group(2, None, A3),
+        Group(2, {CARD_AS_COUNTED: 1000, "cpu": 1000}, None),
+    ],
+    ids=["cards", "flavor", "parts"],
+)
+@pytest.mark.parametrize("asked", [whole, by_cards])
+def test_what_others_have_claimed_may_break_up_a_group_each(
+    shape: Group, asked: t.Callable[[int, int], Document]
+) -> None:
+    claimed = Claimed(total={CARD_AS_COUNTED: 2000}, shapes=[shape])
+    verdict = beside(claimed, asked(4, 2), members(2, 2, 2))
+    assert verdict["decision"] == "wait", verdict["reasons"]
+    message = check_of(verdict, "supernodes")["message"]
+    assert message.startswith("1 of 2 groups of 2 replicas on 3 supernodes with 6 idle nodes; ")
+    assert message.endswith("; what others have claimed may take nodes of the others")
+    assert beside(claimed, asked(4, 2), members(2, 2, 2, 2))["decision"] == "admit"
+
+
+def test_jobs_and_claims_break_up_groups_together() -> None:
+    one = Claimed(total={CARD_AS_COUNTED: 16_000}, shapes=[Group(1, None, A3)])
+    starting = [job({CARD: "1"}, "Creating")]
+    assert beside(one, whole(4, 2), members(2, 2, 2))["decision"] == "admit"
+    assert beside(one, whole(4, 2), members(2, 2, 2), starting)["decision"] == "wait"
+    assert beside(one, whole(4, 2), members(2, 2, 2, 2), starting)["decision"] == "admit"
 
 
 def test_a_job_that_is_replaced_gives_its_nodes_back() -> None:

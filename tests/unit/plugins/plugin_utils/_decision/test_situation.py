@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision import situation
 from ansible_collections.poolgate.modelarts.tests.unit.cards import SIZE, asking, gpu_nodes, queued
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     FLAVOR,
@@ -23,6 +26,50 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
 SNT9, D1980 = "huawei.com/ascend-snt9", "huawei.com/ascend-1980"
 SNT3, D310 = "huawei.com/ascend-snt3", "huawei.com/ascend-310"
 ANY_CARDS = "modelarts.bm.npu.arm.8snt9b3"
+
+
+def test_a_part_of_what_metrics_show_as_there_is_no_room() -> None:
+    """An entry that was edited may have more digits than those of the module."""
+    facts: t.Any = {
+        **dict.fromkeys(("observed_at", "age_seconds", "window_seconds")),
+        **{table: {GPU: 7.9999, "cpu": 0.0001} for table in ("capacity", "allocated", "available")},
+        "unreadable": [],
+    }
+    read = situation.Metrics.of(facts)
+    assert read.capacity == read.available == {GPU: 7999, "cpu": 0}
+    assert read.allocated == {GPU: 8000, "cpu": 1}
+
+
+def test_a_part_of_what_a_job_gives_back_is_no_room() -> None:
+    facts: t.Any = {
+        **dict.fromkeys(("job_uuid", "type", "priority", "seconds")),
+        **{"resources": {GPU: 7.9999}, "unread": [], "host_ips": ["10.0.0.1"], "nodes": []},
+    }
+    assert situation.PlacedJob.of_placement(facts).split_over_nodes() == {"10.0.0.1": {GPU: 7999}}
+    share = {"host_ip": "10.0.0.1", "resources": {GPU: 3.9999}, "cards": None}
+    shared = situation.PlacedJob.of_placement({**facts, "nodes": [share]})
+    assert shared.split_over_nodes() == {"10.0.0.1": {GPU: 3999}}
+    assert shared.amounts == {GPU: 8000}, "what it holds is rounded up"
+
+
+@pytest.mark.parametrize("name", [D1980, SNT9])
+def test_what_could_not_be_read_of_a_job_is_known_by_its_one_name(name: str) -> None:
+    facts: t.Any = {**dict.fromkeys(("job_uuid", "type", "priority", "seconds")), "resources": {}, "unread": [name]}
+    assert situation.Job.of(facts).unread == {SNT9}
+    assert situation.Job.of({**facts, "resources": {name: "abc"}, "unread": []}).unread == {SNT9}
+    assert situation.JobGroup.of({**facts, "count": 1}).unread == {SNT9}
+    assert situation.JobsHold.of(facts).unread == {SNT9}
+
+
+@pytest.mark.parametrize("name", [D1980, SNT9])
+def test_a_part_of_a_replaced_job_whose_requirement_was_not_read_is_not_given_back(name: str) -> None:
+    """It may be on more nodes than those of which it tells its share, and what goes may be there."""
+    nodes = [node({**SIZE, D1980: "8"}, {**SIZE, D1980: "0"}, flavor=ANY_CARDS) for _number in range(2)]
+    own = job({name: "8"}, uuid="own", on={address_of(nodes[0]): {D1980: "8"}})
+    asked = {"replicas": 1, "resources": {D1980: 8}, "replaces": {"job_uuid": "own", "replicas": 1}}
+    assert decide(nodes, [own], request=asked)["decision"] == "admit"
+    own["resourceRequirement"] = {name: "abc"}
+    assert check_of(decide(nodes, [own], request=asked), "replaces")["passed"] is None
 
 
 def test_an_unreadable_requirement_of_a_job_that_holds() -> None:
@@ -129,3 +176,8 @@ def test_a_card_of_another_name_on_a_node_may_be_any_of_its_cards(name: str) -> 
 def test_what_kubernetes_counts_on_a_node_makes_it_no_less_idle() -> None:
     size = {**SIZE, "pods": "110"}
     assert decide([node(size, {**size, "pods": "105"})], request={"flavor": FLAVOR})["decision"] == "admit"
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 16**5000], ids=["inf", "nan", "without end"])
+def test_a_priority_that_is_no_number_is_not_known(value: object) -> None:
+    assert situation.priority_of(value) is None
