@@ -258,7 +258,7 @@ def claims(session: nox.Session) -> None:
 
 @shared(name="claims-model", default=False)
 def claims_model(session: nox.Session) -> None:
-    """The model of claims, with as many worlds and moves as there is time for: most of an hour."""
+    """The model of claims: every order of two deployers, and a million random moves of more; half an hour."""
     run_pytest(session, *(session.posargs or ["tests/unit/claims"]), EFFORT="full")
 
 

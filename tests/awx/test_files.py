@@ -23,7 +23,7 @@ from run_guides import Reader
 TYPES = ["ModelArts access key", "ModelArts token", "ModelArts user", "ModelArts clouds.yaml", "ModelArts claim store"]
 SECRETS = {*(name for name, option in CONNECTION_OPTIONS.items() if option.get("no_log")), "clouds_yaml"}
 OF_OPENSTACKSDK = {"clouds_yaml": "OS_CLIENT_CONFIG_FILE"}
-OF_CLAIMS = {"store": "MODELARTS_CLAIM_STORE", "password": "PGPASSWORD"}
+OF_CLAIMS = {"store": "MODELARTS_CLAIM_STORE", "password": "PGPASSWORD", "root_certificate": "PGSSLROOTCERT"}
 
 
 @pytest.mark.usefixtures("reader")
@@ -33,7 +33,7 @@ def test_a_credential_type_feeds_options_and_hides_their_secrets(controller: Con
     fields = [field["id"] for field in kind["inputs"]["fields"]]
     assert {*secret_fields(kind)} == SECRETS & {*fields}
     env = kind["injectors"]["env"]
-    injected = {re.sub(r"\{\{ |tower\.filename\.| \}\}", "", text): variable for variable, text in env.items()}
+    injected = {re.sub(r"\{\{ |tower\.filename\.| if .*| \}\}", "", text): variable for variable, text in env.items()}
     assert list(injected) == fields
     for field, variable in injected.items():
         assert variable in (OF_OPENSTACKSDK.get(field), OF_CLAIMS.get(field)) or variable in ENVIRONMENT[field]

@@ -44,6 +44,7 @@ from ansible_collections.poolgate.modelarts.tests.claims.racing import (
 
 PROCESSES, ATTEMPTS = 16, 150
 KILLS, STOPS = 200, 50
+MEASURED = 200
 STRICT = ("read committed", "repeatable read", "serializable")
 
 
@@ -140,7 +141,7 @@ def test_a_server_that_does_not_answer_is_given_up(database: str, monkeypatch: p
 def test_what_a_store_adds_to_a_gate(
     kind: str, limit: float, request: pytest.FixtureRequest, record_property: t.Callable[[str, object], None]
 ) -> None:
-    """Connecting, reading before and after the look, and swapping a document of 50 claims."""
+    """Connecting, reading before and after the look, and swapping a document of 50 claims, 200 times."""
     url = request.getfixturevalue(kind)
     asked = Asked("train", 1, (Group(1, {"nvidia.com/gpu": 8000}, None),), {"nvidia.com/gpu": 8000})
     first = open_store(read_location(url))
@@ -151,7 +152,7 @@ def test_what_a_store_adds_to_a_gate(
         document, _claim = add_claim(document, row, row.reading(()), wanted, asked)
     first.swap(POOL, 0, dump_claims(document))
     took = []
-    for _number in range(20):
+    for _number in range(MEASURED):
         began = time.perf_counter()
         store = open_store(read_location(url))
         store.read()

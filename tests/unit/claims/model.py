@@ -17,7 +17,6 @@ import functools
 import itertools
 import random
 import typing as t
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -170,10 +169,16 @@ def broken(world: World, rules: Rules) -> bool:
 
 
 def moves(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
-    yield from _world_moves(world, rules)
-    for index, deployer in enumerate(world.deployers):
-        for label, later in _STEPS.get(deployer.phase, _nothing)(world, index, deployer, rules):
-            yield f"{index} {label}", later
+    yield from world_moves(world, rules)
+    yield from (("time passes", later) for later in time_passes(world, rules))
+    for index in range(len(world.deployers)):
+        yield from deployer_moves(world, index, rules)
+
+
+def deployer_moves(world: World, index: int, rules: Rules) -> Iterator[tuple[str, World]]:
+    deployer = world.deployers[index]
+    for label, later in _STEPS.get(deployer.phase, _nothing)(world, index, deployer, rules):
+        yield f"{index} {label}", later
 
 
 # The world
@@ -181,7 +186,7 @@ def moves(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
 _NEXT = {WAITS: (STARTS,), STARTS: (RUNS,), RUNS: (ENDS, OVER), ENDS: (GONE,)}
 
 
-def _world_moves(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
+def world_moves(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
     now = world.now
     holding = sum(job is not None and job.stage in HOLDING for job in world.jobs)
     for index, job in enumerate(world.jobs):
@@ -190,9 +195,12 @@ def _world_moves(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
         for stage in _NEXT.get(job.stage, ()):
             if stage != STARTS or holding < rules.room:
                 yield f"job {index} becomes {stage}", _with_job(world, index, job.become(stage, now))
+
+
+def time_passes(world: World, rules: Rules) -> Iterator[World]:
+    now = world.now
     if now < rules.horizon and all(map(functools.partial(_may_age, world, rules), range(len(world.deployers)))):
-        jobs = tuple(job and job.at(now + 1) for job in world.jobs)
-        yield "time passes", world._replace(now=now + 1, jobs=jobs)
+        yield world._replace(now=now + 1, jobs=tuple(job and job.at(now + 1) for job in world.jobs))
 
 
 def _may_age(world: World, rules: Rules, index: int) -> bool:
@@ -317,18 +325,18 @@ def _claim(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterat
     yield "claims, and the answer is lost", _with(later, index, deployer._replace(phase="lost"))
 
 
-def _own_claim(index: int, deployer: Deployer) -> Claim:
+def own_claim(index: int, deployer: Deployer) -> Claim:
     assert deployer.writing is not None
     return parsed(deployer.writing.text).claims[f"c{index}"]
 
 
 def _lost(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
-    is_there = protocol.is_claim_written(row_of(world), _own_claim(index, deployer))
+    is_there = protocol.is_claim_written(row_of(world), own_claim(index, deployer))
     yield "looks whether it was written", _with(world, index, deployer._replace(phase="won" if is_there else "row"))
 
 
 def _won(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
-    claim = _own_claim(index, deployer)
+    claim = own_claim(index, deployer)
     if world.now > deployer.row_at and not protocol.does_claim_hold(row_of(world), claim):
         yield "was paused for too long", _with(world, index, deployer._replace(phase="row"))
     else:
@@ -443,28 +451,7 @@ def play(count: int, rules: Rules, run: t.Sequence[str]) -> World:
     return world
 
 
-def walk(count: int, rules: Rules, most: int | None = None, without: t.Sequence[str] = ()) -> tuple[int, list[str]]:
-    """Go through every world that can be reached, or through so many, by moves whose labels have none of these words.
-
-    Return how many there were, and the shortest run that breaks.
-    """
-    first = first_world(count, rules)
-    seen = {first}
-    pending: deque[tuple[World, t.Any]] = deque([(first, None)])
-    while pending:
-        world, path = pending.popleft()
-        for label, later in moves(world, rules):
-            if later in seen or any(word in label for word in without):
-                continue
-            seen.add(later)
-            if broken(later, rules):
-                return len(seen), _run((label, path))
-            if most is None or len(seen) < most:
-                pending.append((later, (label, path)))
-    return len(seen), []
-
-
-def _run(path: t.Any) -> list[str]:
+def run_of(path: t.Any) -> list[str]:
     labels = []
     while path is not None:
         label, path = path

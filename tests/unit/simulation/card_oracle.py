@@ -155,7 +155,7 @@ def card_case(seed: object) -> CardCase:
     """The nodes and the request of that seed, always the same."""
     rng = random.Random(f"cards {seed}")
     flavors = rng.sample(sorted(MACHINES), rng.choice((1, 1, 1, 2)))
-    machines = [_machine(rng, rng.choice(flavors)) for _i in range(rng.choice((1, 1, 2, 2, 3)))]
+    machines = [machine_of(rng, rng.choice(flavors)) for _i in range(rng.choice((1, 1, 2, 2, 3)))]
     most = max(machine.cards for machine in machines)
     groups = [_group(rng, most) for _i in range(rng.choice((1, 1, 1, 2, 2, 3)))]
     written = [
@@ -173,7 +173,8 @@ def _group(rng: random.Random, most: int) -> tuple[int, int, int]:
     return rng.choice((1, 1, 1, 2, 2, 3)), min(cards, most), rng.choice((0, 0, 4, 10))
 
 
-def _machine(rng: random.Random, flavor: str) -> Machine:
+def machine_of(rng: random.Random, flavor: str) -> Machine:
+    """A node of that flavor with some of its cards free; its text may be missing, odd, or of another moment."""
     cards = MACHINES[flavor]
     free = frozenset(number for number in range(1, cards + 1) if rng.random() < rng.choice((0.3, 0.6, 0.9, 1)))
     shown: frozenset[int] | None = free

@@ -204,12 +204,12 @@ def test_a_claim_that_would_close_the_pool_is_not_written(store: Store) -> None:
     # About 27,000 characters each, so that one more is too many.
     full = document.with_claims(*(replace(claim, key=f"id-{at}", labels=labels) for at in range(30)))
     assert store.swap(POOL, version, dump_claims(full))
-    before = text_field(store)
+    before = text_of(store)
     outcome = gate(store, "last", nodes=gpu_nodes(*[8] * 40))
     assert outcome["decision"] == "unknown"
     assert "no place for another one: their document would have 8" in outcome["reasons"][0]
     assert "release claims whose jobs do not come" in outcome["reasons"][0]
-    assert text_field(store) == before
+    assert text_of(store) == before
     assert end_claim_by_hand(store, "id-7"), "those that are there can still end"
     assert gate(store, None, nodes=gpu_nodes(*[8] * 40))["decision"] == "admit", "and the pool can still be read"
 
@@ -229,7 +229,7 @@ def test_many_claims_under_a_glob_that_many_jobs_match(store: Store) -> None:
         entry["found"] = find_jobs(jobs, claims.begin())
         verdict = claims.judge(entry, REQUEST, decide, claims=True)
         assert verdict["decision"] == "admit", (number, verdict["reasons"])
-    text = str(text_field(store))
+    text = str(text_of(store))
     assert len(text) < 50_000
     assert all(len(claim.known) == 480 for claim in parse_claims(text).claims.values())
 
