@@ -180,4 +180,4 @@ def test_what_kubernetes_counts_on_a_node_makes_it_no_less_idle() -> None:
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), 16**5000], ids=["inf", "nan", "without end"])
 def test_a_priority_that_is_no_number_is_not_known(value: object) -> None:
-    assert situation.priority_of(value) is None
+    assert situation.priority_in_situation(value) is None
