@@ -232,7 +232,7 @@ options:
     description:
       - A store of claims, so that two gates never take the same room. It is a file of SQLite for one controller, like
         V(sqlite:////var/lib/poolgate/claims.db), or a database of PostgreSQL for many, like
-        V(postgresql://poolgate@db.example.com/poolgate), which needs C(psycopg).
+        V(postgresql://poolgate@db.example.com/poolgate?sslmode=verify-full), which needs C(psycopg).
       - Without it, the variable C(MODELARTS_CLAIM_STORE) of the controller's environment counts. Without either,
         nothing is opened, and a gate looks and lets go.
       - What others have claimed is taken off what is free. When the store cannot be asked, the decision is V(unknown).

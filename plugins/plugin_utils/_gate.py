@@ -76,7 +76,12 @@ class Gate:
             # The facts are as old as the look that read them: by a steady clock, from before the first request.
             began = self._wait.time.clock()
             # What is claimed is read first: what ends while a pool is read counts all the same.
-            self._observed = observe(left) if self._claims is None else observe(left, self._claims.begin())
+            if self._claims is None:
+                self._observed = observe(left)
+            else:
+                names = self._claims.begin(left)
+                # A store that was slow to answer has taken of what is left.
+                self._observed = observe(self._wait.left, names)
             now = self._wait.time.clock()
             verdicts = self._decide(now, now - began)
             verdict = best_decision(verdicts)
@@ -100,7 +105,7 @@ class Gate:
         """Return the verdict on each candidate."""
         verdicts: list[VerdictFacts] = []
         if self._claims is not None:
-            self._claims.look_at(self._observed)
+            self._claims.look_at(self._observed, self._wait.left)
         for candidate, facts, steady in zip(self._candidates, self._observed, self._steady):
             decide = partial(self._verdict, candidate, facts, steady, now, age)
             if self._claims is None:

@@ -23,6 +23,11 @@ Facts = dict[str, t.Any]
 # How Pythons before 3.9 end: on names of types, which they cannot subscribe, and before 3.7 on the syntax.
 _OLD_PYTHON = re.compile(r"'type' object is not subscriptable|^SyntaxError: ")
 
+# What the module returns of a pool. The host that ran it may have returned anything else.
+_TABLES = ("nodes", "holders", "queued", "queue_counts", "unplaced", "placements", "errors", "found")
+_MAPPINGS = ("pool", "held", "summary", "capacity", "metrics")
+_TEXTS_OF_FOUND = ("job_uuid", "type", "status")
+
 _DETAILS = ("status", "error_code", "error_msg", "request_id", "unreachable", "module_stderr")
 
 
@@ -79,6 +84,9 @@ class Observer:
 
 def _failure_of_observation(result: Facts) -> Facts | None:
     """Return the failure that leaves no facts, or none to go on with; None when there are facts."""
+    part = _malformed_part(result.get("pools", []))
+    if part:
+        return {"failed": True, "msg": f"modelarts_workload_info returned {part} of another form than its own."}
     # A module that failed may still return pools: their errors tell which documents are missing.
     if "pools" not in result or result.get("status") == HTTPStatus.UNAUTHORIZED:
         return {**result, "msg": why_nothing_observed(result)}
@@ -87,6 +95,33 @@ def _failure_of_observation(result: Facts) -> Facts | None:
         if error.get("status") == HTTPStatus.UNAUTHORIZED:
             return t.cast(Facts, error)
     return None
+
+
+def _malformed_part(pools: object) -> str:
+    """Return what of the pools is not as the module returns it, and would end in a traceback; empty if all is."""
+    if not isinstance(pools, list) or not all(isinstance(entry, dict) for entry in pools):
+        return "pools"
+    for entry in pools:
+        for name in (name for name in _TABLES if entry.get(name) is not None):
+            if not isinstance(entry[name], list) or not all(isinstance(row, dict) for row in entry[name]):
+                return name
+        for name in (name for name in _MAPPINGS if entry.get(name) is not None):
+            if not isinstance(entry[name], dict):
+                return name
+        if not isinstance(entry.get("pool_name", ""), str):
+            return "pool_name"
+        if not all(map(_is_found_job, entry.get("found") or ())):
+            return "found"
+    return ""
+
+
+def _is_found_job(job: Facts) -> bool:
+    return (
+        isinstance(job.get("job_name"), str)
+        and all(name in job and isinstance(job[name], (str, type(None))) for name in _TEXTS_OF_FOUND)
+        and isinstance(job.get("host_ips"), list)
+        and isinstance(job.get("resources"), dict)
+    )
 
 
 def why_nothing_observed(result: Facts) -> str:

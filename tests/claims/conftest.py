@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,44 @@ def server() -> Iterator[str]:
     finally:
         run("pg_ctl", "-D", str(place / "data"), "-m", "immediate", "stop")
         shutil.rmtree(place)
+
+
+@pytest.fixture
+def ascii_database(server: str, request: pytest.FixtureRequest) -> str:
+    """A database that tells no encoding, as initdb makes it with the locale C."""
+    import psycopg
+
+    name = f"ascii_{abs(hash(request.node.nodeid))}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as session:
+        session.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    return f"{server}/{name}"
+
+
+@pytest.fixture
+def stopped(server: str) -> Iterator[Callable[[], None]]:
+    """Stop all processes of the server, until the test is over."""
+    stopped: list[int] = []
+
+    def children_of(process: int) -> list[int]:
+        said = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False).stdout
+        return [int(word) for word in said.split()]
+
+    def stop() -> None:
+        import psycopg
+
+        with psycopg.connect(f"{server}/postgres") as session:
+            folder = session.execute("SHOW data_directory").fetchone()
+        assert folder is not None
+        process = int((Path(folder[0]) / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+        for one in (process, *children_of(process)):
+            os.kill(one, signal.SIGSTOP)
+            stopped.append(one)
+
+    try:
+        yield stop
+    finally:
+        for one in reversed(stopped):
+            os.kill(one, signal.SIGCONT)
 
 
 @pytest.fixture

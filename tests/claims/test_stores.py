@@ -16,7 +16,8 @@ from contextlib import closing
 import psycopg
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import postgresql
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import store as store_module
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     PoolClaims,
     dump_claims,
@@ -126,7 +127,7 @@ def test_a_session_that_the_server_ended_is_opened_again(
 
 
 def test_a_server_that_does_not_answer_is_given_up(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgresql, "_MOST_SECONDS", 0.5)
+    monkeypatch.setattr(store_module, "_MOST_SECONDS", 0.5)
     store = open_store(read_location(database))
     store.swap(POOL, 0, "first")
     with psycopg.connect(database) as session:
@@ -135,6 +136,48 @@ def test_a_server_that_does_not_answer_is_given_up(database: str, monkeypatch: p
         with pytest.raises(StoreError):
             store.swap(POOL, 1, "second")
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("library", ["psycopg", "psycopg2"])
+def test_a_database_without_an_encoding(ascii_database: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """psycopg gives bytes there, and claims under the name of bytes would be seen by no gate."""
+    monkeypatch.setattr(postgresql, "_psycopg_library", lambda: importlib.import_module(library))
+    store = open_store(read_location(ascii_database))
+    assert store.swap(POOL, 0, "claims of \u5f20")
+    for pools in (None, [POOL]):
+        assert store.read(pools).by_pool == {POOL: (1, "claims of \u5f20")}
+    with psycopg.connect(ascii_database, autocommit=True) as session:
+        session.execute(b"UPDATE poolgate_claims SET document = E'\\377'")
+    with pytest.raises(StoreError, match="could not be asked"):
+        store.read()
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+@pytest.mark.parametrize("library", ["psycopg", "psycopg2"])
+def test_a_server_that_stands_still_takes_the_time_that_is_left(
+    database: str, stopped: t.Callable[[], None], library: str, is_open: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "_psycopg_library", lambda: importlib.import_module(library))
+    store = open_store(read_location(database))
+    if is_open:
+        store.read()
+    stopped()
+    for ask in (lambda: store.read(), lambda: store.swap(POOL, 0, "x")):
+        store.end_in(0.5)
+        began = time.monotonic()
+        with pytest.raises(StoreError):
+            ask()
+        assert time.monotonic() - began < 1.5
+
+
+def test_a_database_that_may_only_be_read_says_so(database: str) -> None:
+    open_store(read_location(database)).swap(POOL, 0, "first")
+    with psycopg.connect(database, autocommit=True) as session:
+        session.execute(f"ALTER DATABASE {database.rpartition('/')[2]} SET default_transaction_read_only = on")
+    store = open_store(read_location(database))
+    assert store.read().by_pool == {POOL: (1, "first")}
+    with pytest.raises(AnswerLostError, match="read-only transaction"):
+        store.swap(POOL, 1, "second")
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("file", 0.020), ("database", 0.050)])

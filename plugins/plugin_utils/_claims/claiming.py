@@ -45,6 +45,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     why_not_usable_with_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen import seen_jobs
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import NO_VERSION
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock
 
@@ -68,6 +69,8 @@ Decide = t.Callable[[Claimed], "VerdictFacts"]
 # Twenty gates that start in one second lose some swaps to one another, and none of them twenty.
 _MOST_ROUNDS = 20
 _MOST_SECONDS = 10.0
+# A store answers in less, and what a look at the pools has left is of no use without it.
+_LEAST_SECONDS = 1.0
 # About the time of a few swaps; it grows with each round, so that gates that lose do not meet again.
 _PAUSE = 0.02
 # A process that stood still for a tenth of its claim's time looks whether it still has it.
@@ -85,16 +88,20 @@ class GateClaims:
         self._pools: Sequence[str] | None = None
         self._began: Documents | None = None
         self._failure = ""
+        self._marks = True
 
-    def begin(self) -> list[str]:
-        """Read what is claimed, before anything is asked of a pool; return the names of the jobs to look for."""
-        self._began, self._failure = None, ""
+    def begin(self, left: float | None = None) -> list[str]:
+        """Read what is claimed, before anything is asked of a pool; return the names of the jobs to look for.
+
+        ``left`` are the seconds that the gate has, of which the look at the pools needs some as well.
+        """
+        self._began, self._failure, self._marks = None, "", True
+        self._store.end_in(None if left is None else max(left / 2, _LEAST_SECONDS))
         try:
             # All pools at first: display names become IDs in the reading, and the versions have to be older than that.
-            self._began = self._store.read(self._pools)
-        except StoreError as error:
-            self._failure = str(error)
-            return []
+            self._began = self._read(self._pools)
+        except StoreError:
+            return []  # each pool says why
         documents = []
         for _version, text in self._began.by_pool.values():
             try:
@@ -105,9 +112,13 @@ class GateClaims:
         own = [] if self._wanted is None else [self._wanted.job]
         return sorted({*names_claims_look_for(documents), *own})
 
-    def look_at(self, entries: Sequence[PoolEntry]) -> None:
-        """Note the IDs of the pools, which only a look tells: the next one reads no other documents."""
+    def look_at(self, entries: Sequence[PoolEntry], left: float | None = None) -> None:
+        """Note the IDs of the pools, which only a look tells: the next one reads no other documents.
+
+        ``left`` are the seconds that are left for the verdicts on all of them.
+        """
         self._pools = [entry["pool_name"] for entry in entries]
+        self._store.end_in(None if left is None else max(left, _LEAST_SECONDS))
 
     def judge(self, entry: PoolEntry, request: Request, decide: Decide, *, claims: bool) -> VerdictFacts:
         """Return the verdict with what others have claimed. If it admits, the claim has been written."""
@@ -126,15 +137,17 @@ class GateClaims:
         return decide(Claimed(why_unknown=one_line(why)))
 
     def _judge(self, entry: PoolEntry, request: Request, decide: Decide, claims: bool) -> VerdictFacts:
-        if self._began is None:
+        # A store that has failed would take as much time again for each pool. The next look asks it again.
+        if self._began is None or self._failure:
             raise StoreError(self._failure)
         pool = entry["pool_name"]
         reading = row_for_claiming(self._began, pool).reading(seen_jobs(entry.get("found")))
         wanted = self._wanted if claims else None
         started = self._time.clock()
+        lost = ""
         for _round in range(_MOST_ROUNDS):
             read_at = self._time.clock()
-            row = row_for_claiming(self._store.read([pool]), pool)
+            row = row_for_claiming(self._read([pool]), pool)
             # Read anew each round: a decision on an older document would miss a claim that was made since.
             why = why_not_usable_with_claims(reading, row)
             if why:
@@ -150,11 +163,24 @@ class GateClaims:
                     if proposal.claim is None
                     else _verdict_with_own_claim(verdict, proposal.claim, row, is_made=False)
                 )
-            if self._write(pool, proposal.version, proposal.document, proposal.claim):
+            lost_before, lost = lost, ""
+            try:
+                text = dump_claims(proposal.document, LONGEST_WITH_NEW_CLAIM)
+                is_written = self._store.swap(pool, proposal.version, text)
+            except AnswerLostError as error:
+                # The connection broke after the statement was sent, so only the document tells.
+                is_written, lost = (
+                    is_claim_written(row_for_claiming(self._read([pool]), pool), proposal.claim),
+                    str(error),
+                )
+            if is_written:
                 # The monotonic clock of this host measures the pause; the store's own may be set meanwhile.
                 paused = self._time.clock() - read_at > _LONG_PAUSE * (proposal.claim.expires - proposal.claim.created)
-                if not paused or does_claim_hold(row_for_claiming(self._store.read([pool]), pool), proposal.claim):
+                if not paused or does_claim_hold(row_for_claiming(self._read([pool]), pool), proposal.claim):
                     return _verdict_with_own_claim(verdict, proposal.claim, row, is_made=True)
+            # Lost twice in a row, and not written: the database refuses it, and its words tell why.
+            elif lost and lost_before:
+                raise StoreError(lost)
             # Bounded: at some point a gate that always loses has to say so.
             if self._time.clock() - started > _MOST_SECONDS:
                 break
@@ -162,25 +188,30 @@ class GateClaims:
         # Unknown and not refused: the gate's next look may win.
         raise StoreError("others changed them at each try")
 
-    def _write(self, pool: str, version: int, document: PoolClaims, claim: Claim) -> bool:
-        """Return whether the claim is in the store, also where the answer was lost."""
-        text = dump_claims(document, LONGEST_WITH_NEW_CLAIM)
+    def _read(self, pools: Sequence[str] | None) -> Documents:
         try:
-            return self._store.swap(pool, version, text)
-        except AnswerLostError:
-            # The connection broke after the statement was sent, so only the document tells.
-            return is_claim_written(row_for_claiming(self._store.read([pool]), pool), claim)
+            return self._store.read(pools)
+        except StoreError as error:
+            self._failure = str(error)
+            raise
 
     def _mark(self, pool: str, version: int, document: PoolClaims) -> None:
         """Write that claims have ended. Who comes next writes it as well, so it is tried once."""
+        if not self._marks:
+            return
         try:
             self._store.swap(pool, version, dump_claims(document))
-        except (StoreError, UnwritableDocumentError):
+        except UnwritableDocumentError:
             return
+        except StoreError:
+            # A role that may only read is refused for each pool.
+            self._marks = False
 
 
 def row_for_claiming(documents: Documents, pool: str) -> Row:
     """Return the row of a pool. Raises UnreadableDocumentError."""
+    if documents.by_pool.get(pool, (0, ""))[0] == NO_VERSION:
+        raise UnreadableDocumentError("its version is no number")
     # Version 0 makes the swap an insert, which fails when another gate has made the document meanwhile.
     version, text = documents.by_pool.get(pool, (0, ""))
     return Row(version, PoolClaims(uuid.uuid4().hex) if not version else _parse_for_claiming(text), documents.now)
@@ -188,7 +219,7 @@ def row_for_claiming(documents: Documents, pool: str) -> Row:
 
 def _parse_for_claiming(text: str | None) -> PoolClaims:
     if text is None:
-        raise UnreadableDocumentError("it is too long")
+        raise UnreadableDocumentError("it is too long, or no text")
     return parse_claims(text)
 
 

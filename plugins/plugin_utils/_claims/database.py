@@ -29,10 +29,12 @@ class DatabaseConnection(t.Protocol):
 
     mark: str
     now: str
+    version: str
+    size: str
     errors: tuple[type[Exception], ...]
 
-    def execute(self, statement: str, values: Sequence[Value]) -> tuple[Sequence[Sequence[t.Any]], int]:
-        """Return (the rows, how many rows were changed)."""
+    def execute(self, statement: str, values: Sequence[Value], seconds: float) -> tuple[Sequence[Sequence[t.Any]], int]:
+        """Return (the rows, how many rows were changed), and fail when it takes longer than so many seconds."""
 
     def has_no_table(self, error: Exception) -> bool: ...
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import os
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import is_secret_common_word
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, trimmed
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide_secrets, is_secret_common_word
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence, trimmed
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.libpq import read_database_url
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
@@ -30,26 +31,39 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 # The locks of these hold, but the file is gone when the container is.
 _OF_CONTAINERS = frozenset(("overlay", "aufs"))
 _MOUNTS = Path("/proc/self/mountinfo")
-# The parameters in which libpq takes a secret from the query of a URL.
-_SECRET_WORDS = ("password", "sslpassword")
 
 
 @dataclass(frozen=True)
 class Location:
-    """A store: ``target`` is the path of its file, or the URL for libpq. ``shown`` is what may be said of it."""
+    """A store: ``target`` is the path of its file, or the URL for libpq. ``shown`` is what may be said of it.
+
+    ``weak_secrets`` are passwords that are ordinary words, and ``options`` what libpq is given beside the URL.
+    """
 
     kind: str
     target: str
     shown: str
     secret: tuple[str, ...] = ()
     remark: str = ""
+    weak_secrets: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    has_time_limit: bool = False
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the passwords in the URL, for _secrets.hide_secrets_of()."""
+        """Return the passwords of the store, for _secrets.hide_secrets_of()."""
         return self.secret
 
     def passing_secrets(self) -> tuple[str, ...]:
         return ()
+
+    def sentence_on(self, error: Exception, password: str = "") -> str:
+        """Return what the store has answered, without a secret; ``password`` is the one that was used, if known."""
+        said = str(error).rstrip(".\n")
+        # An ordinary word is in ordinary sentences: asterisks in its place would tell it.
+        weak = [one for one in (*self.weak_secrets, password) if one and is_secret_common_word(one)]
+        if hide_secrets(said, weak) != said:
+            said = "its answer has a word in it that is a password as well, and is not repeated"
+        return sentence(f"The store of claims {self.shown} could not be asked: {hide_secrets(said, [password])}.")
 
 
 def read_location(value: object, mounts: Path = _MOUNTS) -> Location:
@@ -62,7 +76,7 @@ def read_location(value: object, mounts: Path = _MOUNTS) -> Location:
         return _database_location(text)
     raise InputError(
         "The store of claims must be a URL like sqlite:////var/lib/poolgate/claims.db or "
-        "postgresql://poolgate@db.example.com/poolgate."
+        "postgresql://poolgate@db.example.com/poolgate?sslmode=verify-full."
     )
 
 
@@ -91,23 +105,17 @@ def _file_location(rest: str, mounts: Path) -> Location:
 
 
 def _database_location(text: str) -> Location:
-    try:
-        parts = urlsplit(text)
-        query = parse_qsl(parts.query, keep_blank_values=True)
-        secrets = [unquote(parts.password or ""), *(value for name, value in query if name in _SECRET_WORDS)]
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        # Without its cause, whose text has parts of the URL.
-        raise InputError("The store of claims is a URL of PostgreSQL that cannot be read.") from None
-    # Hiding such a word would change ordinary text, and not hiding it would print the password.
-    if any(one and is_secret_common_word(one) for one in secrets):
-        raise InputError(
-            "The password in the URL of the store is too short, or an ordinary word: it could not be hidden in what is "
-            "printed. Use PGPASSWORD, or another password."
-        )
-    # Built from its parts: user, password and query are left out of all that is shown.
-    place = host + (f":{port}" if port else "")
-    return Location(POSTGRESQL, text, f"postgresql://{place}{parts.path}", tuple(one for one in secrets if one))
+    url = read_database_url(text)
+    return Location(
+        POSTGRESQL,
+        # In small letters, without which libpq takes all of it for something else, and repeats it.
+        POSTGRESQL + text[text.index("://") :],
+        url.shown,
+        url.secrets,
+        weak_secrets=url.weak_secrets,
+        options=url.options,
+        has_time_limit=url.has_time_limit,
+    )
 
 
 def _file_system_of_location(path: str, mounts: Path) -> str:

@@ -11,25 +11,25 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import importlib
+import math
 import os
+import queue
 import socket
 import threading
 import typing as t
 from contextlib import contextmanager, suppress
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import ModuleType
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import Value
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location
 
-# A statement takes a millisecond. A server that is stopped, or gone without a word, must not hold a gate.
-_MOST_SECONDS = 15
-_CONNECT_SECONDS = 10
+# What libpq takes for one second as well.
+_LEAST_CONNECT_SECONDS = 2
 
 # The SQLSTATE undefined_table, which is the same in every language of the server.
 _NO_TABLE = "42P01"
@@ -42,28 +42,30 @@ class PostgresqlConnection:
 
     mark = "%s"
     now = "extract(epoch FROM clock_timestamp())::float8"
+    version = "version"
+    size = "octet_length(document)"
 
-    def __init__(self, library: ModuleType, url: str) -> None:
-        self.errors: tuple[type[Exception], ...] = (library.Error,)
-        # A time-out that the URL gives is the user's own.
-        limits = {} if "connect_timeout=" in url else {"connect_timeout": _CONNECT_SECONDS}
-        self._session = library.connect(url, **limits)
+    def __init__(self, library: ModuleType, session: t.Any) -> None:
+        # What is not in UTF-8 cannot be read, nor half a surrogate pair written.
+        self.errors: tuple[type[Exception], ...] = (library.Error, UnicodeError)
+        self._session = session
         # One statement a transaction: poolers may give the next statement to another session of the server.
         self._session.autocommit = True
         # psycopg 3 prepares a statement that it has sent some times, and the next session behind a pooler lacks it.
         if hasattr(self._session, "prepare_threshold"):
             self._session.prepare_threshold = None
 
-    def execute(self, statement: str, values: Sequence[Value]) -> tuple[Sequence[Sequence[t.Any]], int]:
-        with self._bounded(), self._session.cursor() as cursor:
+    def execute(self, statement: str, values: Sequence[Value], seconds: float) -> tuple[Sequence[Sequence[t.Any]], int]:
+        with self._bounded(seconds), self._session.cursor() as cursor:
             cursor.execute(statement, tuple(values))
             rows = cursor.fetchall() if cursor.description else []
-            return rows, cursor.rowcount
+            return [[_decoded_value(value) for value in row] for row in rows], cursor.rowcount
 
     @contextmanager
-    def _bounded(self) -> Iterator[None]:
+    def _bounded(self, seconds: float) -> Iterator[None]:
         """Have the session end when the server does not answer: libpq itself would wait for ever."""
-        timer = threading.Timer(_MOST_SECONDS, self._cut)
+        # And no statement_timeout of the server's: one that is stopped does not keep it, and poolers refuse it.
+        timer = threading.Timer(seconds, self._cut)
         # A timer that is left over must not keep the process from ending.
         timer.daemon = True
         timer.start()
@@ -88,14 +90,62 @@ class PostgresqlConnection:
         self._session.close()
 
 
-def connect_to_postgresql(location: Location) -> PostgresqlConnection:
-    """Return a session. Raises StoreError when there is no library, or no server that takes it."""
+def connect_to_postgresql(location: Location, seconds: float) -> PostgresqlConnection:
+    """Return a session. Raises StoreError when there is no library, or no server that takes it in that time."""
     library = _psycopg_library()
+    # A database in SQL_ASCII would else give bytes, in which no pool has its name.
+    options: dict[str, t.Any] = {"client_encoding": "UTF8", **location.options}
+    if not location.has_time_limit:
+        options["connect_timeout"] = max(_LEAST_CONNECT_SECONDS, math.ceil(seconds))
+
     try:
-        return PostgresqlConnection(library, location.target)
-    except library.Error as error:
-        said = str(error).rstrip(".\n")
-        raise StoreError(sentence(f"The store of claims {location.shown} could not be asked: {said}.")) from None
+        return PostgresqlConnection(library, _made_within(seconds, lambda: library.connect(location.target, **options)))
+    except (library.Error, UnicodeError, TimeoutError) as error:
+        raise StoreError(location.sentence_on(error, _password_of(error))) from None
+
+
+def _made_within(seconds: float, connect: Callable[[], t.Any]) -> t.Any:
+    """Return a session, or raise TimeoutError.
+
+    In a thread of its own: libpq bounds neither the look-up of a name, nor all addresses and hosts together.
+    """
+    made: queue.SimpleQueue[t.Any] = queue.SimpleQueue()
+    given_up = threading.Event()
+
+    def run() -> None:
+        try:
+            session = connect()
+        except Exception as error:  # whatever it is, it is raised where it is waited for
+            made.put((None, error))
+            return
+        made.put((session, None))
+        if given_up.is_set():
+            session.close()
+
+    # It must not keep the process from ending.
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        session, error = made.get(timeout=seconds)
+    except queue.Empty:
+        given_up.set()
+        raise TimeoutError(f"no session within {seconds:.0f} seconds") from None
+    if error is not None:
+        raise error
+    return session
+
+
+def _password_of(error: Exception) -> str:
+    """Return the password of the session that failed, wherever libpq had it from: psycopg 3 tells."""
+    try:
+        password = getattr(getattr(error, "pgconn", None), "password", None)
+    except Exception:  # a session that was never begun has none
+        return ""
+    return password.decode("utf-8", "surrogateescape") if isinstance(password, bytes) else ""
+
+
+def _decoded_value(value: object) -> object:
+    """Return text for the bytes of a text. A library gives bytes where it does not know their encoding."""
+    return bytes(value).decode("utf-8") if isinstance(value, (bytes, memoryview)) else value
 
 
 def _psycopg_library() -> ModuleType:

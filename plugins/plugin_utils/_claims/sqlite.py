@@ -23,9 +23,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import Value
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location
 
-# A write takes a millisecond or a few. A process that was stopped within one holds the file for as long as that lasts.
-_BUSY_SECONDS = 5.0
-
 
 class SqliteConnection:
     """A file in its default journal: a write-ahead log would need shared memory, which some mounts lack."""
@@ -33,16 +30,23 @@ class SqliteConnection:
     mark = "?"
     # julianday() has milliseconds in every version; unixepoch() needs SQLite 3.38.
     now = "(julianday('now') - 2440587.5) * 86400.0"
-    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+    # Columns have no types here: a version may be a text of any length.
+    version = "CASE WHEN typeof(version) = 'integer' THEN version END"
+    # In bytes: length() of a text ends at its first NUL, and what is fetched does not.
+    size = "length(CAST(document AS BLOB))"
+    # Half a surrogate pair in the name of a pool cannot be written.
+    errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeError)
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._file: sqlite3.Connection | None = None
 
-    def execute(self, statement: str, values: Sequence[Value]) -> tuple[Sequence[Sequence[t.Any]], int]:
+    def execute(self, statement: str, values: Sequence[Value], seconds: float) -> tuple[Sequence[Sequence[t.Any]], int]:
         # A file that is not there is made by a write alone.
         connection = self._open(is_read=statement.startswith("SELECT"))
         if connection is not None:
+            # A process that was stopped within a write holds the file for as long as that lasts.
+            connection.execute(f"PRAGMA busy_timeout = {max(1, int(seconds * 1000))}")
             return _execute_in_sqlite(connection, statement, values)
         # An empty database answers as one without the table does, and has the same clock.
         with closing(sqlite3.connect(":memory:")) as empty:
@@ -55,7 +59,7 @@ class SqliteConnection:
             # A mode in the URI: plain connect() would make the file even for a read.
             name = f"file:{quote(self._path)}?mode={'rw' if is_read else 'rwc'}"
             # Without transactions of Python's: each statement is one of its own.
-            self._file = sqlite3.connect(name, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._file = sqlite3.connect(name, uri=True, isolation_level=None)
         return self._file
 
     def has_no_table(self, error: Exception) -> bool:
@@ -78,7 +82,7 @@ def _execute_in_sqlite(
     return cursor.fetchall(), cursor.rowcount
 
 
-def connect_to_sqlite(location: Location) -> SqliteConnection:
+def connect_to_sqlite(location: Location, _seconds: float) -> SqliteConnection:
     """Return the file, which is opened when it is first used. Raises StoreError for an SQLite without ON CONFLICT."""
     if sqlite3.sqlite_version_info < (3, 24):
         raise StoreError(sentence(f"SQLite is {sqlite3.sqlite_version}, and a store of claims needs 3.24 or later."))

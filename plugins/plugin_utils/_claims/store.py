@@ -11,6 +11,8 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import math
+import time
 import typing as t
 from contextlib import suppress
 
@@ -20,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.databas
     AnswerLostError,
     DatabaseConnection,
     StoreError,
+    Value,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import LONGEST_TEXT
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import SQLITE, Location
@@ -30,15 +33,19 @@ if t.TYPE_CHECKING:
 LONGEST_POOL = 64
 """Characters of a pool's ID that the table has room for; the API's have at most as many."""
 
+NO_VERSION = -1
+"""What stands for a version that is none: the document of its pool cannot be read, and those of others can."""
+
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS poolgate_claims "
     "(pool VARCHAR(64) PRIMARY KEY, version BIGINT NOT NULL, document TEXT NOT NULL)"
 )
-# The time comes with the documents, also where there is none. A text that is too long is not fetched.
+# The time comes with the documents, also where there is none. A text that is too long is not fetched, nor a name.
 _READ = (
-    "SELECT {now}, pool, version, CASE WHEN length(document) > {longest} THEN NULL ELSE document END "
-    "FROM (SELECT 1) AS once LEFT JOIN poolgate_claims ON {condition}"
+    "SELECT {now}, substr(pool, 1, {longest_pool}), {version}, CASE WHEN {size} > {longest} OR {too_much} THEN NULL "
+    "ELSE document END FROM (SELECT 1) AS once LEFT JOIN poolgate_claims ON {condition} LIMIT {most}"
 )
+_TOO_MUCH = "(SELECT sum(CASE WHEN {size} > {longest} THEN 0 ELSE {size} END) FROM poolgate_claims) > {most}"
 # No RETURNING, which needs SQLite 3.35: the number of changed rows tells the same.
 _INSERT = "INSERT INTO poolgate_claims VALUES ({mark}, 1, {mark}) ON CONFLICT (pool) DO NOTHING"
 _UPDATE = "UPDATE poolgate_claims SET version = version + 1, document = {mark} WHERE pool = {mark} AND version = {mark}"
@@ -51,28 +58,47 @@ class Documents(t.NamedTuple):
     by_pool: dict[str, tuple[int, str | None]]
 
 
+# A statement takes a millisecond or a few, and a connection some more. What is to be read or written takes no longer
+# than this in all, whatever has to be tried for it.
+_MOST_SECONDS = 10.0
+# All pools of a store are read at the first look. A region has some hundreds, and a document of fifty claims 30 KiB.
+_MOST_POOLS = 1000
+_MOST_CHARACTERS = 50_000_000
+# So that one more still is an integer in both databases.
+_MOST_VERSIONS = 2**62
+
+
 class Store:
     """Reads documents and swaps them. It connects when it is first asked."""
 
-    def __init__(self, location: Location, connect: Callable[[Location], DatabaseConnection]) -> None:
+    def __init__(self, location: Location, connect: Callable[[Location, float], DatabaseConnection]) -> None:
         self.shown = location.shown
         self._location = location
         self._connect = connect
         self._connection: DatabaseConnection | None = None
+        self._ends: float | None = None
         # Before anything can fail: the errors of a driver may repeat the URL.
         hide_secrets_of(location)
 
+    def end_in(self, seconds: float | None) -> None:
+        """Have all that is asked from now on fail after so many seconds; None lifts that limit."""
+        self._ends = None if seconds is None else time.monotonic() + seconds
+
     def read(self, pools: Sequence[str] | None = None) -> Documents:
         """Return the documents of some pools, or of all. Raises StoreError."""
+        ends = self._deadline()
         try:
-            return self._read(pools)
+            return self._read(pools, ends)
         except StoreError:
             # The first try could not connect, so a second would wait as long for nothing.
             if self._connection is None:
                 raise
             # One that was open may have been closed by the server since.
             self.close()
-            return self._read(pools)
+            # Of a store that took all of the time, its own words say more than that there is none left.
+            if time.monotonic() >= ends:
+                raise
+            return self._read(pools, ends)
 
     def swap(self, pool: str, version: int, text: str) -> bool:
         """Write a document in place of a version, 0 where there is none; False when there is another one by now.
@@ -82,15 +108,16 @@ class Store:
         # PostgreSQL refuses a longer key with an error, and SQLite takes it: both say the same here.
         if len(pool) > LONGEST_POOL:
             raise StoreError(sentence(f"The ID of a pool has {len(pool)} characters, and no claim can be made on it."))
-        connection = self._open()
+        ends = self._deadline()
+        connection = self._open(ends)
         try:
             try:
-                return self._write(connection, pool, version, text)
+                return self._write(connection, pool, version, text, ends)
             except connection.errors as error:
                 if not connection.has_no_table(error):
                     raise
-            self._create(connection)
-            return self._write(connection, pool, version, text)
+            self._create(connection, ends)
+            return self._write(connection, pool, version, text, ends)
         except connection.errors as error:
             # A lost race, which is told apart from a lost answer: nothing was written.
             if connection.is_conflict(error):
@@ -104,44 +131,90 @@ class Store:
             with suppress(*connection.errors):  # it is of no use any more
                 connection.close()
 
-    def _open(self) -> DatabaseConnection:
+    def _deadline(self) -> float:
+        ends = time.monotonic() + _MOST_SECONDS
+        return ends if self._ends is None else min(ends, self._ends)
+
+    def _seconds_until(self, ends: float) -> float:
+        """Return what is left. Raises StoreError when that is nothing: no statement was sent then."""
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise self._failure("it did not answer in the time that there is for it")
+        return left
+
+    def _open(self, ends: float) -> DatabaseConnection:
         if self._connection is None:
-            self._connection = self._connect(self._location)
+            self._connection = self._connect(self._location, self._seconds_until(ends))
         return self._connection
 
-    def _read(self, pools: Sequence[str] | None) -> Documents:
-        connection = self._open()
+    def _execute(
+        self, connection: DatabaseConnection, statement: str, values: Sequence[Value], ends: float
+    ) -> tuple[Sequence[Sequence[t.Any]], int]:
+        return connection.execute(statement, values, self._seconds_until(ends))
+
+    def _read(self, pools: Sequence[str] | None, ends: float) -> Documents:
+        connection = self._open(ends)
         # IN () is no SQL in PostgreSQL; NULL is in no list.
         condition = "1 = 1" if pools is None else f"pool IN ({', '.join([connection.mark] * len(pools)) or 'NULL'})"
-        statement = _READ.format(now=connection.now, longest=LONGEST_TEXT, condition=condition)
+        # Of pools that are named there are a few, and theirs must not be hidden by those of others.
+        too_much = "1 = 0" if pools is not None else _TOO_MUCH
+        statement = _READ.format(
+            now=connection.now,
+            version=connection.version,
+            size=connection.size,
+            longest=LONGEST_TEXT,
+            longest_pool=LONGEST_POOL + 1,
+            too_much=too_much.format(size=connection.size, longest=LONGEST_TEXT, most=_MOST_CHARACTERS),
+            condition=condition,
+            most=_MOST_POOLS + 1,
+        )
         try:
             try:
-                rows, _changed = connection.execute(statement, pools or ())
+                rows, _changed = self._execute(connection, statement, pools or (), ends)
             except connection.errors as error:
                 if not connection.has_no_table(error):
                     raise
                 # Reading makes no table: a look in check mode leaves nothing behind.
-                rows, _changed = connection.execute(f"SELECT {connection.now}, NULL, 0, NULL", ())
+                rows, _changed = self._execute(connection, f"SELECT {connection.now}, NULL, 0, NULL", (), ends)
         except connection.errors as error:
             raise StoreError(self._said(error)) from None
-        found = {str(pool): (int(version), text) for _now, pool, version, text in rows if pool is not None}
-        return Documents(float(rows[0][0]), found)
+        return self._documents(rows, pools)
 
-    @staticmethod
-    def _write(connection: DatabaseConnection, pool: str, version: int, text: str) -> bool:
+    def _documents(self, rows: Sequence[Sequence[t.Any]], pools: Sequence[str] | None) -> Documents:
+        """Return what was read. Raises StoreError for an answer that is none: a row that is not seen is room."""
+        now = rows[0][0] if rows else None
+        if isinstance(now, bool) or not isinstance(now, (int, float)) or not math.isfinite(now):
+            raise self._failure("it did not tell its time")
+        if len(rows) > _MOST_POOLS:
+            raise self._failure(f"it has more than {_MOST_POOLS} pools")
+        found: dict[str, tuple[int, str | None]] = {}
+        for _now, pool, version, text in rows:
+            if pool is None:
+                continue
+            if not isinstance(pool, str) or pool in found or (pools is not None and pool not in pools):
+                raise self._failure("it returned a row of a pool that was not asked for")
+            if not isinstance(version, int) or not 0 < version < _MOST_VERSIONS:
+                found[pool] = (NO_VERSION, None)
+            else:
+                found[pool] = (version, text if isinstance(text, str) else None)
+        return Documents(float(now), found)
+
+    def _write(self, connection: DatabaseConnection, pool: str, version: int, text: str, ends: float) -> bool:
         statement, values = (_UPDATE, (text, pool, version)) if version else (_INSERT, (pool, text))
-        _rows, changed = connection.execute(statement.format(mark=connection.mark), values)
+        _rows, changed = self._execute(connection, statement.format(mark=connection.mark), values, ends)
         # No row changed: another gate has written a version in between.
         return changed == 1
 
-    @staticmethod
-    def _create(connection: DatabaseConnection) -> None:
+    def _create(self, connection: DatabaseConnection, ends: float) -> None:
         # Two sessions that make it at once may both be told that it is there. If it is not, the write tells why.
         with suppress(*connection.errors):
-            connection.execute(_CREATE, ())
+            self._execute(connection, _CREATE, (), ends)
+
+    def _failure(self, why: str) -> StoreError:
+        return StoreError(sentence(f"The store of claims {self.shown} could not be asked: {why}."))
 
     def _said(self, error: Exception) -> str:
-        return sentence(f"The store of claims {self.shown} could not be asked: {str(error).rstrip('.')}.")
+        return self._location.sentence_on(error)
 
 
 def open_store(location: Location) -> Store:

@@ -37,6 +37,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Pool
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
+_TOO_MUCH_CLAIMED = "others have claimed more than can be weighed"
 _MOST_REASONS = 3  # the commonest reasons why nodes are left out; a line has no room for all
 
 
@@ -53,6 +54,10 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
         return Findings.of([never])
     usable = [node for node in case.nodes if node.unusable is None]
     offers = case.offers_of(usable)
+    with_claims = _offers_with_claims(case, usable)
+    if case.claimed.is_too_much(offers) or case.claimed.is_too_much(with_claims):
+        remedy = "wait until claims have ended: too many of different shapes are beside one another."
+        return Findings.of([Check("placement", Outcome.UNKNOWN, _TOO_MUCH_CLAIMED, remedy)])
     where = f"{plural(len(usable), 'usable node')}{_nodes_left_out_of_placement(case.nodes)}"
     replicas = plural(case.request.replicas, "replica")
     if len(case.needs) == 1:
@@ -66,7 +71,7 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     unknown, remedy = _why_placement_check_unknown(case, fits, found, offers, usable)
     if unknown:
         return Findings.of([Check("placement", Outcome.UNKNOWN, f"{replicas} on {where}: {unknown}", remedy)])
-    if fits and not _does_placement_keep_claims(case, usable):
+    if fits and not _does_placement_keep_claims(case, with_claims):
         message += "; wherever they land, what others have claimed would not find its places for certain"
         return Findings.of([Check("placement", Outcome.FAILED, message, "wait until what is claimed has started.")])
     if fits:
@@ -83,16 +88,24 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     return Findings.of([Check("placement", Outcome.FAILED, message, remedy)])
 
 
-def _does_placement_keep_claims(case: Case, usable: Sequence[Node]) -> bool:
-    """Return whether the request leaves what others have claimed its places, of all resources that it names."""
+def _order_with_claims(case: Case) -> list[str]:
+    """Return the resources of the request and of what others have claimed, which may need what it does not name."""
+    named = (shape.resources or {} for shape in (*case.claimed.shapes, *case.request.groups))
+    return sorted({resource for resources in named for resource in resources})
+
+
+def _offers_with_claims(case: Case, usable: Sequence[Node]) -> Counter[Offer]:
+    """Return what the nodes offer of these, counted; nothing where nothing is claimed."""
     if not case.claimed.shapes:
-        return True
-    asked = case.request.groups
-    named = (shape.resources or {} for shape in (*case.claimed.shapes, *asked))
-    # A claim may need what the request does not name, so offers carry the resources of both.
-    order = sorted({resource for resources in named for resource in resources})
-    offers = Counter(node.offer(order, case.policy.card_groups, whole=True) for node in usable)
-    return case.claimed.keeps_its_places(offers, asked, case.unplaced, order)
+        return Counter()
+    order = _order_with_claims(case)
+    return Counter(node.offer(order, case.policy.card_groups, whole=True) for node in usable)
+
+
+def _does_placement_keep_claims(case: Case, offers: Counter[Offer]) -> bool:
+    """Return whether the request leaves what others have claimed its places, of all resources that it names."""
+    order = _order_with_claims(case)
+    return case.claimed.keeps_its_places(offers, case.request.groups, case.unplaced, order)
 
 
 def _check_placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tuple[bool, str]:

@@ -10,16 +10,22 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, most_replicas_placed
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import (
+    Places,
+    Unplaced,
+    places_of,
+    sum_of_places,
+)
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer, Offers
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import ClaimFacts
@@ -49,27 +55,23 @@ class Claimed:
         Two bounds, of which the smaller counts. A replica lands on one node, and takes no more places there than its
         largest part is of what a place needs. And all of them together have so much of each resource.
         """
-        beside = unplaced.most_lost(offers, need, order)
         if not self.shapes:
-            return beside
-        whole = [shape for shape in self.shapes if shape.resources is None]
-        one_by_one = sum(
-            shape.replicas * _most_lost_by_claimed_replica(shape, offers, need, order) for shape in self.shapes
-        )
-        together = self._as_jobs(unplaced).most_lost(offers, need, order)
-        together += sum(shape.replicas * _most_lost_by_claimed_replica(shape, offers, need, order) for shape in whole)
-        # No bound may take more places than there are: the difference would be a debt of other nodes.
-        everything = sum(offer.fits(need) * nodes for offer, nodes in offers.items())
-        return min(everything, one_by_one + beside, together)
+            return unplaced.most_lost(offers, need, order)
+        places = places_of(offers, need)
+        # Too much to weigh may take all: a document made up may hold back, and never admits.
+        if self.is_too_much(offers):
+            return sum_of_places(places)
+        coming = [_Coming.of(shape, offers, order) for shape in self._together]
+        return _most_lost_by(coming, places, offers, need, order, unplaced)
 
-    def _as_jobs(self, unplaced: Unplaced) -> Unplaced:
-        """Return the jobs without a node with those that are to come among them, but for whole nodes."""
-        total, replicas = dict(unplaced.total), 0
-        for shape in self.shapes:
-            if shape.resources is not None:
-                replicas += shape.replicas
-                add_amounts(total, {name: amount * shape.replicas for name, amount in shape.resources.items()})
-        return Unplaced(total, None if unplaced.pods is None else unplaced.pods + replicas, unplaced.unread)
+    def is_too_much(self, offers: Offers) -> bool:
+        """Return whether it would take too long to weigh all that is claimed on all kinds of nodes."""
+        resources = max((len(offer.free) for offer in offers), default=0)
+        return len(self._together) > _MOST_SHAPES or len(self._together) * len(offers) * resources > _MOST_STEPS
+
+    @functools.cached_property
+    def _together(self) -> Sequence[Group]:
+        return _claimed_shapes_together(self.shapes)
 
     def keeps_its_places(
         self, offers: Offers, asked: Sequence[Group], unplaced: Unplaced, order: Sequence[str]
@@ -78,15 +80,20 @@ class Claimed:
 
         They may be submitted first, and take a part of the one node that somebody else's whole replica needs.
         """
-        shapes = _claimed_shapes_together(self.shapes)
-        # Too many to weigh counts as a lost place: a document made up may hold back, and never admits.
-        if len(shapes) > _MOST_SHAPES:
+        if self.is_too_much(offers):
             return False
-        for shape in shapes:
+        # Where each of them may land is the same for all that are held against it.
+        coming = [_Coming.of(shape, offers, order) for shape in (*self._together, *asked)]
+        for index, shape in enumerate(self._together):
+            # A replica of nothing finds a place anywhere. Others may have written one.
+            if shape.resources is not None and not any(shape.resources.values()):
+                continue
             need = Need.of(shape, order)
+            places = places_of(offers, need)
             # Claims are held against one another as well: all of them were promised at once.
-            others = Claimed(shapes=[*(one for one in shapes if one is not shape), *asked])
-            if most_replicas_placed(offers, need) - others.most_lost(offers, need, order, unplaced) < shape.replicas:
+            others = [*coming[:index], *coming[index + 1 :]]
+            most = most_replicas_placed(offers, need, [here.replicas for here in places])
+            if most - _most_lost_by(others, places, offers, need, order, unplaced) < shape.replicas:
                 return False
         return True
 
@@ -101,6 +108,67 @@ NOTHING_CLAIMED = Claimed()
 
 # Each is held against all others. Deployments of one pool have a few shapes; a document made up could have thousands.
 _MOST_SHAPES = 100
+# Shapes times kinds of nodes times resources: as many take some seconds. A thousand nodes that all differ, and claims
+# of ten shapes that name cards, cores and memory, have thirty thousand.
+_MOST_STEPS = 500_000
+
+
+class _Coming(t.NamedTuple):
+    """A shape of replicas to come, and a bit for each offer that takes one, in their order."""
+
+    shape: Group
+    takers: int
+
+    @classmethod
+    def of(cls, shape: Group, offers: Offers, order: Sequence[str]) -> _Coming:
+        takes = "".join("1" if _takes_claimed_replica(offer, shape, order) else "0" for offer in offers)
+        return cls(shape, int(takes[::-1] or "0", 2))
+
+
+def _most_lost_by(
+    coming: Sequence[_Coming],
+    places: Sequence[Places],
+    offers: Offers,
+    need: Need,
+    order: Sequence[str],
+    unplaced: Unplaced,
+) -> int:
+    """Return the most places for replicas of one shape that those to come take, and ``unplaced`` jobs beside them."""
+    beside = unplaced.most_lost_of(places, offers, need, order)
+    if not coming:
+        return beside
+    by_places = _bits_by_places(places)
+    lost = [
+        (one.shape, one.shape.replicas * _most_lost_by_claimed_replica(one, by_places, need, order)) for one in coming
+    ]
+    together = _as_jobs((one.shape for one in coming), unplaced).most_lost_of(places, offers, need, order)
+    together += sum(most for shape, most in lost if shape.resources is None)
+    # No bound may take more places than there are: the difference would be a debt of other nodes.
+    return min(sum_of_places(places), sum(most for _shape, most in lost) + beside, together)
+
+
+def _as_jobs(shapes: Iterable[Group], unplaced: Unplaced) -> Unplaced:
+    """Return the jobs without a node with those that are to come among them, but for whole nodes."""
+    total, replicas = dict(unplaced.total), 0
+    for shape in shapes:
+        if shape.resources is not None:
+            replicas += shape.replicas
+            add_amounts(total, {name: amount * shape.replicas for name, amount in shape.resources.items()})
+    return Unplaced(total, None if unplaced.pods is None else unplaced.pods + replicas, unplaced.unread)
+
+
+def _bits_by_places(places: Sequence[Places]) -> list[tuple[int, int]]:
+    """Return (how many replicas an offer takes, a bit for each that takes as many), the most first."""
+    found: dict[int, list[int]] = {}
+    for index, here in enumerate(places):
+        found.setdefault(here.replicas, []).append(index)
+    bits = {}
+    for replicas, indexes in found.items():
+        row = bytearray(len(places) // 8 + 1)
+        for index in indexes:
+            row[index // 8] |= 1 << index % 8
+        bits[replicas] = int.from_bytes(row, "little")
+    return sorted(bits.items(), reverse=True)
 
 
 def _claimed_shapes_together(shapes: Sequence[Group]) -> list[Group]:
@@ -114,8 +182,11 @@ def _claimed_shapes_together(shapes: Sequence[Group]) -> list[Group]:
     return list(found.values())
 
 
-def _most_lost_by_claimed_replica(shape: Group, offers: Offers, need: Need, order: Sequence[str]) -> int:
-    most = max((offer.fits(need) for offer in offers if _takes_claimed_replica(offer, shape, order)), default=0)
+def _most_lost_by_claimed_replica(
+    coming: _Coming, by_places: Sequence[tuple[int, int]], need: Need, order: Sequence[str]
+) -> int:
+    shape = coming.shape
+    most = next((replicas for replicas, bits in by_places if bits & coming.takers), 0)
     if shape.resources is None or need.amounts is None:
         return most
     # Rounded up: taking a part of a place costs the whole place.

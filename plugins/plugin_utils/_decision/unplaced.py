@@ -28,12 +28,22 @@ _CARD = 1000
 _MOST_TRIED = 10  # jobs whose 1,024 sets are tried; of more, all that there is room for may start
 
 
-class _Places(t.NamedTuple):
+class Places(t.NamedTuple):
     """Each of ``nodes`` nodes that make the same offer takes so many ``replicas``."""
 
     offer: Offer
     nodes: int
     replicas: int
+
+
+def places_of(offers: Offers, need: Need) -> list[Places]:
+    """Return how many replicas of one shape each offer takes, in the order of the offers."""
+    return [Places(offer, nodes, offer.fits(need)) for offer, nodes in offers.items()]
+
+
+def sum_of_places(places: Iterable[Places]) -> int:
+    """Return how many replicas all of them take."""
+    return sum(here.replicas * here.nodes for here in places)
 
 
 @dataclass(frozen=True)
@@ -94,10 +104,13 @@ class Unplaced:
 
     def most_lost(self, offers: Offers, need: Need, order: Sequence[str]) -> int:
         """Return the most places for replicas that these jobs can take, wherever they land."""
+        return 0 if self.is_empty else self.most_lost_of(places_of(offers, need), offers, need, order)
+
+    def most_lost_of(self, places: Sequence[Places], offers: Offers, need: Need, order: Sequence[str]) -> int:
+        """Return the same where the places have been counted before."""
         if self.is_empty:
             return 0
-        places = [_Places(offer, nodes, offer.fits(need)) for offer, nodes in offers.items()]
-        everything = sum(here.replicas * here.nodes for here in places)
+        everything = sum_of_places(places)
         # A pod of any size makes a whole node useless, so a pod costs a node and amounts bound nothing.
         if need.amounts is None:
             return everything if self.pods is None else _most_places_unplaced_can_take(places, self.pods)
@@ -112,7 +125,7 @@ class Unplaced:
             cards = min(cards, _most_places_unplaced_can_take(places, self.pods))
         return min(everything, cards + rest)
 
-    def _lost_by(self, places: Sequence[_Places], asked: int, index: int, resource: str) -> int:
+    def _lost_by(self, places: Sequence[Places], asked: int, index: int, resource: str) -> int:
         """Return the places that the total of one resource can take. Buying the cheapest first is the worst case."""
         budget = self.total.get(resource, 0)
         if not budget:
@@ -168,7 +181,7 @@ def _are_unplaced_cards_whole(offers: Offers, order: Sequence[str]) -> bool:
     return all(offer.free[index] % _CARD == 0 for offer in offers for index in cards)
 
 
-def _most_places_unplaced_can_take(places: Iterable[_Places], most: int) -> int:
+def _most_places_unplaced_can_take(places: Iterable[Places], most: int) -> int:
     """Return the places on the ``most`` nodes that have the most of them."""
     total = 0
     for value, count in sorted([(here.replicas, here.nodes) for here in places], reverse=True):

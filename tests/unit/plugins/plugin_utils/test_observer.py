@@ -121,3 +121,45 @@ def test_what_a_start_took_is_within_the_look(seconds: object, start: float) -> 
     observer = Observer(lambda options: {"pools": [], "seconds": seconds}, "another login", lambda: next(ticks))
     observer.look({})
     assert observer.start == start
+
+
+FOUND = {"job_uuid": "u", "job_name": "a", "type": None, "status": "Running", "host_ips": [], "resources": {}}
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("nodes", 5),
+        ("nodes", [5]),
+        ("queued", {}),
+        ("held", 5),
+        ("pool", []),
+        ("errors", [None]),
+        ("pool_name", ["p"]),
+        ("found", "x"),
+        ("found", [5]),
+        ("found", [{}]),
+        *[("found", [{**FOUND, name: ["x"]}]) for name in ("job_uuid", "job_name", "type", "status")],
+        ("found", [{**FOUND, "type": 5}]),
+        ("found", [{**FOUND, "host_ips": None}]),
+        ("found", [{**FOUND, "resources": None}]),
+    ],
+)
+def test_what_another_host_returns_in_another_form_is_told(part: str, value: object) -> None:
+    """It ended in a traceback."""
+    answers: list[t.Any] = [{"pools": [{"pool_name": "p", part: value}]}, {"pools": [{"pool_name": "p"}]}]
+    observer = Observer(lambda options: answers.pop(0), "a login of its own")
+    with pytest.raises(ObservationError, match=f"returned {part} of another form"):
+        observer.look({})
+    assert observer.look({}) == {"pools": [{"pool_name": "p"}]}
+
+
+@pytest.mark.parametrize("pools", [5, {}, [5]])
+def test_pools_of_another_form_are_told(pools: object) -> None:
+    with pytest.raises(ObservationError, match="returned pools of another form"):
+        Observer(lambda options: {"pools": pools}, "a login of its own").look({})
+
+
+def test_jobs_that_were_found_are_of_their_form() -> None:
+    answer = {"pools": [{"pool_name": "p", "found": [FOUND], "nodes": None, "pool": None}]}
+    assert Observer(lambda options: answer, "a login of its own").look({}) == answer

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import typing as t
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,9 +143,13 @@ class Odd:
 
     def __init__(self, store: Store, *failures: str) -> None:
         self._store, self._failures = store, list(failures)
-        self.swaps = 0
+        self.swaps = self.reads = 0
+
+    def end_in(self, seconds: float | None) -> None:
+        self._store.end_in(seconds)
 
     def read(self, pools: t.Any = None) -> t.Any:
+        self.reads += 1
         if self._failures and self._failures[0] == "down":
             raise StoreError("The store of claims could not be asked: connection refused.")
         return self._store.read(pools)
@@ -270,3 +276,126 @@ def test_a_late_job_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> No
 def test_times_that_nobody_will_see() -> None:
     assert iso_time_of_claim(0) == "1970-01-01T00:00:00Z"
     assert iso_time_of_claim(1e18) == "9999-12-31T23:59:59Z"
+
+
+class Timed:
+    """A store that takes a while, and says what time it was given."""
+
+    def __init__(self, store: Store, clock: Clock, *fails: str, seconds: float = 0.0) -> None:
+        self._store, self._clock, self._fails, self._seconds = store, clock, fails, seconds
+        self.limits: list[float | None] = []
+        self.asked: list[str] = []
+
+    def end_in(self, seconds: float | None) -> None:
+        self.limits.append(seconds)
+
+    def read(self, pools: t.Any = None) -> t.Any:
+        self.asked.append("read")
+        self._clock.now += self._seconds
+        if "read" in self._fails:
+            raise StoreError("The store of claims could not be asked: it is down.")
+        return self._store.read(pools)
+
+    def swap(self, pool: str, version: int, text: str) -> bool:
+        self.asked.append("swap")
+        if "swap" in self._fails:
+            raise AnswerLostError("The store of claims could not be asked: permission denied.")
+        return self._store.swap(pool, version, text)
+
+
+POOLS = [f"pool-{number}" for number in range(4)]
+
+
+def gate_of_pools(
+    store: t.Any, clock: Clock, timeout: float, *, wanted: bool = True, meanwhile: Callable[[], object] = lambda: None
+) -> tuple[t.Any, list[float | None]]:
+    """The outcome of a gate over four pools, and what each look was told to have left."""
+    told: list[float | None] = []
+
+    def observe(left: float | None, names: t.Sequence[str] = ()) -> list[t.Any]:
+        told.append(left)
+        meanwhile()
+        return [{**observed(gpu_nodes(8)), "pool_name": name, "found": []} for name in POOLS]
+
+    wish = read_wish({"job": "own", "id": "own"}).wanted("localhost", {}, {}) if wanted else None
+    claims = GateClaims(store, wish, clock.time)
+    policy = read_policy({"queue_strategy": "traversal"})
+    wait = Wait(timeout, 30, clock.time)
+    candidates = [Candidate(name, REQUEST) for name in POOLS]
+    return Gate(candidates, policy, None, wait, claims).wait(observe, lambda _lines: None), told
+
+
+def test_a_store_that_is_slow_takes_of_what_is_left(store: Store) -> None:
+    clock = Clock()
+    slow = Timed(store, clock, seconds=20)
+    _outcome, told = gate_of_pools(slow, clock, 100)
+    assert told == [80]
+    assert slow.limits == [50, 80], "half of it before the look, and what is left after it"
+
+
+def test_a_store_that_is_asked_last_has_a_second(store: Store) -> None:
+    clock = Clock()
+    timed = Timed(store, clock)
+    outcome, _told = gate_of_pools(timed, clock, 100, meanwhile=lambda: clock.time.sleep(100))
+    assert outcome["decision"] == "admit"
+    assert timed.limits == [50, 1]
+
+
+def test_a_gate_without_a_wait_has_the_limits_of_the_store_alone(store: Store) -> None:
+    clock = Clock()
+    timed = Timed(store, clock)
+    gate_of_pools(timed, clock, 0)
+    assert timed.limits == [None, None]
+
+
+def test_a_store_that_failed_is_not_asked_for_each_pool(store: Store) -> None:
+    clock = Clock()
+    down = Timed(store, clock, "read")
+    outcome, _told = gate_of_pools(down, clock, 0)
+    assert down.asked == ["read"]
+    assert [one["decision"] for one in outcome["pools"]] == ["unknown"] * 4
+    assert all("it is down" in str(one["reasons"]) for one in outcome["pools"])
+    up: t.Any = Timed(store, clock)
+    outcome, _told = gate_of_pools(up, clock, 0, meanwhile=lambda: setattr(up, "_fails", ("read",)))
+    assert up.asked == ["read", "read"], "nor when it fails after the look"
+    assert outcome["decision"] == "unknown"
+
+
+def test_a_store_that_failed_is_asked_at_the_next_look(store: Store) -> None:
+    clock = Clock()
+    timed: t.Any = Timed(store, clock, "read")
+    outcome, told = gate_of_pools(timed, clock, 100, meanwhile=lambda: setattr(timed, "_fails", ()))
+    assert (outcome["decision"], len(told)) == ("admit", 2)
+
+
+def test_a_write_that_is_refused_says_what_the_database_said(store: Store) -> None:
+    clock = Clock()
+    refusing = Timed(store, clock, "swap")
+    outcome, _told = gate_of_pools(refusing, clock, 0)
+    assert outcome["decision"] == "unknown"
+    assert "permission denied" in str(outcome["pools"][0]["reasons"])
+    assert refusing.asked.count("swap") == 2 * 4, "twice for each pool, and not twenty times"
+
+
+def test_a_role_that_may_only_read_is_enough_for_a_gate_that_claims_nothing(store: Store) -> None:
+    """That a claim has ended is tried to be written once."""
+    gate(store, "first")
+    _version, text = store.read().by_pool[POOL]
+    claim = parse_claims(str(text)).claims["first"]
+    for pool in POOLS:
+        store.swap(pool, 0, str(text).replace(repr(claim.expires), repr(claim.expires - 100_000)))
+    clock = Clock()
+    refusing = Timed(store, clock, "swap")
+    outcome, _told = gate_of_pools(refusing, clock, 0, wanted=False)
+    assert outcome["decision"] == "admit"
+    assert refusing.asked.count("swap") == 1
+
+
+def test_a_version_that_is_none_is_never_room(store: Store) -> None:
+    store.swap(POOL, 0, "{}")
+    with closing(sqlite3.connect(store._location.target)) as file:
+        file.execute("UPDATE poolgate_claims SET version = 'abc'")
+        file.commit()
+    outcome = gate(store, "first")
+    assert outcome["decision"] == "unknown"
+    assert "its version is no number" in outcome["reasons"][0]

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 import types
 import typing as t
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import postgresql
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import (
-    AnswerLostError,
-    StoreError,
-)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import store as store_module
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import open_store
 
@@ -141,7 +141,7 @@ def test_without_a_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(("url", "given"), [("", True), ("?connect_timeout=3", False)])
 def test_a_time_limit_that_the_url_has_is_left_alone(library: types.SimpleNamespace, url: str, given: bool) -> None:
-    connection: t.Any = postgresql.connect_to_postgresql(read_location(f"postgresql://db/poolgate{url}"))
+    connection: t.Any = postgresql.connect_to_postgresql(read_location(f"postgresql://db/poolgate{url}"), 5)
     assert ("connect_timeout" in connection._session.options) == given
     assert connection._session.autocommit is True
     assert connection._session.prepare_threshold is None
@@ -151,7 +151,7 @@ def test_a_server_that_does_not_answer_is_cut_off(
     library: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """libpq itself waits for ever."""
-    monkeypatch.setattr(postgresql, "_MOST_SECONDS", 0.05)
+    monkeypatch.setattr(store_module, "_MOST_SECONDS", 0.05)
     here, there = socket.socketpair()
     before = threading.active_count()
 
@@ -170,3 +170,76 @@ def test_a_server_that_does_not_answer_is_cut_off(
     assert threading.active_count() <= before + 1  # the timer may be about to end
     there.close()
     here.close()
+
+
+def test_text_is_asked_for_in_one_encoding_and_decoded(library: types.SimpleNamespace) -> None:
+    """A database in SQL_ASCII gives bytes, of which str() is another name."""
+    Session.answers = [([(17.5, b"pool-a", 3, memoryview(b"x"))], 1, ["columns"])]
+    store: t.Any = open_store(LOCATION)
+    assert store.read() == (17.5, {"pool-a": (3, "x")})
+    assert store._connection._session.options["client_encoding"] == "UTF8"
+    Session.answers = [([(17.5, b"pool-\xff", 3, "x")], 1, ["columns"])] * 2
+    with pytest.raises(StoreError, match="could not be asked"):
+        store.read()
+
+
+@pytest.mark.parametrize(("host", "given"), [("db.example.com", {"sslmode": "require"}), ("127.0.0.1", {})])
+def test_a_password_does_not_go_over_a_network_in_the_clear(
+    library: types.SimpleNamespace, host: str, given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+    connection: t.Any = postgresql.connect_to_postgresql(read_location(f"postgresql://{host}/poolgate"), 5)
+    assert {name: value for name, value in connection._session.options.items() if name == "sslmode"} == given
+
+
+def test_a_server_that_takes_no_session_is_given_up(library: types.SimpleNamespace) -> None:
+    """DNS, and several addresses of a host, are in no limit of libpq's."""
+    is_closed = threading.Event()
+    connects = threading.Event()
+
+    class Late(Session):
+        def close(self) -> None:
+            is_closed.set()
+
+    def connect(url: str, **options: object) -> Late:
+        connects.wait(10)
+        return Late(url)
+
+    library.connect = connect
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="no session within 0 seconds"):
+        postgresql.connect_to_postgresql(LOCATION, 0.1)
+    assert time.monotonic() - began < 5
+    connects.set()
+    assert is_closed.wait(5), "nor is it left open when it comes late"
+
+
+def test_what_a_thread_raises_is_raised_where_it_is_waited_for(library: types.SimpleNamespace) -> None:
+    def connect(url: str, **options: object) -> None:
+        raise KeyError("of the library")
+
+    library.connect = connect
+    with pytest.raises(KeyError):
+        postgresql.connect_to_postgresql(LOCATION, 5)
+
+
+@pytest.mark.parametrize("way", ["environment", "file", "libpq", "libpq, a word"])
+def test_a_password_that_comes_back_in_an_error_is_hidden(
+    library: types.SimpleNamespace, way: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    password = "train" if way == "libpq, a word" else "Zq7vaultx9kk"
+    file = tmp_path / "pgpass"
+    file.write_text(f"*:*:*:*:{password}\n" if way == "file" else "")
+    monkeypatch.setenv("PGPASSFILE", str(file))
+    monkeypatch.setenv("PGPASSWORD", password if way == "environment" else "")
+
+    def refuse(url: str, **options: object) -> None:
+        error = Error(f"FATAL:  no such password: {password}\n")
+        if way.startswith("libpq"):
+            vars(error).update(pgconn=types.SimpleNamespace(password=password.encode()))
+        raise error
+
+    library.connect = refuse
+    with pytest.raises(StoreError, match="could not be asked") as error:
+        open_store(read_location("postgresql://poolgate@db.example.com/poolgate")).read()
+    assert password not in str(error.value)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import sqlite
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import store as store_module
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.sqlite import (
@@ -30,13 +31,14 @@ def test_a_path_may_have_any_characters(tmp_path: Path) -> None:
 def test_a_file_that_another_one_holds_is_waited_for_and_then_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
     store = open_store(Location("sqlite", str(tmp_path / "claims.db"), "sqlite:////claims.db"))
     store.swap("pool-a", 0, "x")
     holder = sqlite3.connect(tmp_path / "claims.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr(store_module, "_MOST_SECONDS", 0.05)
     with pytest.raises(StoreError, match="database is locked"):
         store.swap("pool-a", 1, "y")
+    monkeypatch.undo()
     holder.execute("ROLLBACK")
     assert store.swap("pool-a", 1, "y")
 
@@ -44,7 +46,7 @@ def test_a_file_that_another_one_holds_is_waited_for_and_then_told(
 def test_an_old_sqlite_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite.sqlite3, "sqlite_version_info", (3, 7, 17))
     with pytest.raises(StoreError, match="needs 3.24 or later"):
-        connect_to_sqlite(Location("sqlite", "/claims.db", ""))
+        connect_to_sqlite(Location("sqlite", "/claims.db", ""), 1)
 
 
 def test_a_file_that_was_not_used_can_be_closed() -> None:

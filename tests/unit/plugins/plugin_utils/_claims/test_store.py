@@ -9,13 +9,12 @@ import sqlite3
 import time
 import typing as t
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import (
-    AnswerLostError,
-    StoreError,
-)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import store as store_module
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location, read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.sqlite import SqliteConnection
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store
@@ -77,11 +76,11 @@ class Failing(SqliteConnection):
 
     failures: t.ClassVar[list[str]]
 
-    def execute(self, statement: str, values: Sequence[t.Any]) -> tuple[Sequence[Sequence[t.Any]], int]:
+    def execute(self, statement: str, values: Sequence[t.Any], seconds: float) -> tuple[Sequence[Sequence[t.Any]], int]:
         failure = self.failures.pop(0) if self.failures else ""
         if failure.startswith("before"):
             raise sqlite3.OperationalError(f"{failure}: connection to server lost")
-        result = super().execute(statement, values)
+        result = super().execute(statement, values, seconds)
         if failure.startswith("after"):
             raise sqlite3.OperationalError(f"{failure}: connection to server lost")
         return result
@@ -94,7 +93,7 @@ class Failing(SqliteConnection):
 def failing(location: Location) -> Callable[..., Store]:
     def make(*failures: str) -> Store:
         Failing.failures = []
-        store = Store(location, lambda one: Failing(one.target))
+        store = Store(location, lambda one, _seconds: Failing(one.target))
         store.swap("pool-a", 0, "x")
         Failing.failures = list(failures)
         return store
@@ -126,7 +125,7 @@ def test_a_secret_in_an_error_is_hidden(location: Location) -> None:
     secret = "correct-horse-battery"
     hidden = Location("postgresql", "x", "postgresql://db/poolgate", (secret,))
 
-    def refuse(one: Location) -> SqliteConnection:
+    def refuse(one: Location, seconds: float) -> SqliteConnection:
         connection = Failing(location.target)
         Failing.failures = [f"before {secret}"] * 2
         return connection
@@ -134,3 +133,105 @@ def test_a_secret_in_an_error_is_hidden(location: Location) -> None:
     with pytest.raises(StoreError) as error:
         Store(hidden, refuse).read()
     assert secret not in str(error.value)
+
+
+def table_with(location: Location, *rows: tuple[object, object, object]) -> None:
+    with closing(sqlite3.connect(location.target)) as file:
+        file.execute("CREATE TABLE poolgate_claims (pool VARCHAR(64) PRIMARY KEY, version BIGINT, document TEXT)")
+        file.executemany("INSERT INTO poolgate_claims VALUES (?, ?, ?)", rows)
+        file.commit()
+
+
+@pytest.mark.parametrize("version", ["abc", "x" * 2_000_000, 1e300, float("inf"), 1.5, b"1", None, 0, -5, 2**63 - 1])
+def test_a_version_that_is_none_closes_its_own_pool(location: Location, version: object) -> None:
+    table_with(location, ("pool-a", version, "{}"), ("pool-b", 3, "{}"))
+    for pools in (None, ["pool-a", "pool-b"]):
+        assert open_store(location).read(pools).by_pool == {"pool-a": (-1, None), "pool-b": (3, "{}")}
+
+
+def test_a_text_behind_a_nul_is_not_fetched(location: Location) -> None:
+    """length() of SQLite ends there."""
+    table_with(location, ("pool-a", 1, "{}\0" + "x" * 1_000_000))
+    assert open_store(location).read().by_pool == {"pool-a": (1, None)}
+
+
+def test_the_name_of_a_pool_that_no_pool_has_is_cut(location: Location) -> None:
+    table_with(location, ("p" * 100_000, 1, "{}"))
+    assert [len(pool) for pool in open_store(location).read().by_pool] == [65]
+
+
+def test_what_is_read_of_all_pools_is_bounded(location: Location, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_MOST_POOLS", 3)
+    monkeypatch.setattr(store_module, "_MOST_CHARACTERS", 100)
+    table_with(location, *((f"pool-{number}", 1, "x" * 40) for number in range(3)))
+    store = open_store(location)
+    assert set(store.read().by_pool.values()) == {(1, None)}, "no document, and never none of a pool"
+    assert store.read(["pool-0"]).by_pool == {"pool-0": (1, "x" * 40)}
+    store.swap("pool-a", 0, "x")
+    with pytest.raises(StoreError, match="has more than 3 pools"):
+        store.read()
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([(17.5, b"pool-a", 1, "x")], "not asked for"),
+        ([(17.5, "b'pool-a'", 1, "x")], "not asked for"),
+        ([(17.5, "POOL-A", 1, "x")], "not asked for"),
+        ([(17.5, "pool-a", 1, "x"), (17.5, "pool-a", 1, "y")], "not asked for"),
+        ([(17.5, 5, 1, "x")], "not asked for"),
+        ([], "its time"),
+        ([(None, "pool-a", 1, "x")], "its time"),
+        ([(float("nan"), "pool-a", 1, "x")], "its time"),
+        ([("17", "pool-a", 1, "x")], "its time"),
+    ],
+)
+def test_an_answer_that_is_none_is_never_room(
+    location: Location, monkeypatch: pytest.MonkeyPatch, rows: list[t.Any], said: str
+) -> None:
+    monkeypatch.setattr(SqliteConnection, "execute", lambda *_asked: (rows, 1))
+    with pytest.raises(StoreError, match=said):
+        open_store(location).read(["pool-a"])
+
+
+class Slow(SqliteConnection):
+    """A database that takes all of the time that it is given, and fails."""
+
+    given: t.ClassVar[list[float]]
+
+    def execute(self, statement: str, values: Sequence[t.Any], seconds: float) -> tuple[Sequence[Sequence[t.Any]], int]:
+        self.given.append(seconds)
+        time.sleep(seconds)
+        raise sqlite3.OperationalError("no such table, or no answer")
+
+
+@pytest.mark.parametrize(
+    ("most", "left", "takes"), [(0.1, None, 0.1), (0.1, 5.0, 0.1), (5.0, 0.1, 0.1), (5.0, -1.0, 0.0)]
+)
+def test_an_operation_ends_in_its_time_whatever_is_tried_for_it(
+    location: Location, monkeypatch: pytest.MonkeyPatch, most: float, left: float | None, takes: float
+) -> None:
+    monkeypatch.setattr(store_module, "_MOST_SECONDS", most)
+    connecting: list[float] = []
+
+    def connect(one: Location, seconds: float) -> SqliteConnection:
+        connecting.append(seconds)
+        return Slow(one.target)
+
+    for ask in (lambda store: store.read(), lambda store: store.swap("pool-a", 0, "x")):
+        Slow.given = []
+        store = Store(location, connect)
+        store.end_in(left)
+        began = time.monotonic()
+        with pytest.raises(StoreError):
+            ask(store)
+        assert time.monotonic() - began < takes + 0.5
+        assert all(seconds <= takes for seconds in (*Slow.given, *connecting))
+
+
+def test_half_a_surrogate_pair_is_told(location: Location) -> None:
+    store = open_store(location)
+    store.swap("pool-a", 0, "x")
+    for ask in (lambda: store.read(["pool-\ud800"]), lambda: store.swap("pool-\ud800", 0, "x")):
+        with pytest.raises(StoreError, match="could not be asked"):
+            ask()

@@ -80,8 +80,48 @@ def test_what_is_admitted_later_leaves_the_earlier_one_its_place() -> None:
 
 def test_claims_of_very_many_shapes_are_not_tried_out() -> None:
     shapes = [Group(1, {GPU: 1, "cpu": number}, None) for number in range(101)]
-    assert decide(gpu_nodes(8, 8), asking(1, 1), Claimed(shapes=shapes))["decision"] == "wait"
+    verdict = decide(gpu_nodes(8, 8), asking(1, 1), Claimed(shapes=shapes))
+    assert verdict["decision"] == "unknown"
+    assert "more than can be weighed" in verdict["reasons"][0]
+    offers = {Offer((8000, 8 * CARDS), NodeKind(None), True): 2}
+    assert Claimed(shapes=shapes).most_lost(offers, Need(1, (0, CARDS), None), ORDER, NO_JOBS) == 16, "all places"
     assert decide(gpu_nodes(8, 8), asking(1, 1), Claimed(shapes=shapes[:1] * 10))["decision"] == "admit"
+
+
+def test_a_shape_is_held_against_a_kind_of_node_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each against each of the others on each of the nodes would take minutes, from a document of some kilobytes."""
+    counted: Counter[str] = Counter()
+    fits = Offer.fits
+
+    def count(offer: Offer, need: Need) -> int:
+        counted["fits"] += 1
+        return fits(offer, need)
+
+    monkeypatch.setattr(Offer, "fits", count)
+    offers = {Offer((number * 1000, 8 * CARDS), NodeKind(None), True): 1 for number in range(100, 130)}
+    shapes = [Group(1, {GPU: CARDS, "cpu": number}, None) for number in range(20)]
+    asked = [Group(1, {GPU: CARDS}, None)]
+    assert Claimed(shapes=shapes).keeps_its_places(offers, asked, Unplaced({GPU: CARDS}, 1, frozenset()), ORDER)
+    assert counted["fits"] == len(shapes) * len(offers)
+    counted.clear()
+    Claimed(shapes=shapes).most_lost(offers, Need(1, (0, CARDS), None), ORDER, NO_JOBS)
+    assert counted["fits"] == len(offers)
+
+
+def test_what_takes_too_long_to_weigh_is_not_known() -> None:
+    names = [f"example.com/r{number}" for number in range(100)]
+    shapes = [Group(1, {GPU: CARDS, **dict.fromkeys(names, number)}, None) for number in range(100)]
+    room = Claimed(shapes=shapes)
+    offers = {Offer((number, *[9] * 100), NodeKind(None), True): 1 for number in range(60)}
+    assert room.is_too_much(offers)
+    assert not Claimed(shapes=shapes[:10]).is_too_much(offers)
+    assert not room.keeps_its_places(offers, [], NO_JOBS, [GPU, *names])
+
+
+def test_a_claim_of_nothing_takes_nothing() -> None:
+    for resources in ({}, {GPU: 0}):
+        room = Claimed(shapes=[Group(3, resources, None)])
+        assert decide(gpu_nodes(8), asking(1, 8), room)["decision"] == "admit"
 
 
 def test_several_groups_are_placed_beside_what_is_claimed() -> None:
