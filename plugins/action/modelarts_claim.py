@@ -52,6 +52,8 @@ class ActionModule(ObservingAction):
         "store": {"type": "raw"},
         "state": {"type": "raw"},
         "id": {"type": "raw"},
+        "nonce": {"type": "raw"},
+        "all_hosts": {"type": "raw"},
         "submitted": {"type": "raw"},
         "seconds": {"type": "raw"},
     }
@@ -61,6 +63,7 @@ class ActionModule(ObservingAction):
         if state not in _STATES:
             raise InputError(f"value of state must be one of: {', '.join(_STATES)}, got: {one_line(state, 60)}.")
         submitted = _read_claim_boolean("submitted", options["submitted"], default=True)
+        all_hosts = _read_claim_boolean("all_hosts", options.get("all_hosts"), default=False)
         url = store_given_to_action(options["store"])
         if url is None:
             if state == "released":
@@ -69,27 +72,22 @@ class ActionModule(ObservingAction):
         # Without a store, nothing of this is imported.
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import store_of_task
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import (
-            read_wished_id,
-            wished_id_prefix_of_pipeline,
-        )
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_nonce, read_wished_id
 
         claim_id = None if is_blank(options["id"]) else read_wished_id(options["id"])
+        nonce = read_nonce(options["nonce"])
         store = store_of_task(url, self.remark)
         try:
             if state == "listed":
                 return self._list_claims(store)
             if state == "released":
-                return self._release_claim(
-                    store, claim_id, wished_id_prefix_of_pipeline(os.environ), submitted, options
-                )
+                own = self._claims_of_run(store, all_hosts) if claim_id is None else [(claim_id, nonce)]
+                return self._release_claim(store, own, submitted, options)
             if claim_id is None:
                 raise InputError("id is missing: give the ID of the claim.")
-            return (
-                self._renew_claim(store, claim_id, options["seconds"])
-                if state == "renewed"
-                else self._end_claim(store, claim_id)
-            )
+            if state == "renewed":
+                return self._renew_claim(store, claim_id, nonce, options["seconds"])
+            return self._end_claim(store, claim_id)
         except StoreError as error:
             if state == "released":
                 # A deployment that went well does not fail because of it: the time of the claim ends it.
@@ -104,31 +102,41 @@ class ActionModule(ObservingAction):
         self.say(_lines_of_claims_to_list(claims) or [f"Nothing is claimed in {store.shown}."])
         return {"changed": False, "claims": claims}
 
-    def _release_claim(self, store: Store, claim_id: str | None, prefix: str, submitted: bool, options: Facts) -> Facts:
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import (
-            ids_of_claims_to_end,
-            release_claim,
+    def _claims_of_run(self, store: Store, all_hosts: bool) -> list[tuple[str, str]]:
+        """Return (ID, nonce) of what this run of a pipeline's job has claimed, for the host of the task or for all."""
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import ids_of_claims_to_end
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import (
+            id_of_host,
+            owner_of_claims,
+            wished_id_prefix_of_pipeline,
         )
 
-        ids = [claim_id] if claim_id else ids_of_claims_to_end(store, prefix) if prefix else []
+        host = str(self._variables.get("inventory_hostname", "localhost"))
+        # Another host of the play may have claimed, and not submitted yet.
+        prefix = wished_id_prefix_of_pipeline(os.environ) if all_hosts else id_of_host(host, os.environ)
+        return ids_of_claims_to_end(store, prefix, owner_of_claims(self._variables, os.environ)) if prefix else []
+
+    def _release_claim(self, store: Store, own: list[tuple[str, str]], submitted: bool, options: Facts) -> Facts:
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import release_claim
+
         released: list[Facts] = []
-        for one in [] if self._task.check_mode else ids:
-            why = release_claim(store, one, self.job_look(options), submitted=submitted)
-            released.append({"id": one, "end": why, "message": sentence(_SAID[why].format(id=one))})
+        for one, nonce in [] if self._task.check_mode else own:
+            ends = release_claim(store, one, self.job_look(options), nonce=nonce, submitted=submitted)
+            released += [{"id": one, "end": why, "message": sentence(_SAID[why].format(id=one))} for why in ends]
         messages = [one["message"] for one in released]
         if messages:
             self.say(messages)
         ended = {"released", "void", "started", "over"}
         return {"changed": any(one["end"] in ended for one in released), "released": released, "messages": messages}
 
-    def _renew_claim(self, store: Store, claim_id: str, given: object) -> Facts:
+    def _renew_claim(self, store: Store, claim_id: str, nonce: str, given: object) -> Facts:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import renew_claim
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import DEFAULT_SECONDS
 
         seconds = read_seconds("seconds", given, DEFAULT_SECONDS)
         if self._task.check_mode:
             return {"changed": True}
-        claim = renew_claim(store, claim_id, seconds)
+        claim = renew_claim(store, claim_id, seconds, nonce=nonce)
         if claim is None:
             message = f"There is no claim {claim_id} any more: others may have its room. Run the gate again."
             return {"failed": True, "changed": False, "msg": sentence(message)}

@@ -58,6 +58,7 @@ class ActionModule(ObservingAction):
         "poll_interval": {"type": "raw"},
         "store": {"type": "raw"},
         "claim_id": {"type": "raw"},
+        "claim_nonce": {"type": "raw"},
     }
 
     def act(self, options: Facts) -> Facts:
@@ -113,14 +114,15 @@ class ActionModule(ObservingAction):
             renew_claim,
         )
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import store_of_task
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_wished_id
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_nonce, read_wished_id
 
         own, store = read_wished_id(claim_id, "claim_id"), store_of_task(url, self.remark)
+        nonce = read_nonce(options.get("claim_nonce"), "claim_nonce")
         try:
             if job_uuid is None:
-                renew_claim(store, own)
+                renew_claim(store, own, nonce=nonce)
             else:
-                end_claim_by_job(store, own, job_uuid, self.job_look(options))
+                end_claim_by_job(store, own, job_uuid, self.job_look(options), nonce=nonce)
         except StoreError as error:
             self.remark(f"{error} The claim is left to its time.")
 

@@ -317,6 +317,7 @@ class FoundJobFacts(t.TypedDict):
     job_name: str
     type: str | None
     status: str | None
+    age_seconds: int | None
     host_ips: list[str]
     resources: Numbers
     unread: list[str]
@@ -384,9 +385,13 @@ class JobsEntry(t.TypedDict):
 
 
 class FoundInPool(t.TypedDict, total=False):
-    """Only where names were looked for: the jobs that have them, None when the jobs could not be read."""
+    """Only where names were looked for: the jobs that have them, None when the jobs could not be read.
+
+    Of very many, those that are over and the older ones are left out first.
+    """
 
     found: list[FoundJobFacts] | None
+    found_complete: bool
 
 
 class PoolEntry(JobsEntry, OccupancyFacts, CapacityReading, FoundInPool):

@@ -171,7 +171,8 @@ options:
         type: str
         choices:
           required: The replicas must fit on the nodes, one by one.
-          aggregate: The sums count, whether or not a replica fits on a node.
+          aggregate: >-
+            The sums count, whether or not a replica fits on a node. What others have claimed keeps its places.
         default: required
       card_groups:
         description:
@@ -244,8 +245,8 @@ options:
       - Name of the job that will be submitted, exact or with the wildcards C(*), C(?) and C([]). An admission then
         claims the room, which is this deployment's until the job is seen with its cards, or the time of the claim ends.
       - In its place, a dictionary with C(job), and if wanted C(id), C(seconds) and C(labels).
-      - C(id) tells this deployment from all others. Who claims again with the same one replaces its first claim. In
-        GitLab it is derived from the pipeline and its job. Elsewhere it is random.
+      - C(id) tells this deployment from all others. Who claims again with the same one replaces its first claim, in
+        whichever pool. In GitLab it is derived from the pipeline and its job. Elsewhere it is random.
       - C(seconds) is for how long the claim lasts, 900 unless it is given, 30 s to seven days. It must be longer than
         from the admission until the job has its cards.
       - C(labels) are texts to know the claim by.
@@ -393,6 +394,9 @@ claim:
     is_made:
       description: Always V(true).
       type: bool
+    nonce:
+      description: What tells it from the claim that a retry makes under the same ID.
+      type: str
 report:
   description:
     - The page that was printed, as lines of at most 80 columns. Of more than five pools it is the page of the best and

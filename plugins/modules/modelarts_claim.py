@@ -52,9 +52,20 @@ options:
     default: listed
   id:
     description:
-      - ID of the claim. With O(state=released) it may be left out within a job of a GitLab pipeline, whose claims are
-        then all meant.
+      - ID of the claim. With O(state=released) it may be left out within a job of a GitLab pipeline. What this run of
+        the job has claimed for the host of the task is then meant.
     type: str
+  nonce:
+    description:
+      - The C(nonce) of the claim, which its gate has returned. What a retry has claimed under the same O(id) is then
+        left alone. Without it, all claims of the O(id) are meant that have not ended, in every pool.
+    type: str
+  all_hosts:
+    description:
+      - With O(state=released) and without O(id), whether the claims of the job for its other hosts are meant as well.
+        It is for a last step, behind the play that has claimed.
+    type: bool
+    default: false
   submitted:
     description:
       - With O(state=released), whether a job may have been submitted. With V(false) the room is there for others at

@@ -73,6 +73,11 @@ options:
         when the job is seen with its cards. A store that cannot be asked is a warning.
     type: str
     version_added: 1.1.0
+  claim_nonce:
+    description:
+      - The C(nonce) of the claim. What a retry has claimed under the same O(claim_id) is then left alone.
+    type: str
+    version_added: 1.1.0
 seealso:
   - module: poolgate.modelarts.modelarts_capacity_gate
   - module: poolgate.modelarts.modelarts_workload_info

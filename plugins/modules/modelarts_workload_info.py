@@ -338,10 +338,17 @@ pools:
       type: list
       elements: dict
     found:
-      description: The jobs of O(look_for), with their status, their nodes and what they ask for.
+      description: The jobs of O(look_for), with their status, their age, their nodes and what they ask for.
       returned: when O(look_for) names jobs
       type: list
       elements: dict
+      version_added: 1.1.0
+    found_complete:
+      description:
+        - Whether these are all jobs of O(look_for). Of more than 500, those that are over are left out first, and of
+          the rest the older ones.
+      returned: when O(look_for) names jobs
+      type: bool
       version_added: 1.1.0
     observed_at:
       description:

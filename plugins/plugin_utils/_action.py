@@ -25,6 +25,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
     refuse_endless_numbers,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_options import templated_variables_level
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import (
@@ -166,7 +167,14 @@ class ObservingAction(ActionBase):
             except ObservationError as error:
                 self.remark(str(error))
                 return None
-            return pools[0].get("found")
+            entry = pools[0]
+            found = entry.get("found")
+            # Of very many, those that are over are left out first: with one of them there, all others are.
+            has_all_alive = entry.get("found_complete") or any(job["status"] in OVER for job in found or ())
+            if found is not None and not (entry["complete"] and has_all_alive):
+                self.remark("Not all jobs of the pool could be read.")
+                return None
+            return found
 
         return look
 

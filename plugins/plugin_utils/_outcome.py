@@ -43,6 +43,7 @@ class ClaimInFigures(t.TypedDict):
     """A claim as an artifact has it: what its release needs."""
 
     id: str
+    nonce: str
     seconds_left: int
 
 
@@ -100,8 +101,8 @@ def gate_outcome(
     # One that check mode would have made is not in the store, and has nothing to release.
     if "claim" in verdict and verdict["claim"]["is_made"]:
         own = claim["claim"] = verdict["claim"]
-        in_figures_of_claim: ClaimInFigures = {"id": own["id"], "seconds_left": own["seconds_left"]}
-        artifact["claim"] = in_figures_of_claim
+        figures: ClaimInFigures = {"id": own["id"], "nonce": own["nonce"], "seconds_left": own["seconds_left"]}
+        artifact["claim"] = figures
     return {
         **claim,
         "changed": "claim" in claim,

@@ -70,11 +70,15 @@ _NEAR = 0.7
 
 @dataclass(frozen=True)
 class Group:
-    """Replicas of one shape: ``resources`` of each, or one whole node of ``flavor`` for each."""
+    """Replicas of one shape: ``resources`` of each, or one whole node of ``flavor`` for each.
+
+    In a claim, so many of them as ``affinity_group_size`` are in one supernode; a request has that for all its groups.
+    """
 
     replicas: int
     resources: Amounts | None
     flavor: str | None
+    affinity_group_size: int = 1
 
 
 @dataclass(frozen=True)

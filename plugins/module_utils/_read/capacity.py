@@ -152,7 +152,8 @@ def _pool_entry_with_capacity(
     capacity = _capacity_of(counted["pool_name"], nodes, metrics, occupancy, now, documents.started)
     found: FoundInPool = {}
     if look_for:
-        found["found"] = None if jobs.value is None else find_jobs(jobs.value.items, look_for)
+        read = None if jobs.value is None else find_jobs(jobs.value.items, look_for, now)
+        found = {"found": None, "found_complete": False} if read is None else read
     sizes = None
     if nodes.value is not None:
         # Of every document: a node that was joined from two entries may have two addresses.

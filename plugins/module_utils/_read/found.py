@@ -17,6 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     integer_field,
     label_field,
+    seconds_since,
     text_field,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of_job
@@ -27,7 +28,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FoundJobFacts
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FoundInPool, FoundJobFacts
 
 # Of more jobs than that, the newest that are not over are found: a claim whose job is not among them counts on.
 _MOST = 500
@@ -35,10 +36,11 @@ _MOST = 500
 _GLOB = re.compile(r"[*?\[]")
 
 
-def find_jobs(items: Iterable[Document], names: Iterable[str]) -> list[FoundJobFacts]:
+def find_jobs(items: Iterable[Document], names: Iterable[str], now: float) -> FoundInPool:
     """Return the jobs whose name in the service above, or else whose own name, is one of the names or globs."""
     is_wanted = _matcher_of_names_to_find(names)
     heap: list[tuple[tuple[bool, int], int, Document, str]] = []
+    is_complete = True
     for count, item in enumerate(items):
         # jobName may be absent (ListWorkloads; the SDK).
         name = text_field(item.get("jobName")) or text_field(item.get("name"))
@@ -52,28 +54,30 @@ def find_jobs(items: Iterable[Document], names: Iterable[str]) -> list[FoundJobF
             heapq.heappush(heap, entry)
         else:
             heapq.heappushpop(heap, entry)
+            is_complete = False
     requirements = Requirements()
-    return [_found_job(item, name, requirements) for _order, _count, item, name in sorted(heap, key=lambda one: one[1])]
+    in_order = sorted(heap, key=lambda one: one[1])
+    found = [_found_job(item, name, requirements, now) for _order, _count, item, name in in_order]
+    return {"found": found, "found_complete": is_complete}
 
 
 def _matcher_of_names_to_find(names: Iterable[str]) -> Callable[[str], bool]:
-    exact, globs = set(), []
-    for name in names:
-        if _GLOB.search(name):
-            globs.append(re.compile(fnmatch.translate(name)))
-        else:
-            exact.add(name)
+    # A job may be called train[1]: what looks like a glob is a name as well.
+    exact = set(names)
+    globs = [re.compile(fnmatch.translate(name)) for name in exact if _GLOB.search(name)]
     # Most names are plain, and a look-up does not grow with the number of claims.
     return lambda name: name in exact or any(glob.match(name) for glob in globs)
 
 
-def _found_job(item: Document, name: str, requirements: Requirements) -> FoundJobFacts:
+def _found_job(item: Document, name: str, requirements: Requirements, now: float) -> FoundJobFacts:
+    created = integer_field(item.get("createTime"))
     amounts, unread = requirements.read(item.get("resourceRequirement"))
     return {
         "job_uuid": text_field(item.get("jobUUID")) or text_field(item.get("uid")),
         "job_name": name,
         "type": text_field(item.get("type")),
         "status": text_field(item.get("status")),
+        "age_seconds": None if created is None else seconds_since(created / 1000, now),
         "host_ips": hosts_of_job(item),
         "resources": amounts_to_numbers(canonical_amounts(amounts)),
         "unread": unread,

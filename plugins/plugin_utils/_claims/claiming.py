@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 import uuid
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 
@@ -39,6 +40,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     Row,
     TooManyClaimsError,
     does_claim_hold,
+    end_earlier_claim,
     is_claim_written,
     jobs_after_their_claims,
     names_claims_look_for,
@@ -75,6 +77,9 @@ _LEAST_SECONDS = 1.0
 _PAUSE = 0.02
 # A process that stood still for a tenth of its claim's time looks whether it still has it.
 _LONG_PAUSE = 0.1
+
+# With policy.placement aggregate a request is promised amounts, and none of these is there.
+_CHECKS_OF_PLACES = ("placement", "supernodes")
 
 
 class GateClaims:
@@ -141,8 +146,13 @@ class GateClaims:
         if self._began is None or self._failure:
             raise StoreError(self._failure)
         pool = entry["pool_name"]
-        reading = row_for_claiming(self._began, pool).reading(seen_jobs(entry.get("found")))
+        found = entry.get("found")
+        is_complete = entry.get("found_complete", False)
+        reading = row_for_claiming(self._began, pool).reading(seen_jobs(found), is_complete=is_complete)
         wanted = self._wanted if claims else None
+        # A claim that does not know all jobs of its name that are not over would take one of the others for its own.
+        if wanted is not None and found and not reading.shows_all_alive:
+            raise StoreError("more jobs than are read have the names that claims wait for")
         started = self._time.clock()
         lost = ""
         for _round in range(_MOST_ROUNDS):
@@ -177,6 +187,7 @@ class GateClaims:
                 # The monotonic clock of this host measures the pause; the store's own may be set meanwhile.
                 paused = self._time.clock() - read_at > _LONG_PAUSE * (proposal.claim.expires - proposal.claim.created)
                 if not paused or does_claim_hold(row_for_claiming(self._read([pool]), pool), proposal.claim):
+                    self._end_earlier_elsewhere(pool, proposal.claim)
                     return _verdict_with_own_claim(verdict, proposal.claim, row, is_made=True)
             # Lost twice in a row, and not written: the database refuses it, and its words tell why.
             elif lost and lost_before:
@@ -194,6 +205,29 @@ class GateClaims:
         except StoreError as error:
             self._failure = str(error)
             raise
+
+    def _end_earlier_elsewhere(self, own_pool: str, claim: Claim) -> None:
+        """End what an earlier try of this id has claimed in other pools. What fails is left to its time."""
+        for _round in range(_MOST_ROUNDS):
+            is_lost = False
+            try:
+                # All pools: the earlier try may have had other candidates.
+                documents = self._store.read()
+                for pool in sorted({*documents.by_pool} - {own_pool}):
+                    is_lost |= not self._end_earlier_in_pool(documents, pool, claim)
+            except (StoreError, UnwritableDocumentError):
+                return
+            if not is_lost:
+                return
+
+    def _end_earlier_in_pool(self, documents: Documents, pool: str, claim: Claim) -> bool:
+        """Return whether nothing of an earlier try is left in the pool."""
+        try:
+            row = row_for_claiming(documents, pool)
+        except UnreadableDocumentError:
+            return True  # nothing can be done about it here
+        document = end_earlier_claim(row, claim)
+        return document == row.document or self._store.swap(pool, row.version, dump_claims(document))
 
     def _mark(self, pool: str, version: int, document: PoolClaims) -> None:
         """Write that claims have ended. Who comes next writes it as well, so it is tried once."""
@@ -230,7 +264,9 @@ def _answer_while_claiming(
     verdict: VerdictFacts = {**decide(claimed), "claims": list(claimed.facts)}
     # The sums of the verdict: only the nodes tell what a whole node of a flavor has.
     amounts = {one["resource"]: amount_from_number(one["resource"], one["need"]) for one in verdict["resources"]}
-    asked = Asked(request.type, request.priority, request.groups, amounts)
+    groups = tuple(replace(group, affinity_group_size=request.affinity_group_size) for group in request.groups)
+    is_placed = any(check["name"] in _CHECKS_OF_PLACES for check in verdict["checks"])
+    asked = Asked(request.type, request.priority, groups, amounts, is_placed)
     return Answer(verdict, verdict["decision"] == "admit", asked)
 
 
@@ -242,7 +278,8 @@ def claimed_room(counted: Sequence[Counted], now: float) -> Claimed:
     return Claimed(
         total=total,
         # Whole, even where a part has started: which replicas are still to come is not told.
-        shapes=[group for each in counted for group in each.claim.groups],
+        shapes=[group for each in counted if each.claim.is_placed for group in each.claim.groups],
+        loose=[group for each in counted if not each.claim.is_placed for group in each.claim.groups],
         jobs=frozenset(job.uuid for each in counted for job in each.jobs),
         facts=[claim_facts(each.claim, each.amounts, now) for each in counted],
     )
@@ -279,6 +316,7 @@ def _verdict_with_own_claim(verdict: VerdictFacts, claim: Claim, row: Row, *, is
         "expires_at": iso_time_of_claim(claim.expires),
         "seconds_left": _seconds_left_of_claim(claim, row.moment),
         "is_made": is_made,
+        "nonce": claim.nonce,
     }
     return {**verdict, "claim": own}
 

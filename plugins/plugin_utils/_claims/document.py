@@ -77,6 +77,8 @@ class Claim:
 
     ``key`` is what it stands under in its document: its id, and behind that of one that was replaced, its version.
     ``job`` is the name of the coming job, or a glob. ``known`` are the jobs of that name that were there before.
+    ``knows_all`` says whether these are all, or whether of those that were over some were left out.
+    ``is_placed`` says whether its replicas were promised places on nodes, and not amounts alone.
     ``jobs`` are those that have come. ``nonce`` tells the writes of one id apart, and ``version`` orders all claims.
     """
 
@@ -93,6 +95,8 @@ class Claim:
     version: int
     nonce: str
     known: frozenset[str] = frozenset()
+    knows_all: bool = False
+    is_placed: bool = True
     jobs: tuple[str, ...] = ()
     ended: Ended | None = None
 
@@ -199,6 +203,8 @@ def _dumped_claim(claim: Claim, bits: Mapping[str, int]) -> dict[str, object]:
         "version": claim.version,
         "nonce": claim.nonce,
         "known": f"{sum(bits[uuid] for uuid in claim.known):x}",
+        "knows_all": claim.knows_all,
+        "is_placed": claim.is_placed,
         "jobs": list(claim.jobs),
         "ended": None if claim.ended is None else vars(claim.ended),
     }
@@ -220,6 +226,9 @@ def _parsed_claim(key: str, table: _ClaimTable, known: Sequence[str]) -> Claim:
         version=table.integer("version"),
         nonce=table.text("nonce"),
         known=table.chosen("known", known),
+        # A document that does not say so knows some of them.
+        knows_all=table.value("knows_all") is True,
+        is_placed=table.value("is_placed") is not False,
         jobs=tuple(table.names("jobs")),
         ended=None if table.value("ended") is None else _parsed_end_of_claim(table.table("ended")),
     )
@@ -227,7 +236,8 @@ def _parsed_claim(key: str, table: _ClaimTable, known: Sequence[str]) -> Claim:
 
 def _parsed_group_of_claim(table: _ClaimTable) -> Group:
     resources = None if table.value("resources") is None else table.amounts("resources")
-    return Group(table.integer("replicas"), resources, table.text_or_none("flavor"))
+    size = 1 if table.value("affinity_group_size") is None else table.integer("affinity_group_size")
+    return Group(table.integer("replicas"), resources, table.text_or_none("flavor"), max(1, size))
 
 
 def _parsed_end_of_claim(table: _ClaimTable) -> Ended:

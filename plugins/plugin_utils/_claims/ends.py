@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import replace
+from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import (
     claim_facts,
@@ -24,6 +25,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.documen
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
     DEFAULT_SECONDS,
     bind_job_to_claim,
+    claim_of_id,
     end_claim,
     mark_claims,
     release_claim_of,
@@ -36,7 +38,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FoundJobFacts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import Claim, PoolClaims
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Row
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Reading, Row
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Documents, Store
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import ClaimFacts
 
@@ -54,32 +56,52 @@ class ListedClaim(t.TypedDict):
     claim: ClaimFacts
 
 
+class _Place(t.NamedTuple):
+    """Where a claim is: its pool, and the row of that from before anything of it was asked."""
+
+    pool: str
+    row: Row
+    claim: Claim
+
+
 def list_claims(store: Store) -> list[ListedClaim]:
     """Return the claims of all pools that can be read and that have not ended, the oldest first. Raises StoreError."""
-    documents = store.read()
-    listed: list[ListedClaim] = []
-    for pool, row in _rows_of_listed_claims(documents):
-        for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key)):
-            # By the store's clock, and not this host's: only that one has set the times.
-            if claim.ended is None and claim.expires > row.moment:
-                listed.append({"pool": pool, "claim": claim_facts(claim, claim.amounts, row.moment)})
-    return listed
+    return [
+        {"pool": place.pool, "claim": claim_facts(place.claim, place.claim.amounts, place.row.moment)}
+        for place in _claims_that_last(store)
+    ]
 
 
-def ids_of_claims_to_end(store: Store, prefix: str) -> list[str]:
-    """Return the IDs of claims that have not ended and that one job of a pipeline has made. Raises StoreError."""
-    begin = f"{prefix}/"
-    return [one["claim"]["id"] for one in list_claims(store) if one["claim"]["id"].startswith(begin)]
+def ids_of_claims_to_end(store: Store, prefix: str, owner: str) -> list[tuple[str, str]]:
+    """Return (ID, nonce) of claims that have not ended and that one run of a pipeline's job has made.
 
-
-def release_claim(store: Store, claim_id: str, look: Look, *, submitted: bool) -> str:
-    """Return what became of a claim: it is given back, unless its job waits.
-
-    Raises StoreError, and what the look raises.
+    Raises StoreError.
     """
-    place = _find_claim_to_end(store, claim_id)
-    if place is None:
-        return "gone"
+    begin = f"{prefix}/"
+    claims = [place.claim for place in _claims_that_last(store)]
+    # A retry has the same IDs, and may have claimed before the run that was cancelled gives its own back.
+    return [(claim.id, claim.nonce) for claim in claims if claim.id.startswith(begin) and claim.owner == owner]
+
+
+def release_claim(store: Store, claim_id: str, look: Look, *, nonce: str = "", submitted: bool) -> list[str]:
+    """Return what became of the claims of an id, in every pool, or of the one of a nonce: each is given back.
+
+    One whose job waits is not. Raises StoreError, and what the look raises.
+    """
+    said: list[str] = []
+    failed: StoreError | None = None
+    for place in _find_claims(store, claim_id, nonce):
+        # A pool that cannot be looked at does not keep what is claimed in another.
+        try:
+            said.append(_release_in_pool(store, place, look, submitted))
+        except StoreError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+    return list(dict.fromkeys(said)) or ["gone"]
+
+
+def _release_in_pool(store: Store, place: _Place, look: Look, submitted: bool) -> str:
     pool, began, claim = place
     # After the store was read: a job that shows up later makes its claim count on, and never end too early.
     found = look(pool, claim.job) if submitted else ()
@@ -91,71 +113,99 @@ def release_claim(store: Store, claim_id: str, look: Look, *, submitted: bool) -
 
     def change(row: Row) -> PoolClaims:
         nonlocal said
-        document, said = release_claim_of(row, reading, claim_id, submitted=submitted)
+        # Of the nonce: a retry may have claimed since the look, which was not for its job.
+        document, said = release_claim_of(row, reading, claim.id, nonce=claim.nonce, submitted=submitted)
         return document
 
     _change_claim_until_written(store, pool, change)
     return said
 
 
-def end_claim_by_job(store: Store, claim_id: str, job_uuid: str, look: Look) -> None:
+def end_claim_by_job(store: Store, claim_id: str, job_uuid: str, look: Look, *, nonce: str = "") -> None:
     """Note that the job of a claim was seen by its own watch: it ends the claim if it has its cards.
 
     Raises StoreError, and what the look raises.
     """
-    place = _find_claim_to_end(store, claim_id)
-    if place is None:
-        return
-    pool, began, claim = place
-    reading = began.reading(seen_jobs(look(pool, claim.job)))
-
-    def change(row: Row) -> PoolClaims:
-        # Bound before it is marked: the name alone could give the job to an older claim of that name.
-        bound = bind_job_to_claim(row.document, claim_id, job_uuid)
-        return mark_claims(replace(row, document=bound), reading)
-
-    _change_claim_until_written(store, pool, change)
+    places = _find_claims(store, claim_id, nonce)
+    for pool, began, claim in places:
+        reading = began.reading(seen_jobs(look(pool, claim.job)))
+        # Of claims in several pools it is the job of that one in whose pool it is.
+        if len(places) == 1 or any(job.uuid == job_uuid for job in reading.jobs):
+            _change_claim_until_written(store, pool, partial(_note_in_document, reading, claim, job_uuid))
 
 
-def renew_claim(store: Store, claim_id: str, seconds: float = DEFAULT_SECONDS) -> ClaimFacts | None:
-    """Have a claim last for so many seconds from now, and return it; None when it is gone. Raises StoreError."""
-    place = _find_claim_to_end(store, claim_id)
+def _note_in_document(reading: Reading, claim: Claim, job_uuid: str, row: Row) -> PoolClaims:
+    # Bound before it is marked: the name alone could give the job to an older claim of that name.
+    bound = bind_job_to_claim(row.document, claim.id, job_uuid, claim.nonce)
+    return mark_claims(replace(row, document=bound), reading)
+
+
+def renew_claim(store: Store, claim_id: str, seconds: float = DEFAULT_SECONDS, *, nonce: str = "") -> ClaimFacts | None:
+    """Have a claim last for so many seconds from now, and return it; None when it is gone. Raises StoreError.
+
+    Of claims of the id in several pools all are renewed, and the newest is the one that is returned.
+    """
     renewed: ClaimFacts | None = None
-    if place is None:
-        return None
+    for pool, _row, claim in _find_claims(store, claim_id, nonce):
+        renewed = _renew_in_pool(store, pool, claim, seconds)
+    return renewed
+
+
+def _renew_in_pool(store: Store, pool: str, claim: Claim, seconds: float) -> ClaimFacts | None:
+    renewed: ClaimFacts | None = None
 
     def change(row: Row) -> PoolClaims:
         nonlocal renewed
-        document, claim = renew_claim_of(row, claim_id, seconds)
-        renewed = None if claim is None else claim_facts(claim, claim.amounts, row.moment)
+        document, lasting = renew_claim_of(row, claim.id, seconds, claim.nonce)
+        renewed = None if lasting is None else claim_facts(lasting, lasting.amounts, row.moment)
         return document
 
-    _change_claim_until_written(store, place[0], change)
+    _change_claim_until_written(store, pool, change)
     return renewed
 
 
 def end_claim_by_hand(store: Store, claim_id: str) -> bool:
-    """End a claim, and return whether there was one to end. Raises StoreError."""
-    place = _find_claim_to_end(store, claim_id)
+    """End the claims of an id, in every pool, and return whether there was one to end. Raises StoreError."""
+    is_any_ended = False
+    for pool, _row, _claim in _find_claims(store, claim_id):
+        is_any_ended = _end_in_pool(store, pool, claim_id) or is_any_ended
+    return is_any_ended
+
+
+def _end_in_pool(store: Store, pool: str, claim_id: str) -> bool:
     is_ended = False
-    if place is None:
-        return False
 
     def change(row: Row) -> PoolClaims:
         nonlocal is_ended
         document, is_ended = end_claim(row, claim_id)
         return document
 
-    _change_claim_until_written(store, place[0], change)
+    _change_claim_until_written(store, pool, change)
     return is_ended
 
 
-def _find_claim_to_end(store: Store, claim_id: str) -> tuple[str, Row, Claim] | None:
-    """Return (the pool of a claim, its row of now, the claim)."""
+def _find_claims(store: Store, claim_id: str, nonce: str = "") -> list[_Place]:
+    """Return the claims of an id that have not ended, the oldest first; those that have, where there are no others.
+
+    A retry that is admitted in another pool has the id of the try before.
+    """
+    places: list[_Place] = []
     for pool, row in _rows_of_listed_claims(store.read()):
-        if claim_id in row.document.claims:
-            return pool, row, row.document.claims[claim_id]
-    return None
+        claim = claim_of_id(row.document, claim_id, nonce)
+        if claim is not None:
+            places.append(_Place(pool, row, claim))
+    places.sort(key=lambda place: place.claim.created)
+    return [place for place in places if place.claim.ended is None] or places
+
+
+def _claims_that_last(store: Store) -> list[_Place]:
+    return [
+        _Place(pool, row, claim)
+        for pool, row in _rows_of_listed_claims(store.read())
+        for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key))
+        # By the store's clock, and not this host's: only that one has set the times.
+        if claim.ended is None and claim.expires > row.moment
+    ]
 
 
 def _rows_of_listed_claims(documents: Documents) -> Iterator[tuple[str, Row]]:

@@ -148,6 +148,11 @@ def _decoded_value(value: object) -> object:
     return bytes(value).decode("utf-8") if isinstance(value, (bytes, memoryview)) else value
 
 
+def load_library() -> None:
+    """Import what a session needs. Raises StoreError."""
+    _psycopg_library()
+
+
 def _psycopg_library() -> ModuleType:
     # psycopg 3 where there are both: it is the one that the documentation names.
     for name in ("psycopg", "psycopg2"):

@@ -17,6 +17,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts, is_card_resource
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE, SCOPE_OF
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     MOST_CLAIMS,
     Claim,
@@ -65,16 +66,25 @@ class SeenJob:
     stage: Stage
     shows_node: bool
     amounts: Amounts
+    age: float | None = None
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read of a pool, and the version and the time of its document from before anything of it was asked."""
+    """What was read of a pool, and the version and the time of its document from before anything of it was asked.
+
+    Of very many jobs not all are read: those that are over are left out first.
+    """
 
     version: int
     born: str | None
     time: float
     jobs: Sequence[SeenJob]
+    is_complete: bool = True
+
+    @property
+    def shows_all_alive(self) -> bool:
+        return self.is_complete or any(job.stage is Stage.OVER for job in self.jobs)
 
 
 @dataclass(frozen=True)
@@ -90,9 +100,9 @@ class Row:
         """The time, which never goes back even if the store's clock does."""
         return max(self.now, self.document.newest)
 
-    def reading(self, jobs: Sequence[SeenJob]) -> Reading:
+    def reading(self, jobs: Sequence[SeenJob], *, is_complete: bool = True) -> Reading:
         """Return a reading that begins now."""
-        return Reading(self.version, self.document.born if self.version else None, self.moment, jobs)
+        return Reading(self.version, self.document.born if self.version else None, self.moment, jobs, is_complete)
 
 
 @dataclass(frozen=True)
@@ -124,15 +134,28 @@ class Asked:
     priority: int | None
     groups: tuple[Group, ...]
     amounts: Amounts
+    is_placed: bool = True
 
 
 # The rules
 
 
-def was_known_to_claim(claim: Claim, job: SeenJob) -> bool:
-    """Return whether the job was there before the claim: it is not the one that was to come."""
+def was_known_to_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
+    """Return whether the job was there before the claim, or may have been: it is not the one that was to come."""
     # A name may be used again, while the UUID of a job is its own.
-    return job.uuid in claim.known
+    if job.uuid in claim.known:
+        return True
+    # A claim knows all jobs that were not over. Of very many that were, it knows some, and one of the others ends it
+    # only if it is younger than the claim. The two ages are of two clocks, so none is ever compared with a time of the
+    # other. That of the job may be told too low, as the API writes dates and times of creation by clocks of its own.
+    if claim.knows_all or job.stage is not Stage.OVER:
+        return False
+    return job.age is None or job.age + CLOCK_TOLERANCE >= reading.time - claim.created
+
+
+def has_type_of_claim(claim: Claim, job: SeenJob) -> bool:
+    """Return whether the job may be of the type that was asked for. One that is not told may be any."""
+    return claim.type is None or job.type is None or _type_in_queue(job.type) == _type_in_queue(claim.type)
 
 
 def covers_claim(job: SeenJob) -> bool:
@@ -239,7 +262,7 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
     for claim in waiting + ended:
         own = found[claim.key]
         for job in list(free):
-            if not _has_claim_all(claim, own) and _is_job_of_claim(claim, job):
+            if not _has_claim_all(claim, own) and _is_job_of_claim(claim, job, reading):
                 own.append(job)
                 free.remove(job)
     return found
@@ -295,6 +318,7 @@ def add_claim(
         priority=asked.priority,
         groups=asked.groups,
         amounts=asked.amounts,
+        is_placed=asked.is_placed,
         owner=wanted.owner,
         labels=dict(wanted.labels),
         created=row.moment,
@@ -305,7 +329,8 @@ def add_claim(
         nonce=wanted.nonce,
     )
     # Jobs that have the name already are older than the claim, and would end it at once.
-    claim = replace(claim, known=frozenset(job.uuid for job in reading.jobs if _is_named_by_claim(claim, job)))
+    known = frozenset(job.uuid for job in reading.jobs if _has_name_of_claim(claim, job))
+    claim = replace(claim, known=known, knows_all=reading.is_complete)
     earlier = document.claims.get(wanted.id)
     if earlier is not None:
         # Of one that has ended before, the end stays when it was: nothing begins anew.
@@ -340,34 +365,69 @@ def does_claim_hold(row: Row, claim: Claim) -> bool:
     )
 
 
-def release_claim_of(row: Row, reading: Reading, claim_id: str, *, submitted: bool = True) -> tuple[PoolClaims, str]:
+def end_earlier_claim(row: Row, claim: Claim) -> PoolClaims:
+    """Return the document of another pool in which an earlier claim of the id has ended, as a retry has this one."""
+    earlier = row.document.claims.get(claim.id)
+    # Of two gates that have been given one id, each would end the other's: the later claim stays.
+    if earlier is None or earlier.ended or (earlier.created, earlier.nonce) >= (claim.created, claim.nonce):
+        return row.document
+    # One whose time has settled would count for a minute anew.
+    if earlier.expires + SETTLE <= row.moment:
+        return row.document
+    return row.document.with_claims(_ended_claim(earlier, row, "replaced"))
+
+
+def claim_of_id(document: PoolClaims, claim_id: str, nonce: str = "") -> Claim | None:
+    """Return the claim of an id: the newest, or the one that has the nonce, also where it was replaced since."""
+    newest = document.claims.get(claim_id)
+    if not nonce or (newest is not None and newest.nonce == nonce):
+        return newest
+    return next((one for one in document.claims.values() if (one.id, one.nonce) == (claim_id, nonce)), None)
+
+
+def release_claim_of(
+    row: Row, reading: Reading, claim_id: str, *, nonce: str = "", submitted: bool = True
+) -> tuple[PoolClaims, str]:
     """Return (the document in which a claim is given back, what became of it).
 
     A claim whose job waits is left alone: its job may start at any time. Without a job, one that may have been
     ``submitted`` counts until it has settled.
     """
-    claim = row.document.claims.get(claim_id)
+    claim = claim_of_id(row.document, claim_id, nonce)
     if claim is None:
         return row.document, "gone"
     if claim.ended is not None:
         return row.document, claim.ended.why
     document = mark_claims(row, reading)
-    marked = document.claims.get(claim_id)
+    marked = document.claims.get(claim.key)
     # Dropped as too old to matter, so nothing is left to give back.
     if marked is None:
         return document, "expired"
     if marked.ended is not None:
         return document, marked.ended.why
     # Not ended here: between this look and the swap the job may get its cards.
-    if marked.jobs:
+    if marked.jobs or _may_job_come_for_claim(document, marked, reading):
         return document, "waits"
     why = "released" if submitted else "void"
     return document.with_claims(_ended_claim(marked, row, why)), why
 
 
-def renew_claim_of(row: Row, claim_id: str, seconds: float) -> tuple[PoolClaims, Claim | None]:
+def _may_job_come_for_claim(document: PoolClaims, claim: Claim, reading: Reading) -> bool:
+    """Return whether a job may be that of the claim by its name, though its type or its age tell otherwise."""
+    # What keeps a claim has to match more than what ends it: the room of a job that waits would be given to others.
+    others = {job.uuid for key, jobs in jobs_of_claims(document, reading).items() if key != claim.key for job in jobs}
+    return any(
+        job.stage is not Stage.OVER
+        and job.uuid not in claim.known
+        and job.uuid not in others
+        and _has_name_of_claim(claim, job)
+        for job in reading.jobs
+    )
+
+
+def renew_claim_of(row: Row, claim_id: str, seconds: float, nonce: str = "") -> tuple[PoolClaims, Claim | None]:
     """Return (the document in which a claim lasts for so many seconds from now, the claim); None when it is gone."""
-    claim = row.document.claims.get(claim_id)
+    claim = claim_of_id(row.document, claim_id, nonce)
     # A claim whose time is over stays over: another gate may have been promised the room since.
     if claim is None or claim.ended is not None or claim.expires <= row.moment:
         return row.document, None
@@ -385,9 +445,9 @@ def end_claim(row: Row, claim_id: str) -> tuple[PoolClaims, bool]:
     return row.document.with_claims(_ended_claim(claim, row, "released")), True
 
 
-def bind_job_to_claim(document: PoolClaims, claim_id: str, uuid: str) -> PoolClaims:
+def bind_job_to_claim(document: PoolClaims, claim_id: str, uuid: str, nonce: str = "") -> PoolClaims:
     """Return the document in which a job belongs to a claim for certain, as its own watch says."""
-    claim = document.claims.get(claim_id)
+    claim = claim_of_id(document, claim_id, nonce)
     # A job from before the claim cannot be its own, whatever a watch says.
     if claim is None or uuid in claim.known or uuid in claim.jobs:
         return document
@@ -410,7 +470,8 @@ def jobs_after_their_claims(document: PoolClaims, reading: Reading) -> list[tupl
     late = []
     for claim in _claims_by_age(document):
         if claim.ended is None and has_claim_expired(claim, reading):
-            late += [(claim, job) for job in reading.jobs if job.uuid not in taken and _is_job_of_claim(claim, job)]
+            jobs = [job for job in reading.jobs if job.uuid not in taken]
+            late += [(claim, job) for job in jobs if _is_job_of_claim(claim, job, reading)]
     return late
 
 
@@ -452,14 +513,18 @@ def _has_claim_all(claim: Claim, jobs: Sequence[SeenJob]) -> bool:
     )
 
 
-def _is_job_of_claim(claim: Claim, job: SeenJob) -> bool:
-    return _is_named_by_claim(claim, job) and not was_known_to_claim(claim, job)
+def _is_job_of_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
+    is_like_it = has_type_of_claim(claim, job) and _has_name_of_claim(claim, job)
+    return is_like_it and not was_known_to_claim(claim, job, reading)
 
 
-def _is_named_by_claim(claim: Claim, job: SeenJob) -> bool:
-    # Without case, in which the API's types are not always spelled alike.
-    if claim.type is not None and (job.type or "").lower() != claim.type.lower():
-        return False
+def _type_in_queue(job_type: str) -> str:
+    # Without case, in which the API's types are not always spelled alike. And infer and x-infer are one: which of them
+    # a service shows is not documented; not tried on a real pool.
+    return SCOPE_OF.get(job_type.lower(), job_type.lower())
+
+
+def _has_name_of_claim(claim: Claim, job: SeenJob) -> bool:
     return job.name == claim.job or (not _GLOB.isdisjoint(claim.job) and fnmatch.fnmatchcase(job.name, claim.job))
 
 

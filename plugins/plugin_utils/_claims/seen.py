@@ -33,6 +33,7 @@ def seen_jobs(found: Sequence[FoundJobFacts] | None) -> tuple[SeenJob, ...]:
             stage=_stage_of_seen_job(job),
             shows_node=bool(job["host_ips"]),
             amounts=amounts_in_situation(job["resources"], down=True)[0],
+            age=job["age_seconds"],
         )
         for job in found or ()
         if job["job_uuid"] is not None

@@ -71,10 +71,16 @@ _MOST_VERSIONS = 2**62
 class Store:
     """Reads documents and swaps them. It connects when it is first asked."""
 
-    def __init__(self, location: Location, connect: Callable[[Location, float], DatabaseConnection]) -> None:
+    def __init__(
+        self,
+        location: Location,
+        connect: Callable[[Location, float], DatabaseConnection],
+        prepare: Callable[[], object] = lambda: None,
+    ) -> None:
         self.shown = location.shown
         self._location = location
         self._connect = connect
+        self._prepare = prepare
         self._connection: DatabaseConnection | None = None
         self._ends: float | None = None
         # Before anything can fail: the errors of a driver may repeat the URL.
@@ -132,6 +138,8 @@ class Store:
                 connection.close()
 
     def _deadline(self) -> float:
+        # Before the time runs: importing a library may take seconds on a busy machine, and is no fault of the store.
+        self._prepare()
         ends = time.monotonic() + _MOST_SECONDS
         return ends if self._ends is None else min(ends, self._ends)
 
@@ -225,6 +233,7 @@ def open_store(location: Location) -> Store:
         return Store(location, connect_to_sqlite)
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.postgresql import (
         connect_to_postgresql,
+        load_library,
     )
 
-    return Store(location, connect_to_postgresql)
+    return Store(location, connect_to_postgresql, load_library)

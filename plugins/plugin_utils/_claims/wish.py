@@ -43,8 +43,11 @@ _MOST_LABELS = 20
 _LONGEST_LABEL = 100
 
 _ID = re.compile(r"[A-Za-z0-9_.:/@-]{1,200}")
-_NOT_OF_AN_ID = re.compile(r"[^A-Za-z0-9_.:/@-]")
-_LONGEST_DERIVED = 180  # and what makes it one of a kind
+# The stroke stands between the parts of an ID, and in none: a job train would find the claims of train/a100 as its own.
+_NOT_OF_A_PART = re.compile(r"[^A-Za-z0-9_.:@-]")
+# Six of them and their strokes are an ID. Each is cut by itself, as an ID that is cut does not begin with its prefix.
+_LONGEST_PART = 32
+_HASHED = 12
 _KEYS = ("job", "id", "seconds", "labels")
 
 # Together they name one job of one pipeline, also when it is run once more. A matrix has a name for each of its legs.
@@ -62,10 +65,10 @@ class Wish:
 
     def wanted(self, host: str, variables: Mapping[str, object], environment: Mapping[str, str]) -> Wanted:
         """Return the claim for a gate on this host."""
-        prefix = wished_id_prefix_of_pipeline(environment)
+        prefix = id_of_host(host, environment)
         # Derived only where no two runs share it: elsewhere a second run would replace the claim of the first.
-        derived = wished_id_of([prefix, host, self.job]) if prefix else uuid.uuid4().hex
-        owner = _owner_of_wish(variables, environment)
+        derived = f"{prefix}/{wished_id_of([self.job])}" if prefix else uuid.uuid4().hex
+        owner = owner_of_claims(variables, environment)
         # The nonce tells the writes of two gates apart that have been given one ID.
         return Wanted(self.id or derived, self.job, self.seconds, owner, self.labels, uuid.uuid4().hex)
 
@@ -102,6 +105,11 @@ def read_wished_id(value: object, name: str = "id") -> str:
     return text
 
 
+def read_nonce(value: object, name: str = "nonce") -> str:
+    """Return what tells the claims of one id apart; empty where it is not given. Raises InputError."""
+    return "" if is_blank(value) else read_wished_id(value, name)
+
+
 def wished_id_prefix_of_pipeline(environment: Mapping[str, str]) -> str:
     """Return what all ids that one job of GitLab derives begin with; empty elsewhere.
 
@@ -111,21 +119,39 @@ def wished_id_prefix_of_pipeline(environment: Mapping[str, str]) -> str:
     return wished_id_of(parts) if all(parts) else ""
 
 
+def id_of_host(host: str, environment: Mapping[str, str]) -> str:
+    """Return what the ids begin with that the job of GitLab derives for one of its hosts; empty elsewhere."""
+    prefix = wished_id_prefix_of_pipeline(environment)
+    return f"{prefix}/{wished_id_of([host])}" if prefix else ""
+
+
 def wished_id_of(parts: list[str]) -> str:
-    """Return parts as an id. What an id cannot have is replaced, and told apart by a hash of all of it."""
-    text = "/".join(parts)
-    clean = _NOT_OF_AN_ID.sub("-", text)[:_LONGEST_DERIVED]
+    """Return parts as an id, with a stroke between them. What a part cannot have is replaced, and told by a hash."""
+    return "/".join(map(_part_of_id, parts))
+
+
+def _part_of_id(text: str) -> str:
+    clean = _NOT_OF_A_PART.sub("-", text)
+    if clean == text and len(text) <= _LONGEST_PART:
+        return text
     # Two names that differ in replaced characters alone would otherwise share an ID, and replace one another's claims.
-    return clean if clean == text else f"{clean}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    # A name of the environment may have bytes that are no UTF-8.
+    told = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_HASHED]
+    return f"{clean[: _LONGEST_PART - _HASHED - 1]}-{told}"
 
 
-def _owner_of_wish(variables: Mapping[str, object], environment: Mapping[str, str]) -> str:
+def owner_of_claims(variables: Mapping[str, object], environment: Mapping[str, str]) -> str:
     """Return who is to be asked about a claim: the page of the pipeline's job, the job of AWX, or a person."""
     if environment.get("CI_JOB_URL"):
         # Without the scheme: some terminals and chats make a link of it.
         owner = environment["CI_JOB_URL"].partition("://")[2]
+        # The number of the job is its end, and the one thing that tells a retry from the try before.
+        if len(owner) > _LONGEST_OWNER:
+            owner = f"{environment.get('CI_SERVER_HOST', 'gitlab')}/-/jobs/{owner.rpartition('/')[2]}"
     elif environment.get("GITHUB_RUN_ID"):
         owner = f"{environment.get('GITHUB_REPOSITORY', 'github')}/actions/runs/{environment['GITHUB_RUN_ID']}"
+        if environment.get("GITHUB_RUN_ATTEMPT"):
+            owner = f"{owner}/attempts/{environment['GITHUB_RUN_ATTEMPT']}"
     elif variables.get("awx_job_id"):
         owner = f"AWX job {variables['awx_job_id']}"
     else:

@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import format_amount
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.card_words import (
     why_cards_not_known,
     why_cards_scattered,
+)
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_supernodes import (
+    count_groups_by_supernode,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.empty_pool import EmptyPool
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import is_unread
@@ -38,6 +43,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 _TOO_MUCH_CLAIMED = "others have claimed more than can be weighed"
+_WAIT_FOR_ENDS = "wait until claims have ended: too many of different shapes are beside one another."
+_CLAIMS_LOSE = "wherever they land, what others have claimed would not find its places for certain"
+_WAIT_FOR_CLAIMS = "wait until what is claimed has started."
+
 _MOST_REASONS = 3  # the commonest reasons why nodes are left out; a line has no room for all
 
 
@@ -47,7 +56,7 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
         return _check_placement_without_nodes(case, room)
     # Sums know no flavors, no idle nodes, and no node that is too small.
     if case.policy.placement == "aggregate" and not case.asks_whole_nodes:
-        return Findings.of(notes=["placement not checked: policy.placement is aggregate"])
+        return _check_places_of_claims_alone(case)
     # Asked before the nodes of now: a request that never fits must be rejected, and not wait.
     never = _check_placement_in_empty_pool(case)
     if never is not None:
@@ -56,8 +65,7 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     offers = case.offers_of(usable)
     with_claims = _offers_with_claims(case, usable)
     if case.claimed.is_too_much(offers) or case.claimed.is_too_much(with_claims):
-        remedy = "wait until claims have ended: too many of different shapes are beside one another."
-        return Findings.of([Check("placement", Outcome.UNKNOWN, _TOO_MUCH_CLAIMED, remedy)])
+        return Findings.of([Check("placement", Outcome.UNKNOWN, _TOO_MUCH_CLAIMED, _WAIT_FOR_ENDS)])
     where = f"{plural(len(usable), 'usable node')}{_nodes_left_out_of_placement(case.nodes)}"
     replicas = plural(case.request.replicas, "replica")
     if len(case.needs) == 1:
@@ -71,9 +79,8 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     unknown, remedy = _why_placement_check_unknown(case, fits, found, offers, usable)
     if unknown:
         return Findings.of([Check("placement", Outcome.UNKNOWN, f"{replicas} on {where}: {unknown}", remedy)])
-    if fits and not _does_placement_keep_claims(case, with_claims):
-        message += "; wherever they land, what others have claimed would not find its places for certain"
-        return Findings.of([Check("placement", Outcome.FAILED, message, "wait until what is claimed has started.")])
+    if fits and not _does_placement_keep_claims(case, usable, with_claims):
+        return Findings.of([Check("placement", Outcome.FAILED, f"{message}; {_CLAIMS_LOSE}", _WAIT_FOR_CLAIMS)])
     if fits:
         return Findings.of([Check("placement", Outcome.PASSED, message)])
     # Enough in sum and no place asks for another remedy than a shortage.
@@ -88,24 +95,42 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     return Findings.of([Check("placement", Outcome.FAILED, message, remedy)])
 
 
+def _check_places_of_claims_alone(case: Case) -> Findings:
+    """Return what is told of a request that asks for no places: those of others are kept all the same."""
+    notes = ["placement not checked: policy.placement is aggregate"]
+    usable = [node for node in case.nodes or () if node.unusable is None]
+    offers = _offers_with_claims(case, usable)
+    if case.claimed.is_too_much(offers):
+        return Findings.of([Check("placement", Outcome.UNKNOWN, _TOO_MUCH_CLAIMED, _WAIT_FOR_ENDS)], notes)
+    if _does_placement_keep_claims(case, usable, offers):
+        return Findings.of(notes=notes)
+    message = f"{plural(case.request.replicas, 'replica')} by sums alone; {_CLAIMS_LOSE}"
+    return Findings.of([Check("placement", Outcome.FAILED, message, _WAIT_FOR_CLAIMS)], notes)
+
+
 def _order_with_claims(case: Case) -> list[str]:
     """Return the resources of the request and of what others have claimed, which may need what it does not name."""
-    named = (shape.resources or {} for shape in (*case.claimed.shapes, *case.request.groups))
+    named = (shape.resources or {} for shape in (*case.claimed.all_shapes, *case.request.groups))
     return sorted({resource for resources in named for resource in resources})
 
 
 def _offers_with_claims(case: Case, usable: Sequence[Node]) -> Counter[Offer]:
-    """Return what the nodes offer of these, counted; nothing where nothing is claimed."""
+    """Return what the nodes offer of these, counted; nothing where no place is claimed."""
     if not case.claimed.shapes:
         return Counter()
     order = _order_with_claims(case)
     return Counter(node.offer(order, case.policy.card_groups, whole=True) for node in usable)
 
 
-def _does_placement_keep_claims(case: Case, offers: Counter[Offer]) -> bool:
+def _does_placement_keep_claims(case: Case, usable: Sequence[Node], offers: Counter[Offer]) -> bool:
     """Return whether the request leaves what others have claimed its places, of all resources that it names."""
-    order = _order_with_claims(case)
-    return case.claimed.keeps_its_places(offers, case.request.groups, case.unplaced, order)
+    order, asked = _order_with_claims(case), case.request.groups
+    if not case.claimed.keeps_its_places(offers, asked, case.unplaced, order):
+        return False
+    # Those of the request are in one supernode, too, and break up fewer groups than alone.
+    asked = tuple(replace(group, affinity_group_size=case.request.affinity_group_size) for group in asked)
+    groups_of = partial(count_groups_by_supernode, usable, order=order, policy=case.policy)
+    return case.claimed.keeps_its_groups(groups_of, offers, asked, case.unplaced, order)
 
 
 def _check_placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where: str) -> tuple[bool, str]:
@@ -185,6 +210,10 @@ def _nodes_left_out_of_placement(nodes: Sequence[Node]) -> str:
 
 def _check_placement_without_nodes(case: Case, room: Room) -> Findings:
     """Return what can be told of a room that knows no nodes."""
+    # Sums may be there, and the request still take a part of the one node that somebody else's replica needs.
+    if case.claimed.shapes:
+        message = "others have claimed places on nodes, and these are not known"
+        return Findings.of([Check("placement", Outcome.UNKNOWN, message, "allow listing nodes.")])
     if room.source == "declared":
         return Findings.of(notes=["placement not checked: a declared capacity knows no nodes"])
     if case.policy.placement == "aggregate":

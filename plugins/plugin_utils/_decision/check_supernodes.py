@@ -16,6 +16,7 @@ from collections import Counter
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import is_ascend_card
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import ASCEND_950, card_hardware_of
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import plural
 
@@ -24,7 +25,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import Case
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group, Policy
 
 _NAME = "supernodes"
 
@@ -127,3 +128,22 @@ def _count_places_by_supernode(
         else:
             idle[node.supernode] += 1
     return idle, unlabelled
+
+
+def count_groups_by_supernode(nodes: Sequence[Node], shape: Group, order: Sequence[str], policy: Policy) -> int | None:
+    """Return how many whole groups of a claimed shape idle nodes make; None where that cannot be counted.
+
+    What is not told makes no group.
+    """
+    need, idle = Need.of(shape, order), Counter[str]()
+    serving = [node for node in nodes if _may_serve_in_supernode(node, need)]
+    resources = shape.resources
+    # Of replicas smaller than a node it is not known how they share a supernode.
+    if resources is not None and not any(_takes_all_cards_in_supernode(node, resources) for node in serving):
+        return None
+    for node in serving:
+        is_whole = resources is None or _takes_all_cards_in_supernode(node, resources)
+        is_told = node.supernode is not None and card_hardware_of(node.flavor) is not ASCEND_950
+        if is_whole and is_told and node.offer(order, policy.card_groups, whole=True).fits(need):
+            idle[str(node.supernode)] += 1
+    return sum(count // shape.affinity_group_size for count in idle.values())

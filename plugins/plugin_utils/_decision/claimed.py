@@ -36,18 +36,24 @@ if t.TYPE_CHECKING:
 class Claimed:
     """What others have claimed in a pool; ``why_unknown`` says why that is not known.
 
+    ``shapes`` were promised places, and ``loose`` amounts alone: they may land anywhere, and take places all the same.
     ``jobs`` are the jobs that wait for what is claimed: they would count twice.
     """
 
     total: Amounts = field(default_factory=dict)
     shapes: Sequence[Group] = ()
+    loose: Sequence[Group] = ()
     jobs: frozenset[str] = frozenset()
     facts: Sequence[ClaimFacts] = ()
     why_unknown: str = ""
 
     @property
+    def all_shapes(self) -> Sequence[Group]:
+        return (*self.shapes, *self.loose)
+
+    @property
     def replicas(self) -> int:
-        return sum(shape.replicas for shape in self.shapes)
+        return sum(shape.replicas for shape in self.all_shapes)
 
     def most_lost(self, offers: Offers, need: Need, order: Sequence[str], unplaced: Unplaced) -> int:
         """Return the most places for replicas of one shape that those to come take, and ``unplaced`` jobs beside them.
@@ -55,7 +61,7 @@ class Claimed:
         Two bounds, of which the smaller counts. A replica lands on one node, and takes no more places there than its
         largest part is of what a place needs. And all of them together have so much of each resource.
         """
-        if not self.shapes:
+        if not self.all_shapes:
             return unplaced.most_lost(offers, need, order)
         places = places_of(offers, need)
         # Too much to weigh may take all: a document made up may hold back, and never admits.
@@ -71,7 +77,7 @@ class Claimed:
 
     @functools.cached_property
     def _together(self) -> Sequence[Group]:
-        return _claimed_shapes_together(self.shapes)
+        return _claimed_shapes_together(self.all_shapes)
 
     def keeps_its_places(
         self, offers: Offers, asked: Sequence[Group], unplaced: Unplaced, order: Sequence[str]
@@ -83,8 +89,9 @@ class Claimed:
         if self.is_too_much(offers):
             return False
         # Where each of them may land is the same for all that are held against it.
-        coming = [_Coming.of(shape, offers, order) for shape in (*self._together, *asked)]
-        for index, shape in enumerate(self._together):
+        promised, loose = _claimed_shapes_together(self.shapes), _claimed_shapes_together(self.loose)
+        coming = [_Coming.of(shape, offers, order) for shape in (*promised, *loose, *asked)]
+        for index, shape in enumerate(promised):
             # A replica of nothing finds a place anywhere. Others may have written one.
             if shape.resources is not None and not any(shape.resources.values()):
                 continue
@@ -97,12 +104,53 @@ class Claimed:
                 return False
         return True
 
+    def keeps_its_groups(
+        self, groups_of: GroupsOf, offers: Offers, asked: Sequence[Group], unplaced: Unplaced, order: Sequence[str]
+    ) -> bool:
+        """Return whether replicas that must be together in one supernode still find one, wherever the others land.
+
+        ``groups_of`` counts the groups of a shape that idle nodes make. Where it cannot tell, they do not.
+        """
+        shapes, loose = _claimed_shapes_together(self.shapes), _claimed_shapes_together(self.loose)
+        for shape in shapes:
+            size = shape.affinity_group_size
+            if size == 1:
+                continue
+            need, there = Need.of(shape, order), groups_of(shape)
+            # How a rest is placed, which makes no group, is not known.
+            if there is None or shape.replicas % size:
+                return False
+            others = _all_but(shape, [*shapes, *loose, *asked])
+            if there - others.most_groups_lost(size, offers, need, order, unplaced) < shape.replicas // size:
+                return False
+        return True
+
+    def most_groups_lost(self, size: int, offers: Offers, need: Need, order: Sequence[str], unplaced: Unplaced) -> int:
+        """Return the most groups of so many places in one supernode that those to come, and jobs, can break up.
+
+        Each place that they take breaks up one at most. Those that are in one supernode themselves break up fewer.
+        """
+        bound = [
+            one
+            for one in self.all_shapes
+            if one.affinity_group_size > 1 and one.replicas % one.affinity_group_size == 0
+        ]
+        alone = Claimed(shapes=[one for one in self.all_shapes if one not in bound])
+        broken = sum(
+            one.replicas // one.affinity_group_size * -(-one.affinity_group_size // size)
+            for one in bound
+            if any(offer.fits(need) and _takes_claimed_replica(offer, one, order) for offer in offers)
+        )
+        return broken + alone.most_lost(offers, need, order, unplaced)
+
     def without_hit_nodes(self, offers: Offers) -> Counter[Offer]:
         """Return what is left of every kind of node in the worst case: each replica spoils one, of any kind."""
         hit = self.replicas
         # Each kind loses all of them, as which kind a replica hits is not known.
         return Counter({offer: nodes - hit for offer, nodes in offers.items() if nodes > hit})
 
+
+GroupsOf = t.Callable[["Group"], "int | None"]
 
 NOTHING_CLAIMED = Claimed()
 
@@ -171,12 +219,23 @@ def _bits_by_places(places: Sequence[Places]) -> list[tuple[int, int]]:
     return sorted(bits.items(), reverse=True)
 
 
+def _all_but(shape: Group, shapes: Sequence[Group]) -> Claimed:
+    """Return what a claimed shape may lose places to."""
+    # Claims are held against one another as well: all of them were promised at once.
+    return Claimed(shapes=[one for one in shapes if one is not shape])
+
+
 def _claimed_shapes_together(shapes: Sequence[Group]) -> list[Group]:
     """Return the shapes, those that are alike as one."""
     found: dict[t.Any, Group] = {}
     for shape in shapes:
         # The text of the amounts: its hash has a secret key, while numbers can be chosen to collide.
-        key = (str(sorted((shape.resources or {}).items())), shape.resources is None, shape.flavor)
+        key = (
+            str(sorted((shape.resources or {}).items())),
+            shape.resources is None,
+            shape.flavor,
+            shape.affinity_group_size,
+        )
         before = found[key].replicas if key in found else 0
         found[key] = replace(shape, replicas=before + shape.replicas)
     return list(found.values())

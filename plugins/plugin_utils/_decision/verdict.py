@@ -116,6 +116,7 @@ class OwnClaimFacts(t.TypedDict):
     expires_at: str
     seconds_left: int
     is_made: bool
+    nonce: str
 
 
 class _ClaimsFacts(t.TypedDict, total=False):

@@ -103,6 +103,7 @@ class Deployer(t.NamedTuple):
     writing: Writing | None = None
     row_at: int = 0
     expires: float = 0.0
+    nonce: str = ""
     has_yes: bool = False
 
 
@@ -125,6 +126,8 @@ class Rules:
     ttl: int = 2
     watches: bool = True
     with_earlier_job: bool = False
+    # The first deployer was cancelled once it was admitted, and the second one is its retry, which has the same id.
+    with_retry: bool = False
     horizon: int = 6
     # What a variant changes of the world and not of the protocol.
     swaps_compare: bool = True
@@ -146,6 +149,10 @@ def parsed(text: str) -> PoolClaims:
     return parse_claims(text) if text else PoolClaims("b")
 
 
+def claim_id_of(index: int, rules: Rules) -> str:
+    return f"c{0 if rules.with_retry and index == 1 else index}"
+
+
 def row_of(world: World) -> Row:
     return Row(world.version, parsed(world.text), float(world.now))
 
@@ -159,7 +166,9 @@ def reading_of(deployer: Deployer) -> Reading:
 def broken(world: World, rules: Rules) -> bool:
     """Whether more is promised, and not taken yet, or taken, than there is."""
     promised = 0
-    for deployer, job in zip(world.deployers, world.jobs):
+    for index, (deployer, job) in enumerate(zip(world.deployers, world.jobs)):
+        if rules.with_retry and index == 0:
+            continue
         if job is not None:
             promised += job.stage < OVER
         elif deployer.has_yes:
@@ -290,7 +299,7 @@ def _row(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator
         return
     used = _used(deployer, rules)
     waits = rules.fifo and any(stage == WAITS for _uuid, _name, stage in deployer.seen)
-    wanted = Wanted(f"c{index}", f"job{index}", rules.ttl, "", {}, f"n{index}-{deployer.looks}")
+    wanted = Wanted(claim_id_of(index, rules), f"job{index}", rules.ttl, "", {}, f"n{index}-{deployer.looks}")
 
     def decide(counted: t.Sequence[protocol.Counted]) -> Answer[bool]:
         claimed = sum(one.amounts.get(CARD, 0) // 1000 for one in counted)
@@ -325,30 +334,31 @@ def _claim(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterat
     yield "claims, and the answer is lost", _with(later, index, deployer._replace(phase="lost"))
 
 
-def own_claim(index: int, deployer: Deployer) -> Claim:
+def own_claim(index: int, deployer: Deployer, rules: Rules) -> Claim:
     assert deployer.writing is not None
-    return parsed(deployer.writing.text).claims[f"c{index}"]
+    return parsed(deployer.writing.text).claims[claim_id_of(index, rules)]
 
 
 def _lost(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
-    is_there = protocol.is_claim_written(row_of(world), own_claim(index, deployer))
+    is_there = protocol.is_claim_written(row_of(world), own_claim(index, deployer, rules))
     yield "looks whether it was written", _with(world, index, deployer._replace(phase="won" if is_there else "row"))
 
 
 def _won(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
-    claim = own_claim(index, deployer)
+    claim = own_claim(index, deployer, rules)
     if world.now > deployer.row_at and not protocol.does_claim_hold(row_of(world), claim):
         yield "was paused for too long", _with(world, index, deployer._replace(phase="row"))
     else:
-        yield "is admitted", _with(world, index, Deployer("admitted", 0, expires=claim.expires, has_yes=True))
+        later = Deployer("admitted", 0, expires=claim.expires, nonce=claim.nonce, has_yes=True)
+        yield "is admitted", _with(world, index, later)
 
 
 # The deployment behind it
 
 
 def _admitted(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
-    ended = Deployer("release", 0, expires=deployer.expires)
-    if world.now < deployer.expires:
+    ended = Deployer("release", 0, expires=deployer.expires, nonce=deployer.nonce)
+    if world.now < deployer.expires and not (rules.with_retry and index == 0):
         job = Job(f"j{index}", f"job{index}", ((NONE, world.now), (WAITS, world.now)))
         after = ended._replace(phase="watch" if rules.watches else "dead")
         yield "submits", _with(_with_job(world, index, job), index, after)
@@ -374,12 +384,14 @@ def _reads_jobs_to(phase: str) -> Step:
 
 def _decides_to(phase: str) -> Step:
     def decide(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
-        row, reading, claim_id = row_of(world), reading_of(deployer), f"c{index}"
+        row, reading, claim_id = row_of(world), reading_of(deployer), claim_id_of(index, rules)
         if phase == "release":
-            document, _word = protocol.release_claim_of(row, reading, claim_id)
+            document, _word = protocol.release_claim_of(row, reading, claim_id, nonce=deployer.nonce)
         else:
             own = next((job.uuid for job in reading.jobs if job.uuid == f"j{index}"), None)
-            bound = row.document if own is None else protocol.bind_job_to_claim(row.document, claim_id, own)
+            bound = row.document
+            if own is not None:
+                bound = protocol.bind_job_to_claim(bound, claim_id, own, deployer.nonce)
             document = protocol.mark_claims(replace(row, document=bound), reading)
         if document == row.document:
             yield f"has nothing to write for its {phase}", _with(world, index, _end_of(deployer))

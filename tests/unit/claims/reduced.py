@@ -213,7 +213,7 @@ def _remembered(world: World, index: int, rules: Rules) -> Deployer:
         deployer = Deployer("idle", deployer.looks)
     if is_lost and deployer.phase in ("watch swap", "release swap"):
         deployer = deployer._replace(phase=deployer.phase.replace("swap", "row"), writing=None)
-    if deployer.phase == "lost" and not protocol.is_claim_written(row_of(world), own_claim(index, deployer)):
+    if deployer.phase == "lost" and not protocol.is_claim_written(row_of(world), own_claim(index, deployer, rules)):
         deployer = deployer._replace(phase="row", writing=None, row_at=0)
     if deployer.phase in ("jobs", "nodes", "row") and protocol.why_not_usable_with_claims(
         reading_of(deployer), row_of(world)

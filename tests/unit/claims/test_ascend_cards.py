@@ -41,6 +41,9 @@ class OneDocument:
     def __init__(self, pool: str, text: str) -> None:
         self._documents = Documents(NOW, {pool: (7, text)})
 
+    def end_in(self, seconds: float | None) -> None:
+        """Take the limit, which a store in memory has no use for."""
+
     def read(self, _pools: t.Sequence[str] | None = None) -> Documents:
         return self._documents
 
@@ -50,7 +53,12 @@ class OneDocument:
 
 def document_of(claims: t.Sequence[Deployment]) -> str:
     return json.dumps(
-        {"format": 1, "born": "b", "claims": {f"c{index}": claim_of(index, one) for index, one in enumerate(claims)}}
+        {
+            "format": 1,
+            "born": "b",
+            "known": [],
+            "claims": {f"c{index}": claim_of(index, one) for index, one in enumerate(claims)},
+        }
     )
 
 
@@ -63,7 +71,7 @@ def claim_of(index: int, deployment: Deployment) -> Document:
         **{"job": f"job-{index}", "type": None, "priority": None, "amounts": dict(total)},
         "groups": [{"replicas": one.replicas, "resources": one.amounts, "flavor": None} for one in deployment],
         **{"owner": "o", "labels": {}, "created": NOW - 1, "expires": NOW + 900, "version": index + 1, "nonce": "n"},
-        **{"known": [], "jobs": [], "ended": None},
+        **{"known": "0", "jobs": [], "ended": None},
     }
 
 

@@ -232,6 +232,9 @@ class OddStore:
     def __init__(self, pool: str, text: str | None, failure: str = "") -> None:
         self.pool, self.text, self.failure, self.swaps = pool, text, failure, 0
 
+    def end_in(self, seconds: float | None) -> None:
+        """Take the limit, which a store in memory has no use for."""
+
     def read(self, _pools: t.Sequence[str] | None = None) -> Documents:
         if self.failure:
             raise StoreError(self.failure)

@@ -23,7 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decid
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
-from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import observed
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import NOW, observed
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.scheduler import (
     SIZES,
     TYPES,
@@ -118,7 +118,7 @@ class Deployers:
             if self._listed.get(document["jobUUID"], 0.0) <= self.pool.now:
                 jobs.append({**document, "jobName": self._names[document["jobUUID"]]})
         entry = observed(self.pool.node_documents(), jobs, pool_document=self.pool.pool_document())
-        entry["found"] = find_jobs(jobs, names)
+        entry.update(find_jobs(jobs, names, float(NOW)))
         return entry
 
     def _submit_later(self, name: str, groups: tuple[Group, ...], kind: str) -> None:

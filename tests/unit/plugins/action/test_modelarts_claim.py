@@ -32,34 +32,37 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 CLAIM = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_claim")
 ID = "gitlab.example.com/42/4711/train/localhost/llm"
 GITLAB = ("CI_SERVER_HOST", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_NAME")
+OWNER = "gitlab.example.com/ml/train/-/jobs/90210"
+JOB_URL = f"https://{OWNER}"
 
 
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    for name in (*GITLAB, "MODELARTS_CLAIM_STORE"):
+    for name in (*GITLAB, "CI_JOB_URL", "GITHUB_RUN_ID", "MODELARTS_CLAIM_STORE"):
         monkeypatch.delenv(name, raising=False)
     url = f"sqlite:///{tmp_path}/claims.db"
     store = open_store(read_location(url))
     asked = Asked("train", 1, (Group(1, {"nvidia.com/gpu": 8000}, None),), {"nvidia.com/gpu": 8000})
     row = Row(0, PoolClaims("born"), store.read().now)
-    document, _claim = add_claim(row.document, row, row.reading(()), Wanted(ID, "llm", 900, "owner", {}, "n"), asked)
+    document, _claim = add_claim(row.document, row, row.reading(()), Wanted(ID, "llm", 900, OWNER, {}, "n"), asked)
     store.swap("pool-a", 0, dump_claims(document))
     return url
 
 
 def run(
-    url: str | None, jobs: t.Any = (), *, check_mode: bool = False, **options: t.Any
+    url: str | None, jobs: t.Any = (), *, check_mode: bool = False, host: str = "localhost", **options: t.Any
 ) -> tuple[t.Any, list[str], list[str]]:
     """(the result, what was displayed, what was remarked on)."""
     said: list[str] = []
     remarks: list[str] = []
     action = mock.Mock(
         _task=mock.Mock(check_mode=check_mode),
+        _variables={"inventory_hostname": host},
         say=said.extend,
         remark=remarks.append,
         job_look=lambda _options: lambda _pool, _name: jobs,
     )
-    for name in ("_list_claims", "_release_claim", "_renew_claim", "_end_claim"):
+    for name in ("_list_claims", "_claims_of_run", "_release_claim", "_renew_claim", "_end_claim"):
         setattr(action, name, getattr(CLAIM.ActionModule, name).__get__(action))
     given = {**dict.fromkeys(CLAIM.ActionModule.own_options), "store": url, **options}
     return CLAIM.ActionModule.act(action, given), said, remarks
@@ -68,7 +71,7 @@ def run(
 def test_a_list(url: str) -> None:
     result, said, _remarks = run(url)
     assert [one["claim"]["id"] for one in result["claims"]] == [ID]
-    assert said[0].startswith("pool-a: gpu 8 for llm of owner, 0:14:5")
+    assert said[0].startswith(f"pool-a: gpu 8 for llm of {OWNER}, 0:14:5")
     assert said[1] == f"  {ID}"
     run(url, state="ended", id=ID)
     assert run(url)[1] == [f"Nothing is claimed in {url}."]
@@ -84,8 +87,16 @@ def test_a_release_says_what_became_of_it(url: str) -> None:
 
 def test_a_release_in_gitlab_finds_its_claims(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(url, state="released")[0]["released"] == []
-    for name, value in zip(GITLAB, ID.split("/")):
+    for name, value in zip((*GITLAB, "CI_JOB_URL"), (*ID.split("/")[:4], JOB_URL)):
         monkeypatch.setenv(name, value)
+    # Another host of the play has claimed nothing, and must not give back what this one has.
+    assert run(url, state="released", host="other")[0]["released"] == []
+    monkeypatch.setenv("CI_JOB_NAME", "trai")
+    assert run(url, state="released", all_hosts=True)[0]["released"] == []
+    monkeypatch.setenv("CI_JOB_NAME", "train")
+    monkeypatch.setenv("CI_JOB_URL", f"{JOB_URL}0")
+    assert run(url, state="released", all_hosts=True)[0]["released"] == [], "a retry has claimed it"
+    monkeypatch.setenv("CI_JOB_URL", JOB_URL)
     assert [one["id"] for one in run(url, state="released", submitted="no")[0]["released"]] == [ID]
 
 
@@ -145,3 +156,11 @@ def test_the_documented_options_are_those_that_are_taken() -> None:
     assert set(documented) == set(CLAIM.ActionModule.own_options)
     assert tuple(documented["state"]["choices"]) == CLAIM._STATES
     assert documented["seconds"]["default"] == DEFAULT_SECONDS
+
+
+def test_the_last_step_of_a_pipeline_s_job_gives_back_what_all_hosts_have_claimed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in zip((*GITLAB, "CI_JOB_URL"), (*ID.split("/")[:4], JOB_URL)):
+        monkeypatch.setenv(name, value)
+    assert [one["id"] for one in run(url, state="released", host="other", all_hosts="yes")[0]["released"]] == [ID]

@@ -115,7 +115,7 @@ def test_the_facts_of_jobs_are_of_their_types() -> None:
         ]
         query = WorkloadQuery(include_capacity=True)
         answer = read_workloads(client, [POOL_A, POOL_B], query, clock=time.time, placement_of=map(str, uuids))
-    more = sorted({*hints(facts.PoolEntry)} - {*hints(facts.JobsEntry), "found"})
+    more = sorted({*hints(facts.PoolEntry)} - {*hints(facts.JobsEntry), *hints(facts.FoundInPool)})
     assert wrong(answer, facts.WorkloadsAnswer, "answer") == [
         f"answer.pools[{number}].{key} is unknown" for number in (0, 1) for key in more
     ]

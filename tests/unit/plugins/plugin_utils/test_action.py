@@ -161,3 +161,21 @@ def test_a_number_without_end_is_refused_in_a_sentence(option: str) -> None:
     result = action.run(task_vars={})
     assert result["failed"]
     assert result["msg"] == f"{option} is a number of more than 300 digits, which no option takes."
+
+
+@pytest.mark.parametrize(
+    ("status", "entry", "reads"),
+    [
+        ("Queue", {"complete": True, "found_complete": True}, True),
+        ("Queue", {"complete": True, "found_complete": False}, False),
+        ("Completed", {"complete": True, "found_complete": False}, True),
+        ("Completed", {"complete": False, "found_complete": True}, False),
+    ],
+)
+def test_a_look_for_a_job_that_may_have_missed_it_is_none(status: str, entry: dict[str, t.Any], reads: bool) -> None:
+    """Those that are over are left out first: with one of them there, one that waits is there as well."""
+    found = [{"status": status}]
+    action = mock.Mock()
+    action.observer.return_value.look.return_value = {"pools": [{**entry, "found": found}]}
+    assert ObservingAction.job_look(action, {})("pool", "train") == (found if reads else None)
+    assert action.remark.called is not reads

@@ -11,10 +11,18 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.found import find_jobs
 
+NOW = 1000.0
+
 
 def job(number: int, name: str = "train", status: str = "Running", **more: t.Any) -> dict[str, t.Any]:
     return {
-        **{"jobName": name, "jobUUID": f"uuid-{number}", "status": status, "type": "train", "createTime": number},
+        **{
+            "jobName": name,
+            "jobUUID": f"uuid-{number}",
+            "status": status,
+            "type": "train",
+            "createTime": number * 1000,
+        },
         **{"resourceRequirement": {"cpu": "8", "huawei.com/ascend-1980": 8}, "hostIps": "10.0.0.1,10.0.0.2"},
         **more,
     }
@@ -25,12 +33,13 @@ def names(found: list[t.Any]) -> list[str]:
 
 
 def test_a_job_is_found_by_its_name() -> None:
-    assert find_jobs([job(1), job(2, "other")], ["train"]) == [
+    assert find_jobs([job(1), job(2, "other")], ["train"], NOW)["found"] == [
         {
             "job_uuid": "uuid-1",
             "job_name": "train",
             "type": "train",
             "status": "Running",
+            "age_seconds": 999,
             "host_ips": ["10.0.0.1", "10.0.0.2"],
             "resources": {"cpu": 8, "huawei.com/ascend-snt9": 8},
             "unread": [],
@@ -44,14 +53,15 @@ def test_a_job_is_found_by_its_name() -> None:
 )
 def test_a_job_is_found_by_a_glob(name: str, found: list[int]) -> None:
     jobs = [job(1, "llm-1"), job(2, "llm-22"), job(3, "tts"), job(4, "a.llm-1")]
-    assert names(find_jobs(jobs, [name])) == [f"uuid-{number}" for number in found]
+    assert names(find_jobs(jobs, [name], NOW)["found"]) == [f"uuid-{number}" for number in found]
 
 
 def test_what_a_job_does_not_tell_is_null() -> None:
     bare = {"name": "train", "uid": "u", "resourceRequirement": "?"}
-    assert find_jobs([bare, {"status": "Running"}], ["train"]) == [
+    assert find_jobs([bare, {"status": "Running"}], ["train"], NOW)["found"] == [
         {
             **{"job_uuid": "u", "job_name": "train", "type": None, "status": None, "host_ips": []},
+            "age_seconds": None,
             **{"resources": {}, "unread": ["*"]},
         }
     ]
@@ -59,12 +69,20 @@ def test_what_a_job_does_not_tell_is_null() -> None:
 
 def test_of_very_many_the_newest_that_are_not_over_are_found() -> None:
     jobs = [job(number, status="Completed" if number >= 100 else "Queue") for number in range(700)]
-    found = names(find_jobs(jobs, ["train"]))
+    answer = find_jobs(jobs, ["train"], NOW)
+    found = names(answer["found"])
     assert len(found) == 500
     assert found == [f"uuid-{number}" for number in (*range(100), *range(300, 700))]
+    assert answer["found_complete"] is False
+    assert find_jobs(jobs[:500], ["train"], NOW)["found_complete"] is True
+
+
+def test_what_looks_like_a_glob_is_a_name_as_well() -> None:
+    jobs = [job(1, "train[1]"), job(2, "train1"), job(3, "train2")]
+    assert names(find_jobs(jobs, ["train[1]"], NOW)["found"]) == ["uuid-1", "uuid-2"]
 
 
 def test_a_glob_made_to_take_time_takes_none() -> None:
     began = time.monotonic()
-    find_jobs([job(number, "a" * 64) for number in range(100)], ["*a" * 100 + "b"])
+    find_jobs([job(number, "a" * 64) for number in range(100)], ["*a" * 100 + "b"], NOW)
     assert time.monotonic() - began < 5

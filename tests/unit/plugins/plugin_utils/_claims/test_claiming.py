@@ -25,11 +25,18 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish im
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._gate import Gate
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request, read_policy, read_request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 from ansible_collections.poolgate.modelarts.tests.unit.cards import gpu_nodes
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
-from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, address_of, job, observed
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
+    GPU,
+    NOW,
+    address_of,
+    job,
+    node,
+    observed,
+)
 
 POOL = observed([])["pool_name"]
 REQUEST = read_request({"type": "train", "replicas": 1, "resources": {GPU: 8}})
@@ -54,6 +61,8 @@ def gate(
     meanwhile: Callable[[], object] = lambda: None,
     clock: Clock | None = None,
     timeout: float = 0.0,
+    request: Request = REQUEST,
+    **more: str,
 ) -> t.Any:
     """The outcome of a gate that sees so many free cards; something happens between its looks at store and pool."""
     clock = clock or Clock()
@@ -62,13 +71,13 @@ def gate(
 
     def observe(left: float | None, names: t.Sequence[str] = ()) -> list[t.Any]:
         entry = observed(gpu_nodes(8) if nodes is None else nodes, jobs)
-        entry["found"] = find_jobs(jobs, names)
+        entry.update(find_jobs(jobs, names, float(NOW)))
         meanwhile()
         return [entry]
 
     wait = Wait(timeout, 30, clock.time)
-    policy = read_policy({"queue_strategy": "traversal"})
-    return Gate([Candidate("pool", REQUEST)], policy, None, wait, claims).wait(observe, lambda _lines: None)
+    policy = read_policy({"queue_strategy": "traversal", **more})
+    return Gate([Candidate("pool", request)], policy, None, wait, claims).wait(observe, lambda _lines: None)
 
 
 def text_of(store: Store) -> str | None:
@@ -79,7 +88,7 @@ def test_the_room_of_one_is_not_the_room_of_another(store: Store) -> None:
     first = gate(store, "first")
     assert (first["decision"], first["claim"]["id"], first["claim"]["is_made"]) == ("admit", "first", True)
     assert first["changed"] is True
-    assert first["artifact"]["claim"] == {"id": "first", "seconds_left": 900}
+    assert first["artifact"]["claim"] == {"id": "first", "nonce": first["claim"]["nonce"], "seconds_left": 900}
     assert any(line.startswith("  claimed         until ") and line.endswith(" for first") for line in first["report"])
     second = gate(store, "second")
     assert (second["decision"], second["changed"], "claim" in second) == ("wait", False, False)
@@ -232,7 +241,7 @@ def test_many_claims_under_a_glob_that_many_jobs_match(store: Store) -> None:
     for number in range(12):
         wanted = read_wish({"job": "train-*", "id": f"id-{number}"}).wanted("localhost", {}, {})
         claims = GateClaims(store, wanted, Clock().time)
-        entry["found"] = find_jobs(jobs, claims.begin())
+        entry.update(find_jobs(jobs, claims.begin(), float(NOW)))
         verdict = claims.judge(entry, REQUEST, decide, claims=True)
         assert verdict["decision"] == "admit", (number, verdict["reasons"])
     text = str(text_of(store))
@@ -399,3 +408,88 @@ def test_a_version_that_is_none_is_never_room(store: Store) -> None:
     outcome = gate(store, "first")
     assert outcome["decision"] == "unknown"
     assert "its version is no number" in outcome["reasons"][0]
+
+
+def over(number: int, days: float) -> t.Any:
+    uuid = f"{number:08x}-6b1d-4d0e-9c55-2f3f6f1f7a10"
+    return job({GPU: "8"}, "Completed", name="first", uuid=uuid, seconds=int(days * 86400) + number)
+
+
+def test_of_very_many_jobs_that_are_over_none_is_taken_for_that_of_a_new_claim(store: Store) -> None:
+    """One that runs hides one of them at the admission, and then ends and hides none."""
+    long = job({GPU: "8"}, "Running", name="first", seconds=86400 * 30, on={address_of(NODES[0]): {GPU: "8"}})
+    old = [over(number, 1) for number in range(600)]
+    assert gate(store, "first", long, *old, nodes=NODES)["decision"] == "admit"
+    assert gate(store, None, {**long, "status": "Completed"}, *old, nodes=gpu_nodes(0, 8))["decision"] == "wait"
+    assert parse_claims(str(text_of(store))).claims["first"].ended is None
+
+
+def test_among_very_many_jobs_that_are_not_over_nothing_is_claimed(store: Store) -> None:
+    waiting = [{**over(number, 1), "status": "Queue"} for number in range(501)]
+    outcome = gate(store, "first", *waiting)
+    assert outcome["decision"] == "unknown"
+    assert "more jobs than are read" in outcome["pools"][0]["reasons"][0]
+    assert text_of(store) is None
+    assert gate(store, None, *waiting[:500])["decision"] != "unknown"
+
+
+def over_two_pools(store: Store, free: dict[str, int], nonce: str = "") -> t.Any:
+    """The outcome of a gate of the id `first` that may choose from pools with so many free cards each."""
+    clock = Clock()
+    wanted = read_wish({"job": "first", "id": "first"}).wanted("localhost", {}, {})
+    claims = GateClaims(store, replace(wanted, nonce=nonce or wanted.nonce), clock.time)
+
+    def observe(left: float | None, names: t.Sequence[str] = ()) -> list[t.Any]:
+        return [
+            {**observed(gpu_nodes(cards)), "pool_name": pool, **find_jobs([], names, float(NOW))}
+            for pool, cards in free.items()
+        ]
+
+    policy = read_policy({"queue_strategy": "traversal"})
+    candidates = [Candidate(pool, REQUEST) for pool in free]
+    return Gate(candidates, policy, None, Wait(0.0, 30, clock.time), claims).wait(observe, lambda _lines: None)
+
+
+def ends_of(store: Store, *pools: str) -> list[str | None]:
+    claims = [parse_claims(str(store.read().by_pool[pool][1])).claims["first"] for pool in pools]
+    return [None if claim.ended is None else claim.ended.why for claim in claims]
+
+
+def test_a_retry_ends_what_it_has_claimed_in_another_pool(store: Store) -> None:
+    assert over_two_pools(store, {"pool-a": 8, "pool-b": 8})["pool"] == "pool-a"
+    # The pool of the try before is not even among those of the retry.
+    assert over_two_pools(store, {"pool-b": 8})["pool"] == "pool-b"
+    assert ends_of(store, "pool-a", "pool-b") == ["replaced", None]
+    assert over_two_pools(store, {"pool-a": 8, "pool-b": 0})["pool"] == "pool-a"
+    assert ends_of(store, "pool-a", "pool-b") == [None, "replaced"]
+
+
+def test_a_retry_that_loses_a_swap_ends_it_all_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    over_two_pools(store, {"pool-a": 8})
+    swap, lost = store.swap, [True]
+
+    def loses(pool: str, *words: t.Any) -> bool:
+        return not (pool == "pool-a" and lost and lost.pop()) and swap(pool, *words)
+
+    monkeypatch.setattr(store, "swap", loses)
+    over_two_pools(store, {"pool-b": 8})
+    assert ends_of(store, "pool-a", "pool-b") == ["replaced", None]
+
+
+def test_what_is_claimed_has_its_places_and_its_groups(store: Store) -> None:
+    """A claim knows whether it was promised places, and how many of its replicas are in one supernode."""
+    size = {"huawei.com/ascend-1980": "16", "cpu": "320", "memory": "1500Gi"}
+    flavor = "modelarts.bm.npu.arm.16snt9b23"
+    nodes = [node(size, size, flavor=flavor, labels={"os.modelarts.node/spod.id": name}) for name in ("a", "a", "b")]
+    whole = {"type": "train", "flavor": flavor}
+    pair = read_request({**whole, "replicas": 2, "affinity_group_size": 2})
+    assert gate(store, "pair", nodes=nodes, request=pair)["decision"] == "admit"
+    claim = parse_claims(str(text_of(store))).claims["pair"]
+    assert (claim.groups[0].affinity_group_size, claim.is_placed) == (2, True)
+    assert gate(store, "single", nodes=nodes, request=read_request({**whole, "replicas": 1}))["decision"] == "wait"
+
+
+@pytest.mark.parametrize(("placement", "is_placed"), [("required", True), ("aggregate", False)])
+def test_with_sums_alone_no_places_are_claimed(store: Store, placement: str, is_placed: bool) -> None:
+    assert gate(store, "first", placement=placement)["decision"] == "admit"
+    assert parse_claims(str(text_of(store))).claims["first"].is_placed is is_placed

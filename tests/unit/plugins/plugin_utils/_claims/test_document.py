@@ -168,3 +168,18 @@ def test_whatever_stands_at_a_key_is_read_or_refused(key: str, value: object) ->
         return
     assert all(amount >= 0 for claim in claims for amount in claim.amounts.values())
     assert all(group.replicas >= 0 for claim in claims for group in claim.groups)
+
+
+def test_a_document_without_what_was_added_is_taken_for_the_worse() -> None:
+    """Its claims were promised places, and may not know all jobs that were there before."""
+    raw = json.loads(dump_claims(PoolClaims("born", {CLAIM.key: CLAIM})))
+    claim = raw["claims"][CLAIM.key]
+    del claim["knows_all"], claim["is_placed"]
+    for group in claim["groups"]:
+        del group["affinity_group_size"]
+    (parsed,) = parse_claims(json.dumps(raw)).claims.values()
+    assert (parsed.knows_all, parsed.is_placed) == (False, True)
+    assert [group.affinity_group_size for group in parsed.groups] == [1] * len(parsed.groups)
+    claim["groups"][0]["affinity_group_size"] = 0
+    (parsed,) = parse_claims(json.dumps(raw)).claims.values()
+    assert parsed.groups[0].affinity_group_size == 1

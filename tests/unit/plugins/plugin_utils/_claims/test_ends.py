@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def store(tmp_path: Path) -> Store:
 def found(status: str, *hosts: str) -> t.Any:
     return {
         **{"job_uuid": "u", "job_name": "llm", "type": "train", "status": status, "host_ips": list(hosts)},
-        **{"resources": {"nvidia.com/gpu": 8}, "unread": []},
+        **{"resources": {"nvidia.com/gpu": 8}, "unread": [], "age_seconds": 7},
     }
 
 
@@ -81,9 +82,10 @@ def test_a_list(store: Store) -> None:
 
 
 def test_those_of_a_pipeline_s_job(store: Store) -> None:
-    assert ids_of_claims_to_end(store, "a/1") == ["a/1/x", "a/1/y"]
-    assert ids_of_claims_to_end(store, "a") == ["a/1/x", "a/1/y", "a/2/x"]
-    assert ids_of_claims_to_end(store, "a/1/x") == []
+    assert ids_of_claims_to_end(store, "a/1", "owner") == [("a/1/x", "a/1/x"), ("a/1/y", "a/1/y")]
+    assert [one for one, _nonce in ids_of_claims_to_end(store, "a", "owner")] == ["a/1/x", "a/1/y", "a/2/x"]
+    assert ids_of_claims_to_end(store, "a/1/x", "owner") == []
+    assert ids_of_claims_to_end(store, "a/1", "that of a retry") == []
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_a_release(store: Store, jobs: list[t.Any], submitted: bool, said: str, 
         looked.append((pool, name))
         return jobs
 
-    assert release_claim(store, "a/2/x", look, submitted=submitted) == said
+    assert release_claim(store, "a/2/x", look, submitted=submitted) == [said]
     assert looked == ([("pool-b", "llm")] if submitted else [])
     assert why(store, "a/2/x") == ended
 
@@ -114,7 +116,7 @@ def test_a_release_without_jobs_leaves_the_claim_to_its_time(store: Store) -> No
 
 
 def test_what_is_not_there(store: Store) -> None:
-    assert release_claim(store, "b", lambda _pool, _name: [], submitted=True) == "gone"
+    assert release_claim(store, "b", lambda _pool, _name: [], submitted=True) == ["gone"]
     assert renew_claim(store, "b", 60) is None
     assert not end_claim_by_hand(store, "b")
     end_claim_by_job(store, "b", "u", lambda _pool, _name: [])
@@ -141,3 +143,81 @@ def test_changes_that_others_make_first_are_made_again(store: Store, monkeypatch
     monkeypatch.setattr(store, "swap", lambda *_words: False)
     with pytest.raises(StoreError, match="at each try"):
         end_claim_by_hand(store, "a/1/y")
+
+
+def claims_again(
+    store: Store, pool: str, claim_id: str, nonce: str, *, after: float = 1.0, owner: str = "owner"
+) -> None:
+    """A retry is admitted in a pool, so many seconds after all other claims."""
+    version, text = store.read().by_pool.get(pool, (0, ""))
+    document = parse_claims(str(text)) if text else PoolClaims("born")
+    row = Row(version, document, store.read().now + after)
+    document, _claim = add_claim(document, row, row.reading(()), Wanted(claim_id, "llm", 900, owner, {}, nonce), ASKED)
+    assert store.swap(pool, version, dump_claims(document))
+
+
+def test_one_id_in_two_pools(store: Store) -> None:
+    """A retry that is admitted in another pool has the id of the try before."""
+    claims_again(store, "pool-0", "a/2/x", "retry")
+    renewed = renew_claim(store, "a/2/x", 5000)
+    assert renewed is not None
+    lasting = {one["pool"]: one["claim"]["seconds_left"] for one in list_claims(store) if one["claim"]["id"] == "a/2/x"}
+    assert all(4980 <= seconds <= 5000 for seconds in lasting.values())
+    assert set(lasting) == {"pool-0", "pool-b"}
+    looked: list[str] = []
+
+    def look(pool: str, _name: str) -> list[t.Any]:
+        looked.append(pool)
+        return [found("Queue")] if pool == "pool-b" else []
+
+    assert release_claim(store, "a/2/x", look, submitted=True) == ["waits", "released"]
+    assert looked == ["pool-b", "pool-0"]
+    assert release_claim(store, "a/2/x", look, submitted=True) == ["waits"], "one that has ended says nothing"
+    assert end_claim_by_hand(store, "a/2/x")
+    assert not end_claim_by_hand(store, "a/2/x")
+
+
+def test_a_pool_that_cannot_be_looked_at_keeps_no_other(store: Store) -> None:
+    claims_again(store, "pool-z", "a/2/x", "retry")
+    with pytest.raises(StoreError, match="left to its time"):
+        release_claim(store, "a/2/x", lambda pool, _name: None if pool == "pool-b" else [], submitted=True)
+    assert [one["pool"] for one in list_claims(store) if one["claim"]["id"] == "a/2/x"] == ["pool-b"]
+
+
+def test_the_newest_of_an_id_tells_whether_it_was_renewed(store: Store) -> None:
+    """Its job is the one that is to come, and an older claim that lasts is of no use to it."""
+    version, text = store.read().by_pool["pool-b"]
+    claims_again(store, "pool-0", "a/2/x", "retry", after=-2000.0)
+    assert renew_claim(store, "a/2/x", 60) is not None
+    document = parse_claims(str(text))
+    over = replace(document.claims["a/2/x"], expires=document.claims["a/2/x"].created)
+    assert store.swap("pool-b", version, dump_claims(document.with_claims(over)))
+    assert renew_claim(store, "a/2/x", 60) is None
+
+
+def test_a_watch_notes_the_job_where_it_is(store: Store) -> None:
+    claims_again(store, "pool-0", "a/2/x", "retry")
+    running = found("Running", "10.0.0.1")
+    end_claim_by_job(store, "a/2/x", "u", lambda pool, _name: [running] if pool == "pool-b" else [])
+    assert why(store, "a/2/x") == "started"
+    assert [one["pool"] for one in list_claims(store) if one["claim"]["id"] == "a/2/x"] == ["pool-0"]
+
+
+@pytest.mark.parametrize("pool", ["pool-b", "pool-z"])
+def test_what_a_retry_has_claimed_is_not_that_of_the_run_before(store: Store, pool: str) -> None:
+    claims_again(store, pool, "a/2/x", "retry", owner="another run")
+
+    def look(_pool: str, _name: str) -> list[t.Any]:
+        return []
+
+    first = ids_of_claims_to_end(store, "a/2", "owner")
+    assert first == ([] if pool == "pool-b" else [("a/2/x", "a/2/x")])
+    ended = release_claim(store, "a/2/x", look, nonce="a/2/x", submitted=False)
+    assert ended == (["replaced"] if pool == "pool-b" else ["void"])
+    end_claim_by_job(store, "a/2/x", "u", lambda _pool, _name: [found("Running", "10.0.0.1")], nonce="a/2/x")
+    assert (renew_claim(store, "a/2/x", 60, nonce="a/2/x"), renew_claim(store, "a/2/x", 60, nonce="other")) == (
+        None,
+        None,
+    )
+    assert [one["pool"] for one in list_claims(store) if one["claim"]["id"] == "a/2/x"] == [pool]
+    assert release_claim(store, "a/2/x", look, nonce="retry", submitted=False) == ["void"]

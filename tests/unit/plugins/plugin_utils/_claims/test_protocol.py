@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import protocol
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import PoolClaims
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import Ended, PoolClaims
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
     Asked,
     Reading,
@@ -24,6 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     counted_claims,
     does_claim_hold,
     end_claim,
+    end_earlier_claim,
     is_claim_written,
     jobs_after_their_claims,
     jobs_of_claims,
@@ -44,18 +45,21 @@ def job(
     uuid: str, stage: Stage, *, name: str = "train", cards: int = 8, node: bool | None = None, **more: t.Any
 ) -> SeenJob:
     shows = stage in (Stage.RUNS, Stage.ENDS) if node is None else node
-    return SeenJob(uuid, name, more.get("type", "train"), stage, shows, {GPU: cards * 1000})
+    return SeenJob(uuid, name, more.get("type", "train"), stage, shows, {GPU: cards * 1000}, more.get("age"))
 
 
 def claimed(
     *ids: str, document: PoolClaims = EMPTY, at: float = 1000.0, name: str = "train", cards: int = 8, **more: t.Any
 ) -> PoolClaims:
     """A document with a claim for each of the ids, one after the other."""
-    asked = Asked("train", 1, (Group(1, {GPU: cards * 1000}, None),), {GPU: cards * 1000, "cpu": 60000})
+    asked = Asked(
+        more.get("type", "train"), 1, (Group(1, {GPU: cards * 1000}, None),), {GPU: cards * 1000, "cpu": 60000}
+    )
     for claim_id in ids:
         row = Row(len(document.claims), document, at)
         wanted = Wanted(claim_id, name, TTL, "owner", {}, f"nonce of {claim_id} {at}")
-        document, _claim = add_claim(document, row, row.reading(more.get("seen", ())), wanted, asked)
+        reading = row.reading(more.get("seen", ()), is_complete=more.get("is_complete", True))
+        document, _claim = add_claim(document, row, reading, wanted, asked)
     return document
 
 
@@ -113,6 +117,59 @@ def test_a_job_that_was_there_before_is_not_the_one() -> None:
     document = claimed("a", seen=(old,))
     assert counted(document, reading(1, 1001, old)) == {"a": 8}
     assert counted(document, reading(1, 1001, old, job("new", Stage.RUNS))) == {}
+
+
+@pytest.mark.parametrize(
+    ("stage", "age", "is_complete", "ends"),
+    [
+        (Stage.OVER, None, True, True),
+        (Stage.OVER, None, False, False),
+        (Stage.OVER, 70.0, False, False),
+        (Stage.OVER, 69.9, False, True),
+        (Stage.OVER, 9999.0, True, True),
+        (Stage.RUNS, None, False, True),
+    ],
+)
+def test_of_very_many_jobs_only_one_that_came_after_the_claim_ends_it(
+    stage: Stage, age: float | None, is_complete: bool, ends: bool
+) -> None:
+    """At the admission some of those that were over were left out, so the claim does not know them."""
+    document = claimed("a", at=1000.0, is_complete=is_complete)
+    seen = reading(1, 1100.0, job("1", stage, age=age))
+    assert (mark_claims(Row(1, document, 1101.0), seen).claims["a"].ended is not None) == ends
+    released = release_claim_of(Row(1, document, 1101.0), seen, "a")[1]
+    assert released == ("released" if not ends else "over" if stage is Stage.OVER else "started")
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen", "ends"),
+    [
+        ("infer", "x-infer", True),
+        ("x-infer", "INFER", True),
+        ("infer", None, True),
+        (None, "notebook", True),
+        ("infer", "train", False),
+    ],
+)
+def test_types_of_one_queue_are_one_and_one_that_is_not_told_may_be_any(
+    asked: str | None, seen: str | None, ends: bool
+) -> None:
+    document = claimed("a", type=asked)
+    running = reading(1, 1005, job("1", Stage.RUNS, type=seen))
+    assert (mark_claims(Row(1, document, 1010.0), running).claims["a"].ended is not None) == ends
+    old = job("1", Stage.RUNS, type="notebook")
+    before = claimed("a", type=asked, seen=(old,))
+    assert mark_claims(Row(1, before, 1010.0), running) == before, "its type was told otherwise at the admission"
+
+
+@pytest.mark.parametrize("stage", [Stage.WAITS, Stage.STARTS, Stage.RUNS, Stage.ENDS])
+def test_a_job_of_another_type_ends_no_claim_and_keeps_it(stage: Stage) -> None:
+    other = job("1", stage, type="notebook")
+    row = Row(2, claimed("a", "b"), 1010.0)
+    assert release_claim_of(row, reading(2, 1005, other), "a") == (row.document, "waits")
+    assert release_claim_of(row, reading(2, 1005, job("1", stage, name="tts")), "a")[1] == "released"
+    # The job of an older claim of that name is not taken for its own.
+    assert release_claim_of(row, reading(2, 1005, job("1", Stage.WAITS)), "b")[1] == "released"
 
 
 def test_one_job_belongs_to_one_claim_the_oldest() -> None:
@@ -343,3 +400,18 @@ def test_nothing_counts_for_ever() -> None:
         jobs = [job(str(number), stage) for number, stage in enumerate(stages)]
         marked = mark_claims(Row(3, document, 1900.0), reading(3, 1899, *jobs))
         assert counted(marked, reading(4, 1000 + TTL + protocol.SETTLE, *jobs)) == {}
+
+
+def test_of_two_claims_of_one_id_in_two_pools_the_later_one_stays() -> None:
+    """Two gates that were given one id by mistake would else end the claims of each other."""
+    first, second = claimed("a", at=1000.0), claimed("a", at=1001.0)
+    ended = end_earlier_claim(Row(1, first, 1002.0), second.claims["a"])
+    assert ended.claims["a"].ended == Ended(1002.0, 2, "replaced")
+    assert end_earlier_claim(Row(2, ended, 1003.0), second.claims["a"]) == ended
+    assert end_earlier_claim(Row(1, second, 1002.0), first.claims["a"]) == second
+    assert end_earlier_claim(Row(1, claimed("b"), 1002.0), second.claims["a"]) == claimed("b")
+    assert end_earlier_claim(Row(1, first, 1960.0), second.claims["a"]) == first, "its time is over, and has settled"
+    # As in the pool itself: a submission of the earlier try may still come, and its job is promised its room.
+    assert counted(ended, reading(2, 1010)) == {"a": 8}
+    assert counted(ended, reading(2, 1100, job("1", Stage.WAITS))) == {"a": 8}
+    assert counted(ended, reading(2, 1100)) == {}

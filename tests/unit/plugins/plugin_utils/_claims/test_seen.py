@@ -15,7 +15,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen im
 def found(status: str | None, *hosts: str, uuid: str | None = "u") -> t.Any:
     return {
         **{"job_uuid": uuid, "job_name": "llm", "type": "train", "status": status, "host_ips": list(hosts)},
-        **{"resources": {"nvidia.com/gpu": 8}, "unread": []},
+        **{"resources": {"nvidia.com/gpu": 8}, "unread": [], "age_seconds": 7},
     }
 
 
@@ -38,7 +38,7 @@ def found(status: str | None, *hosts: str, uuid: str | None = "u") -> t.Any:
 )
 def test_stages(status: str | None, hosts: list[str], stage: Stage) -> None:
     (job,) = seen_jobs([found(status, *hosts)])
-    assert (job.stage, job.shows_node, job.amounts) == (stage, bool(hosts), {"nvidia.com/gpu": 8000})
+    assert (job.stage, job.shows_node, job.amounts, job.age) == (stage, bool(hosts), {"nvidia.com/gpu": 8000}, 7)
 
 
 def test_a_job_without_an_id_and_jobs_that_were_not_read() -> None:

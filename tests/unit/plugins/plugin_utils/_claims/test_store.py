@@ -235,3 +235,11 @@ def test_half_a_surrogate_pair_is_told(location: Location) -> None:
     for ask in (lambda: store.read(["pool-\ud800"]), lambda: store.swap("pool-\ud800", 0, "x")):
         with pytest.raises(StoreError, match="could not be asked"):
             ask()
+
+
+def test_what_is_loaded_first_is_not_in_the_time_of_the_store(
+    location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_MOST_SECONDS", 0.2)
+    store = Store(location, lambda one, _seconds: SqliteConnection(one.target), lambda: time.sleep(0.3))
+    assert store.read().by_pool == {}

@@ -10,6 +10,8 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import (
+    id_of_host,
+    owner_of_claims,
     read_wish,
     read_wished_id,
     wished_id_of,
@@ -96,6 +98,44 @@ def test_two_legs_of_a_matrix_have_two_ids() -> None:
     ids = {read_wish("llm").wanted("localhost", {}, {**GITLAB, "CI_JOB_NAME": name}).id for name in names}
     assert len(ids) == 3
     assert all(read_wished_id(one) == one for one in ids)
+
+
+def test_no_job_of_a_pipeline_finds_the_claims_of_another() -> None:
+    """Strokes are usual in names of GitLab's jobs, and in those of hosts and jobs of ModelArts nothing forbids them."""
+    jobs = ("train", "train/a100", "train/a100/localhost", "train:a100", "train-a100")
+    environments = [{**GITLAB, "CI_JOB_NAME": name} for name in jobs]
+    hosts = ("h", "h/1", "h/1/llm")
+    ids = {
+        (one["CI_JOB_NAME"], host): read_wish("llm/7b").wanted(host, {}, one).id
+        for one in environments
+        for host in hosts
+    }
+    assert len(set(ids.values())) == len(ids)
+    for one in environments:
+        own = [place for place, claim_id in ids.items() if claim_id.startswith(wished_id_prefix_of_pipeline(one) + "/")]
+        assert own == [(one["CI_JOB_NAME"], host) for host in hosts]
+        for host in hosts:
+            begin = id_of_host(host, one) + "/"
+            assert [place for place, claim_id in ids.items() if claim_id.startswith(begin)] == [own[hosts.index(host)]]
+
+
+def test_the_longest_names_have_ids_that_begin_with_their_prefix() -> None:
+    matrix = (
+        "train: [llama-3-70b-instruct, eu-de, a100-80gb, bf16, flash-attention-2, sequence-length-8192, batch-1024]"
+    )
+    long = dict.fromkeys(GITLAB, matrix * 2)
+    one, other = (read_wish("j" * 120 + name).wanted("h" * 250, {}, long) for name in "ab")
+    assert read_wished_id(one.id) == one.id != other.id
+    assert one.id.startswith(id_of_host("h" * 250, long) + "/")
+    assert id_of_host("h" * 250, long).startswith(wished_id_prefix_of_pipeline(long) + "/")
+
+
+def test_a_retry_is_another_owner() -> None:
+    url = "https://gitlab.example.com/" + "group/" * 40 + "-/jobs/"
+    one, other = (owner_of_claims({}, {**GITLAB, "CI_JOB_URL": f"{url}{number}"}) for number in (90210, 90211))
+    assert one == "gitlab.example.com/-/jobs/90210" != other
+    github = {"GITHUB_RUN_ID": "7", "GITHUB_REPOSITORY": "ml/train", "GITHUB_RUN_ATTEMPT": "2"}
+    assert owner_of_claims({}, github) == "ml/train/actions/runs/7/attempts/2"
 
 
 @pytest.mark.parametrize("missing", ["CI_SERVER_HOST", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_NAME"])

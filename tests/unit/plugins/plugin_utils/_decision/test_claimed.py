@@ -18,7 +18,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unpla
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group, read_policy, read_request
 from ansible_collections.poolgate.modelarts.tests.unit.cards import asking, gpu_nodes
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
-from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, job, observed
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, job, node, observed
 
 CARDS = 1000
 ORDER = ["cpu", GPU]
@@ -75,7 +75,19 @@ def test_what_is_admitted_later_leaves_the_earlier_one_its_place() -> None:
     assert "would not find its places" in verdict["reasons"][0]
     assert decide(gpu_nodes(8, 8), asking(1, 4), claimed(1, 8))["decision"] == "admit"
     assert decide(nodes, asking(1, 4), claimed(1, 4))["decision"] == "admit"
-    assert decide(nodes, asking(1, 4), claimed(1, 8), placement="aggregate")["decision"] == "admit"
+
+
+def test_a_request_that_asks_for_no_places_leaves_others_theirs() -> None:
+    nodes, whole = gpu_nodes(8, 4), claimed(1, 8)
+    verdict = decide(nodes, asking(1, 4), whole, placement="aggregate")
+    assert verdict["decision"] == "wait"
+    assert verdict["reasons"][0].startswith("placement: 1 replica by sums alone; wherever they land, ")
+    assert decide(gpu_nodes(8, 8), asking(1, 4), whole, placement="aggregate")["decision"] == "admit"
+    # Where the claim was promised no places either, amounts are all that there is.
+    loose = Claimed(total=whole.total, loose=whole.shapes)
+    assert decide(nodes, asking(1, 4), loose, placement="aggregate")["decision"] == "admit"
+    assert decide(nodes, asking(1, 8), loose)["decision"] == "wait", "it takes a place all the same"
+    assert decide(nodes, asking(2, 4), loose)["decision"] == "wait"
 
 
 def test_claims_of_very_many_shapes_are_not_tried_out() -> None:
@@ -139,14 +151,20 @@ def test_what_is_claimed_never_rejects() -> None:
 
 def test_claims_are_no_jobs_without_a_node() -> None:
     """What all jobs hold together has these in it, and claims are in neither: each would free as much as it takes."""
+
+    def loose(replicas: int) -> Claimed:
+        return Claimed(total={GPU: replicas * 8 * CARDS}, loose=[Group(replicas, {GPU: 8 * CARDS}, None)])
+
     request, running = asking(1, 8), [job({GPU: "8"}, "Running", on={"10.0.0.1": {GPU: "8"}})]
     declared = {GPU: 24 * CARDS}
     entry = observed(_error(), running)
-    for room, decision in ((claimed(1, 8), "admit"), (claimed(2, 8), "wait")):
+    for room, decision in ((claimed(1, 8), "unknown"), (loose(1), "admit"), (loose(2), "wait")):
         verdict = capacity_verdict(
             entry, read_request(request), read_policy({"placement": "aggregate"}), declared, claimed=room
         )
         assert (verdict["source"], verdict["decision"]) == ("declared", decision)
+        if decision == "unknown":
+            assert verdict["reasons"] == ["placement: others have claimed places on nodes, and these are not known"]
 
 
 def _error() -> Exception:
@@ -200,6 +218,81 @@ def test_no_way_in_which_claims_and_jobs_land_takes_more_places(seed: int) -> No
         if all(amount >= 0 for free in left for amount in free):
             worst = max(worst, places(nodes) - places([tuple(free) for free in left]))
     assert Claimed(shapes=shapes).most_lost(offers, need, ORDER, jobs) >= worst
+
+
+CARD, A3 = "huawei.com/ascend-1980", "modelarts.bm.npu.arm.16snt9b23"
+SIZE = {CARD: "16", "cpu": "320", "memory": "1500Gi"}
+
+
+def members(*supernodes: str | None, flavor: str = A3) -> list[t.Any]:
+    """Idle nodes of supernodes, or of ones that are not told."""
+    labels = ({} if name is None else {"os.modelarts.node/spod.id": name} for name in supernodes)
+    return [node(SIZE, SIZE, flavor=flavor, labels=each) for each in labels]
+
+
+def together(replicas: int, size: int, *, flavor: str | None = A3, cards: int = 16) -> Group:
+    """Replicas in one supernode each `size`, by a flavor or by their cards."""
+    return Group(replicas, None if flavor else {"huawei.com/ascend-snt9": cards * CARDS}, flavor, size)
+
+
+@pytest.mark.parametrize("by_flavor", [True, False])
+def test_groups_in_one_supernode_keep_it(by_flavor: bool) -> None:
+    """A single node that is admitted later may break up the one supernode that the pair needs."""
+    single: t.Any = {"replicas": 1, "flavor": A3} if by_flavor else {"replicas": 1, "resources": {CARD: 16}}
+    pair = together(2, 2, flavor=A3 if by_flavor else None)
+    for supernodes, decision in (
+        (("s0", "s0", "s1"), "wait"),
+        (("s0", "s0", "s0", "s0"), "admit"),
+        (("s0", "s0", "s1", "s1"), "admit"),
+        (("s0", None, None), "wait"),
+    ):
+        verdict = decide(members(*supernodes), single, Claimed(shapes=[pair]))
+        assert verdict["decision"] == decision, supernodes
+    loose = Claimed(loose=[pair])
+    assert decide(members("s0", "s0", "s1"), single, loose)["decision"] == "admit"
+
+
+@pytest.mark.parametrize(
+    ("pair", "flavor"),
+    [
+        (together(3, 2), A3),
+        (together(2, 2, flavor=None, cards=8), A3),
+        (together(4, 10**18), A3),
+        (together(2, 2, flavor="modelarts.pool.ai1.a5"), "modelarts.pool.ai1.a5"),
+    ],
+)
+def test_groups_that_cannot_be_counted_hold_back(pair: Group, flavor: str) -> None:
+    """A rest, replicas smaller than a node, and nodes that tell their frame in place of their supernode."""
+    nodes = members(*["s0"] * 4, *["s1"] * 4, flavor=flavor)
+    verdict = decide(nodes, {"replicas": 1, "flavor": flavor}, Claimed(shapes=[pair]))
+    assert verdict["decision"] == "wait"
+    assert "would not find its places" in verdict["reasons"][0]
+
+
+@pytest.mark.parametrize("seed", range(tries(400)))
+def test_no_way_in_which_others_land_takes_a_promised_group(seed: int) -> None:
+    """Single replicas land on any idle node, and groups on any supernode that has so many."""
+    rng = random.Random(seed)
+    idle = [rng.randint(0, 4) for _supernode in range(rng.randint(1, 3))]
+    offers = Counter({Offer((16 * CARDS,), NodeKind(A3), True): sum(idle)})
+    size = rng.randint(2, 3)
+    own = together(size * rng.randint(1, 2), size)
+    others = [
+        together(rng.randint(1, 2) * each, each) for each in (rng.randint(1, 3) for _ in range(rng.randint(0, 2)))
+    ]
+    keeps = Claimed(shapes=[own]).keeps_its_groups(
+        lambda shape: sum(count // shape.affinity_group_size for count in idle), offers, others, NO_JOBS, []
+    )
+    parts = [one.affinity_group_size for one in others for _ in range(one.replicas // one.affinity_group_size)]
+    worst = sum(count // size for count in idle)
+    for where in itertools.product(range(len(idle) + 1), repeat=len(parts)):
+        left = [*idle, 99]  # the last is where they take none of these
+        for index, takes in zip(where, parts):
+            left[index] -= takes
+        if min(left) >= 0:
+            worst = min(worst, sum(count // size for count in left[:-1]))
+    if keeps:
+        assert worst >= own.replicas // size
 
 
 @pytest.mark.parametrize("seed", range(tries(200)))
