@@ -44,7 +44,7 @@ def check_supernodes(case: Case) -> Check | None:
     offers = case.offers_of(usable)
     whole_groups = sum(count // size for count in idle.values())
     # Each place that others take, or have claimed, can break up one group at most.
-    certain = whole_groups - case.claimed.most_lost(offers, need, case.order, case.unplaced)
+    certain = whole_groups - case.claimed.most_groups_lost(size, offers, need, case.order, case.unplaced)
     wanted = replicas // size
     where = f"{plural(len(idle), 'supernode')} with {plural(sum(idle.values()), 'idle node')}"
     message = f"{max(0, min(certain, wanted))} of {plural(wanted, 'group')} of {size} replicas on {where}"
