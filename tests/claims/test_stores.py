@@ -162,7 +162,7 @@ def test_a_server_that_stands_still_takes_the_time_that_is_left(
     if is_open:
         store.read()
     stopped()
-    for ask in (lambda: store.read(), lambda: store.swap(POOL, 0, "x")):
+    for ask in (store.read, lambda: store.swap(POOL, 0, "x")):
         store.end_in(0.5)
         began = time.monotonic()
         with pytest.raises(StoreError):

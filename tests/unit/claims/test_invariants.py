@@ -182,7 +182,10 @@ def worlds() -> list[tuple[World, World]]:
                 later = [(one, 0.3 if label == "time passes" else 1.0) for label, one in moves(world, RULES)]
                 if not later:
                     break
-                before, (world,) = world, rng.choices([one for one, _weight in later], [weight for _, weight in later])
+                before, (world,) = (
+                    world,
+                    rng.choices([one for one, _weight in later], [weight for _one, weight in later]),
+                )
                 found.append((before, world))
                 left -= 1
     return found

@@ -177,9 +177,9 @@ def test_a_document_without_what_was_added_is_taken_for_the_worse() -> None:
     del claim["knows_all"], claim["is_placed"]
     for group in claim["groups"]:
         del group["affinity_group_size"]
-    (parsed,) = parse_claims(json.dumps(raw)).claims.values()
+    parsed = parse_claims(json.dumps(raw)).claims[CLAIM.key]
     assert (parsed.knows_all, parsed.is_placed) == (False, True)
     assert [group.affinity_group_size for group in parsed.groups] == [1] * len(parsed.groups)
     claim["groups"][0]["affinity_group_size"] = 0
-    (parsed,) = parse_claims(json.dumps(raw)).claims.values()
+    parsed = parse_claims(json.dumps(raw)).claims[CLAIM.key]
     assert parsed.groups[0].affinity_group_size == 1

@@ -278,12 +278,12 @@ def test_no_way_in_which_others_land_takes_a_promised_group(seed: int) -> None:
     size = rng.randint(2, 3)
     own = together(size * rng.randint(1, 2), size)
     others = [
-        together(rng.randint(1, 2) * each, each) for each in (rng.randint(1, 3) for _ in range(rng.randint(0, 2)))
+        together(rng.randint(1, 2) * each, each) for each in (rng.randint(1, 3) for _other in range(rng.randint(0, 2)))
     ]
     keeps = Claimed(shapes=[own]).keeps_its_groups(
         lambda shape: sum(count // shape.affinity_group_size for count in idle), offers, others, NO_JOBS, []
     )
-    parts = [one.affinity_group_size for one in others for _ in range(one.replicas // one.affinity_group_size)]
+    parts = [one.affinity_group_size for one in others for _group in range(one.replicas // one.affinity_group_size)]
     worst = sum(count // size for count in idle)
     for where in itertools.product(range(len(idle) + 1), repeat=len(parts)):
         left = [*idle, 99]  # the last is where they take none of these
