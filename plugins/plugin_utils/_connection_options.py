@@ -28,8 +28,11 @@ if t.TYPE_CHECKING:
 def template_option_values(values: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
     """Return the values rendered, which come as they were written or vaulted, without those that are omitted."""
     level = templar.template(dict(values))
-    # From ansible-core 2.19 on, a template leaves the key out. Before, it gives a text that stands for omit.
-    omitted = templar.available_variables.get("omit")
+    # From ansible-core 2.19 on, a template leaves the key out. Before, it gives a text that stands for omit, and that
+    # begins like this: a fact of that name must not choose which values count.
+    omitted = str(templar.available_variables.get("omit"))
+    if not omitted.startswith("__omit_place_holder__"):
+        return dict(level)
     return {name: value for name, value in level.items() if value != omitted}
 
 

@@ -28,6 +28,8 @@ _ALL_FACTS = frozenset({"ansible_facts", "ansible_local"})
 # Ways to the variables of every host, and to those of a name that the template need not show. Jinja has self.
 _ALL_VARIABLES = frozenset({"hostvars", "vars", "ansible_delegated_vars", "self"})
 _LOOKUPS = frozenset({"lookup", "query", "q"})
+# Core sets it below facts, and it tells whose facts there are: a host could pass for one that has sent none.
+_NAME_OF_HOST = "inventory_hostname"
 # Plugins that read variables by their names, or templates that name variables, in whatever collection.
 _READING_LOOKUPS = frozenset({"vars", "template", "merge_variables"})
 _OTHER_TEMPLATES = (jinja2.nodes.Include, jinja2.nodes.Import, jinja2.nodes.FromImport, jinja2.nodes.Extends)
@@ -46,6 +48,7 @@ def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
     variable is the fact of its name: of a host that sends ``modelarts_endpoint`` and ``ansible_modelarts_endpoint``,
     the first is the variable and the second the fact, because names lose their prefix under ``ansible_facts``.
     """
+    _refuse_fact_as_name_of_host(variables)
     facts = variables.get("ansible_facts")
     if not isinstance(facts, dict):
         return
@@ -72,10 +75,20 @@ def refuse_facts_behind(given: Mapping[str, t.Any], variables: Mapping[str, t.An
             raise InputError(f"{one_line(name, 60)} {complaint}")
 
 
+def _refuse_fact_as_name_of_host(variables: Mapping[str, t.Any]) -> None:
+    facts = variables.get("ansible_facts")
+    if isinstance(facts, dict) and _NAME_OF_HOST in facts:
+        raise InputError(
+            f"{_NAME_OF_HOST} comes from the facts of a host, and a host must not choose its name: it could pass for "
+            "another one. Leave that fact out, or use a play without facts."
+        )
+
+
 class _FactsOfHosts:
     """The names of variables that are facts of the own host, and whether any host has sent one."""
 
     def __init__(self, variables: Mapping[str, t.Any]) -> None:
+        _refuse_fact_as_name_of_host(variables)
         self._variables = variables
         # Only the cache of core has the names as they were sent. A host is asked for by its name: the caches of core
         # that are kept in files cannot list their hosts without a prefix.
@@ -86,7 +99,7 @@ class _FactsOfHosts:
             names = [str(name) for name in known] if isinstance(known, dict) else []
             self.own = frozenset(one for name in names for one in (name, f"ansible_{name}"))
         else:
-            self.own = self._sent_by(str(variables.get("inventory_hostname")))
+            self.own = self._sent_by(str(variables.get(_NAME_OF_HOST)))
         self.own |= _ALL_FACTS if self.own else self.own
 
     @functools.cached_property

@@ -35,6 +35,8 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
 _OWN_KEYS = frozenset(("items", "total", "metadata", "kind"))
 # Every shape of errors that the references show: any of them may come with status 200.
 _ERROR_KEYS = ("error_code", "error_msg", "errorCode", "errorMsg", "error", "code", "message")
+# Those of Kubernetes have some hundred characters.
+_LONGEST_TOKEN = 4096
 _NOTHING = (None, "", 0, "0")
 _LONGEST_INTEGER = 400  # digits; Python reads no more than 4,300, and a float holds 308
 _MOST_KEYS = 300
@@ -224,7 +226,10 @@ def continue_token_of_document(request: str, document: Document) -> str | None:
         raise ApiError(f"{request}: the metadata of the list is no object, which would tell whether it goes on.")
     token, remaining = metadata.get("continue"), metadata.get("remainingItemCount")
     if token:
-        return str(token)
+        # Before it becomes a part of an address: quoting it takes memory for each of its characters.
+        if not isinstance(token, str) or len(token) > _LONGEST_TOKEN:
+            raise ApiError(f"{request}: the token to ask for the rest of the list with is no text of a token's length.")
+        return token
     # Items that cannot be asked for could hold cards, or share a display name.
     if remaining not in _NOTHING:
         raise ApiError(

@@ -20,6 +20,8 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE, UNKNOWN
 
 MOST_RESOURCES = 50
+# That of Kubernetes: a prefix of 253 characters, a stroke, and 63. Facts have it once for each node of a job.
+_LONGEST_RESOURCE = 317
 """Resources of one job, node or table. None has as many, and what has more cannot be read."""
 
 _MOST_SHOWN = 5  # values of a table that cannot be read; they show a person of which kind they are
@@ -108,8 +110,13 @@ def misshapen_fields(document: Mapping[str, object], shapes: Mapping[tuple[str, 
     return wrong
 
 
+def are_resources_bounded(resources: Mapping[str, object]) -> bool:
+    """Return whether a table has no more resources, and no longer names, than any has that the API could send."""
+    return len(resources) <= MOST_RESOURCES and all(len(name) <= _LONGEST_RESOURCE for name in resources)
+
+
 def amounts_field(resources: object, *, down: bool = False) -> tuple[Amounts | None, list[UnreadableAmount]]:
-    if not isinstance(resources, dict) or len(resources) > MOST_RESOURCES:
+    if not isinstance(resources, dict) or not are_resources_bounded(resources):
         return None, []
     amounts: Amounts = {}
     unreadable: list[UnreadableAmount] = []

@@ -28,7 +28,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields im
     object_field,
     text_field_or_none,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, trimmed
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     BATCH_LABELS,
     BILLING_LABEL,
@@ -129,9 +129,9 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
         "locked": LOCK_ANNOTATION in annotations,
         "node_pool": _label_text_of_node(labels, NODE_POOL_LABEL),
         "node_pool_id": _label_text_of_node(labels, NODE_POOL_ID_LABEL),
-        "supernode": _label_text_of_node(labels, SUPERNODE_LABEL),
-        "cabinet": _label_text_of_node(labels, CABINET_LABEL),
-        "server": _label_text_of_node(labels, SERVER_LABEL),
+        "supernode": _name_in_label_of_node(labels, SUPERNODE_LABEL),
+        "cabinet": _name_in_label_of_node(labels, CABINET_LABEL),
+        "server": _name_in_label_of_node(labels, SERVER_LABEL),
         "batch": _batch_of_node(labels),
         "usable": unusable is None,
         "unusable": unusable,
@@ -231,10 +231,10 @@ def _batch_of_node(labels: Document) -> BatchFacts | None:
     if not any(label in labels for label in BATCH_LABELS.values()):
         return None
     return {
-        "uid": _label_text_of_node(labels, BATCH_LABELS["uid"]),
-        "name": _label_text_of_node(labels, BATCH_LABELS["name"]),
-        "type": _label_text_of_node(labels, BATCH_LABELS["type"]),
-        "count": count_field_or_none(_label_text_of_node(labels, BATCH_LABELS["count"])),
+        "uid": _name_in_label_of_node(labels, BATCH_LABELS["uid"]),
+        "name": _name_in_label_of_node(labels, BATCH_LABELS["name"]),
+        "type": _name_in_label_of_node(labels, BATCH_LABELS["type"]),
+        "count": count_field_or_none(_name_in_label_of_node(labels, BATCH_LABELS["count"])),
     }
 
 
@@ -264,6 +264,12 @@ def _label_text_of_node(labels: Document, name: str) -> str | None:
     if name not in labels or labels[name] == "":
         return None
     return str(labels[name])
+
+
+def _name_in_label_of_node(labels: Document, name: str) -> str | None:
+    """Return a label whose value is what nodes have in common; None where it is not told: "None" would join nodes."""
+    value = labels.get(name)
+    return value if isinstance(value, str) and trimmed(value) else None
 
 
 def sum_node_facts(nodes: Sequence[NodeFacts]) -> CapacityFacts:

@@ -17,7 +17,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     add_amounts,
     parse_quantity,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import MOST_RESOURCES
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
+    MOST_RESOURCES,
+    are_resources_bounded,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 
 if t.TYPE_CHECKING:
@@ -107,8 +110,8 @@ def _read_required_amounts(requirement: object) -> tuple[Amounts, list[str], lis
         return amounts, [], []
     if not isinstance(requirement, dict):
         return amounts, ["*"], [("*", _brief_requirement(requirement))]
-    if len(requirement) > MOST_RESOURCES:
-        return amounts, ["*"], [("*", f"more than {MOST_RESOURCES} resources")]
+    if not are_resources_bounded(requirement):
+        return amounts, ["*"], [("*", f"more than {MOST_RESOURCES} resources, or a name that is too long")]
     unread: list[str] = []
     for resource, value in requirement.items():
         try:

@@ -142,10 +142,14 @@ def _check_placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where
         # A place that is given back is one of its very size, on some node: others may take it like any other.
         offers[need.place] += places
     most = most_replicas_placed(offers, need)
-    certain = most - case.claimed.most_lost(offers, need, case.order, case.unplaced)
+    # What others take is counted by what each node takes for certain. A rule of cards that all nodes share, and that is
+    # not known, gives more together: from that, it would be taken off too little.
+    alone = case.unplaced.is_empty and not case.claimed.all_shapes
+    counted = most if alone else sum(offer.fits(need) * nodes for offer, nodes in offers.items())
+    certain = counted - case.claimed.most_lost(offers, need, case.order, case.unplaced)
     message = f"{max(0, min(certain, need.replicas))} of {where}"
     if certain < need.replicas <= most:
-        beside_jobs = most - case.unplaced.most_lost(offers, need, case.order)
+        beside_jobs = counted - case.unplaced.most_lost(offers, need, case.order)
         who = "what others have claimed" if beside_jobs >= need.replicas else case.starting
         message += f"; {who} may take the other places"
     return certain >= need.replicas, message

@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, most_replicas_placed
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import (
     Places,
     Unplaced,
@@ -99,8 +99,8 @@ class Claimed:
             places = places_of(offers, need)
             # Claims are held against one another as well: all of them were promised at once.
             others = [*coming[:index], *coming[index + 1 :]]
-            most = most_replicas_placed(offers, need, [here.replicas for here in places])
-            if most - _most_lost_by(others, places, offers, need, order, unplaced) < shape.replicas:
+            lost = _most_lost_by(others, places, offers, need, order, unplaced)
+            if sum_of_places(places) - lost < shape.replicas:
                 return False
         return True
 

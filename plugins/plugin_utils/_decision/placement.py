@@ -195,19 +195,17 @@ class NoPlacement(enum.Enum):
     GAVE_UP = "gave up"
 
 
-def most_replicas_placed(offers: Offers, need: Need, fits: Sequence[int] | None = None) -> int:
+def most_replicas_placed(offers: Offers, need: Need) -> int:
     """Return how many replicas of one shape all nodes take when they take nothing else.
 
-    ``fits`` are those that each offer takes, where they were counted before.
     Nodes of one flavor have the same hardware: where their rule is not known, it is one for all of them.
     """
     most = 0
-    counted = (offer.fits(need) for offer in offers) if fits is None else iter(fits)
     by_rule: dict[tuple[str, tuple[int, ...], bool], list[int]] = {}
-    for (offer, nodes), replicas in zip(offers.items(), counted):
+    for offer, nodes in offers.items():
         cards, flavor = offer.cards, offer.kind.flavor
         if cards is None or len(cards.rules) < 2 or flavor is None or not _does_need_ask_whole_cards(need, cards.at):
-            most += replicas * nodes
+            most += offer.fits(need) * nodes
             continue
         of_flavor = by_rule.setdefault((flavor, cards.rules, cards.is_hopeful), [0] * len(cards.rules))
         for index, rule in enumerate(cards.rules):

@@ -412,6 +412,7 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
 
     nodes = []
     has_cards: dict[int, bool] = {}
+    one_card: dict[int, Names] = {}
     for fact in facts:  # there may be ten thousand: what only a few of them need stands behind a condition
         resources, unread_resources = amounts(fact["resources"])
         shown, unread_shown = amounts(fact["free"])
@@ -423,8 +424,13 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
         size = id(resources)
         if size not in has_cards:
             has_cards[size] = all(resources.values()) and any(map(has_vendor, resources))
+            names = frozenset(name for name, of in resources.items() if of and is_ascend_card(name))
+            one_card[size] = names if len(names) > 1 else NO_NAMES
         if not has_cards[size]:
             unread_resources |= _resources_that_may_come(fact, resources)
+        if one_card[size]:
+            # Several names of Ascend cards on one node may be those of one card, and jobs may use any of them.
+            shown = {name: of for name, of in shown.items() if name not in one_card[size]}
         if resources.keys() != shown.keys():
             # A resource that the node has and does not show as free may be taken whole.
             unread_shown |= resources.keys() - shown.keys()

@@ -66,6 +66,7 @@ HOSTILE = [
     f"vendor/\x1b[31m{'y' * 300}",
     "\u65e5" * 300,
 ]
+LONGEST_RESOURCE = 317  # a longer name makes its table one that cannot be read, and then nothing is admitted
 SURROGATE = re.compile("[\ud800-\udfff]")
 TEXTS = st.one_of(st.sampled_from(HOSTILE), st.text(min_size=1, max_size=20))
 
@@ -89,7 +90,7 @@ def jobs(text: str) -> list[Facts]:
     keys = dict.fromkeys(
         ("name", "jobName", "userName", "flavor", "namespace", "gvk", "apiVersion", "kind", text), text
     )
-    odd = {"resourceRequirement": {GPU: "1", text: "2", "memory": text}}
+    odd = {"resourceRequirement": {GPU: "1", text[:LONGEST_RESOURCE]: "2", "memory": text}}
     listed = [
         job(1, "Running", 8, "10.0.0.2", **keys, **odd),
         job(2, "Queue", 64, **keys),
@@ -103,12 +104,13 @@ def jobs(text: str) -> list[Facts]:
 def nodes(text: str) -> list[Facts]:
     """Empty nodes, with resources of that name, and one that nothing starts on."""
     made = [node(number, 8) for number in (1, 3, 4)] + [node(2, 0)]
+    resource = text[:LONGEST_RESOURCE]
     for one in made:
         one["metadata"]["name"] = text + str(made.index(one))
-        one["status"]["resources"][text] = "2"
-        one["status"]["availableResources"][text] = "2"
+        one["status"]["resources"][resource] = "2"
+        one["status"]["availableResources"][resource] = "2"
     made[2]["spec"]["taints"] = [{"key": text, "value": text, "effect": "NoSchedule"}]
-    made[1]["status"]["resources"][f"{text}/unread"] = text
+    made[1]["status"]["resources"][f"{resource[:-7]}/unread"] = text
     return made
 
 

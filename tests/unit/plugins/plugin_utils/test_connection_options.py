@@ -46,3 +46,10 @@ def test_a_path_is_relative_to_the_file(tmp_path: Path) -> None:
     path.write_text("[modelarts]\nca_path = ca.pem\n", encoding="utf-8")
     assert config_level(str(path)) == {"ca_path": str(tmp_path / "ca.pem")}
     assert config_level(None) == {}
+
+
+@pytest.mark.parametrize("value", ["https://modelarts.example.com", True])
+def test_a_fact_called_omit_leaves_nothing_out(value: object) -> None:
+    """From ansible-core 2.19 on there is no variable of that name, so that only a host can send one."""
+    variables = {"modelarts_endpoint": value, "omit": value}
+    assert templated_variables_level(variables, Templar(DataLoader(), variables)) == {"endpoint": value}

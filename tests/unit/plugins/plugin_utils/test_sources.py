@@ -284,3 +284,14 @@ def test_the_tables_of_sources_are_these(page: str) -> None:
     ]
     other = (GUIDE / "threat_model.rst").read_text(encoding="utf-8")
     assert table in other
+
+
+@pytest.mark.parametrize("written", ["http://127.0.0.1:1/", "http://{{ api_host }}/"])
+def test_a_host_does_not_choose_its_own_name(written: str) -> None:
+    """It would pass for a host that has sent no facts."""
+    facts = {"api_host": "evil.example.com", "inventory_hostname": "web2"}
+    variables = {**facts, "ansible_facts": facts, "modelarts_endpoint": written}
+    with pytest.raises(InputError, match="inventory_hostname comes from the facts of a host"):
+        refuse_facts_of_hosts(variables)
+    with pytest.raises(InputError, match="inventory_hostname comes from the facts of a host"):
+        refuse_facts_behind({"modelarts_endpoint": written}, variables)

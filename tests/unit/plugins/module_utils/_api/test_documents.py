@@ -17,7 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents 
     document_of,
     says_document_goes_on,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sizes import size_of_answer
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import SummaryTally
@@ -93,3 +93,10 @@ def test_nothing_more_in_whatever_shape_is_the_end_of_a_list(nothing: object) ->
     document = {"metadata": {"remainingItemCount": nothing}}
     assert continue_token_of_document("GET /pools", document) is None
     assert not says_document_goes_on(document)
+
+
+@pytest.mark.parametrize("token", ["%" * 4097, 7, ["a"], {"a": 1}])
+def test_a_token_that_is_no_text_of_its_length_is_not_asked_for(token: object) -> None:
+    with pytest.raises(ApiError, match="the token to ask for the rest of the list with is no text"):
+        continue_token_of_document("GET /pools", {"metadata": {"continue": token}})
+    assert continue_token_of_document("GET /pools", {"metadata": {"continue": "%" * 4096}}) == "%" * 4096

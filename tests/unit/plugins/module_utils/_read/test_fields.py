@@ -9,7 +9,11 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import creation_time_field, epoch_seconds
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
+    amounts_field,
+    creation_time_field,
+    epoch_seconds,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import job_facts, pending_seconds_of_job
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
@@ -77,3 +81,9 @@ def test_a_time_that_is_none(create_time: t.Any) -> None:
 )
 def test_times_are_read_alike_by_every_python(text: t.Any, seconds: float | None) -> None:
     assert epoch_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(317, True), (318, False)])
+def test_a_table_with_a_name_that_no_resource_can_have_is_not_read(length: int, is_read: bool) -> None:
+    amounts, _unreadable = amounts_field({"cpu": "1", "x" * length: "2"})
+    assert (amounts is not None) == is_read

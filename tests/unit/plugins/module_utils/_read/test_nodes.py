@@ -138,3 +138,10 @@ def test_any_node_becomes_facts(document: Document) -> None:
 )
 def test_labels_that_cannot_be_read_may_bind_a_node_to_a_logical_pool(metadata: object, bound: bool) -> None:
     assert bool(node_facts({"metadata": metadata, "spec": {}, "status": {}})["elastic_quota"]) is bound
+
+
+@pytest.mark.parametrize("value", [None, {}, [], 0, False, "", " ", "\u200b"])
+def test_a_supernode_that_is_not_told_has_no_name(value: object) -> None:
+    """Two nodes whose label is null would be one supernode called None."""
+    document: Document = {"metadata": {"name": "n-1", "labels": {"os.modelarts.node/spod.id": value}}}
+    assert node_facts(document)["supernode"] is None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import SummaryTally
@@ -56,3 +57,11 @@ def test_a_value_that_is_a_long_list_is_not_written_out() -> None:
     value = [*[0.1] * 9, Written()]
     assert requirements.read({"cpu": "1", "nvidia.com/gpu": value}) == ({"cpu": 1000}, ["nvidia.com/gpu"])
     assert requirements.as_facts()[0]["value"] == "[0.1, 0.1, 0.1, 0.1, 0.1]"
+
+
+@pytest.mark.parametrize(("length", "unread"), [(317, []), (318, ["*"])])
+def test_a_name_that_no_resource_can_have_is_not_read(length: int, unread: list[str]) -> None:
+    """Facts have the name once for each node of a job."""
+    amounts, missing = Requirements().read({"cpu": "1", "x" * length: "2"})
+    assert missing == unread
+    assert len(amounts) == (0 if unread else 2)

@@ -21,6 +21,8 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
     pool,
 )
 
+NPU = "huawei.com/ascend-snt9b"
+
 
 def test_room_that_is_scattered_is_no_place() -> None:
     verdict = decide(gpu_nodes(4, 4, 4), request=asking(1, 8))
@@ -127,3 +129,44 @@ def test_a_flavor_that_the_pool_does_not_have() -> None:
     assert verdict["decision"] == "reject"
     assert "modelarts.vm.gpu.16" in reason(verdict)
     assert FLAVOR in verdict["remedies"][0]
+
+
+def ascend_16(*free: int, names: t.Sequence[str] = (NPU,)) -> Document:
+    """A node of 16 cards of hardware that its flavor does not tell, with these free."""
+    size = {"cpu": "192", "memory": "1500Gi", **dict.fromkeys(names, "16")}
+    text = "".join("0" if number in free else "1" for number in range(16, 0, -1))
+    annotations = {"os.modelarts/npu-topology-placement": text}
+    return node(
+        size, {**size, **dict.fromkeys(names, str(len(free)))}, flavor="modelarts.bm.npu.16", annotations=annotations
+    )
+
+
+@pytest.mark.parametrize(("cards", "decision"), [(0, "admit"), (1, "wait"), (2, "wait"), (4, "wait")])
+def test_what_a_starting_job_takes_counts_under_each_rule(cards: int, decision: str) -> None:
+    """By pairs only the second node takes the replica, and by rings of eight only the first. The job may take that."""
+    nodes = [ascend_16(1, 3, 5, 7), ascend_16(1, 2, 9, 10)]
+    jobs = [job({NPU: str(cards)}, "Creating")] if cards else []
+    request = {"replicas": 1, "resources": {NPU: 4}}
+    verdict = decide(
+        nodes,
+        jobs,
+        request=request,
+        policy={"queue_strategy": "traversal"},
+        pool_document=pool({"modelarts.bm.npu.16": 2}),
+    )
+    assert (verdict["decision"] == "admit") == (decision == "admit"), verdict["reasons"]
+
+
+@pytest.mark.parametrize("names", [(NPU, "huawei.com/ascend-1980"), ("huawei.com/ascend-1980", NPU)])
+def test_two_names_of_ascend_cards_on_a_node_may_be_one_card(names: t.Sequence[str]) -> None:
+    nodes = [ascend_16(*range(1, 17), names=names)]
+    starting = job({"huawei.com/ascend-1980": "16"}, "Creating")
+    for jobs in ([], [starting]):
+        verdict = decide(
+            nodes,
+            jobs,
+            request={"replicas": 1, "resources": {NPU: 16}},
+            policy={"queue_strategy": "traversal"},
+            pool_document=pool({"modelarts.bm.npu.16": 1}),
+        )
+        assert verdict["decision"] == "unknown", verdict["reasons"]
