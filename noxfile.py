@@ -245,15 +245,26 @@ def has_postgresql() -> bool:
     return is_there()
 
 
-@nox.session
-def claims(session: nox.Session) -> None:
-    """Claims on real stores, SQLite and a PostgreSQL of its own: races, and killed processes."""
+def run_claims(session: nox.Session, **environment: str) -> None:
+    """Run the tests of claims on SQLite and on a PostgreSQL of their own."""
     if not has_postgresql():
         print("not run: there is no PostgreSQL, and only root on Debian installs it")
         session.skip("no PostgreSQL")
     libraries = ("psycopg[binary] ~= 3.2", "psycopg2-binary ~= 2.9")
     session.install(ANSIBLE_CORE, "-r", "meta/ee-requirements.txt", *libraries, "hypothesis", "pytest ~= 9.1")
-    run_pytest(session, *(session.posargs or ["tests/claims"]))
+    run_pytest(session, *(session.posargs or ["tests/claims"]), **environment)
+
+
+@nox.session
+def claims(session: nox.Session) -> None:
+    """Claims on real stores: a tenth of the races, and of the processes that are killed."""
+    run_claims(session)
+
+
+@nox.session(name="claims-races", default=False, tags=["matrix"])
+def claims_races(session: nox.Session) -> None:
+    """Claims on real stores: 16 processes that ask 150 times, and 200 that are killed."""
+    run_claims(session, EFFORT="full")
 
 
 @shared(name="claims-model", default=False)

@@ -42,9 +42,10 @@ from ansible_collections.poolgate.modelarts.tests.claims.racing import (
     run_race,
     stop_at_random,
 )
+from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 
-PROCESSES, ATTEMPTS = 16, 150
-KILLS, STOPS = 200, 50
+PROCESSES, ATTEMPTS = 16, tries(150)
+KILLS, STOPS = tries(200), tries(50)
 MEASURED = 200
 STRICT = ("read committed", "repeatable read", "serializable")
 
