@@ -47,6 +47,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 PROCESSES, ATTEMPTS = 16, tries(150)
 KILLS, STOPS = tries(200), tries(50)
 MEASURED = 200
+IS_WHOLE = tries(10) == 10
 STRICT = ("read committed", "repeatable read", "serializable")
 
 
@@ -195,20 +196,22 @@ def test_what_a_store_adds_to_a_gate(
         wanted = Wanted(f"gitlab.example.com/{number}", "train", 900, "owner", {}, str(number))
         document, _claim = add_claim(document, row, row.reading(()), wanted, asked)
     first.swap(POOL, 0, dump_claims(document))
-    took = []
+    took, busy = [], []
     for _number in range(MEASURED):
-        began = time.perf_counter()
+        began, began_busy = time.perf_counter(), time.process_time()
         store = open_store(read_location(url))
         store.read()
         seen = row_of(store)
         assert store.swap(POOL, seen.version, dump_claims(seen.document))
         store.close()
         took.append(time.perf_counter() - began)
+        busy.append(time.process_time() - began_busy)
     said = f"{min(took) * 1000:.1f} ms at best, {statistics.median(took) * 1000:.1f} ms in the middle"
     print(said)
     record_property(kind, said)
-    # The best of them is what it costs: other processes of the machine are in the others.
-    assert min(took) < limit
+    # The best of them is what it costs: other processes of the machine are in the others. Where so many run beside it
+    # that they are in all of them, only the time of this process can tell.
+    assert min(took if IS_WHOLE else busy) < limit
 
 
 def test_the_race_would_be_seen(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
