@@ -48,6 +48,9 @@ class SimulatedStore:
         self._pool = pool
         self._rows: dict[str, tuple[int, str | None]] = {}
 
+    def end_in(self, seconds: float | None) -> None:
+        """Take the limit, which a store in memory has no use for."""
+
     def read(self, _pools: t.Sequence[str] | None = None) -> Documents:
         return Documents(1e9 + self._pool.now, dict(self._rows))
 
