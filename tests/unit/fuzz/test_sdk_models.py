@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import typing as t
 import warnings
+from collections import Counter
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
@@ -54,7 +55,9 @@ def test_jobs_as_the_sdk_reads_them() -> None:
             return
         sent = {id(item): item for item in items}
         assert len(facts["workloads"]) <= len(sent)
-        read = {fact["uid"]: fact for fact in facts["workloads"]}
+        # Only those that no other has the uid of: which fact is of which item is not told otherwise.
+        uids = Counter(fact["uid"] for fact in facts["workloads"])
+        read = {fact["uid"]: fact for fact in facts["workloads"] if uids[fact["uid"]] == 1}
         for item in sent.values():
             model = as_model(item, "WorkloadSummary") if hasattr(sdk, "WorkloadSummary") else as_model(item, "Workload")
             fact = read.get(item.get("uid")) if isinstance(item.get("uid"), str) else None
