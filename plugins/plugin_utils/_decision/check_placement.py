@@ -30,6 +30,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.place
     most_replicas_placed,
     place,
 )
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import places_of, sum_of_places
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import joined_words, label, plural
 
@@ -145,7 +146,7 @@ def _check_placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where
     # What others take is counted by what each node takes for certain. A rule of cards that all nodes share, and that is
     # not known, gives more together: from that, it would be taken off too little.
     alone = case.unplaced.is_empty and not case.claimed.all_shapes
-    counted = most if alone else sum(offer.fits(need) * nodes for offer, nodes in offers.items())
+    counted = most if alone else sum_of_places(places_of(offers, need))
     certain = counted - case.claimed.most_lost(offers, need, case.order, case.unplaced)
     message = f"{max(0, min(certain, need.replicas))} of {where}"
     if certain < need.replicas <= most:

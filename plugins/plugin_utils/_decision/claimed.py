@@ -130,18 +130,17 @@ class Claimed:
 
         Each place that they take breaks up one at most. Those that are in one supernode themselves break up fewer.
         """
-        bound = [
-            one
-            for one in self.all_shapes
-            if one.affinity_group_size > 1 and one.replicas % one.affinity_group_size == 0
-        ]
-        alone = Claimed(shapes=[one for one in self.all_shapes if one not in bound])
+        bound: list[Group] = []
+        loose: list[Group] = []
+        for one in self.all_shapes:
+            is_bound = one.affinity_group_size > 1 and one.replicas % one.affinity_group_size == 0
+            (bound if is_bound else loose).append(one)
         broken = sum(
             one.replicas // one.affinity_group_size * -(-one.affinity_group_size // size)
             for one in bound
             if any(offer.fits(need) and _takes_claimed_replica(offer, one, order) for offer in offers)
         )
-        return broken + alone.most_lost(offers, need, order, unplaced)
+        return broken + Claimed(loose=loose).most_lost(offers, need, order, unplaced)
 
     def without_hit_nodes(self, offers: Offers) -> Counter[Offer]:
         """Return what is left of every kind of node in the worst case: each replica spoils one, of any kind."""
