@@ -86,7 +86,8 @@ def _causes_of_fault(error: BaseException | None) -> Iterator[BaseException]:
     """Yield the error and what it was raised for, the innermost last."""
     # Errors can be chained in a circle; requests, urllib3 and ssl together make some five.
     for _depth in range(12):
-        if error is None:
+        # An error of ours is no cause: it is of an earlier request, which somebody is still handling.
+        if error is None or isinstance(error, ModelArtsError):
             return
         yield error
         reason = getattr(error, "reason", None)

@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, ModelArtsError, TransportError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import date_of_answer, error_of_answer
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies import LARGEST_ANSWER, Bodies
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import requests
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import NoAnswerError, explain_no_answer
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.retries import pause_before_retry
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import BoundedAdapter
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import (
+    BoundedAdapter,
+    session_through,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -92,13 +94,10 @@ class Sender:
         # A request that waits for a connection within urllib3 could not be stopped any more.
         self._turns = threading.BoundedSemaphore(connection.connections)
         self._bodies = Bodies(LARGEST_ANSWER, connection.connections, self.left)
-        self.session = requests.Session()
         adapter = BoundedAdapter(
             connection.where, self.left, self._bodies, pool_maxsize=connection.connections, pool_block=True
         )
-        self.session.mount("https://", adapter)
-        self.session.mount("http://", adapter)
-        self.session.auth = connection.auth
+        self.session = session_through(adapter, connection.auth)
 
     def close(self) -> None:
         self.session.close()

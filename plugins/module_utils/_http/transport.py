@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import typing as t
+from http.cookiejar import DefaultCookiePolicy
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.authorities import unusable_authorities
@@ -126,6 +127,22 @@ class BoundedAdapter(HTTPAdapter):
             raise
         response._content_consumed = True  # type: ignore[attr-defined]
         return response
+
+
+def session_through(
+    adapter: BoundedAdapter, auth: Callable[[requests.PreparedRequest], requests.PreparedRequest]
+) -> requests.Session:
+    """Return a session that sends everything through the adapter and takes credentials from ``auth`` alone.
+
+    With an ``auth`` of its own, requests adds nothing that ~/.netrc has for the host.
+    """
+    session = requests.Session()
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.auth = auth
+    # Neither API has cookies, and one that a proxy sets would tell it which requests are of one read.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session
 
 
 def _check_adapter_authorities(verify: bool | str, where: str) -> None:

@@ -26,7 +26,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.bodies im
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import requests
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.no_answer import NoAnswerError, explain_no_answer
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.retries import pause_before_retry
-from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import BoundedAdapter
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport import (
+    BoundedAdapter,
+    session_through,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls import canonical_url_query, origin_of_url
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import PROJECT_ID
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import where_to_set
@@ -148,16 +151,12 @@ class Iam:
             raise self._error_of_iam(answer) from None
 
     def _iam_session(self) -> requests.Session:
-        session = requests.Session()
         # The answers of a login come one after the other and are small, so none has to wait, or to be released.
         adapter = BoundedAdapter(
             self.where, self.left, Bodies(SMALL_ANSWER, 1, self.left), self._note_credentials, _MOST_VALUES
         )
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
-        # Without this, requests would add what ~/.netrc has for the host.
-        session.auth = lambda request: request
-        return session
+        # Each step says by itself who asks.
+        return session_through(adapter, lambda request: request)
 
     def _note_credentials(self, headers: Mapping[str, t.Any]) -> None:
         """Remember the credentials in headers, before they are sent and when they come.

@@ -34,6 +34,12 @@ def test_one_session_for_all_pools(script: Start) -> None:
     assert [entry["pool_name"] for entry in facts["pools"]] == ["pool-a", "pool-b", "pool-c"]
 
 
+def test_no_cookie_comes_back(script: Start) -> None:
+    server = script(Reply(body=EMPTY, headers={"Set-Cookie": "who=you; Path=/"}))
+    read(server.url, "pool-a", "pool-b")
+    assert [seen.headers.get("cookie") for seen in server.seen] == [None, None]
+
+
 def test_throttling_holds_back_all_threads(script: Start) -> None:
     """Pools side by side, by the real clock: one is throttled for a second, and so are the others."""
     times: list[float] = []
@@ -83,6 +89,23 @@ def test_nobody_listens() -> None:
     with client(url, max_retries=1) as opened, pytest.raises(TransportError) as raised:
         opened.list_workloads_page(POOL, [])
     assert raised.value.message == f"GET /pools/{POOL}/workloads: cannot reach {url} (Connection refused)."
+
+
+def test_an_error_that_is_being_handled_is_no_cause_of_the_next() -> None:
+    """Python chains them where a caller looks once more while it handles the first."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+
+    def look(times: int) -> str:
+        try:
+            with client(url, max_retries=0) as opened:
+                opened.list_workloads_page(POOL, [])
+        except TransportError as error:
+            return look(times - 1) if times else error.message
+        raise AssertionError("somebody listens")
+
+    assert look(5) == f"GET /pools/{POOL}/workloads: cannot reach {url} (Connection refused)."
 
 
 def test_no_answer_in_time(script: Start) -> None:
