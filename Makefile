@@ -18,7 +18,7 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
 help:
 	@echo "make quick   format, lint, types and the fast tests, for while you work"
 	@echo "make fix     format the code, and mend what the linter can"
-	@echo "make demo    three deployments meet the gate, on an emulated pool; needs no account"
+	@echo "make demo    six deployments meet the gate, on emulated pools; needs no account"
 	@echo "make test    every check of the collection"
 	@echo "make matrix  the tests on every ansible-core and Python that the collection supports and this machine has"
 	@echo "make docs    build the documentation site, in .build/site/html"
