@@ -1,9 +1,10 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How much is tried of what is made up at random: a tenth, or with EFFORT=full in the environment all of it.
+"""How much is tried of what is made up at random: a 25th, or with EFFORT=full in the environment all of it.
 
-The numbers are chosen for the whole, and what is tried is the same on every run: a tenth is its first tenth.
+The numbers are chosen for the whole, and what is tried is the same on every run: a 25th is its first 25th.
+
 """
 
 from __future__ import annotations
@@ -15,5 +16,5 @@ EXAMPLES = 100
 
 
 def tries(thorough: int) -> int:
-    """So many, or a tenth of it."""
-    return thorough if os.environ.get("EFFORT") == "full" else thorough // 10
+    """So many, or a 25th of it."""
+    return thorough if os.environ.get("EFFORT") == "full" else thorough // 25
