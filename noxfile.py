@@ -477,7 +477,7 @@ for each in (next(iter(CORES)), list(CORES)[-1]):
 
 @shared(default=False, tags=["matrix"])
 def thorough(session: nox.Session) -> None:
-    """The units with all that is made up at random, of which the other sessions try a tenth."""
+    """The units with all that is made up at random, of which the other sessions try a 25th."""
     run_pytest(session, "-n", "2", *(session.posargs or UNITS), EFFORT="full")
 
 

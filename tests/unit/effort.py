@@ -4,7 +4,6 @@
 """How much is tried of what is made up at random: a 25th, or with EFFORT=full in the environment all of it.
 
 The numbers are chosen for the whole, and what is tried is the same on every run: a 25th is its first 25th.
-
 """
 
 from __future__ import annotations

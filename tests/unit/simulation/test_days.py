@@ -210,8 +210,7 @@ def test_nothing_is_let_through_on_room_that_a_job_is_about_to_take(strategy: st
         of_day, wrong = live_through(strategy, day, while_starting=True)
         assert not wrong, "\n".join(wrong[:5])
         counts += of_day
-    assert counts["admit"] > tries(100), counts
-    assert counts["wait"] > tries(100), counts
+    assert min(counts["admit"], counts["wait"]) >= tries(100), counts
 
 
 @pytest.mark.parametrize("hides_cards", [0.0, 0.6])

@@ -115,7 +115,7 @@ def test_the_verdict_agrees_with_brute_force(share: int) -> None:
         met[(truth, "groups" in made.request)] += 1
     for truth, several in itertools.product(("fits", "later", "never"), (False, True)):
         assert met[(truth, several)] > tries(100), met
-    assert met[("may fit", False)] + met[("may fit", True)] > tries(8), met
+    assert met[("may fit", False)] + met[("may fit", True)] >= tries(8), met
 
 
 def offers_of(rng: random.Random, width: int) -> list[Offer]:
