@@ -257,7 +257,7 @@ def run_claims(session: nox.Session, **environment: str) -> None:
 
 @nox.session
 def claims(session: nox.Session) -> None:
-    """Claims on real stores: a tenth of the races, and of the processes that are killed."""
+    """Claims on real stores: a 25th of the races, and of the processes that are killed."""
     run_claims(session)
 
 

@@ -30,7 +30,6 @@ class DatabaseConnection(t.Protocol):
     mark: str
     now: str
     version: str
-    size: str
     errors: tuple[type[Exception], ...]
 
     def execute(self, statement: str, values: Sequence[Value], seconds: float) -> tuple[Sequence[Sequence[t.Any]], int]:

@@ -43,7 +43,6 @@ class PostgresqlConnection:
     mark = "%s"
     now = "extract(epoch FROM clock_timestamp())::float8"
     version = "version"
-    size = "octet_length(document)"
 
     def __init__(self, library: ModuleType, session: t.Any) -> None:
         # What is not in UTF-8 cannot be read, nor half a surrogate pair written.

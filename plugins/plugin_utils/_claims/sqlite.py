@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
+import time
 import typing as t
 from contextlib import closing
 from urllib.parse import quote
@@ -24,6 +26,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location
 
 
+# Steps of a statement between two looks at the clock, some tenths of a millisecond.
+_STEPS = 10_000
+
+# Bytes of one value, which SQLite would take up to a gigabyte of memory for; a longer document closes its store, and
+# one that is longer than documents may be, its pool.
+_MOST_BYTES = 16_000_000
+
+
 class SqliteConnection:
     """A file in its default journal: a write-ahead log would need shared memory, which some mounts lack."""
 
@@ -32,8 +42,6 @@ class SqliteConnection:
     now = "(julianday('now') - 2440587.5) * 86400.0"
     # Columns have no types here: a version may be a text of any length.
     version = "CASE WHEN typeof(version) = 'integer' THEN version END"
-    # In bytes: length() of a text ends at its first NUL, and what is fetched does not.
-    size = "length(CAST(document AS BLOB))"
     # Half a surrogate pair in the name of a pool cannot be written.
     errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeError)
 
@@ -47,10 +55,10 @@ class SqliteConnection:
         if connection is not None:
             # A process that was stopped within a write holds the file for as long as that lasts.
             connection.execute(f"PRAGMA busy_timeout = {max(1, int(seconds * 1000))}")
-            return _execute_in_sqlite(connection, statement, values)
+            return _execute_in_sqlite(connection, statement, values, seconds)
         # An empty database answers as one without the table does, and has the same clock.
         with closing(sqlite3.connect(":memory:")) as empty:
-            return _execute_in_sqlite(empty, statement, values)
+            return _execute_in_sqlite(empty, statement, values, seconds)
 
     def _open(self, *, is_read: bool) -> sqlite3.Connection | None:
         if self._file is None:
@@ -60,6 +68,8 @@ class SqliteConnection:
             name = f"file:{quote(self._path)}?mode={'rw' if is_read else 'rwc'}"
             # Without transactions of Python's: each statement is one of its own.
             self._file = sqlite3.connect(name, uri=True, isolation_level=None)
+            if sys.version_info >= (3, 11):
+                self._file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
         return self._file
 
     def has_no_table(self, error: Exception) -> bool:
@@ -76,14 +86,25 @@ class SqliteConnection:
 
 
 def _execute_in_sqlite(
-    connection: sqlite3.Connection, statement: str, values: Sequence[Value]
+    connection: sqlite3.Connection, statement: str, values: Sequence[Value], seconds: float
 ) -> tuple[Sequence[Sequence[t.Any]], int]:
-    cursor = connection.execute(statement, tuple(values))
-    return cursor.fetchall(), cursor.rowcount
+    ends = time.monotonic() + seconds
+    # Who can write the file can have put a view in place of the table, or a trigger behind it, which end never.
+    connection.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)
+    try:
+        cursor = connection.execute(statement, tuple(values))
+        return cursor.fetchall(), cursor.rowcount
+    except sqlite3.OperationalError:
+        if time.monotonic() > ends:
+            raise sqlite3.OperationalError("it did not answer in the time that there is for it") from None
+        raise
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 def connect_to_sqlite(location: Location, _seconds: float) -> SqliteConnection:
-    """Return the file, which is opened when it is first used. Raises StoreError for an SQLite without ON CONFLICT."""
-    if sqlite3.sqlite_version_info < (3, 24):
-        raise StoreError(sentence(f"SQLite is {sqlite3.sqlite_version}, and a store of claims needs 3.24 or later."))
+    """Return the file, which is opened when it is first used. Raises StoreError for an SQLite that is too old."""
+    # ON CONFLICT came with 3.24, and sums over all rows beside each of them with 3.25.
+    if sqlite3.sqlite_version_info < (3, 25):
+        raise StoreError(sentence(f"SQLite is {sqlite3.sqlite_version}, and a store of claims needs 3.25 or later."))
     return SqliteConnection(location.target)

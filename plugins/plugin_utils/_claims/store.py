@@ -40,12 +40,15 @@ _CREATE = (
     "CREATE TABLE IF NOT EXISTS poolgate_claims "
     "(pool VARCHAR(64) PRIMARY KEY, version BIGINT NOT NULL, document TEXT NOT NULL)"
 )
-# The time comes with the documents, also where there is none. A text that is too long is not fetched, nor a name.
+# The time comes with the documents, also where there is none. Of texts that are too long, and of too many of them, no
+# more is fetched than tells that. Each is looked at once, behind a LIMIT that keeps it so: in place of the table there
+# may be a view, which gives another text each time.
 _READ = (
-    "SELECT {now}, substr(pool, 1, {longest_pool}), {version}, CASE WHEN {size} > {longest} OR {too_much} THEN NULL "
-    "ELSE document END FROM (SELECT 1) AS once LEFT JOIN poolgate_claims ON {condition} LIMIT {most}"
+    "SELECT {now}, pool, version, CASE WHEN sum(length(document)) OVER () > {most} THEN NULL ELSE document END "
+    "FROM (SELECT 1) AS once LEFT JOIN (SELECT substr(pool, 1, {longest_pool}) AS pool, "
+    "{version} AS version, substr(document, 1, {longest}) AS document FROM poolgate_claims WHERE {condition} "
+    "LIMIT {most_pools} OFFSET 0) AS claims ON 1 = 1"
 )
-_TOO_MUCH = "(SELECT sum(CASE WHEN {size} > {longest} THEN 0 ELSE {size} END) FROM poolgate_claims) > {most}"
 # No RETURNING, which needs SQLite 3.35: the number of changed rows tells the same.
 _INSERT = "INSERT INTO poolgate_claims VALUES ({mark}, 1, {mark}) ON CONFLICT (pool) DO NOTHING"
 _UPDATE = "UPDATE poolgate_claims SET version = version + 1, document = {mark} WHERE pool = {mark} AND version = {mark}"
@@ -164,17 +167,15 @@ class Store:
         connection = self._open(ends)
         # IN () is no SQL in PostgreSQL; NULL is in no list.
         condition = "1 = 1" if pools is None else f"pool IN ({', '.join([connection.mark] * len(pools)) or 'NULL'})"
-        # Of pools that are named there are a few, and theirs must not be hidden by those of others.
-        too_much = "1 = 0" if pools is not None else _TOO_MUCH
         statement = _READ.format(
             now=connection.now,
             version=connection.version,
-            size=connection.size,
-            longest=LONGEST_TEXT,
+            longest=LONGEST_TEXT + 1,
             longest_pool=LONGEST_POOL + 1,
-            too_much=too_much.format(size=connection.size, longest=LONGEST_TEXT, most=_MOST_CHARACTERS),
             condition=condition,
-            most=_MOST_POOLS + 1,
+            # Of pools that are named there are a few, and theirs must not be hidden by those of others.
+            most=_MOST_CHARACTERS if pools is None else (len(pools) + 1) * (LONGEST_TEXT + 1),
+            most_pools=_MOST_POOLS + 1,
         )
         try:
             try:
@@ -204,7 +205,7 @@ class Store:
             if not isinstance(version, int) or not 0 < version < _MOST_VERSIONS:
                 found[pool] = (NO_VERSION, None)
             else:
-                found[pool] = (version, text if isinstance(text, str) else None)
+                found[pool] = (version, text if isinstance(text, str) and len(text) <= LONGEST_TEXT else None)
         return Documents(float(now), found)
 
     def _write(self, connection: DatabaseConnection, pool: str, version: int, text: str, ends: float) -> bool:

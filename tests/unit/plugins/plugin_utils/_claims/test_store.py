@@ -150,9 +150,9 @@ def test_a_version_that_is_none_closes_its_own_pool(location: Location, version:
 
 
 def test_a_text_behind_a_nul_is_not_fetched(location: Location) -> None:
-    """length() of SQLite ends there."""
+    """To SQLite a text ends there, where it is measured or cut."""
     table_with(location, ("pool-a", 1, "{}\0" + "x" * 1_000_000))
-    assert open_store(location).read().by_pool == {"pool-a": (1, None)}
+    assert open_store(location).read().by_pool == {"pool-a": (1, "{}")}
 
 
 def test_the_name_of_a_pool_that_no_pool_has_is_cut(location: Location) -> None:
