@@ -21,9 +21,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import 
     ObservingAction,
     store_given_to_action,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock, coming_time
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import word_amount
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
 
 if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import ListedClaim
@@ -131,16 +130,17 @@ class ActionModule(ObservingAction):
 
     def _renew_claim(self, store: Store, claim_id: str, nonce: str, given: object) -> Facts:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import renew_claim
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import DEFAULT_SECONDS
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_seconds_of_claim
 
-        seconds = read_seconds("seconds", given, DEFAULT_SECONDS)
+        seconds = read_seconds_of_claim(given)
         if self._task.check_mode:
             return {"changed": True}
         claim = renew_claim(store, claim_id, seconds, nonce=nonce)
         if claim is None:
             message = f"There is no claim {claim_id} any more: others may have its room. Run the gate again."
             return {"failed": True, "changed": False, "msg": sentence(message)}
-        self.say([sentence(f"Claim {claim_id} lasts until {claim['expires_at'][11:]}.")])
+        until = coming_time(claim["expires_at"], claim["seconds_left"])
+        self.say([sentence(f"Claim {claim_id} lasts until {until}.")])
         return {"changed": True, "claim": claim}
 
     def _end_claim(self, store: Store, claim_id: str) -> Facts:

@@ -74,7 +74,7 @@ options:
     default: true
   seconds:
     description:
-      - With O(state=renewed), for how long the claim lasts.
+      - With O(state=renewed), for how long the claim lasts from now on, 30 seconds to a week.
     type: float
     default: 900
 seealso:

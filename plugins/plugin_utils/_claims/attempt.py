@@ -63,10 +63,11 @@ def propose(
     """Return what follows from a reading and a document that is not older. Raises TooManyClaimsError."""
     # Marked first: a claim whose job has its cards in this reading must not count beside the job.
     document = mark_claims(row, reading)
-    own = None if wanted is None else wanted.id
-    answer = decide(counted_claims(document, reading, own))
+    if wanted is not None:
+        wanted = wanted.within(document)
+    answer = decide(counted_claims(document, reading, None if wanted is None else wanted.id))
     claim = None
     if answer.admits and wanted is not None:
         document, claim = add_claim(document, row, reading, wanted, answer.asked)
     # An equal document is not written: every write makes the swaps of other gates fail.
-    return Proposal(answer.verdict, row.version, document, claim, document != row.document)
+    return Proposal(answer.verdict, row.version, document, claim, row.is_set_back or document != row.document)

@@ -42,6 +42,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     does_claim_hold,
     end_earlier_claim,
     is_claim_written,
+    is_glob_of_claim,
     jobs_after_their_claims,
     names_claims_look_for,
     why_not_usable_with_claims,
@@ -73,6 +74,9 @@ _MOST_ROUNDS = 20
 _MOST_SECONDS = 10.0
 # A store answers in less, and what a look at the pools has left is of no use without it.
 _LEAST_SECONDS = 1.0
+# Each job of the pools is held against each pattern: against so many, a hundred thousand take some seconds.
+_MOST_NAMES = 5000
+_MOST_GLOBS = 500
 # About the time of a few swaps; it grows with each round, so that gates that lose do not meet again.
 _PAUSE = 0.02
 # A process that stood still for a tenth of its claim's time looks whether it still has it.
@@ -115,7 +119,11 @@ class GateClaims:
                 continue  # the pool that it is of is not admitted to
         # The own name, too: jobs that have it already are not the one to come, and must not end the new claim.
         own = [] if self._wanted is None else [self._wanted.job]
-        return sorted({*names_claims_look_for(documents), *own})
+        names = sorted({*names_claims_look_for(documents), *own})
+        if len(names) > _MOST_NAMES or sum(map(is_glob_of_claim, names)) > _MOST_GLOBS:
+            self._failure = f"claims wait for more than {_MOST_NAMES} names of jobs, or {_MOST_GLOBS} patterns of names"
+            return []
+        return names
 
     def look_at(self, entries: Sequence[PoolEntry], left: float | None = None) -> None:
         """Note the IDs of the pools, which only a look tells: the next one reads no other documents.
@@ -164,7 +172,7 @@ class GateClaims:
                 raise StoreError(f"{why}: the next look will tell")
             proposal = propose(reading, row, wanted, partial(_answer_while_claiming, row, request, decide))
             verdict = _verdict_with_late_jobs_of_claims(proposal.verdict, row, reading)
-            if proposal.claim is None or self._is_dry:
+            if wanted is None or proposal.claim is None or self._is_dry:
                 # Marks alone: the verdict stands, whether they are written or lost to another gate.
                 if proposal.is_changed and not self._is_dry:
                     self._mark(pool, proposal.version, proposal.document)
@@ -187,7 +195,7 @@ class GateClaims:
                 # The monotonic clock of this host measures the pause; the store's own may be set meanwhile.
                 paused = self._time.clock() - read_at > _LONG_PAUSE * (proposal.claim.expires - proposal.claim.created)
                 if not paused or does_claim_hold(row_for_claiming(self._read([pool]), pool), proposal.claim):
-                    self._end_earlier_elsewhere(pool, proposal.claim)
+                    self._end_earlier_elsewhere(pool, proposal.claim, wanted)
                     return _verdict_with_own_claim(verdict, proposal.claim, row, is_made=True)
             # Lost twice in a row, and not written: the database refuses it, and its words tell why.
             elif lost and lost_before:
@@ -206,7 +214,7 @@ class GateClaims:
             self._failure = str(error)
             raise
 
-    def _end_earlier_elsewhere(self, own_pool: str, claim: Claim) -> None:
+    def _end_earlier_elsewhere(self, own_pool: str, claim: Claim, wanted: Wanted) -> None:
         """End what an earlier try of this id has claimed in other pools. What fails is left to its time."""
         for _round in range(_MOST_ROUNDS):
             is_lost = False
@@ -214,19 +222,19 @@ class GateClaims:
                 # All pools: the earlier try may have had other candidates.
                 documents = self._store.read()
                 for pool in sorted({*documents.by_pool} - {own_pool}):
-                    is_lost |= not self._end_earlier_in_pool(documents, pool, claim)
+                    is_lost |= not self._end_earlier_in_pool(documents, pool, claim, wanted)
             except (StoreError, UnwritableDocumentError):
                 return
             if not is_lost:
                 return
 
-    def _end_earlier_in_pool(self, documents: Documents, pool: str, claim: Claim) -> bool:
+    def _end_earlier_in_pool(self, documents: Documents, pool: str, claim: Claim, wanted: Wanted) -> bool:
         """Return whether nothing of an earlier try is left in the pool."""
         try:
             row = row_for_claiming(documents, pool)
         except UnreadableDocumentError:
             return True  # nothing can be done about it here
-        document = end_earlier_claim(row, claim)
+        document = end_earlier_claim(row, claim, wanted)
         return document == row.document or self._store.swap(pool, row.version, dump_claims(document))
 
     def _mark(self, pool: str, version: int, document: PoolClaims) -> None:
@@ -248,7 +256,8 @@ def row_for_claiming(documents: Documents, pool: str) -> Row:
         raise UnreadableDocumentError("its version is no number")
     # Version 0 makes the swap an insert, which fails when another gate has made the document meanwhile.
     version, text = documents.by_pool.get(pool, (0, ""))
-    return Row(version, PoolClaims(uuid.uuid4().hex) if not version else _parse_for_claiming(text), documents.now)
+    document = PoolClaims(uuid.uuid4().hex) if not version else _parse_for_claiming(text)
+    return Row(version, document, documents.now).with_times_that_come()
 
 
 def _parse_for_claiming(text: str | None) -> PoolClaims:

@@ -227,7 +227,7 @@ def _change_claim_until_written(store: Store, pool: str, change: Callable[[Row],
         except UnreadableDocumentError as error:
             raise StoreError(f"the claims of {pool} cannot be read: {error}") from None
         document = change(row)
-        if document == row.document:
+        if document == row.document and not row.is_set_back:
             return
         try:
             text = dump_claims(document)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import enum
 import fnmatch
+import itertools
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -41,6 +42,10 @@ OLDEST_READING = 300.0
 
 DEFAULT_SECONDS = 900.0
 """Seconds that a claim lasts which does not say: more than from an admission until its job has its cards."""
+
+_MOST_AHEAD = DEFAULT_SECONDS
+"""Seconds by which the store's clock may be behind what its documents say. Until it has caught up, no claim of the pool
+ends by time, so each may last for so much longer; of a clock that was set by days, none would end for as long."""
 
 # Most claims have a plain name, which is compared without making a pattern of it.
 _GLOB = frozenset("*?[")
@@ -89,11 +94,25 @@ class Reading:
 
 @dataclass(frozen=True)
 class Row:
-    """A document as the store has it, at which version, and the store's time. Version 0 is a document that is not."""
+    """A document as the store has it, at which version, and the store's time. Version 0 is a document that is not.
+
+    ``is_set_back`` says that its times are other ones than in the store, and are to be written.
+    """
 
     version: int
     document: PoolClaims
     now: float
+    is_set_back: bool = False
+
+    def with_times_that_come(self) -> Row:
+        """Return the row in which nothing was written later than now, if a clock that was wrong has said so.
+
+        Such claims begin now, and so last longer than they would have; such ends settle from now on.
+        """
+        if self.document.newest <= self.now + _MOST_AHEAD:
+            return self
+        claims = [_claim_set_back(claim, self.now) for claim in self.document.claims.values()]
+        return replace(self, document=self.document.with_claims(*claims), is_set_back=True)
 
     @property
     def moment(self) -> float:
@@ -116,7 +135,10 @@ class Counted:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The claim that a gate makes when it admits."""
+    """The claim that a gate makes when it admits.
+
+    With ``is_of_run`` the owner is one run of a pipeline's job, and the id is the same in each run of that job.
+    """
 
     id: str
     job: str
@@ -124,6 +146,21 @@ class Wanted:
     owner: str
     labels: Mapping[str, str]
     nonce: str
+    is_of_run: bool = False
+
+    def is_retry_of(self, claim: Claim) -> bool:
+        """Return whether the gate takes the place of the one that has made a claim of its id."""
+        # What its own run has claimed is for another gate of that run, and counts as that of any other.
+        return not self.is_of_run or claim.owner != self.owner or claim.nonce == self.nonce
+
+    def within(self, document: PoolClaims) -> Wanted:
+        """Return the claim with an id of the document that no other gate of its run has."""
+        # A derived id has no such end, as it has a fixed number of parts.
+        ids = itertools.chain([self.id], (f"{self.id}/{number}" for number in itertools.count(2)))
+        return replace(self, id=next(one for one in ids if self._may_take(document.claims.get(one))))
+
+    def _may_take(self, earlier: Claim | None) -> bool:
+        return earlier is None or earlier.ended is not None or self.is_retry_of(earlier)
 
 
 @dataclass(frozen=True)
@@ -213,6 +250,9 @@ def why_not_usable_with_claims(reading: Reading, row: Row) -> str:
     # A version that went back, or another birth, would leave out claims that this reading has seen.
     if row.version < reading.version or (reading.version and row.document.born != reading.born):
         return "the store was restored or made anew"
+    # By the time of such a reading, claims whose times have been set back are over.
+    if reading.time - row.moment > _MOST_AHEAD:
+        return "the clock of the store was set back"
     # Ended claims are dropped after SETTLE + KEPT, so an older reading could miss one that it has to count.
     if row.moment - reading.time > OLDEST_READING:
         return "the facts are too old"
@@ -365,9 +405,11 @@ def does_claim_hold(row: Row, claim: Claim) -> bool:
     )
 
 
-def end_earlier_claim(row: Row, claim: Claim) -> PoolClaims:
+def end_earlier_claim(row: Row, claim: Claim, wanted: Wanted) -> PoolClaims:
     """Return the document of another pool in which an earlier claim of the id has ended, as a retry has this one."""
     earlier = row.document.claims.get(claim.id)
+    if earlier is not None and not wanted.is_retry_of(earlier):
+        return row.document
     # Of two gates that have been given one id, each would end the other's: the later claim stays.
     if earlier is None or earlier.ended or (earlier.created, earlier.nonce) >= (claim.created, claim.nonce):
         return row.document
@@ -464,6 +506,10 @@ def names_claims_look_for(documents: Iterable[PoolClaims]) -> list[str]:
     return sorted({claim.job for document in documents for claim in document.claims.values()})
 
 
+def is_glob_of_claim(name: str) -> bool:
+    return not _GLOB.isdisjoint(name)
+
+
 def jobs_after_their_claims(document: PoolClaims, reading: Reading) -> list[tuple[Claim, SeenJob]]:
     """Return jobs that have come after the time of their claims, each with its claim."""
     taken = {job.uuid for jobs in jobs_of_claims(document, reading).values() for job in jobs}
@@ -525,12 +571,20 @@ def _type_in_queue(job_type: str) -> str:
 
 
 def _has_name_of_claim(claim: Claim, job: SeenJob) -> bool:
-    return job.name == claim.job or (not _GLOB.isdisjoint(claim.job) and fnmatch.fnmatchcase(job.name, claim.job))
+    return job.name == claim.job or (is_glob_of_claim(claim.job) and fnmatch.fnmatchcase(job.name, claim.job))
 
 
 def _claims_by_age(document: PoolClaims) -> list[Claim]:
     # The version orders all admissions of a pool; times could be equal, or go back with the store's clock.
     return sorted(document.claims.values(), key=lambda claim: (claim.version, claim.key))
+
+
+def _claim_set_back(claim: Claim, now: float) -> Claim:
+    ahead = max(0.0, claim.created - now)
+    ended = claim.ended
+    if ended is not None:
+        ended = replace(ended, at=min(ended.at, now))
+    return replace(claim, created=claim.created - ahead, expires=claim.expires - ahead, ended=ended)
 
 
 def _ended_claim(claim: Claim, row: Row, why: str) -> Claim:

@@ -94,8 +94,8 @@ def _execute_in_sqlite(
     try:
         cursor = connection.execute(statement, tuple(values))
         return cursor.fetchall(), cursor.rowcount
-    except sqlite3.OperationalError:
-        if time.monotonic() > ends:
+    except sqlite3.OperationalError as error:
+        if str(error) == "interrupted":
             raise sqlite3.OperationalError("it did not answer in the time that there is for it") from None
         raise
     finally:

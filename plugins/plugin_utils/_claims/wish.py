@@ -45,8 +45,9 @@ _LONGEST_LABEL = 100
 _ID = re.compile(r"[A-Za-z0-9_.:/@-]{1,200}")
 # The stroke stands between the parts of an ID, and in none: a job train would find the claims of train/a100 as its own.
 _NOT_OF_A_PART = re.compile(r"[^A-Za-z0-9_.:@-]")
-# Six of them and their strokes are an ID. Each is cut by itself, as an ID that is cut does not begin with its prefix.
-_LONGEST_PART = 32
+# Six of them, their strokes, and a number of a gate of the same run are an ID. Each is cut by itself, as an ID that is
+# cut does not begin with its prefix.
+_LONGEST_PART = 31
 _HASHED = 12
 _KEYS = ("job", "id", "seconds", "labels")
 
@@ -70,7 +71,15 @@ class Wish:
         derived = f"{prefix}/{wished_id_of([self.job])}" if prefix else uuid.uuid4().hex
         owner = owner_of_claims(variables, environment)
         # The nonce tells the writes of two gates apart that have been given one ID.
-        return Wanted(self.id or derived, self.job, self.seconds, owner, self.labels, uuid.uuid4().hex)
+        return Wanted(
+            id=self.id or derived,
+            job=self.job,
+            seconds=self.seconds,
+            owner=owner,
+            labels=self.labels,
+            nonce=uuid.uuid4().hex,
+            is_of_run=bool(prefix) and self.id is None,
+        )
 
 
 def read_wish(value: object, name: str = "claim") -> Wish:
@@ -90,11 +99,17 @@ def read_wish(value: object, name: str = "claim") -> Wish:
     job = _text_of_wish(f"{name}.job", table.get("job"), _LONGEST_JOB)
     if not job:
         raise InputError(f"{name} names no job: give the name that the job will have.")
-    seconds = read_seconds(f"{name}.seconds", table.get("seconds"), DEFAULT_SECONDS)
-    if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
-        raise InputError(f"{name}.seconds is {seconds:g}, and must be {_LEAST_SECONDS:g} to {_MOST_SECONDS:g}.")
+    seconds = read_seconds_of_claim(table.get("seconds"), f"{name}.seconds")
     claim_id = None if is_blank(table.get("id")) else read_wished_id(table["id"], f"{name}.id")
     return Wish(job, claim_id, seconds, _labels_of_wish(f"{name}.labels", table.get("labels")))
+
+
+def read_seconds_of_claim(value: object, name: str = "seconds") -> float:
+    """Return for how long a claim is to last. Raises InputError."""
+    seconds = read_seconds(name, value, DEFAULT_SECONDS)
+    if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
+        raise InputError(f"{name} is {seconds:g}, and must be {_LEAST_SECONDS:g} to {_MOST_SECONDS:g}.")
+    return seconds
 
 
 def read_wished_id(value: object, name: str = "id") -> str:
@@ -116,7 +131,8 @@ def wished_id_prefix_of_pipeline(environment: Mapping[str, str]) -> str:
     Only GitLab names a job so that no two that run at a time share it, and a second try has it again.
     """
     parts = [environment.get(name, "") for name in _OF_GITLAB]
-    return wished_id_of(parts) if all(parts) else ""
+    # Without the page of the job, which is the owner, a retry could not be told from the run before.
+    return wished_id_of(parts) if all(parts) and environment.get("CI_JOB_URL") else ""
 
 
 def id_of_host(host: str, environment: Mapping[str, str]) -> str:

@@ -50,6 +50,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
+def coming_time(at: str, seconds: float) -> str:
+    """Return a time of ISO 8601 that comes in so many seconds, with its date where that is a day or more."""
+    return at if seconds >= 86400 else at[11:]
+
+
 def plural(count: int, word: str) -> str:
     """Return ``1 node``, ``2 nodes``."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -17,6 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import (
     clock,
+    coming_time,
     duration,
     job_in_words,
     label,
@@ -123,7 +124,7 @@ def _room_lines(verdict: VerdictFacts) -> list[str]:
     own = verdict.get("claim")
     if own is not None:
         word = "claimed" if own["is_made"] else "would claim"
-        said = f"until {own['expires_at'][11:]} for {line_in_columns(own['job'])}"
+        said = f"until {coming_time(own['expires_at'], own['seconds_left'])} for {line_in_columns(own['job'])}"
         lines += wrap_to_width(f"  {word:<15} ", said)
     return lines
 

@@ -86,3 +86,18 @@ def test_a_glob_made_to_take_time_takes_none() -> None:
     began = time.monotonic()
     find_jobs([job(number, "a" * 64) for number in range(100)], ["*a" * 100 + "b"], NOW)
     assert time.monotonic() - began < 5
+
+
+def test_hundreds_of_globs_take_little_time_for_many_jobs() -> None:
+    """A loop over them in Python took a minute."""
+    globs = [f"train-{number}-*" for number in range(500)]
+    jobs = [job(number, f"deploy-{number}") for number in range(20_000)]
+    began = time.process_time()
+    assert find_jobs([*jobs, job(7, "train-499-b")], globs, NOW)["found"] != []
+    assert time.process_time() - began < 2
+
+
+def test_a_name_that_is_longer_than_any_is_like_no_glob() -> None:
+    long = "a" * 1001
+    assert names(find_jobs([job(1, long), job(2, "a" * 64)], ["a*"], NOW)["found"]) == ["uuid-2"]
+    assert names(find_jobs([job(1, long)], [long], NOW)["found"]) == ["uuid-1"]

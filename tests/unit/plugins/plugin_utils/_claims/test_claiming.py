@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.found import find_jobs
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates import Candidate
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import claiming
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import GateClaims, iso_time_of_claim
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import dump_claims, parse_claims
@@ -280,6 +281,37 @@ def test_a_late_job_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> No
     store.swap(POOL, version, str(text).replace(repr(claim.expires), repr(claim.expires - 1000)))
     outcome = gate(store, "second", RUNNING, nodes=NODES)
     assert any("first came after the time of its claim, 0:01:" in note for note in outcome["pools"][0]["notes"])
+
+
+def test_times_of_a_clock_that_was_ahead_are_set_back_in_the_store(store: Store) -> None:
+    gate(store, "first")
+    version, text = store.read().by_pool[POOL]
+    claim = parse_claims(str(text)).claims["first"]
+    ahead = str(text).replace(repr(claim.created), repr(claim.created + 30 * 86400))
+    store.swap(POOL, version, ahead.replace(repr(claim.expires), repr(claim.expires + 30 * 86400)))
+    gate(store, "second", nodes=NODES)
+    documents = store.read()
+    written = parse_claims(str(documents.by_pool[POOL][1])).claims["first"]
+    assert written.created <= documents.now
+    assert written.expires - written.created == pytest.approx(claim.expires - claim.created)
+
+
+@pytest.mark.parametrize("pattern", ["train-{}", "train-{}-*"])
+def test_claims_that_wait_for_too_many_names_are_not_known(
+    store: Store, pattern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each job of a pool is held against each pattern, also of claims on pools that the gate does not ask for."""
+    monkeypatch.setattr(claiming, "_MOST_NAMES", 10)
+    monkeypatch.setattr(claiming, "_MOST_GLOBS", 5)
+    gate(store, "train")
+    _version, text = store.read().by_pool[POOL]
+    document = parse_claims(str(text))
+    (claim,) = document.claims.values()
+    many = [replace(claim, key=str(number), job=pattern.format(number)) for number in range(12)]
+    store.swap("pool-of-others", 0, dump_claims(document.with_claims(*many)))
+    outcome = gate(store, "second", nodes=NODES)
+    assert outcome["decision"] == "unknown"
+    assert "claims wait for more than 10 names of jobs, or 5 patterns" in outcome["reasons"][0]
 
 
 def test_times_that_nobody_will_see() -> None:

@@ -405,13 +405,67 @@ def test_nothing_counts_for_ever() -> None:
 def test_of_two_claims_of_one_id_in_two_pools_the_later_one_stays() -> None:
     """Two gates that were given one id by mistake would else end the claims of each other."""
     first, second = claimed("a", at=1000.0), claimed("a", at=1001.0)
-    ended = end_earlier_claim(Row(1, first, 1002.0), second.claims["a"])
+    gate = Wanted("a", "train", TTL, "owner", {}, "nonce")
+    ended = end_earlier_claim(Row(1, first, 1002.0), second.claims["a"], gate)
     assert ended.claims["a"].ended == Ended(1002.0, 2, "replaced")
-    assert end_earlier_claim(Row(2, ended, 1003.0), second.claims["a"]) == ended
-    assert end_earlier_claim(Row(1, second, 1002.0), first.claims["a"]) == second
-    assert end_earlier_claim(Row(1, claimed("b"), 1002.0), second.claims["a"]) == claimed("b")
-    assert end_earlier_claim(Row(1, first, 1960.0), second.claims["a"]) == first, "its time is over, and has settled"
+    assert end_earlier_claim(Row(2, ended, 1003.0), second.claims["a"], gate) == ended
+    assert end_earlier_claim(Row(1, second, 1002.0), first.claims["a"], gate) == second
+    assert end_earlier_claim(Row(1, claimed("b"), 1002.0), second.claims["a"], gate) == claimed("b")
+    assert end_earlier_claim(Row(1, first, 1960.0), second.claims["a"], gate) == first, "it is over, and has settled"
+    of_run = replace(gate, is_of_run=True)
+    assert end_earlier_claim(Row(1, first, 1002.0), second.claims["a"], of_run) == first, "of another gate of its run"
+    retry = replace(of_run, owner="the next run")
+    assert end_earlier_claim(Row(1, first, 1002.0), second.claims["a"], retry) == ended
     # As in the pool itself: a submission of the earlier try may still come, and its job is promised its room.
     assert counted(ended, reading(2, 1010)) == {"a": 8}
     assert counted(ended, reading(2, 1100, job("1", Stage.WAITS))) == {"a": 8}
     assert counted(ended, reading(2, 1100)) == {}
+
+
+def test_two_gates_of_one_run_have_two_claims_and_a_retry_takes_the_place_of_both() -> None:
+    """A loop over components under one glob: the id of GitLab's job is the same for each of its gates."""
+
+    def gate(document: PoolClaims, owner: str, nonce: str) -> tuple[PoolClaims, str]:
+        row = Row(len(document.claims), document, 1000.0)
+        wanted = Wanted("g/1", "train-*", TTL, owner, {}, nonce, is_of_run=True).within(document)
+        document, claim = add_claim(document, row, row.reading(()), wanted, Asked("train", 1, (), {GPU: 8000}))
+        return document, claim.id
+
+    document, first = gate(EMPTY, "run 1", "n1")
+    document, second = gate(document, "run 1", "n2")
+    assert (first, second) == ("g/1", "g/1/2")
+    assert counted(document, reading(2, 1001)) == {"g/1": 8, "g/1/2": 8}
+    assert gate(document, "run 1", "n2")[1] == "g/1/2", "the same gate, whose answer was lost"
+    document, first = gate(document, "run 2", "n3")
+    document, second = gate(document, "run 2", "n4")
+    assert (first, second) == ("g/1", "g/1/2")
+    lasting = {claim.nonce for claim in document.claims.values() if claim.ended is None}
+    assert lasting == {"n3", "n4"}
+
+
+def test_a_clock_that_was_ahead_by_days_holds_no_claim_for_days() -> None:
+    day = 86400.0
+    document = claimed("a", at=1000.0 + 30 * day)
+    document = document.with_claims(
+        replace(claimed("b", at=1000.0 + 30 * day).claims["b"], ended=Ended(1000.0 + 30 * day, 1, "released"))
+    )
+    assert Row(2, document, 1000.0 + 30 * day).with_times_that_come().is_set_back is False
+    row = Row(2, document, 1000.0).with_times_that_come()
+    assert row.is_set_back
+    assert row.moment == 1000.0
+    claim = row.document.claims["a"]
+    assert (claim.created, claim.expires) == (1000.0, 1000.0 + TTL)
+    # Only what is written lets time go on for it.
+    written = Row(3, row.document, 1000.0 + TTL + protocol.SETTLE).with_times_that_come()
+    assert not written.is_set_back
+    assert counted(written.document, written.reading(())) == {}
+    # A reading from before the clock was set would take both for long over.
+    ahead = Row(2, document, 1000.0 + 40 * day).reading(())
+    assert "the clock of the store was set back" in why_not_usable_with_claims(ahead, row)
+
+
+def test_a_clock_that_is_a_little_behind_stands_still() -> None:
+    document = claimed("a", at=1000.0)
+    row = Row(1, document, 900.0)
+    assert row.with_times_that_come() == row
+    assert row.moment == 1000.0

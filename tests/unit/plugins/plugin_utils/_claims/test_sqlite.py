@@ -48,7 +48,7 @@ def test_a_file_that_another_one_holds_is_waited_for_and_then_told(
 
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT {} FROM n WHERE i < 0"
-ENDLESS_VIEW = "CREATE VIEW poolgate_claims(pool, version, document) AS " + ENDLESS.format("'p', 1, 'x'")
+ENDLESS_VIEW = "CREATE VIEW poolgate_claims(pool, version, document) AS " + ENDLESS.format("'pool-a', 1, 'x'")
 ENDLESS_TRIGGER = (
     "CREATE TABLE poolgate_claims(pool PRIMARY KEY, version, document); CREATE TRIGGER slow BEFORE INSERT "
     f"ON poolgate_claims BEGIN {ENDLESS.format('count(*)')}; END"

@@ -138,7 +138,13 @@ def test_a_retry_is_another_owner() -> None:
     assert owner_of_claims({}, github) == "ml/train/actions/runs/7/attempts/2"
 
 
-@pytest.mark.parametrize("missing", ["CI_SERVER_HOST", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_NAME"])
+def test_only_a_derived_id_is_of_a_run() -> None:
+    assert read_wish("llm").wanted("localhost", {}, GITLAB).is_of_run
+    assert not read_wish("llm").wanted("localhost", {}, {}).is_of_run
+    assert not read_wish({"job": "llm", "id": "mine/4711"}).wanted("localhost", {}, GITLAB).is_of_run
+
+
+@pytest.mark.parametrize("missing", [*GITLAB])
 def test_elsewhere_an_id_is_random(missing: str) -> None:
     """GitHub has one name for all legs of a matrix: what two may share is no ID."""
     environment = {**GITLAB, missing: ""}
