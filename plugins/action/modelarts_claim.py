@@ -70,12 +70,14 @@ class ActionModule(ObservingAction):
             raise InputError(f"There is no store of claims: set store, or {STORE_VARIABLE}.")
         # Without a store, nothing of this is imported.
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import store_of_task
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import (
+            ending_store_of_task,
+        )
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_nonce, read_wished_id
 
         claim_id = None if is_blank(options["id"]) else read_wished_id(options["id"])
         nonce = read_nonce(options["nonce"])
-        store = store_of_task(url, self.remark)
+        store = ending_store_of_task(url, self.remark)
         try:
             if state == "listed":
                 return self._list_claims(store)

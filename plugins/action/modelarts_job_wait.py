@@ -94,15 +94,16 @@ class ActionModule(ObservingAction):
         watch_job(watch, Wait(timeout, interval, time), look, self.say, self.remark)
         queued = _read_jobs_queued_with_awaited_one(observer, pool, end - time.clock()) if watch.is_queued else None
         watched = watch.result(timeout, queued)
-        if url is not None and watched.state in _ENDED and not self._task.check_mode:
-            self._end_or_renew_claim_of_awaited_job(url, options["claim_id"], watched.job_uuid, options)
+        # Without an ID the job cannot be told from another, and its claim is left to its time.
+        if url is not None and watched.state in _ENDED and watch.job_id is not None and not self._task.check_mode:
+            self._end_or_renew_claim_of_awaited_job(url, options["claim_id"], watch.job_id, options)
         if not watched.has_run:
             return {"failed": True, "changed": False, "msg": watched.message, **watched.as_facts()}
         self.say([watched.message])
         return {"changed": False, **watched.as_facts()}
 
     def _end_or_renew_claim_of_awaited_job(
-        self, url: object, claim_id: object, job_uuid: str | None, options: Facts
+        self, url: object, claim_id: object, job_id: str | None, options: Facts
     ) -> None:
         """Renew the claim before the job is followed, or end it by the job that was. What fails is a warning.
 
@@ -113,16 +114,18 @@ class ActionModule(ObservingAction):
             end_claim_by_job,
             renew_claim,
         )
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import store_of_task
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import (
+            ending_store_of_task,
+        )
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_nonce, read_wished_id
 
-        own, store = read_wished_id(claim_id, "claim_id"), store_of_task(url, self.remark)
+        own, store = read_wished_id(claim_id, "claim_id"), ending_store_of_task(url, self.remark)
         nonce = read_nonce(options.get("claim_nonce"), "claim_nonce")
         try:
-            if job_uuid is None:
+            if job_id is None:
                 renew_claim(store, own, nonce=nonce)
             else:
-                end_claim_by_job(store, own, job_uuid, self.job_look(options), nonce=nonce)
+                end_claim_by_job(store, own, job_id, self.job_look(options), nonce=nonce)
         except StoreError as error:
             self.remark(f"{error} The claim is left to its time.")
 

@@ -314,6 +314,7 @@ class FoundJobFacts(t.TypedDict):
     """A job whose name was looked for, and the nodes that it shows."""
 
     job_uuid: str | None
+    uid: str | None
     job_name: str
     type: str | None
     status: str | None

@@ -26,7 +26,7 @@ _OLD_PYTHON = re.compile(r"'type' object is not subscriptable|^SyntaxError: ")
 # What the module returns of a pool. The host that ran it may have returned anything else.
 _TABLES = ("nodes", "holders", "queued", "queue_counts", "unplaced", "placements", "errors", "found")
 _MAPPINGS = ("pool", "held", "summary", "capacity", "metrics")
-_TEXTS_OF_FOUND = ("job_uuid", "type", "status")
+_TEXTS_OF_FOUND = ("job_uuid", "uid", "type", "status")
 
 _DETAILS = ("status", "error_code", "error_msg", "request_id", "unreachable", "module_stderr")
 

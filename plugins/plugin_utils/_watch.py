@@ -219,6 +219,11 @@ class JobWatch:
         return WatchedJob(state, self.status, self._pool, self._job_uuid, ahead, sentence(message))
 
     @property
+    def job_id(self) -> str | None:
+        """What the job that is followed can be told by; None while there is none, or it has told no ID."""
+        return self._job_uuid or (self._followed["uid"] if self._followed is not None else None) or None
+
+    @property
     def _job_uuid(self) -> str | None:
         return (self._followed["job_uuid"] or None) if self._followed is not None else None
 

@@ -79,6 +79,7 @@ def _found_job(item: Document, name: str, requirements: Requirements, now: float
     amounts, unread = requirements.read(item.get("resourceRequirement"))
     return {
         "job_uuid": text_field(item.get("jobUUID")) or text_field(item.get("uid")),
+        "uid": text_field(item.get("uid")),
         "job_name": name,
         "type": text_field(item.get("type")),
         "status": text_field(item.get("status")),

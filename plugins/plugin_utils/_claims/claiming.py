@@ -216,12 +216,16 @@ class GateClaims:
 
     def _end_earlier_elsewhere(self, own_pool: str, claim: Claim, wanted: Wanted) -> None:
         """End what an earlier try of this id has claimed in other pools. What fails is left to its time."""
+        started = self._time.clock()
         for _round in range(_MOST_ROUNDS):
             is_lost = False
             try:
                 # All pools: the earlier try may have had other candidates.
                 documents = self._store.read()
                 for pool in sorted({*documents.by_pool} - {own_pool}):
+                    # The deployment waits for it, and may begin without it.
+                    if self._time.clock() - started > _MOST_SECONDS:
+                        return
                     is_lost |= not self._end_earlier_in_pool(documents, pool, claim, wanted)
             except (StoreError, UnwritableDocumentError):
                 return

@@ -39,9 +39,10 @@ WHY_ENDED = ("started", "over", "released", "void", "replaced")
 
 # Others may have written the document, so no value of it takes memory or time without end.
 _LONGEST_NAME = 300
-_MOST_NAMES = 500
+# A look finds 500 jobs of its names, each of which may have two IDs.
+_MOST_NAMES = 1000
 _MOST_GROUPS = 200
-# All jobs together that claims know, each written once. A look finds 500, and a claim is kept for under an hour.
+# All jobs together that claims know, each ID written once. A claim is kept for under an hour.
 _MOST_KNOWN = 5000
 _KNOWN = re.compile("[0-9a-f]{1,1250}")
 # As for quantities of the API: no pool has as much.

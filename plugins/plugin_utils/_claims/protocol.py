@@ -28,7 +28,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.documen
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
 SETTLE = 60.0
 """Seconds after which all reads show what one read may have shown: a job with its cards, or a submission whose answer
@@ -63,7 +63,10 @@ class Stage(enum.Enum):
 
 @dataclass(frozen=True)
 class SeenJob:
-    """A job as a reading shows it, of those whose names were looked for."""
+    """A job as a reading shows it, of those whose names were looked for.
+
+    A look may tell one of its two IDs alone, so it is the same job where any of them is.
+    """
 
     uuid: str
     name: str
@@ -72,6 +75,14 @@ class SeenJob:
     shows_node: bool
     amounts: Amounts
     age: float | None = None
+    other_id: str | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return (self.uuid,) if self.other_id is None else (self.uuid, self.other_id)
+
+    def is_one_of(self, ids: Container[str]) -> bool:
+        return any(one in ids for one in self.ids)
 
 
 @dataclass(frozen=True)
@@ -180,7 +191,7 @@ class Asked:
 def was_known_to_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
     """Return whether the job was there before the claim, or may have been: it is not the one that was to come."""
     # A name may be used again, while the UUID of a job is its own.
-    if job.uuid in claim.known:
+    if job.is_one_of(claim.known):
         return True
     # A claim knows all jobs that were not over. Of very many that were, it knows some, and one of the others ends it
     # only if it is younger than the claim. The two ages are of two clocks, so none is ever compared with a time of the
@@ -285,10 +296,14 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
     Claims that have ended come after all others: else an earlier try of a gate would take the job of its claim.
     """
     jobs = {job.uuid: job for job in sorted(reading.jobs, key=lambda one: one.uuid)}
-    found = {key: [jobs[uuid] for uuid in claim.jobs if uuid in jobs] for key, claim in document.claims.items()}
+    by_id = {one: job for job in jobs.values() for one in reversed(job.ids)}
     # A job that was bound once stays with its claim, whatever other claims of its name come.
-    bound = {uuid for claim in document.claims.values() for uuid in claim.jobs}
-    free = [job for uuid, job in jobs.items() if uuid not in bound]
+    found = {
+        key: list({by_id[one].uuid: by_id[one] for one in claim.jobs if one in by_id}.values())
+        for key, claim in document.claims.items()
+    }
+    bound = {one for claim in document.claims.values() for one in claim.jobs}
+    free = [job for job in jobs.values() if not job.is_one_of(bound)]
     by_age = _claims_by_age(document)
     waiting = [claim for claim in by_age if claim.ended is None and not has_claim_expired(claim, reading)]
     ended = [
@@ -323,7 +338,7 @@ def mark_claims(row: Row, reading: Reading) -> PoolClaims:
         if may_claim_be_dropped(claim, row.moment) and not waits:
             continue
         # In the order of their coming: equal documents have to have equal texts.
-        bound = tuple(dict.fromkeys((*claim.jobs, *(job.uuid for job in jobs))))
+        bound = tuple(dict.fromkeys((*claim.jobs, *(one for job in jobs for one in job.ids))))
         marked[key] = (
             _marked_claim(claim, jobs, row)
             if bound == claim.jobs
@@ -369,7 +384,7 @@ def add_claim(
         nonce=wanted.nonce,
     )
     # Jobs that have the name already are older than the claim, and would end it at once.
-    known = frozenset(job.uuid for job in reading.jobs if _has_name_of_claim(claim, job))
+    known = frozenset(one for job in reading.jobs if _has_name_of_claim(claim, job) for one in job.ids)
     claim = replace(claim, known=known, knows_all=reading.is_complete)
     earlier = document.claims.get(wanted.id)
     if earlier is not None:
@@ -460,7 +475,7 @@ def _may_job_come_for_claim(document: PoolClaims, claim: Claim, reading: Reading
     others = {job.uuid for key, jobs in jobs_of_claims(document, reading).items() if key != claim.key for job in jobs}
     return any(
         job.stage is not Stage.OVER
-        and job.uuid not in claim.known
+        and not job.is_one_of(claim.known)
         and job.uuid not in others
         and _has_name_of_claim(claim, job)
         for job in reading.jobs

@@ -34,6 +34,7 @@ def seen_jobs(found: Sequence[FoundJobFacts] | None) -> tuple[SeenJob, ...]:
             shows_node=bool(job["host_ips"]),
             amounts=amounts_in_situation(job["resources"], down=True)[0],
             age=job["age_seconds"],
+            other_id=job["uid"] if job["uid"] != job["job_uuid"] else None,
         )
         for job in found or ()
         if job["job_uuid"] is not None

@@ -93,6 +93,10 @@ class Store:
         """Have all that is asked from now on fail after so many seconds; None lifts that limit."""
         self._ends = None if seconds is None else time.monotonic() + seconds
 
+    def has_time(self) -> bool:
+        """Return whether the limit of end_in() is still to come."""
+        return self._ends is None or time.monotonic() < self._ends
+
     def read(self, pools: Sequence[str] | None = None) -> Documents:
         """Return the documents of some pools, or of all. Raises StoreError."""
         ends = self._deadline()

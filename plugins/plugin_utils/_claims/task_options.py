@@ -23,6 +23,17 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Time
 
 
+_MOST_SECONDS = 60.0
+"""Seconds that a task has for ends of claims, with the looks at their jobs. A last step of GitLab has five minutes."""
+
+
+def ending_store_of_task(url: object, remark: Callable[[str], None]) -> Store:
+    """Return the store of a URL for what ends, renews or lists claims. Raises InputError."""
+    store = store_of_task(url, remark)
+    store.end_in(_MOST_SECONDS)
+    return store
+
+
 def store_of_task(url: object, remark: Callable[[str], None]) -> Store:
     """Return the store of a URL, which is not opened yet. Raises InputError."""
     location = read_location(url)

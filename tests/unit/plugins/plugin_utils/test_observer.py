@@ -123,7 +123,10 @@ def test_what_a_start_took_is_within_the_look(seconds: object, start: float) -> 
     assert observer.start == start
 
 
-FOUND = {"job_uuid": "u", "job_name": "a", "type": None, "status": "Running", "host_ips": [], "resources": {}}
+FOUND = {
+    **{"job_uuid": "u", "uid": "u", "job_name": "a", "type": None, "status": "Running", "host_ips": []},
+    "resources": {},
+}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +142,7 @@ FOUND = {"job_uuid": "u", "job_name": "a", "type": None, "status": "Running", "h
         ("found", "x"),
         ("found", [5]),
         ("found", [{}]),
-        *[("found", [{**FOUND, name: ["x"]}]) for name in ("job_uuid", "job_name", "type", "status")],
+        *[("found", [{**FOUND, name: ["x"]}]) for name in ("job_uuid", "uid", "job_name", "type", "status")],
         ("found", [{**FOUND, "type": 5}]),
         ("found", [{**FOUND, "host_ips": None}]),
         ("found", [{**FOUND, "resources": None}]),

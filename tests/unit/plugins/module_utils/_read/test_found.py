@@ -36,6 +36,7 @@ def test_a_job_is_found_by_its_name() -> None:
     assert find_jobs([job(1), job(2, "other")], ["train"], NOW)["found"] == [
         {
             "job_uuid": "uuid-1",
+            "uid": None,
             "job_name": "train",
             "type": "train",
             "status": "Running",
@@ -60,7 +61,7 @@ def test_what_a_job_does_not_tell_is_null() -> None:
     bare = {"name": "train", "uid": "u", "resourceRequirement": "?"}
     assert find_jobs([bare, {"status": "Running"}], ["train"], NOW)["found"] == [
         {
-            **{"job_uuid": "u", "job_name": "train", "type": None, "status": None, "host_ips": []},
+            **{"job_uuid": "u", "uid": "u", "job_name": "train", "type": None, "status": None, "host_ips": []},
             "age_seconds": None,
             **{"resources": {}, "unread": ["*"]},
         }

@@ -56,7 +56,7 @@ def store(tmp_path: Path) -> Store:
 
 def found(status: str, *hosts: str) -> t.Any:
     return {
-        **{"job_uuid": "u", "job_name": "llm", "type": "train", "status": status, "host_ips": list(hosts)},
+        **{"job_uuid": "u", "uid": "u", "job_name": "llm", "type": "train", "status": status, "host_ips": list(hosts)},
         **{"resources": {"nvidia.com/gpu": 8}, "unread": [], "age_seconds": 7},
     }
 
@@ -221,3 +221,22 @@ def test_what_a_retry_has_claimed_is_not_that_of_the_run_before(store: Store, po
     )
     assert [one["pool"] for one in list_claims(store) if one["claim"]["id"] == "a/2/x"] == [pool]
     assert release_claim(store, "a/2/x", look, nonce="retry", submitted=False) == ["void"]
+
+
+def test_an_end_that_has_no_time_looks_at_no_more_pools(store: Store) -> None:
+    """Who may write the store can give one ID to claims in very many pools."""
+    claims_again(store, "pool-0", "a/2/x", "retry")
+    looked = []
+
+    def look(pool: str, _name: str) -> t.Any:
+        looked.append(pool)
+        store.end_in(0)
+        return []
+
+    with pytest.raises(StoreError, match="time"):
+        release_claim(store, "a/2/x", look, submitted=True)
+    assert len(looked) == 1
+    store.end_in(None)
+    with pytest.raises(StoreError, match="time"):
+        end_claim_by_job(store, "a/2/x", "u", look)
+    assert len(looked) == 2

@@ -469,3 +469,27 @@ def test_a_clock_that_is_a_little_behind_stands_still() -> None:
     row = Row(1, document, 900.0)
     assert row.with_times_that_come() == row
     assert row.moment == 1000.0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("u1", None), ("j1", "u1")),
+        (("j1", "u1"), ("u1", None)),
+        (("j1", "u1"), ("j2", "u1")),
+        (("j1", "u1"), ("j1", None)),
+    ],
+    ids=["jobUUID comes later", "jobUUID is left out", "restarted", "uid is left out"],
+)
+def test_a_job_is_the_same_by_any_of_its_ids(before: tuple[str, str | None], after: tuple[str, str | None]) -> None:
+    def seen(ids: tuple[str, str | None]) -> SeenJob:
+        return replace(job(ids[0], Stage.RUNS), other_id=ids[1])
+
+    known = claimed("a", seen=[seen(before)])
+    row = Row(1, known, 1001.0)
+    marked = mark_claims(row, row.reading([seen(after)]))
+    assert marked.claims["a"].ended is None, "it was there before the claim"
+    bound = mark_claims(Row(1, claimed("a"), 1001.0), reading(1, 1001, replace(seen(before), stage=Stage.WAITS)))
+    assert set(bound.claims["a"].jobs) == {one for one in before if one}
+    (found,) = jobs_of_claims(claimed("older", document=bound, at=900.0), reading(2, 1002, seen(after)))["a"]
+    assert found == seen(after), "it is bound to this claim, and to no other of its name"

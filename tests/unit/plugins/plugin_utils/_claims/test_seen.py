@@ -14,7 +14,14 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen im
 
 def found(status: str | None, *hosts: str, uuid: str | None = "u") -> t.Any:
     return {
-        **{"job_uuid": uuid, "job_name": "llm", "type": "train", "status": status, "host_ips": list(hosts)},
+        **{
+            "job_uuid": uuid,
+            "uid": uuid,
+            "job_name": "llm",
+            "type": "train",
+            "status": status,
+            "host_ips": list(hosts),
+        },
         **{"resources": {"nvidia.com/gpu": 8}, "unread": [], "age_seconds": 7},
     }
 
@@ -50,3 +57,10 @@ def test_what_a_job_has_of_its_claim_is_rounded_down() -> None:
     """A part of a card that it does not have is still claimed."""
     (job,) = seen_jobs([{**found("Running"), "resources": {"nvidia.com/gpu": 7.9999}}])
     assert job.amounts == {"nvidia.com/gpu": 7999}
+
+
+def test_a_job_has_two_ids() -> None:
+    (two,) = seen_jobs([{**found("Running"), "uid": "uid"}])
+    assert two.ids == ("u", "uid")
+    (one,) = seen_jobs([found("Running")])
+    assert one.ids == ("u",)
