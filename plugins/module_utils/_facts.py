@@ -249,7 +249,7 @@ class _JobNode(NodeShare):
 class JobNode(_JobNode, total=False):
     """A node of a job in the list of jobs; ``extra`` is what the reference does not document."""
 
-    extra: dict[str, t.Any]
+    extra: dict[str, object]
 
 
 class WorkloadFacts(t.TypedDict, total=False):
@@ -279,7 +279,7 @@ class WorkloadFacts(t.TypedDict, total=False):
     pool_name: str
     resources: Numbers
     created_at: str | None
-    extra: dict[str, t.Any]
+    extra: dict[str, object]
 
 
 class JobFacts(t.TypedDict):

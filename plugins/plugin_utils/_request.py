@@ -419,7 +419,7 @@ def _read_requested_resource(where: str, resource: object, given: Iterable[objec
     return name
 
 
-def _read_mapping_of_request(where: str, given: object, known: Iterable[str]) -> dict[str, t.Any]:
+def _read_mapping_of_request(where: str, given: object, known: Iterable[str]) -> dict[str, object]:
     """Return the given keys that have a value. Raises InputError for a key that is not known, naming the nearest."""
     if not isinstance(given, dict):
         raise InputError(f"{where} is {shown(given)}, and must be a dictionary with keys like {', '.join(known)}.")

@@ -150,5 +150,5 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-POOLS: dict[str, t.Any] = {"http": _Pool, "https": _TlsPool}
+POOLS: dict[str, object] = {"http": _Pool, "https": _TlsPool}
 """The pools of connections for urllib3, by the scheme of the address."""

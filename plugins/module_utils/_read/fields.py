@@ -157,7 +157,7 @@ def epoch_seconds(text: object) -> float | None:
         return None
 
 
-def object_field(document: Mapping[str, t.Any], name: str) -> Document:
+def object_field(document: Mapping[str, object], name: str) -> Document:
     value = document.get(name)
     return value if isinstance(value, dict) else {}
 

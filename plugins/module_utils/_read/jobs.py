@@ -139,7 +139,7 @@ def job_facts(
     ``fields`` keeps only those keys, and ``cards`` is how many the node of an address has.
     """
     extra = {key: value for key, value in item.items() if key not in _DOCUMENTED}
-    facts: dict[str, t.Any] = {}
+    facts: dict[str, object] = {}
     for name, key in FIELDS.items():
         value = item.get(key)
         if name in _READERS:

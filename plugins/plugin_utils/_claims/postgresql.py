@@ -94,7 +94,7 @@ def connect_to_postgresql(location: Location, seconds: float) -> PostgresqlConne
     """Return a session. Raises StoreError when there is no library, or no server that takes it in that time."""
     library = _psycopg_library()
     # A database in SQL_ASCII would else give bytes, in which no pool has its name.
-    options: dict[str, t.Any] = {"client_encoding": "UTF8", **location.options}
+    options: dict[str, object] = {"client_encoding": "UTF8", **location.options}
     if not location.has_time_limit:
         options["connect_timeout"] = max(_LEAST_CONNECT_SECONDS, math.ceil(seconds))
 

@@ -360,7 +360,7 @@ class Situation:
         )
 
 
-def amounts_in_situation(numbers: Mapping[str, t.Any] | None, *, down: bool = False) -> tuple[Amounts, Names]:
+def amounts_in_situation(numbers: Mapping[str, object] | None, *, down: bool = False) -> tuple[Amounts, Names]:
     """Return (amounts of numbers in cores, bytes and cards, what could not be read). ``down`` is for what there is."""
     amounts: Amounts = {}
     unread = set()
