@@ -82,7 +82,7 @@ _ONLY_SHOWN = ("syntax", "listhosts", "listtasks", "listtags")
 
 
 class LookupModule(LookupBase):
-    def run(self, terms: list[object], variables: dict[str, object] | None = None, **kwargs: t.Any) -> list[str]:
+    def run(self, terms: list[object], variables: dict[str, object] | None = None, **kwargs: object) -> list[str]:
         pattern = [written(one) or shown(one) for term in terms for one in (term if isinstance(term, list) else [term])]
         known = variables or {}
         if not any(context.CLIARGS.get(option) for option in _ONLY_SHOWN):

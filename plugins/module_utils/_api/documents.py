@@ -166,7 +166,7 @@ def _may_json_nest_deep(body: bytes) -> bool:
 
 def _is_json_nested_deep(document: Document) -> bool:
     """Return whether it is nested so deep that reading or printing it could exhaust the stack."""
-    level: list[t.Any] = [document]
+    level: list[Document | list[object]] = [document]
     for _depth in range(_DEEPEST):
         values = [value for one in level for value in (one.values() if isinstance(one, dict) else one)]
         level = [value for value in values if isinstance(value, (dict, list))]

@@ -162,7 +162,7 @@ def object_field(document: Mapping[str, object], name: str) -> Document:
     return value if isinstance(value, dict) else {}
 
 
-def list_field(value: object) -> list[t.Any]:
+def list_field(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 

@@ -55,7 +55,9 @@ class PostgresqlConnection:
         if hasattr(self._session, "prepare_threshold"):
             self._session.prepare_threshold = None
 
-    def execute(self, statement: str, values: Sequence[Value], seconds: float) -> tuple[Sequence[Sequence[t.Any]], int]:
+    def execute(
+        self, statement: str, values: Sequence[Value], seconds: float
+    ) -> tuple[Sequence[Sequence[object]], int]:
         with self._bounded(seconds), self._session.cursor() as cursor:
             cursor.execute(statement, tuple(values))
             rows = cursor.fetchall() if cursor.description else []
@@ -109,7 +111,7 @@ def _made_within(seconds: float, connect: Callable[[], t.Any]) -> t.Any:
 
     In a thread of its own: libpq bounds neither the look-up of a name, nor all addresses and hosts together.
     """
-    made: queue.SimpleQueue[t.Any] = queue.SimpleQueue()
+    made: queue.SimpleQueue[tuple[t.Any, Exception | None]] = queue.SimpleQueue()
     given_up = threading.Event()
 
     def run() -> None:

@@ -41,7 +41,9 @@ class SqliteConnection:
         self._path = path
         self._file: sqlite3.Connection | None = None
 
-    def execute(self, statement: str, values: Sequence[Value], seconds: float) -> tuple[Sequence[Sequence[t.Any]], int]:
+    def execute(
+        self, statement: str, values: Sequence[Value], seconds: float
+    ) -> tuple[Sequence[Sequence[object]], int]:
         # A file that is not there is made by a write alone.
         connection = self._open(is_read=statement.startswith("SELECT"))
         if connection is not None:
@@ -77,7 +79,7 @@ class SqliteConnection:
 
 def _execute_in_sqlite(
     connection: sqlite3.Connection, statement: str, values: Sequence[Value]
-) -> tuple[Sequence[Sequence[t.Any]], int]:
+) -> tuple[Sequence[Sequence[object]], int]:
     cursor = connection.execute(statement, tuple(values))
     return cursor.fetchall(), cursor.rowcount
 
