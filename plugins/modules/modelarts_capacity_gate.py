@@ -357,6 +357,54 @@ checks:
     message:
       description: A sentence with numbers.
       type: str
+    resource:
+      description: The resource that it is about. Its amounts are in cores, bytes and cards.
+      returned: when it is about a resource
+      type: str
+    need:
+      description: What the request asks for, all replicas together.
+      returned: when it is about a resource
+      type: float
+    total:
+      description: What the nodes that can take work have, or the metrics or the caller tell.
+      returned: when it is about a resource
+      type: float
+    used:
+      description: What is taken of it.
+      returned: when it is about a resource
+      type: float
+    free:
+      description: What is not.
+      returned: when it is about a resource
+      type: float
+    unplaced:
+      description: What of the free part goes to jobs that are about to start.
+      returned: when it is about a resource
+      type: float
+    claimed:
+      description: What others have claimed of the free part.
+      returned: when it is about a resource, and others have claimed some
+      type: float
+    kept:
+      description: What the policy keeps free.
+      returned: when it is about a resource
+      type: float
+    left:
+      description: What would still be free.
+      returned: when it is about a resource
+      type: float
+    missing:
+      description: What is short.
+      returned: when it is about a resource
+      type: float
+    ahead:
+      description: How many jobs go first.
+      returned: when it is about the queue
+      type: int
+    strategy:
+      description: Its strategy, as O(policy.queue_strategy) names it.
+      returned: when it is about the queue
+      type: str
 reasons:
   description: The sentences of the checks that decided against.
   returned: always
@@ -368,8 +416,9 @@ attempts:
   type: int
 pools:
   description:
-    - The verdict on each pool, in the order asked for, with C(decision), C(checks), C(reasons), C(remedies), C(notes),
-      C(resources), C(ahead) and C(holders). With O(store) also C(claims), those of others that count.
+    - The verdict on each pool, in the order asked for, with C(decision), C(pool), C(display_name), C(source),
+      C(observed_at), C(age_seconds), C(checks), C(reasons), C(brief), C(remedies), C(notes), C(resources), C(asked),
+      C(ahead) and C(holders). With O(store) also C(claims), those of others that count, and C(claim), its own.
   returned: when the task does not fail
   type: list
   elements: dict
