@@ -75,7 +75,8 @@ def told(events: t.Iterable[Facts]) -> list[tuple[t.Any, ...]]:
 
 def test_events_are_of_their_type() -> None:
     watch = PoolEvents("p", REQUEST, read_policy(None))
-    looks = [entry(), entry([job("a", "Queue")], decision="admit"), entry([job("a")]), entry()]
+    waits, runs = job("a", "Queue", resources={}), job("a", resources={})
+    looks = [entry(), entry([waits], decision="admit"), entry([runs]), entry()]
     events = [event for second, look in enumerate(looks) for event in watch.look_at(look, second)]
     assert {event["change"] for event in events} == {
         *("job_appeared", "job_status_changed", "job_ended", "room_appeared", "room_gone"),
