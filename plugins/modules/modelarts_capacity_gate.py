@@ -134,18 +134,21 @@ options:
         type: raw
       queue_strategy:
         description:
-          - What a job that is ahead in the queue means.
+          - What a job that is ahead in the queue means. It is the strategy that is set for the whole pool.
         type: str
         choices:
           auto: What the pool names, else V(fifo).
-          fifo: Any job ahead means wait.
-          traversal: A job may pass others that do not fit.
+          fifo: >-
+            A job that finds no room locks the resources that it asked for, and so holds up all behind it. Any job ahead
+            means wait, however much is idle.
+          traversal: A job that finds no room is passed by all others that fit. What is idle is admitted into.
           backfill: The older word for V(traversal).
           ladder: >-
-            A job that does not fit holds up the others for O(policy.ladder_seconds), and lets them pass when these are
-            over. Without them, as V(fifo).
+            A job that finds no room holds up those behind it for O(policy.ladder_seconds), and is passed when these are
+            over. A job ahead that has waited for less means wait. Without them, as V(fifo), but nothing is rejected.
           tiered: >-
             Jobs of priority 3 go by V(ladder). The others go by V(traversal), and only once no job of priority 3 waits.
+            One that is ahead means wait, or among jobs of priority 3 what it means by V(ladder).
         default: auto
       ladder_seconds:
         description:
