@@ -127,7 +127,7 @@ workloads:
       type: str
       sample: Workload
     type:
-      description: Service type, V(train), V(infer), V(x-infer) (inference services of the new kind) or V(notebook).
+      description: Service type, as O(type) has it. V(x-infer) are inference services of the new kind.
       type: str
       sample: train
     namespace:
