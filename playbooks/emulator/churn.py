@@ -61,7 +61,11 @@ class Churn:
 
     def _add(self, pool: Pool) -> str:
         self._added += 1
-        entry: dict[str, t.Any] = {"name": f"churn-{self._added}", "age": 0, "type": self._random.choice(JOB_TYPES)}
+        entry: dict[str, t.Any] = {
+            "name": f"churn-{self._added}",
+            "age": 0,
+            "type": self._random.choice(list(JOB_TYPES)),
+        }
         fate = self._random.random()
         if pool.jobs and fate < self._ties:
             entry["createTime"] = pool.jobs[-1].create_ms

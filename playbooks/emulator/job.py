@@ -28,16 +28,24 @@ from .scenario import (
     whole,
 )
 
-JOB_TYPES = ("train", "infer", "notebook", "x-infer")
+
+class JobType(t.NamedTuple):
+    """A type of jobs: its resource in Kubernetes, and the scope of pools that it belongs to."""
+
+    gvk: str
+    scope: str
+
+
+JOB_TYPES = {  # only the resource of train is documented, the others are a guess
+    "train": JobType("batch.volcano.sh/v1alpha1, Kind=Job", "Train"),
+    "infer": JobType("apps/v1, Kind=Deployment", "Infer"),
+    "notebook": JobType("apps/v1, Kind=StatefulSet", "Notebook"),
+    # Inference services of the new kind belong to the scope of the old kind.
+    "x-infer": JobType("apps/v1, Kind=Deployment", "Infer"),
+}
 STATUSES = ("Queue", "Pending", "Abnormal", "Terminating", "Creating", "Running", "Completed", "Terminated", "Failed")
 HOLDING = frozenset(("Running", "Creating", "Terminating", "Abnormal"))
 WAITING = frozenset(("Queue", "Pending"))
-_GVK = {  # only that of train is documented, the others are a guess
-    "train": "batch.volcano.sh/v1alpha1, Kind=Job",
-    "infer": "apps/v1, Kind=Deployment",
-    "notebook": "apps/v1, Kind=StatefulSet",
-    "x-infer": "apps/v1, Kind=Deployment",
-}
 
 _JOB_KEYS = (
     "age", "cards", "count", "createTime", "every", "extra", "flavor", "jobUUID", "name", "nodes", "owner", "priority",
@@ -209,7 +217,8 @@ class JobWriter:
             f'"status": "{job.status}"{owner}, "resourceRequirement": {required}, '
             f'"priority": {json.dumps(job.priority)}, "createTime": {job.create_ms}'
         )
-        tail = f', "pendingPosition": -1, "gvk": "{_GVK[job.type]}"{self._encoded_nodes(job)}, "isDeleted": "false"}}'
+        gvk = JOB_TYPES[job.type].gvk
+        tail = f', "pendingPosition": -1, "gvk": "{gvk}"{self._encoded_nodes(job)}, "isDeleted": "false"}}'
         if job.started is None:
             job.fragment = (f'{head}, "pendingDuration": ', created, tail)
         else:

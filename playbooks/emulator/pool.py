@@ -11,7 +11,7 @@ import typing as t
 from bisect import insort
 
 from .clock import Clock
-from .job import HOLDING, WAITING, Job, JobReader, JobWriter
+from .job import HOLDING, JOB_TYPES, WAITING, Job, JobReader, JobWriter
 from .node import Node, NodeReader
 from .queue import checked_queue
 from .rights import refusal_of
@@ -35,8 +35,6 @@ DRIVER_STATES = ("Creating", "Upgrading", "Running", "Abnormal")
 WORKSPACE_LABEL = "os.modelarts/workspace.id"
 # Of a pool, what an event of the timeline can change.
 POOL_CHANGES = ("controlMode", "driver", "phase", "scope")
-# Inference services of the new kind belong to the scope of the old kind.
-_SCOPES = {"train": "Train", "infer": "Infer", "x-infer": "Infer", "notebook": "Notebook"}
 # Service restricted, frozen, frozen by the police. That these start nothing is what their names say, a guess.
 _STOPPING_MODES = 4 | 8 | 16
 _HIGHEST_MODE = 31
@@ -136,7 +134,7 @@ class Pool:
         self.control_mode: int | None = None
         self.driver: dict[str, str] = {}
         self.scope: dict[str, str] = {}
-        defaults = {"scope": ["Train", "Infer", "Notebook"]}
+        defaults = {"scope": list(dict.fromkeys(job_type.scope for job_type in JOB_TYPES.values()))}
         self.change(checked_pool_changes({**defaults, **scenario}, where))
         refused = checked(scenario.get("refuse", {}), _POOL_PARTS, f"{where}.refuse")
         self.refuse = {part: refusal_of(given, f"{where}.refuse.{part}") for part, given in refused.items()}
@@ -176,7 +174,7 @@ class Pool:
         return (
             self.phase == "Running"
             and not (self.control_mode or 0) & _STOPPING_MODES
-            and self.scope.get(_SCOPES[job_type], "Disabled") == "Enabled"
+            and self.scope.get(JOB_TYPES[job_type].scope, "Disabled") == "Enabled"
             and all(state == "Running" for state in self.driver.values())
         )
 

@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The queue of a pool, which starts jobs by one of the four strategies of ModelArts.
+"""The queue of a pool, which starts jobs by one of the strategies of ModelArts.
 
 Jobs stand in the order of priority, then creation. One that finds no room locks the resources that it asks for, for
 good (fifo) or for a time (ladder), or locks nothing (traversal). By tiers, jobs of priority 3 go by ladder, and others

@@ -412,7 +412,7 @@ def _iam_options(given: object) -> dict[str, t.Any]:
 
 def _selected_types(given: list[str], quirks: dict[str, t.Any]) -> frozenset[str]:
     """Return the types whose jobs are listed. What a server does that documents one type is a guess: see the quirk."""
-    known = JOB_TYPES[:-1] if quirks.get("no_x_infer") else JOB_TYPES
+    known = JOB_TYPES.keys() - ({"x-infer"} if quirks.get("no_x_infer") else set())
     if any(name not in known for name in given):
         raise bad_request()
     one = quirks.get("one_type")

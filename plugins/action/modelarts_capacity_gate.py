@@ -44,13 +44,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import GateClaims
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import OutcomeFacts
-
-Facts = dict[str, t.Any]
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import OutcomeFacts, RefusalFacts
 
 _WAIT_TIMEOUT, _POLL_INTERVAL = 0.0, 30.0
 
@@ -73,7 +71,7 @@ class ActionModule(ObservingAction):
 
     _directory: ReportDirectory | None = None
 
-    def begin(self, written: Facts) -> None:
+    def begin(self, written: Mapping[str, object]) -> None:
         """Empty the directory of the report, so that no earlier one speaks for a gate that is refused."""
         given = self._task.args.get("report_dir")
         path = None if is_blank(given) else read_gate_report_directory(given)
@@ -81,7 +79,7 @@ class ActionModule(ObservingAction):
             refuse_facts_behind(_values_that_may_give_gate_option(written, "report_dir"), self._variables)
             self._directory = ReportDirectory(path)
 
-    def act(self, options: Facts) -> Facts:
+    def act(self, options: Mapping[str, object]) -> OutcomeFacts | RefusalFacts:
         if is_action_of_role(self._task):
             self._refuse_mistake_of_gate_role()
         goes_on = read_gate_on_refusal(options["on_refusal"])
@@ -102,7 +100,7 @@ class ActionModule(ObservingAction):
         outcome = gate.wait(look, self.say)
         written = [] if self._directory is None else self._write_report(self._directory, gate, outcome)
         self.say(outcome["report"] + written)
-        return {**(outcome if goes_on or outcome["decision"] == "admit" else refusal_of_outcome(outcome))}
+        return outcome if goes_on or outcome["decision"] == "admit" else refusal_of_outcome(outcome)
 
     def _gate_claims(self, store: object, claim: object) -> GateClaims | None:
         """Return what the gate does with claims; None without a store, of which nothing is imported then."""
@@ -141,23 +139,18 @@ class Look:
         self._replaced = [one.request.replaces.job_uuid for one in candidates if one.request.replaces is not None]
 
     def __call__(self, seconds_left: float | None, names: Sequence[str] = ()) -> list[PoolEntry]:
-        asked: Facts = {
-            "pool_name": self._names,
-            "fields": [],
-            "include_capacity": True,
-            "placement_of": self._replaced,
-        }
+        asked: dict[str, object] = {"pool_name": self._names, "placement_of": self._replaced}
         if names:
             asked["look_for"] = list(names)
         # The module counts from its start, which may take seconds on a host that is far.
         limit = None if seconds_left is None else max(0.0, seconds_left - self._observer.start)
-        pools: list[PoolEntry] = self._observer.look({**asked, "time_limit": limit})["pools"]
+        pools = self._observer.look_at_capacity({**asked, "time_limit": limit})
         # A display name is looked up once.
         self._names = [pool["pool_name"] for pool in pools]
         return pools
 
 
-def _values_that_may_give_gate_option(written: Facts, option: str) -> Facts:
+def _values_that_may_give_gate_option(written: Mapping[str, object], option: str) -> dict[str, object]:
     """Return those of the values that may give the option."""
     others = {*CONNECTION_OPTIONS, *ActionModule.own_options} - {option}
     named = {name: name.split(" ")[0].removeprefix("capacity_gate_") for name in written}

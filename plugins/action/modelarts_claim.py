@@ -25,10 +25,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._report.wording import word_amount
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import ListedClaim
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store
-
-Facts = dict[str, t.Any]
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import ClaimFacts
 
 _STATES = ("listed", "released", "renewed", "ended")
 
@@ -44,6 +45,49 @@ _SAID = {
 }
 
 
+class ClaimsListed(t.TypedDict):
+    """The result of a task that lists claims."""
+
+    changed: bool
+    claims: list[ListedClaim]
+
+
+class ReleasedClaim(t.TypedDict):
+    """What became of a claim that was to be given back; ``end`` is a key of the sentences above."""
+
+    id: str
+    end: str
+    message: str
+
+
+class ClaimsReleased(t.TypedDict):
+    """The result of a task that gives claims back."""
+
+    changed: bool
+    released: list[ReleasedClaim]
+    messages: list[str]
+
+
+class ClaimEnded(t.TypedDict):
+    """The result of a task that ends a claim, and of one that would change it, but for check mode."""
+
+    changed: bool
+
+
+class ClaimRenewed(ClaimEnded):
+    """The result of a task that renews a claim."""
+
+    claim: ClaimFacts
+
+
+class ClaimFailure(t.TypedDict):
+    """The result of a task that fails."""
+
+    failed: bool
+    changed: bool
+    msg: str
+
+
 class ActionModule(ObservingAction):
     """Lists claims, gives them back, renews them."""
 
@@ -57,7 +101,7 @@ class ActionModule(ObservingAction):
         "seconds": {"type": "raw"},
     }
 
-    def act(self, options: Facts) -> Facts:
+    def act(self, options: Mapping[str, object]) -> Mapping[str, object]:
         state = trimmed(str(options["state"] or "listed"))
         if state not in _STATES:
             raise InputError(f"value of state must be one of: {', '.join(_STATES)}, got: {one_line(state, 60)}.")
@@ -96,7 +140,7 @@ class ActionModule(ObservingAction):
                 return {"changed": False, "released": [], "messages": []}
             return {"failed": True, "changed": False, "msg": sentence(str(error))}
 
-    def _list_claims(self, store: Store) -> Facts:
+    def _list_claims(self, store: Store) -> ClaimsListed:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import list_claims
 
         claims = list_claims(store)
@@ -117,10 +161,12 @@ class ActionModule(ObservingAction):
         prefix = wished_id_prefix_of_pipeline(os.environ) if all_hosts else id_of_host(host, os.environ)
         return ids_of_claims_to_end(store, prefix, owner_of_claims(self._variables, os.environ)) if prefix else []
 
-    def _release_claim(self, store: Store, own: list[tuple[str, str]], submitted: bool, options: Facts) -> Facts:
+    def _release_claim(
+        self, store: Store, own: list[tuple[str, str]], submitted: bool, options: Mapping[str, object]
+    ) -> ClaimsReleased:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import release_claim
 
-        released: list[Facts] = []
+        released: list[ReleasedClaim] = []
         for one, nonce in [] if self._task.check_mode else own:
             ends = release_claim(store, one, self.job_look(options), nonce=nonce, submitted=submitted)
             released += [{"id": one, "end": why, "message": sentence(_SAID[why].format(id=one))} for why in ends]
@@ -130,7 +176,9 @@ class ActionModule(ObservingAction):
         ended = {"released", "void", "started", "over"}
         return {"changed": any(one["end"] in ended for one in released), "released": released, "messages": messages}
 
-    def _renew_claim(self, store: Store, claim_id: str, nonce: str, given: object) -> Facts:
+    def _renew_claim(
+        self, store: Store, claim_id: str, nonce: str, given: object
+    ) -> ClaimRenewed | ClaimEnded | ClaimFailure:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import renew_claim
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_seconds_of_claim
 
@@ -145,7 +193,7 @@ class ActionModule(ObservingAction):
         self.say([sentence(f"Claim {claim_id} lasts until {until}.")])
         return {"changed": True, "claim": claim}
 
-    def _end_claim(self, store: Store, claim_id: str) -> Facts:
+    def _end_claim(self, store: Store, claim_id: str) -> ClaimEnded | ClaimFailure:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import end_claim_by_hand
 
         if self._task.check_mode:

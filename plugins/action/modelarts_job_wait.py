@@ -23,12 +23,17 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._action import 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JOB_FIELDS, JobWatch, watch_job
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import (
+    JOB_FIELDS,
+    JobWatch,
+    WatchedFacts,
+    watch_job,
+)
 
 if t.TYPE_CHECKING:
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts, WorkloadsAnswer
+    from collections.abc import Mapping
 
-Facts = dict[str, t.Any]
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts, WorkloadsAnswer
 
 _WAIT_TIMEOUT, _POLL_INTERVAL = 600.0, 15.0
 
@@ -48,6 +53,19 @@ _VARIABLES = {
 }
 
 
+class JobWaitFacts(WatchedFacts):
+    """The result of the task."""
+
+    changed: bool
+
+
+class JobWaitFailure(JobWaitFacts):
+    """The result of the task for a job that has not run."""
+
+    failed: bool
+    msg: str
+
+
 class ActionModule(ObservingAction):
     """Waits until a job runs, ends or fails."""
 
@@ -61,7 +79,7 @@ class ActionModule(ObservingAction):
         "claim_nonce": {"type": "raw"},
     }
 
-    def act(self, options: Facts) -> Facts:
+    def act(self, options: Mapping[str, object]) -> JobWaitFacts | JobWaitFailure:
         of_role = is_action_of_role(self._task)
         names = _VARIABLES if of_role else {name: name for name in _VARIABLES}
         pool, job = (_read_name_of_awaited_job(names[name], options[name]) for name in ("pool_name", "job"))
@@ -84,8 +102,7 @@ class ActionModule(ObservingAction):
             nonlocal end
             limit = None if seconds_left is None else max(seconds_left, _SHORTEST_LIMIT)
             end = time.clock() + (limit or _SHORTEST_LIMIT)
-            asked = {"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": limit}
-            return t.cast("WorkloadsAnswer", observer.look(asked))
+            return observer.look({"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": limit})
 
         url = None if options.get("claim_id") is None else store_given_to_action(options.get("store"))
         if url is not None and not self._task.check_mode:
@@ -103,7 +120,7 @@ class ActionModule(ObservingAction):
         return {"changed": False, **watched.as_facts()}
 
     def _end_or_renew_claim_of_awaited_job(
-        self, url: object, claim_id: object, job_id: str | None, options: Facts
+        self, url: object, claim_id: object, job_id: str | None, options: Mapping[str, object]
     ) -> None:
         """Renew the claim before the job is followed, or end it by the job that was. What fails is a warning.
 
@@ -135,12 +152,10 @@ def _read_jobs_queued_with_awaited_one(observer: Observer, pool: str, seconds_le
     if seconds_left < 1:
         return None
     limit = min(seconds_left, _SHORTEST_LIMIT)
-    asked = {"pool_name": [pool], "fields": [], "include_capacity": True, "time_limit": limit}
     try:
-        queued: list[JobFacts] | None = observer.look(asked)["pools"][0]["queued"]
+        return observer.look_at_capacity({"pool_name": [pool], "time_limit": limit})[0]["queued"]
     except ObservationError:
         return None
-    return queued
 
 
 def _read_name_of_awaited_job(option: str, value: object) -> str:

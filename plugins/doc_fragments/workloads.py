@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, STATUSES
+
 
 class ModuleDocFragment:
     """The documented parameters of ListWorkloads, and how much of the answer to keep."""
@@ -18,7 +20,7 @@ options:
         that costs a small request for each type that no job of the first answer has.
     type: list
     elements: str
-    choices: [train, infer, x-infer, notebook]
+    choices: [{job_types}]
     default: []
   status:
     description:
@@ -27,7 +29,7 @@ options:
         changes its status between two calls.
     type: list
     elements: str
-    choices: [Queue, Pending, Abnormal, Terminating, Creating, Running, Completed, Terminated, Failed]
+    choices: [{statuses}]
     default: []
   sort:
     description:
@@ -68,4 +70,4 @@ options:
         are not allowed.
     type: bool
     default: false
-"""
+""".format(job_types=", ".join(JOB_TYPES), statuses=", ".join(STATUSES))

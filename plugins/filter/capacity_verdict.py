@@ -131,5 +131,5 @@ def capacity_verdict(
 class FilterModule:
     """The filters of this file."""
 
-    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+    def filters(self) -> dict[str, t.Callable[..., object]]:
         return {"capacity_verdict": capacity_verdict}

@@ -131,18 +131,23 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._pool_groups im
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import as_template, as_text
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ansible.inventory.data import InventoryData
     from ansible.parsing.dataloader import DataLoader
-
-Facts = dict[str, t.Any]
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import DocumentError
 
 SUFFIXES = ("modelarts_pools.yml", "modelarts_pools.yaml")
 GROUP = "modelarts_pools"
 
 _ROUNDS = 200_000
 _LONGEST_GROUP = 100  # characters; the longest flavor that is public has 40
+
+
+class InventoryPool(PoolFacts, total=False):
+    """A pool; ``errors`` are there where its capacity was read."""
+
+    errors: list[DocumentError]
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -154,7 +159,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return bool(super().verify_file(path)) and path.endswith(SUFFIXES)
 
     def set_options(
-        self, task_keys: Facts | None = None, var_options: Facts | None = None, direct: Facts | None = None
+        self,
+        task_keys: object = None,
+        var_options: Mapping[str, object] | None = None,
+        direct: Mapping[str, object] | None = None,
     ) -> None:
         """Without connection options and names of pools: Ansible would convert them before they are templated."""
         raw = dict.fromkeys([*CONNECTION_OPTIONS, "pool_name"])
@@ -172,21 +180,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.inventory.add_group(GROUP)
         self._pool_groups = PoolGroups(self.inventory, GROUP, self._group_prefixes(), self._warn_of_group)
         for pool in pools:
-            complaint = self._why_no_host_name(pool["pool_name"])
+            complaint = self._why_no_host_name(str(pool["pool_name"]))
             if complaint:
                 self.display.warning(sentence(f"A pool of ModelArts was left out of the inventory: {complaint}"))
             else:
                 self._add_pool_as_host(pool)
         self._warn_of_unread_pools(pools)
 
-    def _refuse_unknown_options(self, config: Facts) -> None:
+    def _refuse_unknown_options(self, config: Mapping[str, object]) -> None:
         """Ansible itself passes over an option that it does not know."""
         unknown = [str(name) for name in config if name not in self.option_definitions]
         if unknown:
             known = ", ".join(sorted(self.option_definitions))
             raise InputError(f"There is no option {one_line(unknown[0], 60)}. Known options are: {known}.")
 
-    def _connection_options(self, config: Facts) -> Facts:
+    def _connection_options(self, config: Mapping[str, object]) -> dict[str, object]:
         given = {name: config[name] for name in CONNECTION_OPTIONS if name in config}
         return merge_levels(
             template_option_values(given, self.templar),
@@ -195,11 +203,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             config_level(constants.config.get_config_value("CONFIG_FILE")),
         )
 
-    def _pool_names(self, config: Facts) -> list[str]:
+    def _pool_names(self, config: Mapping[str, object]) -> list[str]:
         given = {"pool_name": config["pool_name"]} if "pool_name" in config else {}
         return given_pool_names("pool_name", template_option_values(given, self.templar).get("pool_name"))
 
-    def _cached_or_read_pools(self, path: str, options: Facts, names: list[str], cache: bool) -> list[Facts]:
+    def _cached_or_read_pools(
+        self, path: str, options: Mapping[str, object], names: list[str], cache: bool
+    ) -> list[InventoryPool]:
         """Return the pools from the cache, else from the API; ``cache`` is false when the user flushes it."""
         capacity = self.get_option("include_capacity")
         if not self.get_option("cache"):
@@ -207,13 +217,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         key = f"{self.get_cache_key(path)}_{_inventory_cache_key(options, names, capacity)}"
         kept = self.cache.get(key) if cache else None
         if _is_readable_inventory_cache(kept):
-            return t.cast("list[Facts]", kept)
+            return kept
         pools = _read_inventory_pools(options, names, capacity)
         if not any(error.get("transient") for pool in pools for error in pool.get("errors", ())):
             self.cache[key] = pools
         return pools
 
-    def _why_no_host_name(self, host: t.Any) -> str:
+    def _why_no_host_name(self, host: str) -> str:
         """Return why the ID of a pool cannot be the name of a host, or nothing.
 
         The host of a pool has the connection local, so another host of that name would run its tasks on the controller.
@@ -232,8 +242,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return f"{host} is the controller itself."
         return ""
 
-    def _add_pool_as_host(self, pool: Facts) -> None:
-        host = pool["pool_name"]
+    def _add_pool_as_host(self, pool: InventoryPool) -> None:
+        host = str(pool["pool_name"])
         self.inventory.add_host(host, group=GROUP)
         variables = {
             "modelarts_pool": as_text(pool),
@@ -262,7 +272,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _warn_of_group(self, complaint: str) -> None:
         self.display.warning(sentence(f"A group of ModelArts pools was left out of the inventory: {complaint}"))
 
-    def _warn_of_unread_pools(self, pools: list[Facts]) -> None:
+    def _warn_of_unread_pools(self, pools: Sequence[InventoryPool]) -> None:
         errors = [pool["errors"][0]["msg"] for pool in pools if pool.get("errors")]
         if errors:
             count = f"{len(errors)} of {len(pools)} pools"
@@ -270,16 +280,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.warning(sentence(f"{count} could not be read whole, {where}. The first: {errors[0]}"))
 
 
-def _read_inventory_pools(options: Facts, names: list[str], capacity: bool) -> list[Facts]:
+def _read_inventory_pools(options: Mapping[str, object], names: list[str], capacity: bool) -> list[InventoryPool]:
     connection = connect(options, where=platform.node())
     with Client(connection) as client:
         facts = read_pools_and_capacity(client, names, include_capacity=capacity, clock=client.now)
-    return t.cast("list[Facts]", connection.without_secrets(facts)["pools"])
+    return t.cast("list[InventoryPool]", connection.without_secrets(facts)["pools"])
 
 
-def _is_readable_inventory_cache(kept: object) -> bool:
+def _is_readable_inventory_cache(kept: object) -> t.TypeGuard[list[InventoryPool]]:
     """Return whether the kept pools are as they are read today: the file may be of another release, or damaged."""
-    shapes: dict[str, t.Any] = {
+    shapes: dict[str, type | tuple[type, ...]] = {
         "pool_name": str,
         "phase": (str, type(None)),
         "job_types": (dict, type(None)),
@@ -296,7 +306,7 @@ def _is_readable_inventory_cache(kept: object) -> bool:
     )
 
 
-def _inventory_cache_key(options: Facts, names: list[str], capacity: bool) -> str:
+def _inventory_cache_key(options: Mapping[str, object], names: list[str], capacity: bool) -> str:
     """Return what an answer depends on: the question and the login, as sixteen hexadecimal digits.
 
     Two logins may see different pools. The digest names a file of the cache, so the secret goes in through many rounds
@@ -308,7 +318,7 @@ def _inventory_cache_key(options: Facts, names: list[str], capacity: bool) -> st
     return hashlib.pbkdf2_hmac("sha256", repr(given).encode(), question, _ROUNDS, 8).hex()
 
 
-def _inventory_groups_of_pool(pool: Facts) -> Iterator[str]:
+def _inventory_groups_of_pool(pool: InventoryPool) -> Iterator[str]:
     named = [
         *[("phase", pool["phase"])],
         *[("job_type", kind) for kind, state in (pool["job_types"] or {}).items() if state == "Enabled"],

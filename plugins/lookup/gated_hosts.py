@@ -74,12 +74,15 @@ from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence, shown, written
 
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _LETS_THROUGH = "__capacity_gate_lets_through"
 _ONLY_SHOWN = ("syntax", "listhosts", "listtasks", "listtags")
 
 
 class LookupModule(LookupBase):
-    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
+    def run(self, terms: list[object], variables: dict[str, object] | None = None, **kwargs: object) -> list[str]:
         pattern = [written(one) or shown(one) for term in terms for one in (term if isinstance(term, list) else [term])]
         known = variables or {}
         if not any(context.CLIARGS.get(option) for option in _ONLY_SHOWN):
@@ -90,23 +93,25 @@ class LookupModule(LookupBase):
                 )
         return pattern
 
-    def _inventory_hosts(self, pattern: list[str], variables: dict[str, t.Any]) -> list[str]:
+    def _inventory_hosts(self, pattern: list[str], variables: dict[str, object]) -> list[str]:
         """Return the hosts of the inventory, whatever the limit, as Ansible's own lookup has them."""
         lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
         hosts: list[str] = lookup.run(pattern, variables=variables)
         return hosts
 
 
-def _gate_lets_host_through(host: str, variables: dict[str, t.Any]) -> bool:
+def _gate_lets_host_through(host: str, variables: dict[str, object]) -> bool:
     # Ansible has no hostvars before a play has run, and hosts that nothing ran on have no facts.
-    if host not in variables.get("hostvars", {}):
+    hostvars = t.cast("Mapping[str, Mapping[str, object]]", variables.get("hostvars", {}))
+    if host not in hostvars:
         return False
-    known = variables["hostvars"][host]
+    known = hostvars[host]
     # What a managed host sends back as a fact becomes a variable, too, and it must not open the gate.
-    return bool(known.get(_LETS_THROUGH)) and _LETS_THROUGH not in (known.get("ansible_facts") or {})
+    facts = t.cast("Mapping[str, object]", known.get("ansible_facts") or {})
+    return bool(known.get(_LETS_THROUGH)) and _LETS_THROUGH not in facts
 
 
-def _why_no_gated_host(pattern: list[str], hosts: list[str], variables: dict[str, t.Any]) -> str:
+def _why_no_gated_host(pattern: list[str], hosts: list[str], variables: dict[str, object]) -> str:
     limit, where = variables.get("ansible_limit"), ", ".join(pattern)
     if context.CLIARGS.get("start_at_task"):
         return "--start-at-task begins after it"

@@ -102,11 +102,16 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection, connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
+    OptionSpec,
     environment_level,
     merge_levels,
     refuse_endless_numbers,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WORKLOAD_OPTIONS, WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import (
+    WORKLOAD_OPTIONS,
+    QueryOptions,
+    WorkloadQuery,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import summary_entries_with_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
@@ -116,7 +121,12 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_opt
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import refuse_facts_of_hosts
 
-LOOKUP_OPTIONS: dict[str, dict[str, t.Any]] = {
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobsEntryWithJobs, WorkloadFacts
+
+LOOKUP_OPTIONS: dict[str, OptionSpec] = {
     **{name: {"type": "raw"} for name in CONNECTION_OPTIONS},  # connect() reads them, from whatever level they come
     **WORKLOAD_OPTIONS,
     "_terms": {"type": "list", "elements": "str"},
@@ -129,10 +139,17 @@ display = Display()
 _connections: dict[str, Connection] = {}
 
 
+class LookupOptions(QueryOptions):
+    """LOOKUP_OPTIONS as Ansible has validated them, beside those of the connection."""
+
+    _terms: list[str]
+    wantpools: bool
+
+
 class LookupModule(LookupBase):
     def run(
-        self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
-    ) -> list[dict[str, t.Any]]:
+        self, terms: list[object], variables: dict[str, object] | None = None, **kwargs: object
+    ) -> Sequence[WorkloadFacts | JobsEntryWithJobs]:
         try:
             refuse_facts_of_hosts(variables or {})
             options = _validate_lookup_options(kwargs, terms)
@@ -153,11 +170,10 @@ class LookupModule(LookupBase):
             raise AnsibleLookupError(sentence(error.message + request)) from None
         for warning in facts["warnings"]:
             display.warning(sentence(warning))
-        found = summary_entries_with_jobs(facts) if options["wantpools"] else facts["workloads"]
-        return t.cast("list[dict[str, t.Any]]", found)
+        return summary_entries_with_jobs(facts) if options["wantpools"] else facts["workloads"]
 
 
-def _validate_lookup_options(options: dict[str, t.Any], terms: list[t.Any]) -> dict[str, t.Any]:
+def _validate_lookup_options(options: Mapping[str, object], terms: list[object]) -> LookupOptions:
     """Return the options and terms, converted by the rules of a module. Raises InputError with a module's sentence."""
     pools = [pool for term in terms for pool in (term if isinstance(term, list) else [term])]
     # A loop with_... hands wantlist on, before ansible-core 2.19.
@@ -170,11 +186,11 @@ def _validate_lookup_options(options: dict[str, t.Any], terms: list[t.Any]) -> d
         )
     if result.error_messages:
         raise InputError(result.errors.msg)
-    validated: dict[str, t.Any] = result.validated_parameters
+    validated: LookupOptions = result.validated_parameters
     return validated
 
 
-def _cached_lookup_connection(options: dict[str, t.Any]) -> Connection:
+def _cached_lookup_connection(options: Mapping[str, object]) -> Connection:
     key = repr(sorted(options.items()))
     if key not in _connections:
         _connections[key] = connect(options, where=platform.node())

@@ -64,7 +64,7 @@ class ModelArtsError(Exception):
         """Return the same error as one of the login, so that nothing could be asked."""
         return self._copy_of_error(from_iam=True)
 
-    def _copy_of_error(self: Error, **fields: t.Any) -> Error:
+    def _copy_of_error(self: Error, **fields: object) -> Error:
         # Not by the constructor, which subclasses have with other arguments.
         made = self.__class__.__new__(self.__class__)
         made.__dict__.update({**self.__dict__, **fields})

@@ -87,7 +87,7 @@ class NodeFacts(t.TypedDict):
     flavor: str | None
     az: str | None
     private_ip: str | None
-    taints: list[t.Any]
+    taints: list[object]
     drain: bool
     exclusive_to: str | None
     elastic_quota: str | None
@@ -243,13 +243,13 @@ class PlacedShare(NodeShare):
 class _JobNode(NodeShare):
     npu_topology_placement: str | None
     cards_free: list[int] | None
-    resource_requirement: t.Any
+    resource_requirement: object
 
 
 class JobNode(_JobNode, total=False):
     """A node of a job in the list of jobs; ``extra`` is what the reference does not document."""
 
-    extra: dict[str, t.Any]
+    extra: dict[str, object]
 
 
 class WorkloadFacts(t.TypedDict, total=False):
@@ -266,7 +266,7 @@ class WorkloadFacts(t.TypedDict, total=False):
     flavor: str | None
     status: str | None
     user_name: str | None
-    resource_requirement: t.Any
+    resource_requirement: object
     priority: str | None
     running_duration: int | None
     pending_duration: int | None
@@ -279,7 +279,7 @@ class WorkloadFacts(t.TypedDict, total=False):
     pool_name: str
     resources: Numbers
     created_at: str | None
-    extra: dict[str, t.Any]
+    extra: dict[str, object]
 
 
 class JobFacts(t.TypedDict):

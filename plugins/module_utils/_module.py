@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FailureFacts
 
 try:
     from ansible.module_utils.secrets import register_secrets
@@ -53,9 +54,9 @@ def run_module(module: AnsibleModule, read: Callable[[Client], Mapping[str, obje
     facts, failure = _read_or_fail_module(module, options, read)
     if failure is not None:
         # Not where it was caught: ansible-core prints, when it is told to, what an exception was raised for.
-        module.fail_json(**t.cast("dict[str, t.Any]", failure))
-    result: dict[str, t.Any] = dict(facts)
-    for warning in result.pop("warnings", ()):
+        module.fail_json(**failure)
+    result = dict(facts)
+    for warning in t.cast("Iterable[str]", result.pop("warnings", ())):
         module.warn(sentence(warning))
     if module.params["time_limit"] is not None:
         # Who waits for this module learns so what it takes to start it on its host.
@@ -65,26 +66,31 @@ def run_module(module: AnsibleModule, read: Callable[[Client], Mapping[str, obje
 
 def _read_or_fail_module(
     module: AnsibleModule, options: Mapping[str, object], read: Callable[[Client], Mapping[str, object]]
-) -> tuple[Mapping[str, object], Mapping[str, object] | None]:
+) -> tuple[Mapping[str, object], FailureFacts | None]:
     """Return (the facts, None), or ({}, the result of a failure).
 
     Both are without secrets, so that ansible-core finds none to mask.
 
     It masks by substring in every text and number of a result, and the action decides on what it leaves.
     """
+    facts: Mapping[str, object] = {}
+    failure: FailureFacts | None = None
     try:
         connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
         _hide_secrets_from_module_output(connection.secrets, module)
         try:
             with Client(connection, time_limit=module.params["time_limit"]) as client:
-                facts, failed = read(client), False
+                facts = read(client)
         except ModelArtsError as error:
-            facts, failed = error.as_result(), True
-        facts = connection.without_secrets(facts, module.no_log_values)
+            failure = error.as_result()
+        if failure is None:
+            facts = connection.without_secrets(facts, module.no_log_values)
+        else:
+            failure = connection.without_secrets(failure, module.no_log_values)
         _hide_secrets_from_module_output(connection.lasting_secrets, module)
     except ModelArtsError as error:
         return {}, error.as_result()
-    return ({}, facts) if failed else (facts, None)
+    return facts, failure
 
 
 def _hide_secrets_from_module_output(secrets: Iterable[str], module: AnsibleModule) -> None:

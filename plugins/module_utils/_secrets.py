@@ -159,11 +159,11 @@ def without_secrets(facts: AnyFacts, secrets: Iterable[str]) -> AnyFacts | None:
     if not _secrets_occur(facts, known):
         return facts
     # Searched again afterwards: only free texts were cleaned, and facts with a secret in another are not returned.
-    cleaned: AnyFacts = _value_without_secrets(facts, known, False)
+    cleaned = t.cast(AnyFacts, _value_without_secrets(facts, known, False))
     return None if _secrets_occur(cleaned, known) else cleaned
 
 
-def _value_without_secrets(value: t.Any, secrets: list[str], is_free: bool) -> t.Any:
+def _value_without_secrets(value: object, secrets: list[str], is_free: bool) -> object:
     if isinstance(value, str):
         return hide_secrets(value, secrets) if is_free else value
     if isinstance(value, dict):
@@ -178,7 +178,7 @@ def _value_without_secrets(value: t.Any, secrets: list[str], is_free: bool) -> t
     )
 
 
-def _secrets_occur(facts: t.Any, secrets: list[str]) -> bool:
+def _secrets_occur(facts: object, secrets: list[str]) -> bool:
     if not secrets:
         return False
     wanted = {
@@ -189,7 +189,7 @@ def _secrets_occur(facts: t.Any, secrets: list[str]) -> bool:
     return any(spelling in piece for piece in _texts_that_may_have_secrets(facts) for spelling in wanted)
 
 
-def _texts_that_may_have_secrets(value: t.Any, depth: int = 3) -> Iterator[str]:
+def _texts_that_may_have_secrets(value: object, depth: int = 3) -> Iterator[str]:
     """Yield the value as text, piece by piece: a hundred thousand jobs at once would double the memory of a read.
 
     Writing it and searching that is many times as fast as looking at each text and number.

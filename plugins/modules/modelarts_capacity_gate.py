@@ -134,18 +134,21 @@ options:
         type: raw
       queue_strategy:
         description:
-          - What a job that is ahead in the queue means.
+          - What a job that is ahead in the queue means. It is the strategy that is set for the whole pool.
         type: str
         choices:
           auto: What the pool names, else V(fifo).
-          fifo: Any job ahead means wait.
-          traversal: A job may pass others that do not fit.
+          fifo: >-
+            A job that finds no room locks the resources that it asked for, and so holds up all behind it. Any job ahead
+            means wait, however much is idle.
+          traversal: A job that finds no room is passed by all others that fit. What is idle is admitted into.
           backfill: The older word for V(traversal).
           ladder: >-
-            A job that does not fit holds up the others for O(policy.ladder_seconds), and lets them pass when these are
-            over. Without them, as V(fifo).
+            A job that finds no room holds up those behind it for O(policy.ladder_seconds), and is passed when these are
+            over. A job ahead that has waited for less means wait. Without them, as V(fifo), but nothing is rejected.
           tiered: >-
             Jobs of priority 3 go by V(ladder). The others go by V(traversal), and only once no job of priority 3 waits.
+            One that is ahead means wait, or among jobs of priority 3 what it means by V(ladder).
         default: auto
       ladder_seconds:
         description:
@@ -357,6 +360,54 @@ checks:
     message:
       description: A sentence with numbers.
       type: str
+    resource:
+      description: The resource that it is about. Its amounts are in cores, bytes and cards.
+      returned: when it is about a resource
+      type: str
+    need:
+      description: What the request asks for, all replicas together.
+      returned: when it is about a resource
+      type: float
+    total:
+      description: What the nodes that can take work have, or the metrics or the caller tell.
+      returned: when it is about a resource
+      type: float
+    used:
+      description: What is taken of it.
+      returned: when it is about a resource
+      type: float
+    free:
+      description: What is not.
+      returned: when it is about a resource
+      type: float
+    unplaced:
+      description: What of the free part goes to jobs that are about to start.
+      returned: when it is about a resource
+      type: float
+    claimed:
+      description: What others have claimed of the free part.
+      returned: when it is about a resource, and others have claimed some
+      type: float
+    kept:
+      description: What the policy keeps free.
+      returned: when it is about a resource
+      type: float
+    left:
+      description: What would still be free.
+      returned: when it is about a resource
+      type: float
+    missing:
+      description: What is short.
+      returned: when it is about a resource
+      type: float
+    ahead:
+      description: How many jobs go first.
+      returned: when it is about the queue
+      type: int
+    strategy:
+      description: Its strategy, as O(policy.queue_strategy) names it.
+      returned: when it is about the queue
+      type: str
 reasons:
   description: The sentences of the checks that decided against.
   returned: always
@@ -368,8 +419,9 @@ attempts:
   type: int
 pools:
   description:
-    - The verdict on each pool, in the order asked for, with C(decision), C(checks), C(reasons), C(remedies), C(notes),
-      C(resources), C(ahead) and C(holders). With O(store) also C(claims), those of others that count.
+    - The verdict on each pool, in the order asked for, with C(decision), C(pool), C(display_name), C(source),
+      C(observed_at), C(age_seconds), C(checks), C(reasons), C(brief), C(remedies), C(notes), C(resources), C(asked),
+      C(ahead) and C(holders). With O(store) also C(claims), those of others that count, and C(claim), its own.
   returned: when the task does not fail
   type: list
   elements: dict

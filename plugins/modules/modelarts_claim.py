@@ -117,7 +117,8 @@ messages:
   type: list
   elements: str
 claim:
-  description: The claim as it lasts now.
+  description:
+    - The claim as it lasts now, with its C(id), C(job), C(owner), C(resources), C(seconds_left) and C(expires_at).
   returned: when O(state=renewed)
   type: dict
 """

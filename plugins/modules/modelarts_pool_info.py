@@ -100,14 +100,15 @@ pools:
       sample: {"train": "Enabled", "infer": "Enabled"}
     flavors:
       description:
-        - Number of nodes by flavor. C(count) and C(max_count) are what the pool is meant to have, C(available),
+        - Number of nodes by C(flavor). C(count) and C(max_count) are what the pool is meant to have, C(available),
           C(creating), C(abnormal) and C(deleting) what it has.
         - Of a logical pool, C(count) is the guaranteed quota and C(max_count) the ceiling.
       type: list
       elements: dict
     driver:
       description:
-        - Version and state of the drivers of GPUs and NPUs. A driver in another state than V(Running) starts no jobs.
+        - C(version) and C(state) of the drivers of GPUs and NPUs, by kind of card. A driver in another state than
+          V(Running) starts no jobs.
       type: dict
     control_mode:
       description:
@@ -260,14 +261,17 @@ pools:
     capacity:
       description:
         - With O(include_capacity), sums over the nodes. C(total) is what all nodes have, C(usable) what those have that
-          can take work, C(free) what is idle on these.
+          can take work, C(free) what is idle on these. C(nodes) counts all of them, C(usable_nodes) those that can take
+          work.
       type: dict
     metrics:
       description:
         - With O(include_capacity), the runtime metrics of the pool. C(allocated), C(capacity), C(max_capacity),
           C(all_capacity), C(all_max_capacity), C(available) and C(max_available) are amounts, C(workload) counts jobs
-          by type. A table that the API does not have is null.
-        - C(age_seconds) is below zero when the API dates them into the future. They do not count then.
+          by type, C(allocated) those that run and C(queue) those that wait. A table that the API does not have is null.
+        - C(observed_at) is when the oldest of them was taken, C(window_seconds) over how long. C(age_seconds) is below
+          zero when the API dates them into the future. They do not count then.
+        - C(unreadable) are quantities that could not be read, with C(resource) and C(value).
       type: dict
     observed_at:
       description:
@@ -278,7 +282,9 @@ pools:
       description: With O(include_capacity), for how many seconds the reading had been under way when it ended.
       type: int
     errors:
-      description: With O(include_capacity), the documents of the pool that could not be read.
+      description:
+        - With O(include_capacity), the documents of the pool that could not be read, each as
+          RV(poolgate.modelarts.modelarts_workload_info#module:pools[].errors[]).
       type: list
       elements: dict
 seconds:

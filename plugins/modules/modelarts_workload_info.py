@@ -127,7 +127,7 @@ workloads:
       type: str
       sample: Workload
     type:
-      description: Service type, V(train), V(infer), V(x-infer) (inference services of the new kind) or V(notebook).
+      description: Service type, as O(type) has it. V(x-infer) are inference services of the new kind.
       type: str
       sample: train
     namespace:
@@ -223,6 +223,10 @@ workloads:
         resources:
           description: The same as numbers.
           type: dict
+        extra:
+          description: Keys that the reference does not document, as the API sends them.
+          returned: when there are any
+          type: dict
     is_deleted:
       description: Whether the job is deleted. Only the example of the reference shows it.
       type: bool
@@ -265,7 +269,9 @@ summary:
       description: For how long the oldest job waits that is queued or pending; null when none is.
       type: int
     unparsed:
-      description: Quantities that could not be read, and of how many jobs; at most fifty different ones.
+      description:
+        - Quantities that could not be read, with C(resource) and C(value), and of how many C(jobs); at most fifty
+          different ones.
       type: list
       elements: dict
       sample: []
@@ -304,30 +310,106 @@ pools:
     capacity:
       description:
         - With O(include_capacity), sums over the nodes. C(total) is what all nodes have, C(usable) what those have that
-          can take work, C(free) what is idle on these.
+          can take work, C(free) what is idle on these. C(nodes) counts all of them, C(usable_nodes) those that can take
+          work.
       type: dict
     metrics:
-      description: With O(include_capacity), the runtime metrics of the pool with their age. Null when there are none.
+      description:
+        - With O(include_capacity), the runtime metrics of the pool with their age. Null when there are none.
+        - C(allocated), C(capacity), C(max_capacity), C(all_capacity), C(all_max_capacity), C(available) and
+          C(max_available) are amounts, C(workload) counts jobs by type. C(observed_at), C(age_seconds) and
+          C(window_seconds) tell when they were taken, C(unreadable) what of them could not be read. See
+          M(poolgate.modelarts.modelarts_pool_info).
       type: dict
     held:
-      description: With O(include_capacity), what the jobs hold, and how many hold something that could not be read.
+      description: With O(include_capacity), what the jobs hold.
       type: dict
+      contains:
+        resources:
+          description: What all of them hold, in cores, bytes and cards.
+          type: dict
+        active:
+          description: What of it those hold that run or are being created.
+          type: dict
+        unread:
+          description: How many hold something that could not be read, by resource, V(*) for all resources.
+          type: dict
     holders:
       description: With O(include_capacity), the ten jobs that hold most.
       type: list
       elements: dict
+      contains: &job
+        job_uuid:
+          description: As RV(workloads[].job_uuid).
+          type: str
+        job_name:
+          description: As RV(workloads[].job_name).
+          type: str
+        name:
+          description: As RV(workloads[].name).
+          type: str
+        user_name:
+          description: As RV(workloads[].user_name).
+          type: str
+        type:
+          description: As RV(workloads[].type).
+          type: str
+        status:
+          description: As RV(workloads[].status).
+          type: str
+        priority:
+          description: As RV(workloads[].priority).
+          type: str
+        created_at:
+          description: As RV(workloads[].created_at).
+          type: str
+        seconds:
+          description: For how long it has run, or waited.
+          type: int
+        resources:
+          description: As RV(workloads[].resources).
+          type: dict
+        unread:
+          description: Names of resources of which it asks for what cannot be read, V(*) for all.
+          type: list
+          elements: str
+        waits:
+          description: Whether it is queued or pending.
+          type: bool
+        holds:
+          description: Whether it holds what it asks for.
+          type: bool
     queued:
-      description: With O(include_capacity), the first hundred jobs that wait, in the order of the scheduler.
+      description:
+        - With O(include_capacity), the first hundred jobs that wait, in the order of the scheduler, each as
+          RV(pools[].holders[]).
       type: list
       elements: dict
     queue_counts:
       description: With O(include_capacity), how many jobs wait, by type and priority.
       type: list
       elements: dict
+      contains:
+        type:
+          description: Their type.
+          type: str
+        priority:
+          description: Their priority; null when it could not be read.
+          type: int
+        count:
+          description: How many they are.
+          type: int
+        oldest_seconds:
+          description: For how long the oldest has waited; null when it is not known of each of them.
+          type: int
+        youngest_seconds:
+          description: The same of the youngest.
+          type: int
     unplaced:
       description:
         - With O(include_capacity), jobs that hold resources and show no node yet, grouped by requirement, and what jobs
-          hold on addresses that no listed node has.
+          hold on addresses that no listed node has. C(count) is how many jobs, C(resources) what each of them holds,
+          C(unread) the names of what could not be read of it.
       type: list
       elements: dict
     placements:
@@ -337,8 +419,21 @@ pools:
           for that, because they are not as many as its cards, or another job shows one of them, too.
       type: list
       elements: dict
+      contains:
+        <<: *job
+        host_ips:
+          description: As RV(workloads[].host_ips).
+          type: list
+          elements: str
+        nodes:
+          description: The split, with C(host_ip), C(resources) and C(cards) of each node.
+          type: list
+          elements: dict
     found:
-      description: The jobs of O(look_for), with their status, their age, their nodes and what they ask for.
+      description:
+        - The jobs of O(look_for), with C(job_uuid), C(job_name), C(type), C(status), C(age_seconds), C(host_ips), and
+          C(resources) that they ask for. C(unread) names what of these could not be read.
+        - C(job_name) is the name of the service above, else the job's own.
       returned: when O(look_for) names jobs
       type: list
       elements: dict

@@ -35,12 +35,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Time
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from ansible.playbook.task import Task
-    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FoundJobFacts, PoolEntry
-
-Facts = dict[str, t.Any]
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FoundJobFacts
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import OptionSpec
 
 _ROLE = "poolgate.modelarts.capacity_gate"
 _GROUP_OF_DEFAULTS = "group/poolgate.modelarts.modelarts"
@@ -79,25 +78,25 @@ class ObservingAction(ActionBase):
     and nothing or an empty text for what was left out.
     """
 
-    own_options: t.ClassVar[dict[str, dict[str, t.Any]]]
+    own_options: t.ClassVar[dict[str, OptionSpec]]
 
     _supports_check_mode = True
     _supports_async = False
 
-    def act(self, options: Facts) -> Facts:
+    def act(self, options: Mapping[str, object]) -> Mapping[str, object]:
         """Return the task's result. Options that were left blank are None.
 
         Raises InputError and ObservationError, which become failures.
         """
         raise NotImplementedError
 
-    def begin(self, written: Facts) -> None:
+    def begin(self, written: Mapping[str, object]) -> None:
         """Do what comes before any refusal. ``written`` are the values that the task takes, as in _option_as_written().
 
         Raises InputError.
         """
 
-    def run(self, tmp: str | None = None, task_vars: Facts | None = None) -> Facts:
+    def run(self, tmp: str | None = None, task_vars: dict[str, object] | None = None) -> dict[str, object]:
         super().run(tmp, task_vars)
         self._variables = task_vars or {}
         written = self._option_as_written()
@@ -109,19 +108,19 @@ class ObservingAction(ActionBase):
             refuse_facts_of_hosts(self._variables)
             refuse_facts_behind(written, self._variables)
             # A field of a survey that was left empty counts as not given.
-            return self.act({name: None if is_blank(value) else value for name, value in args.items()})
+            return {**self.act({name: None if is_blank(value) else value for name, value in args.items()})}
         except InputError as error:
             return {"failed": True, "changed": False, "msg": error.message}
         except ObservationError as error:
             return {"failed": True, "changed": False, **error.result}
 
-    def _option_as_written(self) -> Facts:
+    def _option_as_written(self) -> dict[str, object]:
         """Return the values that the task takes, before Ansible has rendered them, by what a user calls them.
 
         Those of module_defaults are among them from ansible-core 2.19 on: before, they come rendered.
         """
         name = self._task.action.rpartition(".")[2]
-        given: Facts = {}
+        given: dict[str, object] = {}
         if is_action_of_role(self._task):
             given.update({one: value for one, value in self._variables.items() if one.startswith("capacity_gate_")})
         given[f"module_defaults of {name}"] = _module_defaults_of_action(name, self._task.module_defaults)
@@ -130,19 +129,19 @@ class ObservingAction(ActionBase):
                 options = value if isinstance(value, dict) else {"the arguments": value}
                 given.update({f"{option} of {name}": one for option, one in options.items()})
         # That of the task comes rendered; core keeps it as it was written beside the variables.
-        for level in self._variables.get("environment") or ():
+        for level in t.cast("Iterable[object]", self._variables.get("environment") or ()):
             own = level if isinstance(level, dict) else {"all": level}
             own = {one: own[one] for one in own if one == "all" or _ENVIRONMENT.fullmatch(str(one))}
             given.update({f"{one} in environment": value for one, value in own.items()})
         return given
 
-    def observer(self, options: Facts) -> Observer:
+    def observer(self, options: Mapping[str, object]) -> Observer:
         """Return what looks at pools from the host of the task, with the connection of the options and variables."""
         given = {name: options[name] for name in CONNECTION_OPTIONS}
         connection = merge_levels(given, templated_variables_level(self._variables, self._templar))
 
-        def run(asked: Facts) -> Facts:
-            result: Facts = self._execute_module(
+        def run(asked: Mapping[str, object]) -> Mapping[str, object]:
+            result: Mapping[str, object] = self._execute_module(
                 module_name="poolgate.modelarts.modelarts_workload_info",
                 module_args={**connection, **asked},
                 task_vars=self._variables,
@@ -153,7 +152,7 @@ class ObservingAction(ActionBase):
         place = self._task.delegate_to, self._variables.get("inventory_hostname")
         return Observer(run, repr((sorted(connection.items()), self._compute_environment_string(), place)))
 
-    def job_look(self, options: Facts) -> Callable[[str, str], list[FoundJobFacts] | None]:
+    def job_look(self, options: Mapping[str, object]) -> Callable[[str, str], list[FoundJobFacts] | None]:
         """Return a look at the jobs of a pool that have a name. It is for ends of claims, and fails nothing.
 
         It returns None where the jobs cannot be read.
@@ -161,9 +160,8 @@ class ObservingAction(ActionBase):
         observer = self.observer(options)
 
         def look(pool: str, name: str) -> list[FoundJobFacts] | None:
-            asked = {"pool_name": [pool], "fields": [], "include_capacity": True, "look_for": [name]}
             try:
-                pools: list[PoolEntry] = observer.look({**asked, "time_limit": _LOOK_LIMIT})["pools"]
+                pools = observer.look_at_capacity({"pool_name": [pool], "look_for": [name], "time_limit": _LOOK_LIMIT})
             except ObservationError as error:
                 self.remark(str(error))
                 return None

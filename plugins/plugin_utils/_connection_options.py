@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from ansible.template import Templar
 
 
-def template_option_values(values: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
+def template_option_values(values: Mapping[str, object], templar: Templar) -> dict[str, object]:
     """Return the values rendered, which come as they were written or vaulted, without those that are omitted."""
     level = templar.template(dict(values))
     # From ansible-core 2.19 on, a template leaves the key out. Before, it gives a text that stands for omit, and that
@@ -36,7 +36,7 @@ def template_option_values(values: Mapping[str, t.Any], templar: Templar) -> dic
     return {name: value for name, value in level.items() if value != omitted}
 
 
-def templated_variables_level(variables: Mapping[str, t.Any], templar: Templar) -> dict[str, t.Any]:
+def templated_variables_level(variables: Mapping[str, object], templar: Templar) -> dict[str, object]:
     """Return the options that the variables ``modelarts_<option>`` give; no other variable is templated.
 
     Raises InputError when one of them is made from a fact of a host.
@@ -48,7 +48,7 @@ def templated_variables_level(variables: Mapping[str, t.Any], templar: Templar) 
     return variables_level(template_option_values(given, templar))
 
 
-def config_level(path: str | None) -> dict[str, t.Any]:
+def config_level(path: str | None) -> dict[str, object]:
     """Return the options that the section [modelarts] of ansible.cfg gives, the lowest level.
 
     The file is read here, because get_option() lets an empty environment variable hide what stands in it, and ranks

@@ -19,7 +19,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
     OVER,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import CheckFacts, VerdictFacts
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import CheckInFigures, VerdictFacts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import check_figures_of_outcome
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, Request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
@@ -45,7 +45,7 @@ class Event(_Change, total=False):
     observed_at: str | None
     decision: str
     reason: str
-    checks: list[CheckFacts]
+    checks: list[CheckInFigures]
 
 
 Jobs = t.Mapping[str, WorkloadFacts]

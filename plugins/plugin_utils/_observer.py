@@ -16,9 +16,9 @@ from http import HTTPStatus
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-Facts = dict[str, t.Any]
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry, WorkloadsAnswer
 
 # How Pythons before 3.9 end: on names of types, which they cannot subscribe, and before 3.7 on the syntax.
 _OLD_PYTHON = re.compile(r"'type' object is not subscriptable|^SyntaxError: ")
@@ -38,9 +38,9 @@ class ObservationError(Exception):
     that it must not be taken: the credentials were refused.
     """
 
-    def __init__(self, result: Facts) -> None:
+    def __init__(self, result: Mapping[str, object]) -> None:
         details = {name: result[name] for name in _DETAILS if name in result}
-        self.result: Facts = {**details, "msg": sentence(str(result["msg"]))}
+        self.result: Mapping[str, object] = {**details, "msg": sentence(str(result["msg"]))}
         self.transient = bool(result.get("transient"))
         self.is_refusal = result.get("status") == HTTPStatus.UNAUTHORIZED
         super().__init__(self.result["msg"])
@@ -55,15 +55,20 @@ class Observer:
     """
 
     # One a login and worker process: the items of a loop share it.
-    _refused: t.ClassVar[dict[str, Facts]] = {}
+    _refused: t.ClassVar[dict[str, Mapping[str, object]]] = {}
 
-    def __init__(self, run: Callable[[Facts], Facts], login: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        run: Callable[[Mapping[str, object]], Mapping[str, object]],
+        login: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._run = run
         self._login = login
         self._clock = clock
         self.start = 0.0
 
-    def look(self, options: Facts) -> Facts:
+    def look(self, options: Mapping[str, object]) -> WorkloadsAnswer:
         """Return the facts of modelarts_workload_info. Raises ObservationError when it has none."""
         # Told again without a look: each look would send the refused credentials once more.
         if self._login in self._refused:
@@ -76,13 +81,18 @@ class Observer:
             self.start = min(max(0.0, took - seconds), took)  # NaN is no start
         failed = _failure_of_observation(result)
         if failed is None:
-            return result
+            return t.cast("WorkloadsAnswer", result)
         if failed.get("status") == HTTPStatus.UNAUTHORIZED:
             self._refused[self._login] = failed
         raise ObservationError(failed)
 
+    def look_at_capacity(self, options: Mapping[str, object]) -> list[PoolEntry]:
+        """Return the entries of the pools with all that a decision needs, and no jobs. Raises ObservationError."""
+        answer = self.look({**options, "fields": [], "include_capacity": True})
+        return t.cast("list[PoolEntry]", answer["pools"])
 
-def _failure_of_observation(result: Facts) -> Facts | None:
+
+def _failure_of_observation(result: Mapping[str, object]) -> Mapping[str, object] | None:
     """Return the failure that leaves no facts, or none to go on with; None when there are facts."""
     part = _malformed_part(result.get("pools", []))
     if part:
@@ -90,10 +100,11 @@ def _failure_of_observation(result: Facts) -> Facts | None:
     # A module that failed may still return pools: their errors tell which documents are missing.
     if "pools" not in result or result.get("status") == HTTPStatus.UNAUTHORIZED:
         return {**result, "msg": why_nothing_observed(result)}
-    for error in (error for entry in result["pools"] for error in entry.get("errors", ())):
+    pools = t.cast("Sequence[PoolEntry]", result["pools"])
+    for error in (error for entry in pools for error in entry.get("errors", ())):
         # Of one document, too: the next look would send the credentials again.
         if error.get("status") == HTTPStatus.UNAUTHORIZED:
-            return t.cast(Facts, error)
+            return error
     return None
 
 
@@ -115,7 +126,7 @@ def _malformed_part(pools: object) -> str:
     return ""
 
 
-def _is_found_job(job: Facts) -> bool:
+def _is_found_job(job: Mapping[str, object]) -> bool:
     return (
         isinstance(job.get("job_name"), str)
         and all(name in job and isinstance(job[name], (str, type(None))) for name in _TEXTS_OF_FOUND)
@@ -124,7 +135,7 @@ def _is_found_job(job: Facts) -> bool:
     )
 
 
-def why_nothing_observed(result: Facts) -> str:
+def why_nothing_observed(result: Mapping[str, object]) -> str:
     """Return what a result without pools says of it: the module's own words, or how Python ended when it crashed.
 
     A crash has no ``msg`` of ours: it is missing from ansible-core 2.19 on, and "MODULE FAILURE" before.
@@ -140,7 +151,7 @@ def why_nothing_observed(result: Facts) -> str:
     return f"modelarts_workload_info crashed on its host: {end.rstrip('.')}.{old}"
 
 
-def _crash_texts_of_observation(result: Facts) -> Iterator[object]:
+def _crash_texts_of_observation(result: Mapping[str, object]) -> Iterator[object]:
     """Yield the places where ansible-core keeps how a module ended, the most telling first."""
     exception = result.get("exception")
     event = getattr(exception, "event", None)  # from ansible-core 2.19 on, an object that is not for plugins

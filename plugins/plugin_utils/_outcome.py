@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
         CheckFacts,
+        CheckInFigures,
         OwnClaimFacts,
         VerdictFacts,
     )
@@ -36,7 +37,7 @@ class _Decided(t.TypedDict):
 class VerdictInFigures(_Decided):
     """A verdict without sentences, as an artifact has it."""
 
-    checks: list[CheckFacts]
+    checks: list[CheckInFigures]
 
 
 class ClaimInFigures(t.TypedDict):
@@ -139,10 +140,10 @@ def refusal_of_outcome(outcome: OutcomeFacts) -> RefusalFacts:
     }
 
 
-def check_figures_of_outcome(verdict: VerdictFacts) -> list[CheckFacts]:
+def check_figures_of_outcome(verdict: VerdictFacts) -> list[CheckInFigures]:
     """Return the checks without their sentences."""
     figures = [{name: value for name, value in check.items() if name in _FIGURES} for check in verdict["checks"]]
-    return t.cast("list[CheckFacts]", figures)
+    return t.cast("list[CheckInFigures]", figures)
 
 
 def outcome_in_figures(verdict: VerdictFacts) -> str:

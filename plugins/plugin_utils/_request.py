@@ -32,7 +32,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
     written,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import NO_CARD_GROUPS, CardGroups
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES, has_ladder
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -284,7 +284,7 @@ def check_request_with_policy(request: Request, policy: Policy, wait_timeout: fl
     """Raise InputError where request, policy and the seconds to wait cannot be meant together."""
     if policy.queue_scope == "type" and request.type is None:
         raise InputError("policy.queue_scope is type, and request.type is missing: say which type is asked for.")
-    if policy.ladder_seconds is not None and policy.queue_strategy not in ("auto", "ladder", "tiered"):
+    if policy.ladder_seconds is not None and not (policy.queue_strategy == "auto" or has_ladder(policy.queue_strategy)):
         raise InputError(
             f"policy.ladder_seconds is {policy.ladder_seconds}, and policy.queue_strategy is {policy.queue_strategy}, "
             "which has no ladder: leave one of them out."
@@ -419,7 +419,7 @@ def _read_requested_resource(where: str, resource: object, given: Iterable[objec
     return name
 
 
-def _read_mapping_of_request(where: str, given: object, known: Iterable[str]) -> dict[str, t.Any]:
+def _read_mapping_of_request(where: str, given: object, known: Iterable[str]) -> dict[str, object]:
     """Return the given keys that have a value. Raises InputError for a key that is not known, naming the nearest."""
     if not isinstance(given, dict):
         raise InputError(f"{where} is {shown(given)}, and must be a dictionary with keys like {', '.join(known)}.")

@@ -18,7 +18,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import is_template
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _PREFIXES = ("modelarts_", "capacity_gate_", "__capacity_gate_")
 
@@ -38,7 +38,7 @@ _OTHER_TEMPLATES = (jinja2.nodes.Include, jinja2.nodes.Import, jinja2.nodes.From
 _JINJA = jinja2.Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"], autoescape=True)
 
 
-def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
+def refuse_facts_of_hosts(variables: Mapping[str, object]) -> None:
     """Raise InputError when a fact that a host sent back has become a variable that this collection reads.
 
     Ansible makes variables of the facts that a module returns, above role defaults and the inventory. With these, a
@@ -62,7 +62,7 @@ def refuse_facts_of_hosts(variables: Mapping[str, t.Any]) -> None:
             )
 
 
-def refuse_facts_behind(given: Mapping[str, t.Any], variables: Mapping[str, t.Any]) -> None:
+def refuse_facts_behind(given: Mapping[str, object], variables: Mapping[str, object]) -> None:
     """Raise InputError when a value, as it was written, is or may be rendered from a fact that a host sent back.
 
     Templates are followed through all variables that they name. What reads variables in a way that cannot be followed
@@ -75,7 +75,7 @@ def refuse_facts_behind(given: Mapping[str, t.Any], variables: Mapping[str, t.An
             raise InputError(f"{one_line(name, 60)} {complaint}")
 
 
-def _refuse_fact_as_name_of_host(variables: Mapping[str, t.Any]) -> None:
+def _refuse_fact_as_name_of_host(variables: Mapping[str, object]) -> None:
     facts = variables.get("ansible_facts")
     if isinstance(facts, dict) and _NAME_OF_HOST in facts:
         raise InputError(
@@ -87,7 +87,7 @@ def _refuse_fact_as_name_of_host(variables: Mapping[str, t.Any]) -> None:
 class _FactsOfHosts:
     """The names of variables that are facts of the own host, and whether any host has sent one."""
 
-    def __init__(self, variables: Mapping[str, t.Any]) -> None:
+    def __init__(self, variables: Mapping[str, object]) -> None:
         _refuse_fact_as_name_of_host(variables)
         self._variables = variables
         # Only the cache of core has the names as they were sent. A host is asked for by its name: the caches of core
@@ -110,7 +110,7 @@ class _FactsOfHosts:
         hostvars = self._variables.get("hostvars")
         if self._cache is None:
             return hostvars is not None  # not known, as core has changed
-        return any(self._sent_by(host) for host in ("localhost", *map(str, hostvars or ())))
+        return any(self._sent_by(host) for host in ("localhost", *map(str, t.cast("Iterable[object]", hostvars or ()))))
 
     def _sent_by(self, host: str) -> frozenset[str]:
         try:
@@ -119,7 +119,7 @@ class _FactsOfHosts:
             return frozenset()
 
 
-def _complaint_about_source(value: object, variables: Mapping[str, t.Any], facts: _FactsOfHosts) -> str:
+def _complaint_about_source(value: object, variables: Mapping[str, object], facts: _FactsOfHosts) -> str:
     """Return which fact the value is rendered from, or what may read one, or nothing."""
     pending, seen = [value], set[str]()
     while pending:
@@ -151,7 +151,7 @@ def _complaint_about_source(value: object, variables: Mapping[str, t.Any], facts
     return ""
 
 
-def _source_host(variables: Mapping[str, t.Any]) -> str:
+def _source_host(variables: Mapping[str, object]) -> str:
     return one_line(str(variables.get("inventory_hostname", "a host")), 60)
 
 

@@ -10,8 +10,6 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
-import typing as t
-
 _PUNCTUATION = frozenset(" ._-:/@+,;()=~*")
 _LONGEST_TEXT = 300
 _LARGEST = 2**63 - 1
@@ -25,7 +23,7 @@ except ImportError:
         """Return the text as one that a template may render."""
         return text
 
-    def as_text(value: t.Any) -> t.Any:
+    def as_text(value: object) -> object:
         """Return the value, in which no text is a template."""
         return wrap_var(value)
 
@@ -39,7 +37,7 @@ else:
         """Return the text as one that a template may render."""
         return trust_as_template(text)
 
-    def as_text(value: t.Any) -> t.Any:
+    def as_text(value: object) -> object:
         """Return the value, in which no text is a template."""
         return value
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, STATUSES, WAITING
@@ -51,6 +51,17 @@ _LONGEST_POOL = 150
 _LONGEST_STATUS = 60
 
 
+class WatchedFacts(t.TypedDict):
+    """What became of a job, as a task returns it."""
+
+    state: str
+    status: str | None
+    pool: str
+    job_uuid: str | None
+    ahead: int | None
+    message: str
+
+
 @dataclass(frozen=True)
 class WatchedJob:
     """What became of a job, with the sentence that says it. ``ahead`` is None where it is not known."""
@@ -67,8 +78,15 @@ class WatchedJob:
         """Whether the play may go on."""
         return self.state in ("running", "completed")
 
-    def as_facts(self) -> dict[str, object]:
-        return asdict(self)
+    def as_facts(self) -> WatchedFacts:
+        return {
+            "state": self.state,
+            "status": self.status,
+            "pool": self.pool,
+            "job_uuid": self.job_uuid,
+            "ahead": self.ahead,
+            "message": self.message,
+        }
 
 
 class JobWatch:

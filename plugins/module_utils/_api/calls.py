@@ -284,7 +284,8 @@ def _is_call_of_another_pool(document: Document, pool_name: str) -> bool:
     Source: ListWorkloads, namespace is the pool ID. A list may have the jobs of logical pools as well, and what is not
     shaped like an ID may be a namespace of another kind: not tried on a real pool.
     """
-    named = {item["namespace"] for item in items_of_document(document) if isinstance(item.get("namespace"), str)}
+    namespaces = (item.get("namespace") for item in items_of_document(document))
+    named = {namespace for namespace in namespaces if isinstance(namespace, str)}
     return pool_name not in named and any(map(_POOL_ID.fullmatch, named))
 
 

@@ -12,6 +12,7 @@ import json
 import math
 import re
 import typing as t
+from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, TransportError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import error_of_answer
@@ -21,7 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Document = dict[str, t.Any]
+Document = dict[str, object]
 
 MOST_MEMORY = 3 * LARGEST_ANSWER
 """Bytes of memory that its text and its values may take beside it."""
@@ -97,27 +98,28 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
     return document
 
 
-def _parse_json_document(text: str) -> t.Any:
+def _parse_json_document(text: str) -> object:
     """Return what the JSON holds. A number too long or too large for one stays as the text that it is written as."""
     if "\\" in text and _SURROGATE.search(text):  # half of a pair is valid JSON, and no text that can be printed
         # The character that stands for escaped backslashes below must not come from the text itself.
         if _NO_JSON in text:
             raise ValueError("a control character in JSON")
         text = _HALF_OF_A_PAIR.sub(r"\\ufffd", text.replace(r"\\", _NO_JSON)).replace(_NO_JSON, r"\\")
-    hooks: dict[str, t.Any] = {
-        "parse_constant": _refuse_json_constant,
-        "parse_float": _finite_json_number,
-        "object_pairs_hook": _json_object_without_duplicate_keys,
-    }
+    load = partial(
+        json.loads,
+        parse_constant=_refuse_json_constant,
+        parse_float=_finite_json_number,
+        object_pairs_hook=_json_object_without_duplicate_keys,
+    )
     try:
-        return json.loads(text, **hooks)
+        return load(text)
     except json.JSONDecodeError:
         raise
     except ValueError:  # int() refuses thousands of digits; a function for each integer would cost all answers time
-        return json.loads(text, parse_int=_short_json_integer, **hooks)
+        return load(text, parse_int=_short_json_integer)
 
 
-def _json_object_without_duplicate_keys(pairs: list[tuple[str, t.Any]]) -> Document:
+def _json_object_without_duplicate_keys(pairs: list[tuple[str, object]]) -> Document:
     """Return the object that these pairs make.
 
     Raise _ContradictionError when the last value of a key would hide another one.
@@ -164,7 +166,7 @@ def _may_json_nest_deep(body: bytes) -> bool:
 
 def _is_json_nested_deep(document: Document) -> bool:
     """Return whether it is nested so deep that reading or printing it could exhaust the stack."""
-    level: list[t.Any] = [document]
+    level: list[Document | list[object]] = [document]
     for _depth in range(_DEEPEST):
         values = [value for one in level for value in (one.values() if isinstance(one, dict) else one)]
         level = [value for value in values if isinstance(value, (dict, list))]

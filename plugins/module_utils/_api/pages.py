@@ -273,7 +273,7 @@ def _job_key_in_page(item: Document) -> str:
     return str(item.get("uid") or item.get("jobUUID") or item.get("name") or _whole_job_in_page(item))
 
 
-def _unchanging_part_of_job_in_page(item: Document) -> tuple[t.Any, ...]:
+def _unchanging_part_of_job_in_page(item: Document) -> tuple[object, ...]:
     """Return what stays the same of a job, whatever happens to it."""
     return item.get("uid"), item.get("jobUUID"), item.get("name"), item.get("createTime")
 

@@ -100,7 +100,7 @@ def _error_details_in_answer(body: bytes, headers: Mapping[str, str]) -> tuple[s
     return code, message, _first_text_in_answer(document, "request_id", "requestId")
 
 
-def _first_text_in_answer(document: Mapping[str, t.Any], *names: str) -> str | None:
+def _first_text_in_answer(document: Mapping[str, object], *names: str) -> str | None:
     for name in names:
         value = document.get(name)
         if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value):

@@ -129,7 +129,7 @@ class _Timed(HTTPConnection):
         super()._tunnel()
         self._leave_the_rest_to(self.sock)
 
-    def _leave_the_rest_to(self, connection: t.Any) -> None:
+    def _leave_the_rest_to(self, connection: socket.socket) -> None:
         if self._until is not None:
             connection.settimeout(max(_SHORTEST_WAIT, self._until - time.monotonic()))
 
@@ -150,5 +150,5 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-POOLS: dict[str, t.Any] = {"http": _Pool, "https": _TlsPool}
+POOLS: dict[str, object] = {"http": _Pool, "https": _TlsPool}
 """The pools of connections for urllib3, by the scheme of the address."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-import typing as t
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
@@ -35,7 +35,7 @@ def _names_of_proxy_variables(url: str) -> tuple[str, str]:
     return f"{url.partition(':')[0]}_proxy", "all_proxy"
 
 
-def check_proxy(url: str, proxies: t.Any, where: str) -> None:
+def check_proxy(url: str, proxies: Mapping[str, str] | None, where: str) -> None:
     """Raise InputError for a proxy that cannot be used. The sentence repeats no part of it: it may hold a password."""
     proxy = select_proxy(url, proxies)
     if not proxy:

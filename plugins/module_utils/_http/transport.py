@@ -58,7 +58,7 @@ class BoundedAdapter(HTTPAdapter):
         where: str,
         left: Callable[[], float],
         bodies: Bodies,
-        note: Callable[[Mapping[str, t.Any]], None] = lambda headers: None,
+        note: Callable[[Mapping[str, object]], None] = lambda headers: None,
         most_values: int | None = None,
         **kwargs: t.Any,
     ) -> None:

@@ -34,7 +34,7 @@ def check_url(text: str, subject: str) -> str:
     return text.rstrip("/")
 
 
-def unusable_urls(options: Mapping[str, t.Any]) -> set[str]:
+def unusable_urls(options: Mapping[str, object]) -> set[str]:
     """Return the addresses among the options that cannot be used.
 
     They may hold a password, and must not be repeated.

@@ -16,11 +16,27 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_op
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import where_to_set
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+
+
+class _Endpoint(t.TypedDict, total=False):
+    """An endpoint of a service, as Keystone documents it; "region" is its older name."""
+
+    interface: str
+    region_id: str | None
+    region: str | None
+    url: str
+
+
+class Service(t.TypedDict, total=False):
+    """An entry of the catalog."""
+
+    type: str
+    endpoints: list[_Endpoint]
 
 
 def catalog_endpoint(
-    catalog: Iterable[Mapping[str, t.Any]] | None, region: str | None, project: str | None, where: str
+    catalog: Iterable[Service] | None, region: str | None, project: str | None, where: str
 ) -> str | None:
     """Return the public endpoint of the service type ``modelarts``; in an entry for all regions, ``region`` is "*"."""
     try:

@@ -52,8 +52,33 @@ _BOOLEANS = {
 }
 
 
-def check_options(level: Mapping[str, t.Any], where: str) -> dict[str, t.Any]:
-    return {option: _check_option(option, value, where) for option, value in level.items()}
+class CheckedOptions(t.TypedDict, total=False):
+    """The options of a connection that were given, each checked and of its type."""
+
+    endpoint: str
+    region: str
+    project_id: str
+    workspace_id: str
+    auth_token: str
+    access_key: str
+    secret_key: str
+    security_token: str
+    auth_url: str
+    username: str
+    password: str
+    domain_name: str
+    project_name: str
+    cloud: str
+    validate_certs: bool
+    ca_path: str
+    timeout: float
+    max_retries: int
+    connections: int
+
+
+def check_options(level: Mapping[str, object], where: str) -> CheckedOptions:
+    # CheckedOptions has the types of CONNECTION_OPTIONS, which a test compares.
+    return t.cast("CheckedOptions", {option: _check_option(option, value, where) for option, value in level.items()})
 
 
 def _check_option(option: str, value: object, where: str) -> object:
@@ -93,7 +118,7 @@ def check_secret_option(text: str, subject: str, where_to_set: str) -> None:
         )
 
 
-_TEXTS: dict[str, tuple[str, Callable[[str], t.Any]]] = {
+_TEXTS: dict[str, tuple[str, Callable[[str], object]]] = {
     "region": ("must be lower-case letters, digits and hyphens, like eu-de", _REGION.fullmatch),
     "project_id": ("must be at most 64 letters, digits, hyphens and underscores", PROJECT_ID.fullmatch),
     "workspace_id": ("must be at most 64 letters, digits, hyphens and underscores", PROJECT_ID.fullmatch),

@@ -23,6 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import shown
 
 if t.TYPE_CHECKING:
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import CheckedOptions
     from keystoneauth1.identity.base import BaseIdentityPlugin
 
 # Keys of an auth section, in the names that the plugins of keystoneauth1 have for them.
@@ -33,12 +34,12 @@ _ADDRESS = re.compile(".*(url|uri|endpoint)")
 
 class Cloud(t.NamedTuple):
     plugin: BaseIdentityPlugin
-    settings: dict[str, t.Any]
+    settings: dict[str, object]
     secrets: tuple[str, ...]
     passing_secrets: tuple[str, ...]
 
 
-def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
+def read_cloud(name: str, given: CheckedOptions, where: str) -> Cloud:
     """Return an entry of clouds.yaml, from the places where openstacksdk looks for the file.
 
     ``given`` are the options that stand above what the entry says.
@@ -74,7 +75,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
                 f"{entry} is for region {own}, not {region}: set another cloud or region, "
                 f"{where_to_set(where, 'cloud', 'region')}."
             ) from None
-        _check_auth_of_cloud(entry, config)
+        _check_auth_of_cloud(entry, config, config["auth"])
         # These two would ask IAM for its versions, and send credentials to the address in the answer.
         kind = {"password": "v3password", "token": "v3token"}.get(str(config.get("auth_type")), config.get("auth_type"))
         cloud = clouds.get_one(cloud=name, region_name=region, auth_type=kind)
@@ -108,7 +109,7 @@ def read_cloud(name: str, given: Mapping[str, t.Any], where: str) -> Cloud:
     return Cloud(plugin, settings, tuple(lasting.values()), passing)
 
 
-def _refuse_remote_cloud_profile(entry: str, written: Mapping[str, t.Any]) -> None:
+def _refuse_remote_cloud_profile(entry: str, written: Mapping[str, object]) -> None:
     """Raise InputError for a profile that openstacksdk would ask an address for, by itself.
 
     It takes ``auth_url`` from the answer, and asks without ca_path and without a time limit, also in clear text.
@@ -125,9 +126,8 @@ def _refuse_remote_cloud_profile(entry: str, written: Mapping[str, t.Any]) -> No
         )
 
 
-def _check_auth_of_cloud(entry: str, config: Mapping[str, t.Any]) -> None:
+def _check_auth_of_cloud(entry: str, config: Mapping[str, object], auth: Mapping[str, object]) -> None:
     """Raise InputError for keys that keystoneauth1 does not explain, or would follow blindly."""
-    auth = config["auth"]
     for key in ("cacert", "cert", "key"):
         if config.get(key) is not None and not isinstance(config[key], str):
             raise InputError(f"{entry} has a {key} that is no text: write the path of a file.")

@@ -54,7 +54,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
-def connect(options: Mapping[str, t.Any], *, where: str) -> Connection:
+def connect(options: Mapping[str, object], *, where: str) -> Connection:
     """Return the connection that merged ``options`` describe, checked, with nothing sent yet.
 
     ``where`` is the host that the code runs on, as errors name it. Raises InputError, MissingLibraryError.

@@ -39,6 +39,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._login.catalog import Service
     from keystoneauth1.identity.base import BaseIdentityPlugin
     from requests.auth import AuthBase
 
@@ -53,7 +54,7 @@ class Login(t.NamedTuple):
 
     token: str
     project_id: str | None
-    catalog: t.Any
+    catalog: Iterable[Service] | None
 
 
 class Iam:
@@ -96,7 +97,9 @@ class Iam:
                 # Without redirects: the password would go along to wherever the answer points.
                 iam = Session(session=session, verify=self.verify, timeout=timeout, redirect=False)
                 access = plugin.get_access(iam)
-            return Login(str(access.auth_token), access.project_id, access.service_catalog.catalog)
+            return Login(
+                str(access.auth_token), access.project_id, t.cast("list[Service]", access.service_catalog.catalog)
+            )
         except NoAnswerError as failure:
             raise self._iam_not_reached(url, failure) from None
         except exceptions.HttpError as failure:
@@ -158,7 +161,7 @@ class Iam:
         # Each step says by itself who asks.
         return session_through(adapter, lambda request: request)
 
-    def _note_credentials(self, headers: Mapping[str, t.Any]) -> None:
+    def _note_credentials(self, headers: Mapping[str, object]) -> None:
         """Remember the credentials in headers, before they are sent and when they come.
 
         A login may take several steps, each of which has a token of its own, and a server may repeat them in an error.
@@ -201,7 +204,7 @@ def versioned_iam_url(url: str) -> str:
     return url if url.endswith("/v3") else f"{url}/v3"
 
 
-def _credentials_in_iam_headers(headers: Mapping[str, t.Any]) -> Iterator[str]:
+def _credentials_in_iam_headers(headers: Mapping[str, object]) -> Iterator[str]:
     """Yield tokens, and what stands for a name and a password; a signature is its maker's to know."""
     for name in ("X-Auth-Token", "X-Subject-Token", "Authorization"):
         value = headers.get(name) or ""

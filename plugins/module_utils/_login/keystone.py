@@ -17,9 +17,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.credentials import Credentials
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     import requests
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import CheckedOptions
     from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import Iam, Login
     from keystoneauth1.identity.base import BaseIdentityPlugin
 
@@ -85,19 +86,19 @@ class KeystoneAuth(Credentials):
             return login
 
 
-def keystone_password_plugin(given: Mapping[str, t.Any], auth_url: str) -> BaseIdentityPlugin:
+def keystone_password_plugin(given: CheckedOptions, auth_url: str) -> BaseIdentityPlugin:
     # Only here, as tokens and keys do without the library.
     try:
         from keystoneauth1.identity.v3 import Password
     except ImportError as failure:
         raise missing_library("keystoneauth1", "the options username and password") from failure
-    project = {"project_id": given["project_id"]} if "project_id" in given else {"project_name": given["project_name"]}
-    if "project_name" in project:
-        project["project_domain_name"] = given["domain_name"]
+    is_by_name = "project_id" not in given
     return Password(
         auth_url=auth_url,
         username=given["username"],
         password=given["password"],
         user_domain_name=given["domain_name"],
-        **project,
+        project_id=given.get("project_id"),
+        project_name=given["project_name"] if is_by_name else None,
+        project_domain_name=given["domain_name"] if is_by_name else None,
     )

@@ -16,7 +16,19 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-CONNECTION_OPTIONS: dict[str, dict[str, t.Any]] = {
+
+class OptionSpec(t.TypedDict, total=False):
+    """An option as argument specifications of modules have it."""
+
+    type: str
+    elements: str
+    required: bool
+    choices: list[str]
+    default: object
+    no_log: bool
+
+
+CONNECTION_OPTIONS: dict[str, OptionSpec] = {
     "endpoint": {"type": "str"},
     "region": {"type": "str"},
     "project_id": {"type": "str"},
@@ -107,17 +119,17 @@ ENVIRONMENT: dict[str, tuple[str, ...]] = {
 }
 
 
-def variables_level(variables: Mapping[str, t.Any]) -> dict[str, t.Any]:
+def variables_level(variables: Mapping[str, object]) -> dict[str, object]:
     """Return the options that Ansible variables ``modelarts_<option>`` give; the values must be templated already."""
     return options_given({option: variables.get(f"modelarts_{option}") for option in CONNECTION_OPTIONS})
 
 
-def environment_level(environ: Mapping[str, str]) -> dict[str, t.Any]:
+def environment_level(environ: Mapping[str, str]) -> dict[str, object]:
     """Return the options that an environment gives: OS_* before HW_* before HUAWEICLOUD_SDK_*.
 
     A vendor that names a whole key pair gives all of it: a key never meets the token of another.
     """
-    families = [
+    families: list[dict[str, object]] = [
         {
             option: next(environ[name] for name in names if name.startswith(prefix) and environ.get(name))
             for option, names in ENVIRONMENT.items()
@@ -127,7 +139,7 @@ def environment_level(environ: Mapping[str, str]) -> dict[str, t.Any]:
     ]
     # Half a pair in one family and half in another are of two accounts, or left over.
     pair = next((family for family in families if "access_key" in family and "secret_key" in family), None)
-    level: dict[str, t.Any] = {}
+    level: dict[str, object] = {}
     for family in families:
         if pair is not None and family is not pair:
             family = _level_without(family, _KEY_OPTIONS)
@@ -135,14 +147,14 @@ def environment_level(environ: Mapping[str, str]) -> dict[str, t.Any]:
     return level
 
 
-def merge_levels(*levels: Mapping[str, t.Any]) -> dict[str, t.Any]:
+def merge_levels(*levels: Mapping[str, object]) -> dict[str, object]:
     """Return the general options and the fields of one method; ``levels`` come highest first.
 
     The highest level that names a method decides it, and lower levels fill what it lacks. Two options are not
     filled from below: the project, once it is named by ID or by name, and the security token, once the key pair is
     complete, because it belongs to that pair. A result can be merged with further, lower levels.
     """
-    merged: dict[str, t.Any] = {}
+    merged: dict[str, object] = {}
     for level in levels:
         lower = options_given(level)
         # Fields of another method below it are no part of this one: a token in the environment is not for this key.
@@ -162,21 +174,21 @@ def refuse_endless_numbers(options: Mapping[str, object]) -> None:
             raise InputError(f"{shown_name(str(option))} is a number of more than 300 digits, which no option takes.")
 
 
-def options_given(level: Mapping[str, t.Any]) -> dict[str, t.Any]:
+def options_given(level: Mapping[str, object]) -> dict[str, object]:
     return {
         option: value for option, value in level.items() if option in CONNECTION_OPTIONS and value not in (None, "")
     }
 
 
-def login_method_of_options(level: Mapping[str, t.Any]) -> str | None:
+def login_method_of_options(level: Mapping[str, object]) -> str | None:
     return next((method for method, names in _NAMED_BY.items() if any(name in level for name in names)), None)
 
 
-def _level_without(level: Mapping[str, t.Any], options: Iterable[str]) -> dict[str, t.Any]:
+def _level_without(level: Mapping[str, object], options: Iterable[str]) -> dict[str, object]:
     return {option: value for option, value in level.items() if option not in options}
 
 
-def _fill_from_lower_level(higher: Mapping[str, t.Any], lower: Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _fill_from_lower_level(higher: Mapping[str, object], lower: Mapping[str, object]) -> dict[str, object]:
     settled: tuple[str, ...] = ()
     if "project_id" in higher or "project_name" in higher:
         settled += ("project_id", "project_name")
@@ -185,7 +197,7 @@ def _fill_from_lower_level(higher: Mapping[str, t.Any], lower: Mapping[str, t.An
     return {**_level_without(lower, settled), **higher}
 
 
-def require_complete_options(method: str, given: Mapping[str, t.Any], where: str) -> None:
+def require_complete_options(method: str, given: Mapping[str, object], where: str) -> None:
     lacking = [option for option in _REQUIRED[method] if option not in given]
     if method == "password" and "project_id" not in given and "project_name" not in given:
         lacking.append("project_name")

@@ -157,12 +157,12 @@ def epoch_seconds(text: object) -> float | None:
         return None
 
 
-def object_field(document: Mapping[str, t.Any], name: str) -> Document:
+def object_field(document: Mapping[str, object], name: str) -> Document:
     value = document.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def list_field(value: object) -> list[t.Any]:
+def list_field(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 

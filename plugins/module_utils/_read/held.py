@@ -197,7 +197,7 @@ def sizes_of_held_addresses(nodes: Sequence[NodeFacts], addresses: Iterable[str]
     """
     # A job may show the second address of a node, whose amounts must not count twice.
     sizes: dict[str, Amounts] = {address: {} for address in addresses}
-    known: dict[t.Any, Amounts] = {}  # nodes that are alike share their amounts, as they are many
+    known: dict[object, Amounts] = {}  # nodes that are alike share their amounts, as they are many
     for node in nodes:
         if node["private_ip"]:
             size = node["resources"] or node["free"] or {}

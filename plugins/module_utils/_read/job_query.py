@@ -20,11 +20,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, STATUSES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, Query
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import OptionSpec
 
-WORKLOAD_OPTIONS: dict[str, dict[str, t.Any]] = {
+WORKLOAD_OPTIONS: dict[str, OptionSpec] = {
     "type": {"type": "list", "elements": "str", "choices": list(JOB_TYPES), "default": []},
     "status": {"type": "list", "elements": "str", "choices": list(STATUSES), "default": []},
     "sort": {"type": "str", "choices": ["create_time"]},
@@ -35,6 +36,22 @@ WORKLOAD_OPTIONS: dict[str, dict[str, t.Any]] = {
     "fields": {"type": "list", "elements": "str"},
     "include_capacity": {"type": "bool", "default": False},
 }
+
+
+class QueryOptions(t.TypedDict):
+    """WORKLOAD_OPTIONS as Ansible has validated them."""
+
+    type: list[str]
+    status: list[str]
+    sort: str | None
+    ascend: bool | None
+    offset: int | None
+    limit: int | None
+    fetch_all: bool
+    fields: list[str] | None
+    include_capacity: bool
+
+
 # A server that takes one type may answer so when it is given several.
 _BAD_REQUEST = 400
 
@@ -58,12 +75,18 @@ class WorkloadQuery:
     include_capacity: bool = False
 
     @classmethod
-    def from_options(cls, options: Mapping[str, t.Any]) -> WorkloadQuery:
+    def from_options(cls, options: QueryOptions) -> WorkloadQuery:
         """Return the query of WORKLOAD_OPTIONS. Raises InputError for what the reference does not allow."""
         query = cls(
             types=options["type"],
             statuses=options["status"],
-            **{name: options[name] for name in WORKLOAD_OPTIONS if name not in ("type", "status")},
+            sort=options["sort"],
+            ascend=options["ascend"],
+            offset=options["offset"],
+            limit=options["limit"],
+            fetch_all=options["fetch_all"],
+            fields=options["fields"],
+            include_capacity=options["include_capacity"],
         )
         query.check()
         return query

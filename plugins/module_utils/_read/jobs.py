@@ -98,13 +98,13 @@ def hosts_of_job(item: Document) -> list[str]:
 
 def job_nodes(
     nodes: object, requirements: Requirements, cards: Mapping[str, int | None] | None = None
-) -> tuple[list[JobNode], list[t.Any]]:
+) -> tuple[list[JobNode], list[object]]:
     """Return (nodes of a job as facts, what was no object).
 
     The table of the reference gives one object, the SDK a list. ``cards`` is how many the node of an address has.
     """
     facts: list[JobNode] = []
-    unreadable: list[t.Any] = []
+    unreadable: list[object] = []
     for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
         if not isinstance(node, dict):
             unreadable.append(node)
@@ -139,7 +139,7 @@ def job_facts(
     ``fields`` keeps only those keys, and ``cards`` is how many the node of an address has.
     """
     extra = {key: value for key, value in item.items() if key not in _DOCUMENTED}
-    facts: dict[str, t.Any] = {}
+    facts: dict[str, object] = {}
     for name, key in FIELDS.items():
         value = item.get(key)
         if name in _READERS:
@@ -164,7 +164,7 @@ def _any_value(value: object) -> object:
     return value
 
 
-_READERS: dict[str, Callable[[object], t.Any]] = {
+_READERS: dict[str, Callable[[object], object]] = {
     "resource_requirement": _any_value,
     "host_ips": _host_ips_of_job,
     "nodes": _any_value,

@@ -53,6 +53,9 @@ if t.TYPE_CHECKING:
         UnplacedGroup,
     )
 
+    # What its place in the list goes by, its number, and the job.
+    _Listed = tuple[tuple[float, int], int, Document]
+
 _HOLDERS = 10  # a page shows some of them; who holds less than ten others seldom matters
 _QUEUED = 100  # as many as a person reads; the counts by type and priority have all of them
 
@@ -71,8 +74,8 @@ class Occupancy:
         self._held: Amounts = {}
         self._held_unread: Counter[str] = Counter()
         self._active: Amounts = {}
-        self._holders: list[tuple[tuple[int, int], int, Document]] = []
-        self._queue: list[tuple[tuple[float, int], int, Document]] = []
+        self._holders: list[_Listed] = []
+        self._queue: list[_Listed] = []
         self._queue_ages: dict[tuple[str, int | None], list[int | None]] = {}
         self._unplaced: dict[str, UnplacedGroup] = {}
         self._on_addresses = HeldOnAddresses()
@@ -262,7 +265,7 @@ def _count_queued_in_occupancy(job_type: str, priority: int | None, ages: Sequen
     }
 
 
-def _keep_largest_holders(heap: list[t.Any], entry: tuple[t.Any, int, Document], most: int) -> None:
+def _keep_largest_holders(heap: list[_Listed], entry: _Listed, most: int) -> None:
     if len(heap) < most:
         heapq.heappush(heap, entry)
     elif entry[:2] > heap[0][:2]:
@@ -270,5 +273,5 @@ def _keep_largest_holders(heap: list[t.Any], entry: tuple[t.Any, int, Document],
         heapq.heapreplace(heap, entry)
 
 
-def _heap_order_of_holders(entry: tuple[t.Any, int, Document]) -> tuple[t.Any, int]:
+def _heap_order_of_holders(entry: _Listed) -> tuple[tuple[float, int], int]:
     return entry[:2]

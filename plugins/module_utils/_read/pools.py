@@ -163,16 +163,16 @@ def _node_pool_facts(specified: object) -> list[NodePoolFacts]:
     """Return ``[{name, flavor, count, max_count}]``. A node pool without a name is the default of its flavor."""
     return [
         {
-            "name": text_field_or_none(entry.get("nodePool")) or f"{entry['flavor']}-default",
-            "flavor": entry["flavor"],
+            "name": text_field_or_none(entry.get("nodePool")) or f"{flavor}-default",
+            "flavor": flavor,
             "count": count_field_or_none(entry.get("count")),
             "max_count": count_field_or_none(entry.get("maxCount")),
         }
-        for entry in _counts_of_pool_by_flavor(specified)
+        for flavor, entry in _counts_of_pool_by_flavor(specified)
     ]
 
 
-def _flavor_counts_of_pool(specified: object, by_state: Mapping[str, t.Any]) -> list[FlavorCount]:
+def _flavor_counts_of_pool(specified: object, by_state: Mapping[str, object]) -> list[FlavorCount]:
     flavors: dict[str, FlavorCount] = {}
 
     def row(name: str) -> FlavorCount:
@@ -190,16 +190,16 @@ def _flavor_counts_of_pool(specified: object, by_state: Mapping[str, t.Any]) -> 
 
     # One count that cannot be read makes all unknown: a sum without it would reject for good.
     told = _are_readable_counts_of_pool(specified)
-    for entry in _counts_of_pool_by_flavor(specified):
+    for flavor, entry in _counts_of_pool_by_flavor(specified):
         count = count_field_or_none(entry.get("count"))
-        row(entry["flavor"])["count"] = (row(entry["flavor"])["count"] or 0) + (count or 0) if told else None
+        row(flavor)["count"] = (row(flavor)["count"] or 0) + (count or 0) if told else None
         most = count_field_or_none(entry.get("maxCount"))
         if most is not None:
-            row(entry["flavor"])["max_count"] = (row(entry["flavor"])["max_count"] or 0) + most
+            row(flavor)["max_count"] = (row(flavor)["max_count"] or 0) + most
     states: tuple[NodeState, ...] = ("available", "creating", "abnormal", "deleting")
     for state in states:
-        for entry in _counts_of_pool_by_flavor(by_state.get(state)):
-            row(entry["flavor"])[state] += count_field_or_none(entry.get("count")) or 0
+        for flavor, entry in _counts_of_pool_by_flavor(by_state.get(state)):
+            row(flavor)[state] += count_field_or_none(entry.get("count")) or 0
     return list(flavors.values())
 
 
@@ -218,7 +218,8 @@ def _are_readable_counts_of_pool(entries: object) -> bool:
     )
 
 
-def _counts_of_pool_by_flavor(entries: object) -> list[Document]:
-    """Return counts by flavor: the reference shows an array, the SDK models one object."""
+def _counts_of_pool_by_flavor(entries: object) -> list[tuple[str, Document]]:
+    """Return (flavor, its counts): the reference shows an array, the SDK models one object."""
     several = [entries] if isinstance(entries, dict) else entries if isinstance(entries, list) else []
-    return [entry for entry in several if isinstance(entry, dict) and isinstance(entry.get("flavor"), str)]
+    listed = [(entry.get("flavor"), entry) for entry in several if isinstance(entry, dict)]
+    return [(flavor, entry) for flavor, entry in listed if isinstance(flavor, str)]

@@ -49,15 +49,18 @@ class SummaryTally:
         self._by_type: Counter[str] = Counter()
         self._resources_by_status: dict[str, Amounts] = {}
         self._oldest_pending: int | None = None
-        alike: dict[str, list[t.Any]] = {}
+        alike: dict[str, tuple[object, object, object]] = {}
+        jobs: Counter[str] = Counter()
         for item in items:
             status, kind, requirement = item.get("status"), item.get("type"), item.get("resourceRequirement")
             if status in _WAITING:
                 self._note_wait(item)
             # As text, see Requirements.read().
-            alike.setdefault(repr((status, kind, requirement)), [0, status, kind, requirement])[0] += 1
-        for jobs, status, kind, requirement in alike.values():
-            self._count_alike(status, kind, requirement, jobs)
+            key = repr((status, kind, requirement))
+            alike.setdefault(key, (status, kind, requirement))
+            jobs[key] += 1
+        for key, (status, kind, requirement) in alike.items():
+            self._count_alike(status, kind, requirement, jobs[key])
 
     def _count_alike(self, status: object, kind: object, requirement: object, jobs: int) -> None:
         """Count so many jobs that are alike."""

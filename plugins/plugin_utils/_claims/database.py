@@ -32,7 +32,9 @@ class DatabaseConnection(t.Protocol):
     version: str
     errors: tuple[type[Exception], ...]
 
-    def execute(self, statement: str, values: Sequence[Value], seconds: float) -> tuple[Sequence[Sequence[t.Any]], int]:
+    def execute(
+        self, statement: str, values: Sequence[Value], seconds: float
+    ) -> tuple[Sequence[Sequence[object]], int]:
         """Return (the rows, how many rows were changed), and fail when it takes longer than so many seconds."""
 
     def has_no_table(self, error: Exception) -> bool: ...

@@ -54,7 +54,9 @@ class PostgresqlConnection:
         if hasattr(self._session, "prepare_threshold"):
             self._session.prepare_threshold = None
 
-    def execute(self, statement: str, values: Sequence[Value], seconds: float) -> tuple[Sequence[Sequence[t.Any]], int]:
+    def execute(
+        self, statement: str, values: Sequence[Value], seconds: float
+    ) -> tuple[Sequence[Sequence[object]], int]:
         with self._bounded(seconds), self._session.cursor() as cursor:
             cursor.execute(statement, tuple(values))
             rows = cursor.fetchall() if cursor.description else []
@@ -93,7 +95,7 @@ def connect_to_postgresql(location: Location, seconds: float) -> PostgresqlConne
     """Return a session. Raises StoreError when there is no library, or no server that takes it in that time."""
     library = _psycopg_library()
     # A database in SQL_ASCII would else give bytes, in which no pool has its name.
-    options: dict[str, t.Any] = {"client_encoding": "UTF8", **location.options}
+    options: dict[str, object] = {"client_encoding": "UTF8", **location.options}
     if not location.has_time_limit:
         options["connect_timeout"] = max(_LEAST_CONNECT_SECONDS, math.ceil(seconds))
 
@@ -108,7 +110,7 @@ def _made_within(seconds: float, connect: Callable[[], t.Any]) -> t.Any:
 
     In a thread of its own: libpq bounds neither the look-up of a name, nor all addresses and hosts together.
     """
-    made: queue.SimpleQueue[t.Any] = queue.SimpleQueue()
+    made: queue.SimpleQueue[tuple[t.Any, Exception | None]] = queue.SimpleQueue()
     given_up = threading.Event()
 
     def run() -> None:

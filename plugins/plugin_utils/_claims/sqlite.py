@@ -49,7 +49,9 @@ class SqliteConnection:
         self._path = path
         self._file: sqlite3.Connection | None = None
 
-    def execute(self, statement: str, values: Sequence[Value], seconds: float) -> tuple[Sequence[Sequence[t.Any]], int]:
+    def execute(
+        self, statement: str, values: Sequence[Value], seconds: float
+    ) -> tuple[Sequence[Sequence[object]], int]:
         # A file that is not there is made by a write alone.
         connection = self._open(is_read=statement.startswith("SELECT"))
         if connection is not None:
@@ -87,7 +89,7 @@ class SqliteConnection:
 
 def _execute_in_sqlite(
     connection: sqlite3.Connection, statement: str, values: Sequence[Value], seconds: float
-) -> tuple[Sequence[Sequence[t.Any]], int]:
+) -> tuple[Sequence[Sequence[object]], int]:
     ends = time.monotonic() + seconds
     # Who can write the file can have put a view in place of the table, or a trigger behind it, which end never.
     connection.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)

@@ -164,7 +164,7 @@ class Store:
 
     def _execute(
         self, connection: DatabaseConnection, statement: str, values: Sequence[Value], ends: float
-    ) -> tuple[Sequence[Sequence[t.Any]], int]:
+    ) -> tuple[Sequence[Sequence[object]], int]:
         return connection.execute(statement, values, self._seconds_until(ends))
 
     def _read(self, pools: Sequence[str] | None, ends: float) -> Documents:
@@ -193,7 +193,7 @@ class Store:
             raise StoreError(self._said(error)) from None
         return self._documents(rows, pools)
 
-    def _documents(self, rows: Sequence[Sequence[t.Any]], pools: Sequence[str] | None) -> Documents:
+    def _documents(self, rows: Sequence[Sequence[object]], pools: Sequence[str] | None) -> Documents:
         """Return what was read. Raises StoreError for an answer that is none: a row that is not seen is room."""
         now = rows[0][0] if rows else None
         if isinstance(now, bool) or not isinstance(now, (int, float)) or not math.isfinite(now):

@@ -226,7 +226,7 @@ def _all_but(shape: Group, shapes: Sequence[Group]) -> Claimed:
 
 def _claimed_shapes_together(shapes: Sequence[Group]) -> list[Group]:
     """Return the shapes, those that are alike as one."""
-    found: dict[t.Any, Group] = {}
+    found: dict[object, Group] = {}
     for shape in shapes:
         # The text of the amounts: its hash has a secret key, while numbers can be chosen to collide.
         key = (

@@ -360,7 +360,7 @@ class Situation:
         )
 
 
-def amounts_in_situation(numbers: Mapping[str, t.Any] | None, *, down: bool = False) -> tuple[Amounts, Names]:
+def amounts_in_situation(numbers: Mapping[str, object] | None, *, down: bool = False) -> tuple[Amounts, Names]:
     """Return (amounts of numbers in cores, bytes and cards, what could not be read). ``down`` is for what there is."""
     amounts: Amounts = {}
     unread = set()
@@ -383,8 +383,8 @@ def priority_in_situation(value: object) -> int | None:
 
 def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
     """Return the nodes of an entry of ``pools``. Nodes that are alike share their amounts, as they are many."""
-    known: dict[t.Any, tuple[Amounts, Names]] = {}
-    known_held: dict[t.Any, Held] = {}
+    known: dict[object, tuple[Amounts, Names]] = {}
+    known_held: dict[object, Held] = {}
 
     def amounts(numbers: Mapping[str, float] | None) -> tuple[Amounts, Names]:
         if not numbers:
@@ -400,7 +400,7 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
     def held_of(held: HeldOnNode | None, resources: Amounts) -> Held:
         if not held:
             return NOTHING_HELD
-        key: tuple[t.Any, ...] = (id(resources), *held["resources"].items())
+        key: tuple[object, ...] = (id(resources), *held["resources"].items())
         if held["unsplit"] or held["unread"]:
             key = key, tuple(held["unsplit"].items()), tuple(held["unread"])
         if key not in known_held:
@@ -460,7 +460,7 @@ def _nodes_of_situation_with_cards(nodes: list[Node], facts: Sequence[NodeFacts]
     """Return the nodes, those with Ascend cards with what their texts tell of these, and with their supernode."""
     # By identity, as nodes that are alike share their amounts, and most pools have no such cards at all.
     ascend: dict[int, str | None] = {}
-    known: dict[t.Any, NodeCards] = {}
+    known: dict[object, NodeCards] = {}
     for index, node in enumerate(nodes):
         resources = id(node.resources)
         if resources not in ascend:

@@ -183,6 +183,12 @@ STRATEGIES: dict[str, Callable[[int | None], Strategy]] = {
 }
 """The strategies that the gate knows, by the name that policies and pools give them, from policy.ladder_seconds."""
 
+
+def has_ladder(strategy: str) -> bool:
+    """Return whether the strategy has a time that policy.ladder_seconds gives."""
+    return hasattr(STRATEGIES[strategy](None), "seconds")
+
+
 ASSUMED: Strategy = Fifo()
 """The one that holds a deployment back most, for pools that name none."""
 

@@ -77,11 +77,10 @@ class QueueFigures(t.TypedDict):
 class _CheckAnswer(t.TypedDict):
     name: str
     passed: bool | None
-    message: str
 
 
-class CheckFacts(_CheckAnswer, total=False):
-    """A check as a verdict returns it: ``name``, ``passed`` and ``message``, with figures where there are some."""
+class CheckInFigures(_CheckAnswer, total=False):
+    """A check without its sentence, with figures where there are some."""
 
     resource: str
     need: float
@@ -95,6 +94,12 @@ class CheckFacts(_CheckAnswer, total=False):
     left: float
     ahead: int
     strategy: str
+
+
+class CheckFacts(CheckInFigures):
+    """A check as a verdict returns it, with its sentence."""
+
+    message: str
 
 
 class ClaimFacts(t.TypedDict):

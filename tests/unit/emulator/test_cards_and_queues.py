@@ -8,8 +8,10 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.poolgate.modelarts.playbooks.emulator import queue as emulated
 from ansible_collections.poolgate.modelarts.playbooks.emulator.scenario import ScenarioError
 from ansible_collections.poolgate.modelarts.playbooks.emulator.timeline import World
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
 
 POOL = "pool-npu-00000000000000000000000000000"
 CARD = "huawei.com/ascend-1980"
@@ -154,6 +156,10 @@ def test_by_tiers_none_starts_while_one_of_the_first_waits(strategy: str, starte
     made = world(job("held", 4), job("urgent", 8, "Queue", priority=3), job("small", 2, "Queue"), queue=strategy)
     made.catch_up()
     assert running(made) == started
+
+
+def test_the_emulator_knows_each_strategy_that_the_gate_knows() -> None:
+    assert set(emulated.STRATEGIES) == STRATEGIES.keys() - {"backfill"}  # an older word for traversal
 
 
 def test_a_ladder_lets_others_pass_when_its_time_is_over() -> None:

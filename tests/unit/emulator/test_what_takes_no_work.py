@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.poolgate.modelarts.playbooks.emulator.job import JOB_TYPES
 
 from .conftest import POOL, Caller, frozen, small_pool
 
@@ -214,7 +215,7 @@ def test_newer_tables_of_the_metrics(serve: Serve) -> None:
         "capacity": {"value": 8, "maxValue": 12, "allValue": 12, "allMaxValue": 12},
         "available": {"value": 3, "maxValue": 4},
     }
-    counts = dict.fromkeys(("train", "infer", "x-infer", "notebook", "warmUpTask", "sum"), 0)
+    counts = dict.fromkeys((*JOB_TYPES, "warmUpTask", "sum"), 0)
     assert table["workload"]["allocated"] == {**counts, "train": 1, "sum": 1}
     assert table["workload"]["queue"] == {**counts, "infer": 1, "x-infer": 1, "sum": 2}
     assert {entry["window"] for entry in table.values()} == {"1m"}

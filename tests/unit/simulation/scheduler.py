@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pool in miniature: discrete events, gang scheduling, by each of the four strategies.
+"""A pool in miniature: discrete events, gang scheduling, by each strategy.
 
 It is written from what the scheduler does, not from how the gate decides: jobs go by priority, then age; a job starts
 with all its replicas or not at all; a job that finds no room locks the resources that it asked for, or lets others
@@ -186,7 +186,7 @@ class Pool:
     def submit(self, groups: tuple[Group, ...], kind: str, priority: int, lasts: float) -> Gang:
         gang = Gang(next(self._numbers), groups, kind, priority, self.now, lasts)
         self.waiting.append(gang)
-        if self.strategy in ("ladder", "tiered"):
+        if self.ladder_seconds:
             self.at(self.now + self.ladder_seconds + 1, lambda: None)  # the scheduler looks again when its time is over
         return gang
 
@@ -205,10 +205,9 @@ class Pool:
 
     def _locks(self, gang: Gang) -> bool:
         """Whether a job that found no room locks what it asked for."""
-        if self.strategy in ("fifo", "traversal"):
-            return self.strategy == "fifo"
-        by_ladder = self.strategy == "ladder" or gang.priority == 3
-        return by_ladder and self.now - gang.arrived <= self.ladder_seconds
+        has_time = self.now - gang.arrived <= self.ladder_seconds
+        locks = {"fifo": True, "traversal": False, "ladder": has_time, "tiered": has_time and gang.priority == 3}
+        return locks[self.strategy]
 
     def end(self, gang: Gang) -> None:
         """The job is over, or killed, or taken back."""

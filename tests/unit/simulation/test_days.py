@@ -10,7 +10,7 @@ import typing as t
 from collections import Counter
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import STRATEGIES, has_ladder
 from ansible_collections.poolgate.modelarts.tests.unit.effort import tries
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, decide
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.scheduler import (
@@ -130,7 +130,7 @@ def live_through(
     pool = Pool(
         random.Random(f"{strategy} {day} pool"),
         strategy=strategy,
-        ladder_seconds=LADDER,
+        ladder_seconds=LADDER if has_ladder(strategy) else 0.0,
         card=card,
         hides_cards=hides_cards,
     )
@@ -153,10 +153,7 @@ def live_through(
             pool.job_documents(),
             pool_document=pool.pool_document(),
             request=request,
-            policy={
-                "queue_strategy": strategy,
-                **({"ladder_seconds": LADDER} if strategy in ("ladder", "tiered") else {}),
-            },
+            policy={"queue_strategy": strategy, **({"ladder_seconds": LADDER} if has_ladder(strategy) else {})},
         )
         decision = verdict["decision"]
         truth = starts(pool, groups, kind, priority, replaced)

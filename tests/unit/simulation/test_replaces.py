@@ -19,7 +19,6 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.scheduler import TYPES, Pool, request_of, uuid_of
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.splits import split_otherwise
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.test_days import (
-    LADDER,
     groups_of,
     live,
     moments_of_a_day,
@@ -45,7 +44,7 @@ def told_by_no_document(pool: Pool, rng: random.Random, question: t.Any, replace
 
 def replacing_through(strategy: str, day: int) -> tuple[Counter[str], list[str]]:
     rng = random.Random(f"replacing {strategy} {day}")
-    pool = Pool(random.Random(f"replacing {strategy} {day} pool"), strategy=strategy, ladder_seconds=LADDER)
+    pool = Pool(random.Random(f"replacing {strategy} {day} pool"), strategy=strategy)
     live(pool, len(pool.nodes) / rng.choice((3000, 6000, 9000, 20000)))
     flavors = sorted({node.flavor for node in pool.nodes.values()})
     counts: Counter[str] = Counter()

@@ -130,6 +130,9 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 def _find_own_package() -> None:
     """Let Python find the collection that this file belongs to: ansible-rulebook runs it by its path.
@@ -157,6 +160,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import P
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
+    OptionSpec,
     environment_level,
     merge_levels,
     refuse_endless_numbers,
@@ -181,9 +185,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import varied_pause_of_wait
 
-Facts = dict[str, t.Any]
-
-SOURCE_OPTIONS: dict[str, dict[str, t.Any]] = {
+SOURCE_OPTIONS: dict[str, OptionSpec] = {
     "pool_name": {"type": "raw", "required": True},
     "request": {"type": "dict"},
     "policy": {"type": "dict"},
@@ -191,6 +193,17 @@ SOURCE_OPTIONS: dict[str, dict[str, t.Any]] = {
     "poll_interval": {"type": "float", "default": 60.0},
     **{name: {"type": "raw"} for name in CONNECTION_OPTIONS},  # connect() reads them, from whatever level they come
 }
+
+
+class SourceOptions(t.TypedDict):
+    """SOURCE_OPTIONS as Ansible has validated them, beside those of the connection."""
+
+    pool_name: object
+    request: dict[str, object] | None
+    policy: dict[str, object] | None
+    declared_capacity: dict[str, object] | None
+    poll_interval: float
+
 
 _LONGEST_PAUSE = 600.0
 _SHORTEST_LIMIT = 60.0
@@ -203,7 +216,7 @@ _OVER = {
 logger = logging.getLogger("poolgate.modelarts.modelarts_workloads")
 
 
-async def main(queue: asyncio.Queue[t.Any], args: Facts) -> None:
+async def main(queue: asyncio.Queue[Event], args: Mapping[str, object]) -> None:
     """Called by ansible-rulebook: put the changes of the pools into the queue until cancelled.
 
     Raises ModelArtsError when ``args`` cannot be used, when the first look fails for good, and when the credentials are
@@ -222,9 +235,9 @@ async def main(queue: asyncio.Queue[t.Any], args: Facts) -> None:
 class Source:
     """Looks at the pools that the arguments of a rulebook name."""
 
-    def __init__(self, args: Facts) -> None:
+    def __init__(self, args: Mapping[str, object]) -> None:
         options = _validated(args)
-        self._interval: float = options["poll_interval"]
+        self._interval = options["poll_interval"]
         self._watches = _watches(options)
         self._query = WorkloadQuery(fields=JOB_FIELDS, include_capacity=bool(options["request"]))
         self._connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
@@ -278,7 +291,7 @@ class Source:
         """Return the pool's entry as PoolWatch.look_at() takes it, whatever could be read of it."""
         try:
             facts = read_workloads(client, [pool_name], self._query, clock=client.now)
-            entry: Facts = {**facts["pools"][0], "workloads": facts["workloads"]}
+            entry: Mapping[str, object] = {**facts["pools"][0], "workloads": facts["workloads"]}
         except NoPoolReadableError as error:
             entry = {**error.pools[0]}
         except InputError:
@@ -311,7 +324,7 @@ class Source:
         self._remarked = set(remarks)
 
 
-def _validated(args: Facts) -> Facts:
+def _validated(args: Mapping[str, object]) -> SourceOptions:
     """Return the arguments, converted by the rules of a module. Raises InputError with a module's sentence."""
     given = {name: value for name, value in args.items() if value is not None and value != ""}
     # The validator sorts and joins the names that it does not know, and YAML may have read one as a number.
@@ -326,14 +339,14 @@ def _validated(args: Facts) -> Facts:
     ).validate(given)
     if result.error_messages:
         raise InputError(f"The event source cannot use its arguments: {result.errors.msg}.")
-    options: Facts = result.validated_parameters
+    options: SourceOptions = result.validated_parameters
     interval = options["poll_interval"]
     if not 1 <= interval < math.inf:
         raise InputError(f"poll_interval is {interval:g}, and must be a number of seconds, 1 or more.")
     return options
 
 
-def _watches(options: Facts) -> list[PoolEvents]:
+def _watches(options: SourceOptions) -> list[PoolEvents]:
     """Return one for each pool. Raises InputError when pools, request or policy cannot be used."""
     names = [check_pool_of_call(name) for name in given_pool_names("pool_name", options["pool_name"])]
     if not names:

@@ -12,8 +12,10 @@ from unittest import mock
 
 import pytest
 import yaml
+from ansible_collections.poolgate.modelarts.plugins.module_utils import _facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.modules.modelarts_claim import DOCUMENTATION
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import ends
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     PoolClaims,
     dump_claims,
@@ -27,9 +29,12 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     add_claim,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import open_store
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision import verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
+from ansible_collections.poolgate.modelarts.tests.unit.documented import Comparison, hints, returned_by, wrong
 
 CLAIM = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.action.modelarts_claim")
+TYPES = {**vars(_facts), **vars(verdict), **vars(ends), **vars(CLAIM)}
 ID = "gitlab.example.com/42/4711/train/localhost/llm"
 GITLAB = ("CI_SERVER_HOST", "CI_PROJECT_ID", "CI_PIPELINE_ID", "CI_JOB_NAME")
 OWNER = "gitlab.example.com/ml/train/-/jobs/90210"
@@ -164,3 +169,24 @@ def test_the_last_step_of_a_pipeline_s_job_gives_back_what_all_hosts_have_claime
     for name, value in zip((*GITLAB, "CI_JOB_URL"), (*ID.split("/")[:4], JOB_URL)):
         monkeypatch.setenv(name, value)
     assert [one["id"] for one in run(url, state="released", host="other", all_hosts="yes")[0]["released"]] == [ID]
+
+
+def test_the_results_are_of_their_types_and_documented(url: str) -> None:
+    results = [
+        (run(url)[0], CLAIM.ClaimsListed),
+        (run(url, state="renewed", id=ID, seconds=60)[0], CLAIM.ClaimRenewed),
+        (run(url, state="renewed", id=ID, check_mode=True)[0], CLAIM.ClaimEnded),
+        (run(url, state="released", id=ID, submitted=False)[0], CLAIM.ClaimsReleased),
+        (run(url, state="released", id="nobody")[0], CLAIM.ClaimsReleased),
+        (run(url, state="ended", id="nobody")[0], CLAIM.ClaimFailure),
+    ]
+    assert [wrong(result, of, TYPES, of.__name__) for result, of in results] == [[]] * len(results)
+    documented = returned_by("modelarts_claim")
+    told = set()
+    for of in (CLAIM.ClaimsListed, CLAIM.ClaimRenewed, CLAIM.ClaimsReleased):
+        keys = hints(of, TYPES).keys() & documented.keys()
+        told |= keys
+        claims = Comparison("modelarts_claim", TYPES)
+        # Ansible's own is documented nowhere.
+        assert claims.differences({key: documented[key] for key in keys}, of) == ["changed is not documented"]
+    assert told == documented.keys()

@@ -189,6 +189,8 @@ def test_every_option_is_documented() -> None:
     plugins = yaml.safe_load(connection.ModuleDocFragment.PLUGINS)["options"]
     chosen = yaml.safe_load(workloads.ModuleDocFragment.DOCUMENTATION)["options"]
     assert {*own, *plugins, *chosen} == set(modelarts_workloads.LOOKUP_OPTIONS)
+    typed = set(modelarts_workloads.LookupOptions.__annotations__)
+    assert typed == set(modelarts_workloads.LOOKUP_OPTIONS) - set(CONNECTION_OPTIONS)
     for option in CONNECTION_OPTIONS:
         assert [entry["name"] for entry in plugins[option]["vars"]] == [f"modelarts_{option}"]
         assert [(entry["section"], entry["key"]) for entry in plugins[option]["ini"]] == [("modelarts", option)]

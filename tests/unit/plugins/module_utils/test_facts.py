@@ -5,107 +5,63 @@
 
 from __future__ import annotations
 
-import ast
+import copy
 import time
 import typing as t
 
 import pytest
-import yaml
 from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emulator
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _facts as facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import NoPoolReadableError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import ADDED_FIELDS, FIELDS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
-from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_pool_info, modelarts_workload_info
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import summary_entries_with_jobs
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.pools import POOL_A, POOL_B, client_of, observe, pools
+from ansible_collections.poolgate.modelarts.tests.unit.documented import Comparison, hints, returned_by, wrong
 
-Node = dict[str, t.Any]
-
-POOL_INFO: Node = yaml.safe_load(modelarts_pool_info.RETURN)
-WORKLOAD_INFO: Node = yaml.safe_load(modelarts_workload_info.RETURN)
-ENTRY = WORKLOAD_INFO["pools"]["contains"]
-POOL = POOL_INFO["pools"]["contains"]
+NAMES = vars(facts)
 FAILURE = ("msg", "transient", "status", "error_code", "error_msg", "request_id")
-OF_THE_CALL = {"seconds"}  # of every module, whatever it reads
-
-# The keys that a part of a RETURN documents, and the type that has them.
-DOCUMENTED: list[tuple[str, t.Iterable[str], type]] = [
-    ("the answer about jobs", {*WORKLOAD_INFO, "warnings"} - {*FAILURE} - OF_THE_CALL, facts.WorkloadsAnswer),
-    ("a job", WORKLOAD_INFO["workloads"]["contains"], facts.WorkloadFacts),
-    ("a node of a job", {*WORKLOAD_INFO["workloads"]["contains"]["nodes"]["contains"], "extra"}, facts.JobNode),
-    ("a summary", WORKLOAD_INFO["summary"]["contains"], facts.SummaryFacts),
-    ("an entry", ENTRY, facts.PoolEntry),
-    ("an error", ENTRY["errors"]["contains"], facts.DocumentError),
-    ("the answer about pools", {*POOL_INFO} - OF_THE_CALL, facts.PoolsAnswer),
-    ("a pool", POOL, facts.PoolWithCapacity),
-    ("a node", POOL["nodes"]["contains"], facts.NodeFacts),
-]
+POOL_INFO = returned_by("modelarts_pool_info")
+WORKLOAD_INFO = returned_by("modelarts_workload_info")
+# What is not of the facts: of a failure, of each module's call, and what Ansible itself shows.
+BESIDE = {*(f"{name} is not returned" for name in (*FAILURE, "seconds")), "warnings is not documented"}
 
 
-class _Unions(ast.NodeTransformer):
-    """``X | Y``, which Python has from 3.10 on, as Union[X, Y]."""
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        both = ast.Tuple([self.visit(node.left), self.visit(node.right)], ast.Load())
-        union = ast.Attribute(ast.Name("t", ast.Load()), "Union", ast.Load())
-        return ast.copy_location(ast.Subscript(union, both, ast.Load()), node)
+def test_the_documentation_of_pools_has_the_keys_and_types_that_are_returned() -> None:
+    pools = Comparison("modelarts_pool_info", NAMES, {facts.PoolFacts: facts.PoolWithCapacity})
+    assert {*pools.differences(POOL_INFO, facts.PoolsAnswer)} - BESIDE == set()
 
 
-def hints(of: type) -> dict[str, t.Any]:
-    """Return the types of the keys of a TypedDict."""
-    found = {}
-    for name, annotation in of.__annotations__.items():
-        tree = _Unions().visit(ast.parse(annotation.__forward_arg__, mode="eval"))
-        found[name] = eval(compile(ast.fix_missing_locations(tree), name, "eval"), vars(facts))
-    return found
+def test_the_documentation_of_jobs_has_the_keys_and_types_that_are_returned() -> None:
+    jobs = Comparison("modelarts_workload_info", NAMES, {facts.JobsEntry: facts.PoolEntry})
+    assert {*jobs.differences(WORKLOAD_INFO, facts.WorkloadsAnswer)} - BESIDE == set()
 
 
-@pytest.mark.parametrize(("documented", "of"), [row[1:] for row in DOCUMENTED], ids=[row[0] for row in DOCUMENTED])
-def test_the_documentation_has_the_keys_of_the_type(documented: t.Iterable[str], of: type) -> None:
-    assert sorted(documented) == sorted(hints(of))
+def test_a_key_that_is_documented_nowhere_is_told_however_deep() -> None:
+    documented = copy.deepcopy(WORKLOAD_INFO)
+    del documented["pools"]["contains"]["held"]["contains"]["active"]
+    documented["pools"]["contains"]["unplaced"]["description"] = "C(count) and C(unread)."
+    documented["summary"]["contains"]["total"]["type"] = "str"
+    documented["workloads"]["contains"]["nodes"]["contains"]["more"] = {"type": "int"}
+    jobs = Comparison("modelarts_workload_info", NAMES, {facts.JobsEntry: facts.PoolEntry})
+    assert {*jobs.differences(documented, facts.WorkloadsAnswer)} - BESIDE == {
+        "pools.held.active is not documented",
+        "pools.unplaced.resources is not documented",
+        "summary.total is str, and not int",
+        "workloads.nodes.more is not returned",
+    }
 
 
 def test_the_failure_of_a_module_is_documented() -> None:
-    assert sorted(hints(facts.FailureFacts)) == sorted(FAILURE)
+    assert sorted(hints(facts.FailureFacts, NAMES)) == sorted(FAILURE)
     assert {*FAILURE} - {"msg"} <= {*WORKLOAD_INFO}
-    assert {*WORKLOAD_INFO} & {*POOL_INFO} >= OF_THE_CALL
+    assert "seconds" in WORKLOAD_INFO.keys() & POOL_INFO.keys()
 
 
 def test_the_fields_of_a_job_are_those_of_its_type() -> None:
     assert [*FIELDS, *ADDED_FIELDS] == list(facts.WorkloadFacts.__annotations__)
-
-
-def wrong(value: object, of: t.Any, where: str) -> list[str]:
-    """Return the places where a value is not of its type; a float may be whole."""
-    origin, arguments = t.get_origin(of), t.get_args(of)
-    if of is t.Any:
-        return []
-    if hasattr(of, "__required_keys__"):
-        known = hints(of)
-        if not isinstance(value, dict):
-            return [where]
-        places = [f"{where}.{key} is missing" for key in sorted(of.__required_keys__ - value.keys())]
-        places += [f"{where}.{key} is unknown" for key in sorted(value.keys() - known.keys())]
-        return places + [
-            place for key in value.keys() & known.keys() for place in wrong(value[key], known[key], f"{where}.{key}")
-        ]
-    if origin is t.Union:
-        tried = [wrong(value, one, where) for one in arguments]
-        return min(tried, key=len) if all(tried) else []
-    if origin is dict:
-        if not isinstance(value, dict):
-            return [where]
-        return [place for key, one in value.items() for place in wrong(one, arguments[1], f"{where}[{key}]")]
-    if origin is not None:
-        if not isinstance(value, list):
-            return [where]
-        return [place for number, one in enumerate(value) for place in wrong(one, arguments[0], f"{where}[{number}]")]
-    if of is type(None):
-        return [] if value is None else [where]
-    # A bool is an int in Python, and not in JSON.
-    fits = isinstance(value, of) and isinstance(value, bool) == (of is bool)
-    return [] if fits else [f"{where} is {value!r}"]
 
 
 def test_the_facts_of_jobs_are_of_their_types() -> None:
@@ -115,11 +71,11 @@ def test_the_facts_of_jobs_are_of_their_types() -> None:
         ]
         query = WorkloadQuery(include_capacity=True)
         answer = read_workloads(client, [POOL_A, POOL_B], query, clock=time.time, placement_of=map(str, uuids))
-    more = sorted({*hints(facts.PoolEntry)} - {*hints(facts.JobsEntry), *hints(facts.FoundInPool)})
-    assert wrong(answer, facts.WorkloadsAnswer, "answer") == [
+    more = sorted({*hints(facts.PoolEntry, NAMES)} - {*hints(facts.JobsEntry, NAMES), *hints(facts.FoundInPool, NAMES)})
+    assert wrong(answer, facts.WorkloadsAnswer, NAMES, "answer") == [
         f"answer.pools[{number}].{key} is unknown" for number in (0, 1) for key in more
     ]
-    assert wrong(answer["pools"], list[facts.PoolEntry], "pools") == []
+    assert wrong(answer["pools"], list[facts.PoolEntry], NAMES, "pools") == []
     entry = t.cast("facts.PoolEntry", answer["pools"][0])
     assert entry["nodes"]
     assert entry["metrics"]
@@ -132,13 +88,28 @@ def test_the_facts_of_jobs_are_of_their_types() -> None:
 def test_the_facts_of_an_entry_without_documents_are_of_their_types() -> None:
     with Emulator(pools(nodes=403)) as emulator:
         answer = observe(emulator, POOL_A)
-    assert wrong(answer["pools"], list[facts.PoolEntry], "pools") == []
+    assert wrong(answer["pools"], list[facts.PoolEntry], NAMES, "pools") == []
     assert [error["document"] for error in answer["pools"][0]["errors"]] == ["nodes"]
 
 
 def test_the_facts_of_pools_are_of_their_types() -> None:
     with Emulator(pools()) as emulator, client_of(emulator) as client:
         answer = read_pools_and_capacity(client, [], include_capacity=True, clock=time.time)
-    assert wrong(answer["pools"], list[facts.PoolWithCapacity], "pools") == []
+    assert wrong(answer["pools"], list[facts.PoolWithCapacity], NAMES, "pools") == []
     assert len(answer["pools"]) == 2
-    assert set(answer) == set(hints(facts.PoolsAnswer))
+    assert set(answer) == set(hints(facts.PoolsAnswer, NAMES))
+
+
+def test_the_entries_of_the_lookup_are_of_their_type() -> None:
+    with Emulator(pools()) as emulator, client_of(emulator) as client:
+        answer = read_workloads(client, [POOL_A, POOL_B], WorkloadQuery(), clock=time.time)
+    entries = summary_entries_with_jobs(answer)
+    assert wrong(entries, list[facts.JobsEntryWithJobs], NAMES, "entries") == []
+    assert [entry["pool_name"] for entry in entries] == [POOL_A, POOL_B]
+    assert wrong(answer, facts.WorkloadsAnswer, NAMES, "answer") == []
+
+
+def test_a_failure_with_entries_is_of_its_type() -> None:
+    with Emulator(pools(nodes=403, workloads=403, pool=403)) as emulator, pytest.raises(NoPoolReadableError) as failed:
+        observe(emulator, POOL_A)
+    assert wrong(failed.value.as_result(), facts.NothingReadFacts, NAMES, "failure") == []

@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import ENVIRONMENT
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_pool_info, modelarts_workload_info
 from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args, shown
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
@@ -102,7 +103,7 @@ def test_an_error_of_the_api(script: Start, run: Run) -> None:
         ({"status": ["Waiting"]}, "value of status must be one or more of: Queue, Pending, "),
         (
             {"type": "training"},
-            "value of type must be one or more of: train, infer, x-infer, notebook. Got no match for: training",
+            f"value of type must be one or more of: {', '.join(JOB_TYPES)}. Got no match for: training",
         ),
         ({"sort": "name"}, "value of sort must be one of: create_time, got: name"),
         ({"jobs": True}, "Unsupported parameters for"),

@@ -176,6 +176,6 @@ def test_a_look_for_a_job_that_may_have_missed_it_is_none(status: str, entry: di
     """Those that are over are left out first: with one of them there, one that waits is there as well."""
     found = [{"status": status}]
     action = mock.Mock()
-    action.observer.return_value.look.return_value = {"pools": [{**entry, "found": found}]}
+    action.observer.return_value.look_at_capacity.return_value = [{**entry, "found": found}]
     assert ObservingAction.job_look(action, {})("pool", "train") == (found if reads else None)
     assert action.remark.called is not reads

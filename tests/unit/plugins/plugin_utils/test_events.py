@@ -10,11 +10,13 @@ import typing as t
 from dataclasses import dataclass
 
 import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils import _facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import (
     OVER,
     STATUSES,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils import _events
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision import verdict as _verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import (
     JOB_FIELDS,
     EventState,
@@ -23,6 +25,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._events import 
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Policy, read_policy, read_request
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import inert
+from ansible_collections.poolgate.modelarts.tests.unit.documented import wrong
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +71,19 @@ def told(events: t.Iterable[Facts]) -> list[tuple[t.Any, ...]]:
         else (event["change"],)
         for event in events
     ]
+
+
+def test_events_are_of_their_type() -> None:
+    watch = PoolEvents("p", REQUEST, read_policy(None))
+    waits, runs = job("a", "Queue", resources={}), job("a", resources={})
+    looks = [entry(), entry([waits], decision="admit"), entry([runs]), entry()]
+    events = [event for second, look in enumerate(looks) for event in watch.look_at(look, second)]
+    assert {event["change"] for event in events} == {
+        *("job_appeared", "job_status_changed", "job_ended", "room_appeared", "room_gone"),
+    }
+    types = {**vars(_facts), **vars(_verdict), **vars(_events)}
+    for event in events:
+        assert wrong(event, _events.Event, types, event["change"]) == []
 
 
 # The jobs of a pool

@@ -9,6 +9,9 @@ import json
 import typing as t
 
 import pytest
+from ansible_collections.poolgate.modelarts.plugins.module_utils import _facts
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils import _outcome
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision import verdict as _verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import (
     gate_outcome,
@@ -16,9 +19,12 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._outcome import
     refusal_of_outcome,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_policy, read_request
+from ansible_collections.poolgate.modelarts.tests.unit import reports
+from ansible_collections.poolgate.modelarts.tests.unit.documented import wrong
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import GPU, node, observed
 
 Facts = dict[str, t.Any]
+TYPES = {**vars(_facts), **vars(_verdict), **vars(_outcome)}
 
 
 def decided(request: Facts, *nodes: t.Any) -> Facts:
@@ -77,3 +83,14 @@ def _texts(value: t.Any) -> t.Iterator[str]:
             yield from _texts(item)
     else:
         yield str(value)
+
+
+@pytest.mark.parametrize("case", ["room", "waiting", "hopeless", "unknown", "unread", "several", "cards"])
+def test_the_result_of_a_task_is_of_its_type(case: str) -> None:
+    _document, verdicts = reports.report_of(reports.CASES[case]())
+    assert wrong(verdicts, list[_verdict.VerdictFacts], TYPES, "verdicts") == []
+    outcome = gate_outcome(verdicts[0], verdicts, 1, None)
+    assert wrong(outcome, _outcome.OutcomeFacts, TYPES, "outcome") == []
+    assert wrong(refusal_of_outcome(outcome), _outcome.RefusalFacts, TYPES, "refusal") == []
+    figures = outcome["artifact"]["pools"]
+    assert wrong(figures, list[_outcome.VerdictInFigures], TYPES, "artifact") == []

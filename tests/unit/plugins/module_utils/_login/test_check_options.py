@@ -11,6 +11,7 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login import iam as _iam
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import CheckedOptions
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.iam import PASSWORD, REFERENCE, SECRETS, leaked
@@ -21,6 +22,11 @@ HOST = "target-7"
 KEYS = {"access_key": "AK1", "secret_key": SECRETS["secret_key"]}
 PLACE = {"endpoint": "https://modelarts.example.com", "project_id": "p1"}
 Level = dict[str, t.Any]
+
+
+def test_each_option_has_the_type_of_its_specification() -> None:
+    kinds = {name: {"path": "str"}.get(option["type"], option["type"]) for name, option in CONNECTION_OPTIONS.items()}
+    assert {name: kind.__forward_arg__ for name, kind in CheckedOptions.__annotations__.items()} == kinds
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,11 @@ from urllib.parse import parse_qsl
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import (
+    WORKLOAD_OPTIONS,
+    QueryOptions,
+    WorkloadQuery,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.api import POOL, Document, client_of, job, listing
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
@@ -113,3 +117,12 @@ def test_a_type_that_cannot_be_asked_for_is_an_error(script: Start) -> None:
     server = script(listing("WorkloadList", [job(1, "train")], total=1), Reply(500, "{}"))
     with client_of(server) as client, pytest.raises(ApiError, match="answered 500"):
         read_workloads(client, [POOL], WorkloadQuery(types=["train", "infer"]), clock=client.now)
+
+
+def test_each_option_has_the_type_of_its_specification() -> None:
+    kinds = {"list": "list[str]", "str": "str", "bool": "bool", "int": "int"}
+    specified = {
+        name: kinds[option["type"]] + ("" if "default" in option else " | None")
+        for name, option in WORKLOAD_OPTIONS.items()
+    }
+    assert {name: kind.__forward_arg__ for name, kind in QueryOptions.__annotations__.items()} == specified

@@ -125,6 +125,7 @@ def test_the_file_finds_its_own_package(tmp_path: Path, shadow: str) -> None:
 def test_the_documentation_names_the_arguments_and_its_examples_are_taken(plugin: Facts) -> None:
     documented = yaml.safe_load(plugin["DOCUMENTATION"])["options"]
     accepted = plugin["SOURCE_OPTIONS"]
+    assert set(plugin["SourceOptions"].__annotations__) == set(accepted) - set(CONNECTION_OPTIONS)
     assert list(documented) == list(accepted)
     for name, option in documented.items():
         known = CONNECTION_OPTIONS.get(name, accepted[name])
