@@ -431,8 +431,8 @@ pools:
           elements: dict
     found:
       description:
-        - The jobs of O(look_for), with C(job_uuid), C(job_name), C(type), C(status), C(age_seconds), C(host_ips), and
-          C(resources) that they ask for. C(unread) names what of these could not be read.
+        - The jobs of O(look_for), with C(job_uuid), C(uid), C(job_name), C(type), C(status), C(age_seconds),
+          C(host_ips), and C(resources) that they ask for. C(unread) names what of these could not be read.
         - C(job_name) is the name of the service above, else the job's own.
       returned: when O(look_for) names jobs
       type: list

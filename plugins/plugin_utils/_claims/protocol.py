@@ -330,21 +330,40 @@ def mark_claims(row: Row, reading: Reading) -> PoolClaims:
     """
     document = row.document
     found = jobs_of_claims(document, reading)
+    dropped = _dropped_claims(row, reading, found)
     marked = {}
     for key, claim in document.claims.items():
-        jobs = found[key]
-        # A claim that is dropped while its job waits would leave the job without its promise.
-        waits = any(job.stage is Stage.WAITS for job in jobs) and not has_claim_expired(claim, reading)
-        if may_claim_be_dropped(claim, row.moment) and not waits:
+        if key in dropped:
             continue
         # In the order of their coming: equal documents have to have equal texts.
-        bound = tuple(dict.fromkeys((*claim.jobs, *(one for job in jobs for one in job.ids))))
+        bound = tuple(dict.fromkeys((*claim.jobs, *(one for job in found[key] for one in job.ids))))
         marked[key] = (
-            _marked_claim(claim, jobs, row)
+            _marked_claim(claim, found[key], row)
             if bound == claim.jobs
-            else _marked_claim(replace(claim, jobs=bound), jobs, row)
+            else _marked_claim(replace(claim, jobs=bound), found[key], row)
         )
     return PoolClaims(document.born, marked)
+
+
+def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[SeenJob]]) -> set[str]:
+    """Return the keys of the claims that are dropped: nothing of what counts is another one without them."""
+    old = {
+        key
+        for key, claim in row.document.claims.items()
+        if may_claim_be_dropped(claim, row.moment)
+        # A claim that is dropped while its job waits would leave the job without its promise.
+        and (has_claim_expired(claim, reading) or not any(job.stage is Stage.WAITS for job in found[key]))
+    }
+    left = PoolClaims(row.document.born, {key: one for key, one in row.document.claims.items() if key not in old})
+    # Without its claim a job is free, and ends the next claim of its name, whose own job has not come.
+    taken = {job.uuid for key, jobs in jobs_of_claims(left, reading).items() for job in jobs if job not in found[key]}
+    # A job that was left out of the reading may still be there.
+    is_told = reading.is_complete or not left.claims
+    return {
+        key
+        for key in old
+        if not any(job.uuid in taken for job in found[key]) and (is_told or not row.document.claims[key].jobs)
+    }
 
 
 def _marked_claim(claim: Claim, jobs: Sequence[SeenJob], row: Row) -> Claim:

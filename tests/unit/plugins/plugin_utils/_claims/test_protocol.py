@@ -493,3 +493,23 @@ def test_a_job_is_the_same_by_any_of_its_ids(before: tuple[str, str | None], aft
     assert set(bound.claims["a"].jobs) == {one for one in before if one}
     (found,) = jobs_of_claims(claimed("older", document=bound, at=900.0), reading(2, 1002, seen(after)))["a"]
     assert found == seen(after), "it is bound to this claim, and to no other of its name"
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_a_claim_that_is_dropped_leaves_its_job_to_no_other_of_its_name(is_complete: bool) -> None:
+    """Two deployments whose jobs have one name: the job of the first still runs when its claim is long over."""
+    both = claimed("first", "second")
+    later = replace(both.claims["second"], expires=1e6)
+    both = both.with_claims(later)
+    runs = job("1", Stage.RUNS)
+    marked = mark_claims(Row(2, both, 1001.0), reading(2, 1001, runs))
+    assert marked.claims["first"].jobs == ("1",)
+    at = 1001.0 + protocol.SETTLE + protocol.KEPT + 1
+    shown = [runs] if is_complete else []
+    marked = mark_claims(Row(3, marked, at), Reading(3, "born", at, shown, is_complete))
+    assert marked.claims["second"].ended is None
+    assert counted(marked, reading(4, at, runs)) == {"second": 8}
+    # Without another claim of the name, or once the job is gone, nothing keeps it.
+    assert "first" not in mark_claims(Row(4, marked, at), reading(4, at)).claims
+    alone = PoolClaims("born", {"first": marked.claims["first"]})
+    assert mark_claims(Row(4, alone, at), reading(4, at, runs)).claims == {}
