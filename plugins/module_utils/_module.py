@@ -28,9 +28,11 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sending import KeptSession
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection
 
 try:
     from ansible.module_utils.secrets import register_secrets
@@ -40,59 +42,70 @@ except ImportError:  # ansible-core before 2.22
 
 def run_module(module: AnsibleModule, read: Callable[[Client], Mapping[str, object]]) -> t.NoReturn:
     """Exit the module with the facts that ``read`` returns; their ``warnings`` become the task's."""
-    began = time.monotonic()
     gc.disable()  # documents hold no cycles, and looking for some in all of them takes a tenth of the time
-    options = {name: module.params[name] for name in CONNECTION_OPTIONS}
+    result = t.cast("dict[str, t.Any]", result_of_read(module.params, module.no_log_values, read))
+    if result.get("failed"):
+        # Not where it was caught: ansible-core prints, when it is told to, what an exception was raised for.
+        module.fail_json(**result)
+    for warning in result.pop("warnings", ()):
+        module.warn(sentence(warning))
+    module.exit_json(**result)
+
+
+def log_in_by_options(options: Mapping[str, object]) -> Connection:
+    """Return the connection of the options, with what they leave out from the environment of this process."""
+    return connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
+
+
+def result_of_read(
+    params: MutableMapping[str, t.Any],
+    no_log_values: set[str],
+    read: Callable[[Client], Mapping[str, object]],
+    log_in: Callable[[Mapping[str, object]], Connection] = log_in_by_options,
+    kept: KeptSession | None = None,
+) -> dict[str, object]:
+    """Return the result of a module with these parameters, which are validated: its facts or its failure.
+
+    What ``no_log_values`` holds in the end is a secret. Of ``params``, those that must not be shown are replaced.
+    """
+    began = time.monotonic()
+    options = {name: params[name] for name in CONNECTION_OPTIONS}
     # ansible-core prints the options of a task at -vvv, and in a URL there may be a password.
-    _hide_secrets_from_module_output(unusable_urls(options), module)
+    _hide_secrets_from_output(unusable_urls(options), no_log_values)
     for name in SECRETS:
         if options[name] and is_secret_common_word(options[name]):
             # It is refused if it is used. Masked by ansible-core, the sentence of that would show where it occurs.
-            module.no_log_values.discard(options[name])
-            module.params[name] = HIDDEN
-    facts, failure = _read_or_fail_module(module, options, read)
-    if failure is not None:
-        # Not where it was caught: ansible-core prints, when it is told to, what an exception was raised for.
-        module.fail_json(**t.cast("dict[str, t.Any]", failure))
-    result: dict[str, t.Any] = dict(facts)
-    for warning in result.pop("warnings", ()):
-        module.warn(sentence(warning))
-    if module.params["time_limit"] is not None:
-        # Who waits for this module learns so what it takes to start it on its host.
-        result["seconds"] = round(time.monotonic() - began, 3)
-    module.exit_json(changed=False, **result)
-
-
-def _read_or_fail_module(
-    module: AnsibleModule, options: Mapping[str, object], read: Callable[[Client], Mapping[str, object]]
-) -> tuple[Mapping[str, object], Mapping[str, object] | None]:
-    """Return (the facts, None), or ({}, the result of a failure).
-
-    Both are without secrets, so that ansible-core finds none to mask.
-
-    It masks by substring in every text and number of a result, and the action decides on what it leaves.
-    """
+            no_log_values.discard(options[name])
+            params[name] = HIDDEN
     try:
-        connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
-        _hide_secrets_from_module_output(connection.secrets, module)
+        connection = log_in(options)
+        _hide_secrets_from_output(connection.secrets, no_log_values)
         try:
-            with Client(connection, time_limit=module.params["time_limit"]) as client:
+            with Client(connection, time_limit=params["time_limit"], kept=kept) as client:
                 facts, failed = read(client), False
         except ModelArtsError as error:
             facts, failed = error.as_result(), True
-        facts = connection.without_secrets(facts, module.no_log_values)
-        _hide_secrets_from_module_output(connection.lasting_secrets, module)
+        # Without secrets, so that ansible-core finds none to mask: it masks by substring in every text and number of a
+        # result, and the action decides on what it leaves.
+        facts = connection.without_secrets(facts, no_log_values)
+        _hide_secrets_from_output(connection.lasting_secrets, no_log_values)
     except ModelArtsError as error:
-        return {}, error.as_result()
-    return ({}, facts) if failed else (facts, None)
+        facts, failed = error.as_result(), True
+    if failed:
+        return {"failed": True, **facts}
+    result = {"changed": False, **facts}
+    if params["time_limit"] is not None:
+        # Who waits for this module learns so what it takes to start it on its host.
+        result["seconds"] = round(time.monotonic() - began, 3)
+    return result
 
 
-def _hide_secrets_from_module_output(secrets: Iterable[str], module: AnsibleModule) -> None:
+def _hide_secrets_from_output(secrets: Iterable[str], no_log_values: set[str]) -> None:
     """Keep secrets that no option of the module gave out of what is printed.
 
     ansible-core 2.22 masks what is registered, and only where it is shown; earlier ones take it out of the result.
     """
     if register_secrets is None:
-        module.no_log_values.update(secrets)
+        no_log_values.update(secrets)
     else:
         register_secrets(secrets)

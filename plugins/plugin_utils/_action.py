@@ -27,6 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_options import templated_variables_level
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._local_look import local_look_of_task
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import (
     refuse_facts_behind,
@@ -141,17 +142,37 @@ class ObservingAction(ActionBase):
         given = {name: options[name] for name in CONNECTION_OPTIONS}
         connection = merge_levels(given, templated_variables_level(self._variables, self._templar))
 
+        environment: dict[str, object] = {}
+        prefix = self._compute_environment_string(environment)
+        look_here = local_look_of_task(
+            self._task,
+            self._connection,
+            self._variables_of_host(),
+            self._templar,
+            environment,
+            self._loader.get_basedir(),
+        )
+
         def run(asked: Facts) -> Facts:
-            result: Facts = self._execute_module(
-                module_name="poolgate.modelarts.modelarts_workload_info",
-                module_args={**connection, **asked},
-                task_vars=self._variables,
-            )
+            arguments = {**connection, **asked}
+            result: Facts | None = None if look_here is None else look_here(arguments)
+            if result is None:
+                result = self._execute_module(
+                    module_name="poolgate.modelarts.modelarts_workload_info",
+                    module_args=arguments,
+                    task_vars=self._variables,
+                )
             return result
 
         # Environment and host fill in what the options leave out.
         place = self._task.delegate_to, self._variables.get("inventory_hostname")
-        return Observer(run, repr((sorted(connection.items()), self._compute_environment_string(), place)))
+        return Observer(run, repr((sorted(connection.items()), prefix, place)))
+
+    def _variables_of_host(self) -> Facts:
+        """Return the variables of the host that modules are run on."""
+        host = self._task.delegate_to
+        delegated: Facts = self._variables.get("ansible_delegated_vars") or {}
+        return delegated.get(host, {}) if host else self._variables
 
     def job_look(self, options: Facts) -> Callable[[str, str], list[FoundJobFacts] | None]:
         """Return a look at the jobs of a pool that have a name. It is for ends of claims, and fails nothing.

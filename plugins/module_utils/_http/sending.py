@@ -44,6 +44,50 @@ _OLDEST_ANSWER = 60.0
 likes, while the clocks of servers of one API are apart by a few seconds."""
 
 
+_LONGEST_IDLE = 60.0
+"""Seconds after which a kept connection is given up. Firewalls drop those that are silent for minutes, some without a
+word, and a request that is sent into nothing costs its whole time-out."""
+
+
+class KeptSession:
+    """The connections of one read, kept for the next one of the same process."""
+
+    def __init__(self) -> None:
+        self._session: requests.Session | None = None
+        self._used = 0.0
+
+    def session_of(self, connection: Connection, left: Callable[[], float], bodies: Bodies) -> requests.Session:
+        """Return the session for a read, as it would be if it were new but for its open connections."""
+        if self._session is None:
+            self._session = _new_session(connection, left, bodies)
+            return self._session
+        if time.monotonic() - self._used > _LONGEST_IDLE:
+            self._session.close()  # of its connections; it can be used again
+        self._session.cookies.clear()
+        for adapter in self._session.adapters.values():
+            t.cast(BoundedAdapter, adapter).serve_read(left, bodies)
+        return self._session
+
+    def note_end(self) -> None:
+        """Remember when the connections were last used."""
+        self._used = time.monotonic()
+
+    def drop(self) -> None:
+        """Close what is open, and begin the next read with a new session."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def _new_session(connection: Connection, left: Callable[[], float], bodies: Bodies) -> requests.Session:
+    session = requests.Session()
+    adapter = BoundedAdapter(connection.where, left, bodies, pool_maxsize=connection.connections, pool_block=True)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.auth = connection.auth
+    return session
+
+
 @dataclass(frozen=True)
 class Call(t.Generic[T]):
     """One request: its name in sentences, its path and query below the project, and what becomes of its answer.
@@ -63,7 +107,8 @@ class Sender:
     """The session of one read, which all its threads share.
 
     ``time_limit`` is the number of seconds that all requests together may take, logins, retries and waits included, ten
-    minutes if none is given. A caller that gives one can wait: without it, no pause is longer than a minute.
+    minutes if none is given. A caller that gives one can wait: without it, no pause is longer than a minute. ``kept``
+    is the session of the last read with the same connection.
     """
 
     def __init__(
@@ -73,6 +118,7 @@ class Sender:
         time_limit: float | None,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
+        kept: KeptSession | None = None,
     ) -> None:
         self._connection = connection
         self._clock = clock
@@ -92,16 +138,15 @@ class Sender:
         # A request that waits for a connection within urllib3 could not be stopped any more.
         self._turns = threading.BoundedSemaphore(connection.connections)
         self._bodies = Bodies(LARGEST_ANSWER, connection.connections, self.left)
-        self.session = requests.Session()
-        adapter = BoundedAdapter(
-            connection.where, self.left, self._bodies, pool_maxsize=connection.connections, pool_block=True
-        )
-        self.session.mount("https://", adapter)
-        self.session.mount("http://", adapter)
-        self.session.auth = connection.auth
+        self._kept = kept
+        make = _new_session if kept is None else kept.session_of
+        self.session = make(connection, self.left, self._bodies)
 
     def close(self) -> None:
-        self.session.close()
+        if self._kept is None:
+            self.session.close()
+        else:
+            self._kept.note_end()
 
     def left(self) -> float:
         """Return the seconds that there are for requests. What was read must still become facts."""

@@ -99,7 +99,7 @@ def test_the_environment_and_the_host_are_part_of_a_login(monkeypatch: pytest.Mo
             _variables={},
             _task=mock.Mock(delegate_to=host),
             _templar=mock.Mock(template=dict, available_variables={}),
-            _compute_environment_string=lambda: environment,
+            _compute_environment_string=lambda _given: environment,
             _execute_module=run,
         )
         options = {**dict.fromkeys(CONNECTION_OPTIONS), "auth_token": token}
