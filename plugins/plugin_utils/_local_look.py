@@ -93,11 +93,10 @@ def _is_worker() -> bool:
 
 def _is_local(connection: ConnectionBase) -> bool:
     """Return whether commands are run here, by this user and without settings of a shell."""
-    place = getattr(connection, "_original_path", None)
+    # By its file: a plugin that somebody else wrote may have its name.
+    files = [os.path.join(folder, "local.py") for folder in ansible.plugins.connection.__path__]
     return (
-        type(connection).__module__ == "ansible.plugins.connection.local"
-        and isinstance(place, str)
-        and os.path.dirname(place) in ansible.plugins.connection.__path__
+        getattr(connection, "_original_path", None) in files
         and connection.become is None
         and getattr(connection._shell, "SHELL_FAMILY", None) == "sh"
     )
@@ -177,10 +176,8 @@ class LocalLook:
             # As after the end of a module: what failed is in no way a part of the next look.
             self._forget()
             return t.cast("dict[str, object]", remove_values(result, no_log_values))
-        if result.get("warnings"):
-            said = [sentence(str(one)) for one in t.cast("list[object]", result["warnings"])]
-            result["warnings"] = remove_values(said, no_log_values)
-        return result
+        said = [sentence(str(one)) for one in t.cast("list[object]", result.pop("warnings", []))]
+        return {**result, "warnings": remove_values(said, no_log_values)} if said else result
 
     def _log_in(self, options: Mapping[str, object]) -> Connection:
         if self._login is None or self._login[0] != options:
