@@ -39,6 +39,9 @@ try:
 except ImportError:  # ansible-core before 2.22
     register_secrets = None
 
+TAKES_SECRETS_OUT = register_secrets is None
+"""Whether ansible-core takes secrets out of results. From 2.22 on, it masks what is registered where it is shown."""
+
 
 def run_module(module: AnsibleModule, read: Callable[[Client], Mapping[str, object]]) -> t.NoReturn:
     """Exit the module with the facts that ``read`` returns; their ``warnings`` become the task's."""
@@ -101,10 +104,7 @@ def result_of_read(
 
 
 def _hide_secrets_from_output(secrets: Iterable[str], no_log_values: set[str]) -> None:
-    """Keep secrets that no option of the module gave out of what is printed.
-
-    ansible-core 2.22 masks what is registered, and only where it is shown; earlier ones take it out of the result.
-    """
+    """Keep secrets that no option of the module gave out of what is printed."""
     if register_secrets is None:
         no_log_values.update(secrets)
     else:

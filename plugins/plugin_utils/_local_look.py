@@ -33,7 +33,11 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import REQUESTS_IMPORT_ERROR
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sending import KeptSession
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import SECRETS
-from ansible_collections.poolgate.modelarts.plugins.module_utils._module import log_in_by_options, result_of_read
+from ansible_collections.poolgate.modelarts.plugins.module_utils._module import (
+    TAKES_SECRETS_OUT,
+    log_in_by_options,
+    result_of_read,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import READING_OPTIONS, read_as_asked
 from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide_known_secrets
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
@@ -175,9 +179,9 @@ class LocalLook:
         if result.get("failed"):
             # As after the end of a module: what failed is in no way a part of the next look.
             self._forget()
-            return t.cast("dict[str, object]", remove_values(result, no_log_values))
+            return t.cast("dict[str, object]", _masked_as_of_module(result, no_log_values))
         said = [sentence(str(one)) for one in t.cast("list[object]", result.pop("warnings", []))]
-        return {**result, "warnings": remove_values(said, no_log_values)} if said else result
+        return {**result, "warnings": _masked_as_of_module(said, no_log_values)} if said else result
 
     def _log_in(self, options: Mapping[str, object]) -> Connection:
         if self._login is None or self._login[0] != options:
@@ -188,6 +192,11 @@ class LocalLook:
     def _forget(self) -> None:
         self._login = None
         self._kept.drop()
+
+
+def _masked_as_of_module(value: object, no_log_values: set[str]) -> object:
+    """Return a part of a result as ansible-core returns that of a module."""
+    return remove_values(value, no_log_values) if TAKES_SECRETS_OUT else value
 
 
 def _text_of_vault(value: object) -> str:
