@@ -30,18 +30,18 @@ the ratios are what to look at.
 | summary | `modelarts_workload_info` with `fields: []` |
 | signed | summary, with each request signed by an access key |
 | lookup | the summary by the lookup `modelarts_workloads` |
-| wait | a gate that waits in vain, for no time and for four seconds, ten attempts a second; with `limit` the task has a time-out, so that each attempt runs the module |
+| wait | a gate that waits in vain, not at all or for four seconds; with a `limit` it is the module that looks |
 | gate, role | the action `modelarts_capacity_gate`, which reads jobs, nodes, pool and metrics and decides; the role |
 | all | `modelarts_workload_info`, which returns every job with every field |
 | floor | a module that returns the very same facts, from a file: what ansible-core costs for that answer |
 | uri | a play that loops over the pages with `ansible.builtin.uri` |
 
-*Launched* is the median less the launch: less *empty* for what runs a module, less *nothing* for lookup, gate
-and role, which read in the process of their task, and nothing less for the scripts, which start a Python of their own. *Emulator* is the share of the time in which
-the emulator was busy with a request, as its log has it, without the delay that stands for the network; where requests
-are answered side by side it counts each. *Peak* is the memory of the largest process that reads: the module's, the
-script's, or for lookup, gate and role the play's. *Others* is the most of a core that other programs used during a run; a run in
-which they used more than {disturbed:.0%} was repeated, up to {tries} times.
+*Launched* is the median less the launch: less *empty* for what runs a module, less *nothing* for lookup, gate and role,
+which read in the process of their task, and nothing less for the scripts, which start a Python of their own. *Emulator*
+is the share of the time in which the emulator was busy with a request, as its log has it, without the delay that stands
+for the network; where requests are answered side by side it counts each. *Peak* is the memory of the largest process
+that reads: the module's, the script's, or for lookup, gate and role the play's. *Others* is the most of a core that
+other programs used during a run; a run in which they used more than {disturbed:.0%} was repeated, up to {tries} times.
 """
 COUNTED = """
 What can be counted exactly (requests, connections, logins, imports, parses) is guarded by
