@@ -155,14 +155,14 @@ class ObservingAction(ActionBase):
 
         def run(asked: Facts) -> Facts:
             arguments = {**connection, **asked}
-            result: Facts | None = None if look_here is None else look_here(arguments)
+            result = None if look_here is None else look_here(arguments)
             if result is None:
                 result = self._execute_module(
                     module_name="poolgate.modelarts.modelarts_workload_info",
                     module_args=arguments,
                     task_vars=self._variables,
                 )
-            return result
+            return t.cast(Facts, result)
 
         # Environment and host fill in what the options leave out.
         place = self._task.delegate_to, self._variables.get("inventory_hostname")

@@ -149,7 +149,7 @@ class LocalLook:
         self._kept = KeptSession()
         self._login: tuple[Mapping[str, object], Connection] | None = None
 
-    def __call__(self, arguments: Mapping[str, object]) -> dict[str, t.Any] | None:
+    def __call__(self, arguments: Mapping[str, object]) -> Mapping[str, object] | None:
         """Return the result of the module with these arguments; None where they are not such as a module can get."""
         try:
             given = json.loads(json.dumps(dict(arguments), default=_text_of_vault))
@@ -159,13 +159,13 @@ class LocalLook:
             with _as_process_of_module(self._environment, self._folder):
                 result = self._look(given)
                 # What a module returns passes as JSON, too: what decides gets the same types from both.
-                return t.cast("dict[str, t.Any]", json.loads(json.dumps(result)))
+                return t.cast("dict[str, object]", json.loads(json.dumps(result)))
         except Exception:
             crash = hide_known_secrets(traceback.format_exc())
             self._forget()
         return {"failed": True, "msg": "", "module_stderr": crash}
 
-    def _look(self, arguments: dict[str, t.Any]) -> Mapping[str, object]:
+    def _look(self, arguments: Mapping[str, object]) -> Mapping[str, object]:
         no_log_values = {str(arguments[name]) for name in SECRETS if arguments.get(name)}
         validated = ArgumentSpecValidator(READING_OPTIONS).validate(arguments)
         result: dict[str, object]

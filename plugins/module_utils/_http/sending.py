@@ -44,7 +44,7 @@ _OLDEST_ANSWER = 60.0
 likes, while the clocks of servers of one API are apart by a few seconds."""
 
 
-_LONGEST_IDLE = 60.0
+_LONGEST_IDLE = 120.0
 """Seconds after which a kept connection is given up. Firewalls drop those that are silent for minutes, some without a
 word, and a request that is sent into nothing costs its whole time-out."""
 
@@ -61,8 +61,9 @@ class KeptSession:
         if self._session is None:
             self._session = _new_session(connection, left, bodies)
             return self._session
-        if time.monotonic() - self._used > _LONGEST_IDLE:
-            self._session.close()  # of its connections; it can be used again
+        # A server may close a connection in the very moment that it is used again, which a retry mends.
+        if time.monotonic() - self._used > _LONGEST_IDLE or not connection.max_retries:
+            self._session.close()  # its connections; it can be used again
         self._session.cookies.clear()
         for adapter in self._session.adapters.values():
             t.cast(BoundedAdapter, adapter).serve_read(left, bodies)

@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import WorkloadsAnswer
     from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import PoolReading
 
-READING_OPTIONS: dict[str, dict[str, t.Any]] = {
+READING_OPTIONS: Mapping[str, Mapping[str, object]] = {
     **CONNECTION_OPTIONS,
     **WORKLOAD_OPTIONS,
     "pool_name": {"type": "list", "elements": "str", "required": True},

@@ -59,7 +59,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def asked(url: str, **options: t.Any) -> dict[str, t.Any]:
-    place = {"endpoint": url, "project_id": "p1", "max_retries": 0, "auth_token": TOKEN}
+    place = {"endpoint": url, "project_id": "p1", "max_retries": 1, "auth_token": TOKEN}
     return {**place, "pool_name": [POOL], **options}
 
 
@@ -103,7 +103,7 @@ def test_it_returns_what_the_module_returns(
     reply: Reply, options: dict[str, t.Any], script: Start, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     server = script(reply)
-    given = asked(server.url, **options)
+    given = {**asked(server.url), "max_retries": 0, **options}
     by_module = run_with(capsys)(server.url, **given)
     said = by_module.pop("said")
     by_module.pop("invocation", None)
@@ -202,7 +202,7 @@ def test_a_token_that_expires_is_renewed(script: Start, tmp_path: Path) -> None:
 
 def test_a_look_that_failed_is_no_part_of_the_next(opened: list[str], script: Start, tmp_path: Path) -> None:
     """The module would log in anew, too, over new connections and with nothing remembered."""
-    server = script(jobs(job()), Reply(503, "busy"), jobs(job()))
+    server = script(jobs(job()), Reply(404, {}), jobs(job()))
     with ScriptedIam(login(project="p1")) as iam:
         given = asked(server.url, auth_token=None, **{**PASSWORD, "auth_url": iam.url})
         look = look_in(tmp_path)
@@ -236,6 +236,14 @@ def test_what_was_silent_for_long_is_not_sent_over_again(
     look, given = look_in(tmp_path), asked(script(jobs(job())).url)
     look(given)
     monkeypatch.setattr(sending, "_LONGEST_IDLE", -1.0)
+    look(given)
+    assert len(opened) == 2
+
+
+def test_without_retries_each_look_has_connections_of_its_own(opened: list[str], script: Start, tmp_path: Path) -> None:
+    """Nothing mends a request on a connection that the server is about to close."""
+    look, given = look_in(tmp_path), asked(script(jobs(job())).url, max_retries=0)
+    look(given)
     look(given)
     assert len(opened) == 2
 
