@@ -265,6 +265,8 @@ def test_it_has_what_the_module_would_have_and_leaves_all_as_it_was(
     script: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OS_REGION_NAME", "before")
+    monkeypatch.setattr(logging.root.manager, "disable", 0)
+    gc.enable()
     within: list[object] = []
 
     def read(client: t.Any, params: t.Any) -> t.NoReturn:
@@ -312,7 +314,7 @@ def planned(
     **keywords: t.Any,
 ) -> LocalLook | None:
     """The look of a task with these keywords."""
-    monkeypatch.setattr(_local_look, "_is_worker", lambda: True)
+    monkeypatch.setattr(_local_look, "_is_worker", lambda: not keywords.get("threads"))
     monkeypatch.delitem(sys.modules, "openstack", raising=False)
     for name, library in loaded.items():
         monkeypatch.setitem(sys.modules, name, library)
@@ -322,6 +324,8 @@ def planned(
     plugin = connection_loader.get(connection, PlayContext(), os.devnull)
     if keywords.get("become"):
         plugin.set_become_plugin(mock.Mock())
+    if keywords.get("shell"):
+        plugin._shell = mock.Mock(SHELL_FAMILY=keywords["shell"])
     templar = Templar(loader=DataLoader(), variables={"python": sys.executable, **variables})
     return local_look_of_task(task, plugin, variables, templar, environment or {}, folder)
 
@@ -355,6 +359,8 @@ def test_it_stands_for_the_module_where_that_would_run_here(
     [
         {"connection": "ansible.builtin.ssh"},
         {"become": True},
+        {"shell": "fish"},  # its settings may set variables
+        {"threads": True},
         {"timeout": 5},
         {"async_val": 5},
         {"variables": {}},
