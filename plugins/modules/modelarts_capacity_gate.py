@@ -19,7 +19,8 @@ description:
     is never treated as room). Over several pools, the first that admits wins.
   - While it waits, it prints one line for each attempt; at the end it prints the verdict as a page.
   - This is an action plugin. It runs M(poolgate.modelarts.modelarts_workload_info) on the host of the task, once for
-    each attempt, and decides on the controller.
+    each attempt, and decides on the controller. Where that host is the controller itself, it reads the same without
+    starting the module.
 author:
   - The poolgate.modelarts contributors (@poolgate)
 extends_documentation_fragment:

@@ -13,7 +13,8 @@ description:
   - Works on the store in which gates claim the room that they admit, see
     O(poolgate.modelarts.modelarts_capacity_gate#module:store).
   - This is an action plugin. It opens the store on the controller. To give a claim back, it looks at the jobs once,
-    with M(poolgate.modelarts.modelarts_workload_info) on the host of the task.
+    with M(poolgate.modelarts.modelarts_workload_info) on the host of the task. Where that is the controller itself, it
+    reads the same without starting the module.
 author:
   - The poolgate.modelarts contributors (@poolgate)
 extends_documentation_fragment:

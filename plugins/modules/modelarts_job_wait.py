@@ -16,7 +16,8 @@ description:
   - While it waits, it prints one line for each look. A look that the API fails is a warning, and a look without news.
     Before the job was found, a failure that another look would not mend ends the task. Refused credentials always do.
   - This is an action plugin. It runs M(poolgate.modelarts.modelarts_workload_info) on the host of the task, once for
-    each look, and follows the job on the controller.
+    each look, and follows the job on the controller. Where that host is the controller itself, it reads the same
+    without starting the module.
 author:
   - The poolgate.modelarts contributors (@poolgate)
 extends_documentation_fragment:

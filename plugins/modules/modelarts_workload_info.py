@@ -512,36 +512,13 @@ transient:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._module import run_module
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WORKLOAD_OPTIONS, WorkloadQuery
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import READING_OPTIONS, read_as_asked
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            **CONNECTION_OPTIONS,
-            **WORKLOAD_OPTIONS,
-            "pool_name": {"type": "list", "elements": "str", "required": True},
-            "placement_of": {"type": "list", "elements": "str", "default": []},
-            "look_for": {"type": "list", "elements": "str", "default": []},
-            "time_limit": {"type": "float"},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    run_module(
-        module,
-        lambda client: read_workloads(
-            client,
-            params["pool_name"],
-            WorkloadQuery.from_options(params),
-            clock=client.now,
-            placement_of=params["placement_of"],
-            look_for=params["look_for"],
-        ),
-    )
+    module = AnsibleModule(argument_spec=READING_OPTIONS, supports_check_mode=True)
+    run_module(module, lambda client: read_as_asked(client, module.params))
 
 
 if __name__ == "__main__":

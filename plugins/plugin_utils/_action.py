@@ -27,6 +27,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import is_blank, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._connection_options import templated_variables_level
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._local_look import local_look_of_task
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import (
     refuse_facts_behind,
@@ -140,17 +141,39 @@ class ObservingAction(ActionBase):
         given = {name: options[name] for name in CONNECTION_OPTIONS}
         connection = merge_levels(given, templated_variables_level(self._variables, self._templar))
 
+        environment: dict[str, object] = {}
+        prefix = self._compute_environment_string(environment)
+        look_here = local_look_of_task(
+            self._task,
+            self._connection,
+            self._variables_of_host(),
+            self._templar,
+            environment,
+            self._loader.get_basedir(),
+        )
+
         def run(asked: Mapping[str, object]) -> Mapping[str, object]:
-            result: Mapping[str, object] = self._execute_module(
-                module_name="poolgate.modelarts.modelarts_workload_info",
-                module_args={**connection, **asked},
-                task_vars=self._variables,
-            )
-            return result
+            arguments = {**connection, **asked}
+            result = None if look_here is None else look_here(arguments)
+            if result is None:
+                result = self._execute_module(
+                    module_name="poolgate.modelarts.modelarts_workload_info",
+                    module_args=arguments,
+                    task_vars=self._variables,
+                )
+            return t.cast("Mapping[str, object]", result)
 
         # Environment and host fill in what the options leave out.
         place = self._task.delegate_to, self._variables.get("inventory_hostname")
-        return Observer(run, repr((sorted(connection.items()), self._compute_environment_string(), place)))
+        return Observer(run, repr((sorted(connection.items()), prefix, place)))
+
+    def _variables_of_host(self) -> Mapping[str, object]:
+        """Return the variables of the host that modules are run on."""
+        host = self._task.delegate_to
+        if not host:
+            return self._variables
+        delegated = self._variables.get("ansible_delegated_vars")
+        return delegated.get(host, {}) if isinstance(delegated, dict) else {}
 
     def job_look(self, options: Mapping[str, object]) -> Callable[[str, str], list[FoundJobFacts] | None]:
         """Return a look at the jobs of a pool that have a name. It is for ends of claims, and fails nothing.

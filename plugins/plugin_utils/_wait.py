@@ -18,6 +18,9 @@ if t.TYPE_CHECKING:
 
 # Gates that were started together, by forks or by slices, must not ask in the same second for ever.
 _JITTER = 0.1
+# A look that takes some hundredths of a second takes many times as long on a machine that is busy for a moment, and one
+# that does not end in time is no answer.
+_SHORTEST_LOOK = 0.5
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,11 @@ class Wait:
     def looks(self) -> Iterator[float | None]:
         """Yield what is left at each look, and pause in between, as long as another look can end in time.
 
-        A look takes as long as the longest one before: with less time left, the last answer is the newest to be had.
+        A look takes as long as the longest one before, half a second at least: with less time left, the last answer is
+        the newest to be had.
         ``count`` is how many there were.
         """
-        longest = 0.0
+        longest = _SHORTEST_LOOK
         while True:
             self.count += 1
             began = self.elapsed

@@ -174,11 +174,11 @@ class Bench:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _peak(self, name: str) -> float:
-        """MiB that the largest process had that reads: a module's own, a script's or, for a lookup, the play's.
+        """MiB that the largest process had that reads: a module's own, a script's or the play's.
 
         A small process starts it and asks the kernel afterwards: what a large one starts begins with its size.
         """
-        if name.startswith(("nothing", "uri")):
+        if name.startswith(("nothing", "uri", "wait")):
             return 0.0
         peaks = self.folder / "peaks"
         peaks.unlink(missing_ok=True)
@@ -186,7 +186,7 @@ class Bench:
         play, *options = self.command(name)
         if play == sys.executable:
             self._run([measured, *options])
-        elif name == "lookup":
+        elif name in ("lookup", "gate", "role"):
             self._run([measured, str(Path(sys.executable).with_name(play)), *options])
         else:
             self._run([play, *options, f"--extra-vars=ansible_python_interpreter={measured}"])

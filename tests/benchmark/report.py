@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from measure import DISTURBED, TRIES, Runs, Size
 from plots import LICENCE, draw
@@ -29,23 +30,30 @@ the ratios are what to look at.
 | summary | `modelarts_workload_info` with `fields: []` |
 | signed | summary, with each request signed by an access key |
 | lookup | the summary by the lookup `modelarts_workloads` |
+| wait | a gate that waits in vain, not at all or for four seconds; with a `limit` it is the module that looks |
 | gate, role | the action `modelarts_capacity_gate`, which reads jobs, nodes, pool and metrics and decides; the role |
 | all | `modelarts_workload_info`, which returns every job with every field |
 | floor | a module that returns the very same facts, from a file: what ansible-core costs for that answer |
 | uri | a play that loops over the pages with `ansible.builtin.uri` |
 
-*Launched* is the median less the launch: less *empty* for what runs a module, less *nothing* for the lookup, and
-nothing less for the scripts, which start a Python of their own. *Emulator* is the share of the time in which
-the emulator was busy with a request, as its log has it, without the delay that stands for the network; where requests
-are answered side by side it counts each. *Peak* is the memory of the largest process that reads: the module's, the
-script's, or for the lookup the play's. *Others* is the most of a core that other programs used during a run; a run in
-which they used more than {disturbed:.0%} was repeated, up to {tries} times.
+*Launched* is the median less the launch: less *empty* for what runs a module, less *nothing* for lookup, gate and role,
+which read in the process of their task, and nothing less for the scripts, which start a Python of their own. *Emulator*
+is the share of the time in which the emulator was busy with a request, as its log has it, without the delay that stands
+for the network; where requests are answered side by side it counts each. *Peak* is the memory of the largest process
+that reads: the module's, the script's, or for lookup, gate and role the play's. *Others* is the most of a core that
+other programs used during a run; a run in which they used more than {disturbed:.0%} was repeated, up to {tries} times.
 """
 COUNTED = """
 What can be counted exactly (requests, connections, logins, imports, parses) is guarded by
 `tests/unit/plugins/module_utils/test_counts.py`, in `make test`.
 """
-LAUNCH = {"plain": None, "sdk": None, "nothing": None, "empty": None, "lookup": "nothing"}
+LAUNCH = {
+    "plain": None,
+    "sdk": None,
+    "nothing": None,
+    "empty": None,
+    **dict.fromkeys(("lookup", "gate", "role"), "nothing"),
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ class Goal:
 
     def row(self) -> str:
         sign = "at least" if self.at_least else "at most"
-        measured = "-" if self.measured is None else f"{self.measured:.2f}"
+        measured = "-" if self.measured is None else f"{self.measured:.{2 if self.measured >= 0.1 else 3}f}"
         verdict = {True: "yes", False: "**no**", None: "not measured"}[self.met]
         return f"| {self.text} | {sign} {self.limit:g} | {measured} | {verdict} |"
 
@@ -98,9 +106,28 @@ class Results:
         runs = self.block(size, name)
         return None if runs is None else runs[name].peak_mib
 
+    def first_decision(self, size: Size, limit: int) -> float | None:
+        """Processor time of a gate that does not wait."""
+        runs = self.block(size, wait_of(0, limit))
+        return None if runs is None else median(runs[wait_of(0, limit)].cpu)
+
+    def attempt(self, size: Size, limit: int) -> float | None:
+        """Processor time of each further attempt of a gate that waits."""
+        once, often = wait_of(0, limit), wait_of(4, limit)
+        runs = self.block(size, once, often)
+        if runs is None:
+            return None
+        # Each attempt sends the same requests.
+        further = median(runs[often].requests) / median(runs[once].requests) - 1
+        return (median(runs[often].cpu) - median(runs[once].cpu)) / further
+
     def seconds(self, size: Size, name: str, beside: str) -> float | None:
         runs = self.block(size, name, beside)
         return None if runs is None else runs[name].median
+
+
+def wait_of(seconds: int, limit: int) -> str:
+    return f"wait seconds={seconds} limit={limit}"
 
 
 def launch_of(name: str) -> str | None:
@@ -120,6 +147,7 @@ def ratio(one: float | None, other: float | None) -> float | None:
 def goals(results: Results) -> list[Goal]:
     """The figures of "it is done when"."""
     near, far = Size(20_000, 1_000, 0), Size(20_000, 1_000, 50)
+    small = Size(500, 100, 0)
     few, many = Size(5_000, 1_000, 0), Size(100_000, 1_000, 0)
     beside_plain = [ratio(results.peak(size, "summary"), results.peak(size, "plain")) for size in (few, near, many)]
 
@@ -162,6 +190,17 @@ def goals(results: Results) -> list[Goal]:
             "gate on 20,000 jobs and 1,000 nodes : summary, both launched",
             2,
             ratio(results.launched(near, "gate"), results.launched(near, "summary")),
+        ),
+        Goal(
+            "waiting gate: an attempt, local to module, processor time",
+            0.1,
+            ratio(results.attempt(small, 0), results.attempt(small, 600)),
+        ),
+        Goal("waiting gate: an attempt, local, seconds of processor time", 0.05, results.attempt(small, 0)),
+        Goal(
+            "waiting gate: first decision, local to module, processor time",
+            0.7,
+            ratio(results.first_decision(small, 0), results.first_decision(small, 600)),
         ),
         Goal(
             "time a job of the summary, launched, 100,000 jobs : 5,000",

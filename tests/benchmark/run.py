@@ -24,6 +24,7 @@ BUILD = ROOT / ".build" / "bench"
 LAUNCHES = ("nothing", "empty")
 READERS = ("plain", "sdk", "summary", "lookup", "gate")
 CONNECTIONS = (1, 2, 4, 8, 16)
+WAITS = tuple(f"wait seconds={seconds} limit={limit}" for limit in (0, 600) for seconds in (0, 4))
 
 Plan = list[tuple[Size, tuple[str, ...], int]]
 
@@ -37,6 +38,7 @@ def plan(quick: bool) -> Plan:
             (size, (*LAUNCHES, *READERS, "role", "signed"), 2),
             (size, ("all", "floor"), 2),
             (size, ("uri", "summary"), 1),
+            (Size(500, 100, 0), WAITS, 1),
             (Size(1000, 100, 50), ("empty", *READERS, *several[-2:]), 1),
         ]
     full: Plan = []
@@ -56,6 +58,7 @@ def plan(quick: bool) -> Plan:
         (Size(5_000, 1_000, 0), ("all", "floor"), 3),
         (Size(20_000, 1_000, 0), ("all", "floor"), 5),
         (Size(20_000, 1_000, 0), ("uri", "summary"), 2),
+        (Size(500, 100, 0), WAITS, 5),
     ]
 
 

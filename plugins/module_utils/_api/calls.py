@@ -44,6 +44,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sending import KeptSession
     from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection
 
 Query = list[tuple[str, str]]
@@ -93,7 +94,8 @@ class Client:
     """The calls of the API reference, which threads may share.
 
     Every method raises InputError, TransportError or ApiError. ``time_limit`` is the number of seconds that all calls
-    together may take, logins, retries and waits included, ten minutes if none is given.
+    together may take, logins, retries and waits included, ten minutes if none is given. ``kept`` has the connections of
+    the client before.
     """
 
     def __init__(
@@ -103,9 +105,10 @@ class Client:
         time_limit: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        kept: KeptSession | None = None,
     ) -> None:
         self._connection = connection
-        self._sender = Sender(connection, time_limit=time_limit, clock=clock, sleep=sleep)
+        self._sender = Sender(connection, time_limit=time_limit, clock=clock, sleep=sleep, kept=kept)
         self._lock = threading.Lock()
         self._memory = 0
 

@@ -29,6 +29,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.transport
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    import requests
     from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection
 
 T = t.TypeVar("T")
@@ -44,6 +45,46 @@ _LATEST = 2.0**37  # the year 6325: a Date behind it is none, and would overflow
 _OLDEST_ANSWER = 60.0
 """Seconds by which an answer may be older than the request. A proxy that keeps answers keeps them for as long as it
 likes, while the clocks of servers of one API are apart by a few seconds."""
+
+
+_LONGEST_IDLE = 120.0
+"""Seconds after which a kept connection is given up. Firewalls drop those that are silent for minutes, some without a
+word, and a request that is sent into nothing costs its whole time-out."""
+
+
+class KeptSession:
+    """The connections of one read, kept for the next one of the same process."""
+
+    def __init__(self) -> None:
+        self._session: requests.Session | None = None
+        self._used = 0.0
+
+    def session_of(self, connection: Connection, left: Callable[[], float], bodies: Bodies) -> requests.Session:
+        """Return the session for a read, as it would be if it were new but for its open connections."""
+        if self._session is None:
+            self._session = _new_session(connection, left, bodies)
+            return self._session
+        # A server may close a connection in the very moment that it is used again, which a retry mends.
+        if time.monotonic() - self._used > _LONGEST_IDLE or not connection.max_retries:
+            self._session.close()  # its connections; it can be used again
+        for adapter in self._session.adapters.values():
+            t.cast(BoundedAdapter, adapter).serve_read(left, bodies)
+        return self._session
+
+    def note_end(self) -> None:
+        """Remember when the connections were last used."""
+        self._used = time.monotonic()
+
+    def drop(self) -> None:
+        """Close what is open, and begin the next read with a new session."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def _new_session(connection: Connection, left: Callable[[], float], bodies: Bodies) -> requests.Session:
+    adapter = BoundedAdapter(connection.where, left, bodies, pool_maxsize=connection.connections, pool_block=True)
+    return session_through(adapter, connection.auth)
 
 
 @dataclass(frozen=True)
@@ -65,7 +106,8 @@ class Sender:
     """The session of one read, which all its threads share.
 
     ``time_limit`` is the number of seconds that all requests together may take, logins, retries and waits included, ten
-    minutes if none is given. A caller that gives one can wait: without it, no pause is longer than a minute.
+    minutes if none is given. A caller that gives one can wait: without it, no pause is longer than a minute. ``kept``
+    is the session of the last read with the same connection.
     """
 
     def __init__(
@@ -75,6 +117,7 @@ class Sender:
         time_limit: float | None,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
+        kept: KeptSession | None = None,
     ) -> None:
         self._connection = connection
         self._clock = clock
@@ -94,13 +137,15 @@ class Sender:
         # A request that waits for a connection within urllib3 could not be stopped any more.
         self._turns = threading.BoundedSemaphore(connection.connections)
         self._bodies = Bodies(LARGEST_ANSWER, connection.connections, self.left)
-        adapter = BoundedAdapter(
-            connection.where, self.left, self._bodies, pool_maxsize=connection.connections, pool_block=True
-        )
-        self.session = session_through(adapter, connection.auth)
+        self._kept = kept
+        make = _new_session if kept is None else kept.session_of
+        self.session = make(connection, self.left, self._bodies)
 
     def close(self) -> None:
-        self.session.close()
+        if self._kept is None:
+            self.session.close()
+        else:
+            self._kept.note_end()
 
     def left(self) -> float:
         """Return the seconds that there are for requests. What was read must still become facts."""

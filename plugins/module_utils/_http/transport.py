@@ -12,6 +12,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import functools
+import os
 import typing as t
 from http.cookiejar import DefaultCookiePolicy
 
@@ -68,6 +69,11 @@ class BoundedAdapter(HTTPAdapter):
         self._note = note
         self._most_values = most_values
         super().__init__(**kwargs)
+
+    def serve_read(self, left: Callable[[], float], bodies: Bodies) -> None:
+        """Send from now on for another read, over the connections that are open."""
+        self._left = left
+        self._bodies = bodies
 
     def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -147,11 +153,25 @@ def session_through(
 
 def _check_adapter_authorities(verify: bool | str, where: str) -> None:
     if isinstance(verify, str):
-        reason = _unusable_authorities(verify)
+        reason = _unusable_authorities(verify, _state_of_authorities(verify))
         if reason is not None:
             name = proxy_variable_of(verify, AUTHORITIES[:2], "ca_path")
             raise InputError(f"{name} on {where} names {reason}, so no certificate could be verified.")
 
 
-# Cached, as each request asks: a read may send hundreds, and the file is parsed each time.
-_unusable_authorities = functools.lru_cache(maxsize=20)(unusable_authorities)
+@functools.lru_cache(maxsize=20)
+def _unusable_authorities(path: str, state: object) -> str | None:
+    """Return unusable_authorities(), as long as the state is the same.
+
+    Each request asks, a read may send hundreds, and the file is parsed each time.
+    """
+    return unusable_authorities(path)
+
+
+def _state_of_authorities(path: str) -> object:
+    """Return what changes when somebody mends the file, which a process that reads for days has to notice."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -13,15 +13,50 @@ from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_of_call
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import (
+    WORKLOAD_OPTIONS,
+    QueryOptions,
+    WorkloadQuery,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import combine_summaries, summarize_jobs
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import trimmed
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import WorkloadsAnswer
     from ansible_collections.poolgate.modelarts.plugins.module_utils._read.summary import PoolReading
+
+READING_OPTIONS: Mapping[str, Mapping[str, object]] = {
+    **CONNECTION_OPTIONS,
+    **WORKLOAD_OPTIONS,
+    "pool_name": {"type": "list", "elements": "str", "required": True},
+    "placement_of": {"type": "list", "elements": "str", "default": []},
+    "look_for": {"type": "list", "elements": "str", "default": []},
+    "time_limit": {"type": "float"},
+}
+"""The options of modelarts_workload_info."""
+
+
+class ReadingOptions(QueryOptions):
+    """The options of modelarts_workload_info that tell what to read, validated."""
+
+    pool_name: list[str]
+    placement_of: list[str]
+    look_for: list[str]
+
+
+def read_as_asked(client: Client, params: ReadingOptions) -> WorkloadsAnswer:
+    """Return what modelarts_workload_info returns for its options, which are validated. Raises ModelArtsError."""
+    return read_workloads(
+        client,
+        params["pool_name"],
+        WorkloadQuery.from_options(params),
+        clock=client.now,
+        placement_of=params["placement_of"],
+        look_for=params["look_for"],
+    )
 
 
 def read_workloads(

@@ -157,6 +157,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_of_call
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sending import KeptSession
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
@@ -241,6 +242,7 @@ class Source:
         self._watches = _watches(options)
         self._query = WorkloadQuery(fields=JOB_FIELDS, include_capacity=bool(options["request"]))
         self._connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
+        self._kept = KeptSession()
         self._stopped = threading.Event()
         self._has_seen_jobs = False
         self._failures = 0
@@ -255,9 +257,12 @@ class Source:
             time_limit=max(self._interval, _SHORTEST_LIMIT),
             clock=self._clock,
             sleep=self._sleep,
+            kept=self._kept,
         ) as client:
             calls = [partial(self._read, client, watch.pool_name) for watch in self._watches]
             entries = list(client.in_parallel(calls))
+        if any(entry["errors"] for entry in entries):
+            self._kept.drop()  # whatever is wrong with a connection, the next look has others
         self._raise_what_lasts(entries)
         now = time.monotonic()
         events = [

@@ -22,6 +22,7 @@ from ansible_collections.poolgate.modelarts.playbooks.emulator.server import Emu
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api import calls as _client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, ENVIRONMENT
+from urllib3.connection import HTTPConnection
 
 Facts = dict[str, t.Any]
 
@@ -228,6 +229,20 @@ def test_one_pool_that_cannot_be_read_does_not_hide_the_other(plugin: Facts, cap
         emulator.set_faults([])
         assert source.look() == []
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [OTHER] * 4
+
+
+def test_looks_share_a_connection_until_one_fails(plugin: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    connect = HTTPConnection.connect
+    monkeypatch.setattr(HTTPConnection, "connect", lambda self: (opened.append(self.host), connect(self)))
+    with Emulator(scenario()) as emulator, watching(plugin, emulator, connections=1, max_retries=1) as source:
+        source.look()
+        source.look()
+        assert len(opened) == 1
+        emulator.set_faults([{"do": "status", "status": 403, "times": 1}])
+        source.look()
+        source.look()
+        assert len(opened) == 2
 
 
 # Failures

@@ -99,7 +99,7 @@ def test_the_environment_and_the_host_are_part_of_a_login(monkeypatch: pytest.Mo
             _variables={},
             _task=mock.Mock(delegate_to=host),
             _templar=mock.Mock(template=dict, available_variables={}),
-            _compute_environment_string=lambda: environment,
+            _compute_environment_string=lambda _given: environment,
             _execute_module=run,
         )
         options = {**dict.fromkeys(CONNECTION_OPTIONS), "auth_token": token}
@@ -179,3 +179,28 @@ def test_a_look_for_a_job_that_may_have_missed_it_is_none(status: str, entry: di
     action.observer.return_value.look_at_capacity.return_value = [{**entry, "found": found}]
     assert ObservingAction.job_look(action, {})("pool", "train") == (found if reads else None)
     assert action.remark.called is not reads
+
+
+@pytest.mark.parametrize("answer", [{"pools": [], "changed": False}, None])
+def test_a_look_is_taken_here_where_that_can_be(
+    answer: dict[str, t.Any] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a task that is delegated, it is the host that it is delegated to which tells."""
+    look = mock.Mock(return_value=answer)
+    plan = mock.Mock(return_value=look)
+    monkeypatch.setattr(_action, "local_look_of_task", plan)
+    action = mock.Mock(
+        _variables={"ansible_delegated_vars": {"bastion": {"ansible_python_interpreter": "/bin/python"}}},
+        _task=mock.Mock(delegate_to="bastion"),
+        _templar=mock.Mock(template=dict, available_variables={}),
+        _compute_environment_string=lambda given: given.update(OS_CLOUD="x") or "OS_CLOUD=x ",
+        _execute_module=mock.Mock(return_value={"pools": [], "changed": False}),
+    )
+    action._variables_of_host = lambda: ObservingAction._variables_of_host(action)
+    options = {**dict.fromkeys(CONNECTION_OPTIONS), "auth_token": "one"}
+    assert ObservingAction.observer(action, options).look({"pool_name": []})["pools"] == []
+    look.assert_called_once_with({"auth_token": "one", "pool_name": []})
+    assert action._execute_module.call_count == (answer is None)
+    _task, _connection, variables, _templar, environment, _folder = plan.call_args.args
+    assert variables == {"ansible_python_interpreter": "/bin/python"}
+    assert environment == {"OS_CLOUD": "x"}

@@ -15,6 +15,7 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, ModelArtsError, TransportError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sending import KeptSession
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import DEFAULT_CONNECTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
@@ -62,6 +63,16 @@ def test_throttling_holds_back_all_threads(script: Start) -> None:
     waited = [moment - times[1] for moment in sorted(times)]
     # The first, the throttled one, and what was under way.
     assert sum(seconds < 0.95 for seconds in waited) <= 1 + DEFAULT_CONNECTIONS
+
+
+def test_a_kept_session_has_the_time_of_each_read_anew(script: Start) -> None:
+    server, clock, kept = script(Reply(body=EMPTY)), Clock(), KeptSession()
+    made = connection(server.url)
+    for _read in range(2):
+        with Client(made, time_limit=5.0, clock=clock, kept=kept) as opened:
+            assert opened.list_workloads_page(POOL, []).items == []
+        clock.now += 10.0
+    assert len(server.seen) == 2
 
 
 @pytest.mark.parametrize("broken", ["at once", "within the body"])

@@ -62,6 +62,9 @@ def test_certificates_are_verified(
         with pytest.raises(InputError, match="ca_path on target-7 names a file without a certificate"):
             connect({**given, "ca_path": str(tmp_path / "junk.pem")}, where=HOST).project()
         assert iam.seen == []
+        (tmp_path / "junk.pem").write_bytes(certificate.read_bytes())  # mended, while this process goes on
+        assert connect({**given, "ca_path": str(tmp_path / "junk.pem")}, where=HOST).project()
+        iam.seen.clear()
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/bundle")
         assert connect({**given, "ca_path": str(certificate)}, where=HOST).project()
         with pytest.warns(Warning, match="Unverified HTTPS request"):
