@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
     from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FailureFacts
     from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sending import KeptSession
     from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import Connection
 
@@ -49,8 +50,8 @@ def run_module(module: AnsibleModule, read: Callable[[Client], Mapping[str, obje
     result = result_of_read(module.params, module.no_log_values, read)
     if result.get("failed"):
         # Not where it was caught: ansible-core prints, when it is told to, what an exception was raised for.
-        msg = str(result.pop("msg"))
-        t.cast("t.Any", module).fail_json(msg, **result)
+        del result["failed"]
+        module.fail_json(**t.cast("FailureFacts", result))
     for warning in t.cast("Iterable[str]", result.pop("warnings", ())):
         module.warn(sentence(warning))
     module.exit_json(**result)
