@@ -35,14 +35,16 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 @dataclass(frozen=True)
 class Size:
-    """What the emulated pool holds, and how long a call takes at least."""
+    """What each of the emulated pools holds, and how long a call takes at least."""
 
     jobs: int
     nodes: int
     latency_ms: int
+    pools: int = 1
 
     def __str__(self) -> str:
-        return f"{self.jobs:,} jobs, {self.nodes:,} nodes, {self.latency_ms} ms a call"
+        pools = f"{self.pools} pools of " if self.pools > 1 else ""
+        return f"{pools}{self.jobs:,} jobs, {self.nodes:,} nodes, {self.latency_ms} ms a call"
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Runs:
 
 
 def scenario(size: Size) -> dict[str, t.Any]:
-    """A pool of nodes with eight cards. Most of its jobs are over, as in a pool that has been in use for weeks."""
+    """Pools of nodes with eight cards. Most of their jobs are over, as in a pool that has been in use for weeks."""
     node = {"cpu": "94", "memory": "960Gi", "nvidia.com/gpu": 8}
     jobs = {
         "name": "job-{n}",
@@ -78,7 +80,15 @@ def scenario(size: Size) -> dict[str, t.Any]:
         ],
     }
     nodes = {"name": "node", "count": size.nodes, "flavor": "gpu8", "resources": node}
-    return {"pools": [{"id": POOL, "name": "bench", "nodes": [nodes], "jobs": [jobs]}]}
+    first = {"id": POOL, "name": "bench", "nodes": [nodes], "jobs": [jobs]}
+    others = [
+        {
+            **{"id": f"{POOL}-{number}", "name": f"bench-{number}"},
+            **{"nodes": [{**nodes, "name": f"node-{number}"}], "jobs": [jobs]},
+        }
+        for number in range(1, size.pools)
+    ]
+    return {"pools": [first, *others]}
 
 
 class Bench:
@@ -95,7 +105,13 @@ class Bench:
 
     def __enter__(self) -> Bench:
         place = self.folder / "scenario.json"
-        place.write_text(json.dumps(scenario(self.size)))
+        document = scenario(self.size)
+        place.write_text(json.dumps(document))
+        # As modelarts_pools makes hosts of pools.
+        of_pool = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+        hosts = {pool["id"]: of_pool for pool in document["pools"]}
+        inventory = self.folder / "hosts.json"
+        inventory.write_text(json.dumps({"pools": {"hosts": hosts}}))
         options = ("--scenario", place, "--latency-ms", self.size.latency_ms, "--request-log", self._log)
         command = (sys.executable, ROOT / "playbooks" / "emulator", "--background", "--parent-pid", os.getpid())
         words = [str(word) for word in command + options]
@@ -123,6 +139,8 @@ class Bench:
             "KEY": self._state["access_key"],
             "SECRET": self._state["secret_key"],
             "POOL": POOL,
+            "ANSIBLE_FORKS": "10",
+            "ANSIBLE_INVENTORY": str(self.folder / "hosts.json"),
             "MEMORY": str(self.folder / "facts.marshal"),
             "PEAK": str(self.folder / "peaks"),
         }
@@ -178,7 +196,7 @@ class Bench:
 
         A small process starts it and asks the kernel afterwards: what a large one starts begins with its size.
         """
-        if name.startswith(("nothing", "uri", "wait")):
+        if name.startswith(("nothing", "uri", "wait", "many")):
             return 0.0
         peaks = self.folder / "peaks"
         peaks.unlink(missing_ok=True)

@@ -31,6 +31,7 @@ the ratios are what to look at.
 | signed | summary, with each request signed by an access key |
 | lookup | the summary by the lookup `modelarts_workloads` |
 | wait | a gate that waits in vain, not at all or for four seconds; with a `limit` it is the module that looks |
+| many | a gate for each of 50 pools by ten forks; with `limit` as above |
 | gate, role | the action `modelarts_capacity_gate`, which reads jobs, nodes, pool and metrics and decides; the role |
 | all | `modelarts_workload_info`, which returns every job with every field |
 | floor | a module that returns the very same facts, from a file: what ansible-core costs for that answer |
@@ -121,6 +122,10 @@ class Results:
         further = median(runs[often].requests) / median(runs[once].requests) - 1
         return (median(runs[often].cpu) - median(runs[once].cpu)) / further
 
+    def cpu(self, size: Size, name: str) -> float | None:
+        runs = self.block(size, name)
+        return None if runs is None else median(runs[name].cpu)
+
     def seconds(self, size: Size, name: str, beside: str) -> float | None:
         runs = self.block(size, name, beside)
         return None if runs is None else runs[name].median
@@ -147,7 +152,7 @@ def ratio(one: float | None, other: float | None) -> float | None:
 def goals(results: Results) -> list[Goal]:
     """The figures of "it is done when"."""
     near, far = Size(20_000, 1_000, 0), Size(20_000, 1_000, 50)
-    small = Size(500, 100, 0)
+    small, several = Size(500, 100, 0), Size(50, 10, 0, pools=50)
     few, many = Size(5_000, 1_000, 0), Size(100_000, 1_000, 0)
     beside_plain = [ratio(results.peak(size, "summary"), results.peak(size, "plain")) for size in (few, near, many)]
 
@@ -201,6 +206,11 @@ def goals(results: Results) -> list[Goal]:
             "waiting gate: first decision, local to module, processor time",
             0.7,
             ratio(results.first_decision(small, 0), results.first_decision(small, 600)),
+        ),
+        Goal(
+            "50 gates by ten forks on 50 pools, local to module, processor time",
+            1 / 3,
+            ratio(results.cpu(several, "many limit=0"), results.cpu(several, "many limit=600")),
         ),
         Goal(
             "time a job of the summary, launched, 100,000 jobs : 5,000",

@@ -25,6 +25,7 @@ LAUNCHES = ("nothing", "empty")
 READERS = ("plain", "sdk", "summary", "lookup", "gate")
 CONNECTIONS = (1, 2, 4, 8, 16)
 WAITS = tuple(f"wait seconds={seconds} limit={limit}" for limit in (0, 600) for seconds in (0, 4))
+MANY = tuple(f"many limit={limit}" for limit in (0, 600))
 
 Plan = list[tuple[Size, tuple[str, ...], int]]
 
@@ -39,6 +40,7 @@ def plan(quick: bool) -> Plan:
             (size, ("all", "floor"), 2),
             (size, ("uri", "summary"), 1),
             (Size(500, 100, 0), WAITS, 1),
+            (Size(50, 10, 0, pools=50), MANY, 1),
             (Size(1000, 100, 50), ("empty", *READERS, *several[-2:]), 1),
         ]
     full: Plan = []
@@ -59,6 +61,7 @@ def plan(quick: bool) -> Plan:
         (Size(20_000, 1_000, 0), ("all", "floor"), 5),
         (Size(20_000, 1_000, 0), ("uri", "summary"), 2),
         (Size(500, 100, 0), WAITS, 5),
+        (Size(50, 10, 0, pools=50), MANY, 5),
     ]
 
 
