@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Document = dict[str, object]
+"""A document of the API, raw: what a value of it is must be asked where it is read."""
 
 MOST_MEMORY = 3 * LARGEST_ANSWER
 """Bytes of memory that its text and its values may take beside it."""

@@ -381,9 +381,28 @@ def priority_in_situation(value: object) -> int | None:
     return None if is_endless(priority) else priority
 
 
+class _Size(t.NamedTuple):
+    """What all nodes of one size have, and what follows from that.
+
+    ``is_whole`` tells that it has cards and none of anything, and ``spellings`` are names that may be of one card.
+    """
+
+    amounts: Amounts
+    unread: Names
+    is_whole: bool
+    spellings: Names
+
+    @classmethod
+    def of(cls, amounts: Amounts, unread: Names) -> _Size:
+        ascend = frozenset(name for name, of in amounts.items() if of and is_ascend_card(name))
+        is_whole = all(amounts.values()) and any(map(has_vendor, amounts))
+        return cls(amounts, unread, is_whole, ascend if len(ascend) > 1 else NO_NAMES)
+
+
 def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
     """Return the nodes of an entry of ``pools``. Nodes that are alike share their amounts, as they are many."""
     known: dict[object, tuple[Amounts, Names]] = {}
+    sizes: dict[object, _Size] = {}
     known_held: dict[object, Held] = {}
 
     def amounts(numbers: Mapping[str, float] | None) -> tuple[Amounts, Names]:
@@ -411,26 +430,22 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
         return known_held[key]
 
     nodes = []
-    has_cards: dict[int, bool] = {}
-    one_card: dict[int, Names] = {}
     for fact in facts:  # there may be ten thousand: what only a few of them need stands behind a condition
-        resources, unread_resources = amounts(fact["resources"])
+        key = tuple((fact["resources"] or {}).items())
+        if key not in sizes:
+            sizes[key] = _Size.of(*amounts(fact["resources"]))
+        resources, unread_resources, is_whole, spellings = sizes[key]
         shown, unread_shown = amounts(fact["free"])
         if fact["unreadable"]:
             unreadable = frozenset(canonical_resource(one["resource"]) for one in fact["unreadable"])
             # Where one of two spellings could be read, that amount counts.
             unread_resources |= unreadable - resources.keys()
             unread_shown |= unreadable - shown.keys()
-        size = id(resources)
-        if size not in has_cards:
-            has_cards[size] = all(resources.values()) and any(map(has_vendor, resources))
-            names = frozenset(name for name, of in resources.items() if of and is_ascend_card(name))
-            one_card[size] = names if len(names) > 1 else NO_NAMES
-        if not has_cards[size]:
+        if not is_whole:
             unread_resources |= _resources_that_may_come(fact, resources)
-        if one_card[size]:
+        if spellings:
             # Several names of Ascend cards on one node may be those of one card, and jobs may use any of them.
-            shown = {name: of for name, of in shown.items() if name not in one_card[size]}
+            shown = {name: of for name, of in shown.items() if name not in spellings}
         if resources.keys() != shown.keys():
             # A resource that the node has and does not show as free may be taken whole.
             unread_shown |= resources.keys() - shown.keys()
