@@ -160,6 +160,14 @@ def test_a_crash_ends_in_the_sentence_of_a_crash(
     assert TOKEN not in str(result)
 
 
+def test_a_crash_before_the_login_shows_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_local_look, "ArgumentSpecValidator", mock.Mock(side_effect=ValueError(f"not {TOKEN}")))
+    result = look_in(tmp_path)(asked("https://modelarts.example.com"))
+    assert result is not None
+    assert "ValueError: not ********" in str(result)
+    assert TOKEN not in str(result)
+
+
 @pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
 def test_an_end_of_the_process_is_no_crash(
     end: type[BaseException], script: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
