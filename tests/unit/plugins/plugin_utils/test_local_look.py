@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import multiprocessing
 import os
+import re
 import sys
 import typing as t
 import warnings
@@ -70,6 +72,11 @@ def look_in(folder: Path, **environment: str) -> LocalLook:
 # The same as the module
 
 
+def without_times(result: t.Any) -> t.Any:
+    """The result without what differs from look to look."""
+    return re.sub(r'"(seconds|observed_at|age_seconds)": [^,}]+', r'"\1": 0', json.dumps(result, sort_keys=True))
+
+
 REFUSED = Reply(401, {"error_code": "ModelArts.0104", "error_msg": f"no such token {TOKEN}"})
 
 
@@ -111,9 +118,7 @@ def test_it_returns_what_the_module_returns(
         by_module.pop(name, None)
     here = look_in(tmp_path)(given)
     assert here is not None
-    assert ("seconds" in here) is ("seconds" in by_module)
-    hidden = {name: 0 for name in ("seconds",) if name in here}
-    assert {**here, **hidden} == {**by_module, **hidden}
+    assert without_times(here) == without_times(by_module)
     assert ("SECRET" in str(here)) is ("SECRET" in said.replace(f'"{TOKEN}"', ""))
 
 
