@@ -39,7 +39,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._module import 
     result_of_read,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import READING_OPTIONS, read_as_asked
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide_known_secrets, hide_secrets
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import (
+    Owners,
+    hide_known_secrets,
+    hide_secrets,
+    know_secrets_apart,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 
 if t.TYPE_CHECKING:
@@ -147,6 +152,7 @@ class LocalLook:
         self._environment = environment
         self._folder = folder
         self._kept = KeptSession()
+        self._owners: Owners = {}
         self._login: tuple[Mapping[str, object], Connection] | None = None
 
     def __call__(self, arguments: Mapping[str, object]) -> Mapping[str, object] | None:
@@ -155,15 +161,16 @@ class LocalLook:
             given = json.loads(json.dumps(dict(arguments), default=_text_of_vault))
         except (TypeError, ValueError):
             return None
-        try:
-            with _as_process_of_module(self._environment, self._folder):
-                result = self._look(given)
-                # What a module returns passes as JSON, too: what decides gets the same types from both.
-                return t.cast("dict[str, object]", json.loads(json.dumps(result)))
-        except Exception:
-            # Those of the options, too: it may have crashed before there was a login that knows them.
-            crash = hide_secrets(hide_known_secrets(traceback.format_exc()), _secrets_in(given))
-            self._forget()
+        with know_secrets_apart(self._owners):
+            try:
+                with _as_process_of_module(self._environment, self._folder):
+                    result = self._look(given)
+                    # What a module returns passes as JSON, too: what decides gets the same types from both.
+                    return t.cast("dict[str, object]", json.loads(json.dumps(result)))
+            except Exception:
+                # Those of the options, too: it may have crashed before there was a login that knows them.
+                crash = hide_secrets(hide_known_secrets(traceback.format_exc()), _secrets_in(given))
+                self._forget()
         return {"failed": True, "msg": "", "module_stderr": crash}
 
     def _look(self, arguments: Mapping[str, object]) -> Mapping[str, object]:

@@ -26,6 +26,7 @@ from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http import sending
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils import _local_look
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._local_look import LocalLook, local_look_of_task
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import why_nothing_observed
@@ -178,6 +179,17 @@ def test_an_end_of_the_process_is_no_crash(
     with pytest.raises(end):
         look_in(tmp_path, OS_CLOUD="x")(asked(script(jobs()).url))
     assert "OS_CLOUD" not in os.environ
+
+
+def test_what_is_said_afterwards_is_hidden_no_more_than_after_the_module(script: Start, tmp_path: Path) -> None:
+    """In the words of a verdict, asterisks would tell a password that is one of them."""
+    look = look_in(tmp_path)
+    server = script(jobs(job()), Reply(404, {"error_msg": "no placement-of-cards"}), jobs(job()))
+    for _look in range(3):
+        result = look(asked(server.url, auth_token="placement-of-cards"))
+        assert result is not None
+        assert "placement" not in str(result)
+        assert one_line("the placement-of-cards") == "the placement-of-cards"
 
 
 # Look after look
