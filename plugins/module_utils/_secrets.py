@@ -19,6 +19,7 @@ import re
 import typing as t
 import weakref
 from base64 import b64encode
+from contextlib import contextmanager
 from urllib.parse import quote
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._respelled import mask_respelled
@@ -63,14 +64,31 @@ class SecretsOwner(t.Protocol):
         """Return those that are good for one request only."""
 
 
+Owners = dict[int, "weakref.ref[SecretsOwner]"]
+
 # Threads read it while others add: each of the operations on it is one step of Python's.
-_owners: dict[int, weakref.ref[SecretsOwner]] = {}
+_owners: Owners = {}
 
 
 def hide_secrets_of(owner: SecretsOwner) -> None:
     """Have hide_known_secrets() know the secrets of ``owner`` for as long as it lives."""
-    key = id(owner)
-    _owners[key] = weakref.ref(owner, lambda _gone: _owners.pop(key, None))
+    key, owners = id(owner), _owners
+    owners[key] = weakref.ref(owner, lambda _gone: owners.pop(key, None))
+
+
+@contextmanager
+def know_secrets_apart(owners: Owners) -> Iterator[None]:
+    """Have hide_known_secrets() know those of ``owners``, to which new ones are added, and no others, for a while.
+
+    What is said after a look of this process is then hidden no more than after a look by the module: with the password
+    ``placement``, asterisks in the verdict would tell it.
+    """
+    global _owners
+    before, _owners = _owners, owners
+    try:
+        yield
+    finally:
+        _owners = before
 
 
 def hide_known_secrets(text: str, most: int | None = None) -> str:

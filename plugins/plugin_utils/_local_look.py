@@ -4,8 +4,8 @@
 """A look in the process of the task, where the module would run on this machine, in this Python, as this user.
 
 Starting the module costs a third of a second of processor time, and each start logs in. A task that waits looks here
-instead, with one login and the connections of the look before. In any doubt, it is the module that looks: it is what
-users know, and here is only what nobody can tell from it.
+instead, with one login and the connections of the look before. In any doubt, it is the module that looks: users see no
+difference but the time.
 
 This plugin util is private to the collection.
 """
@@ -39,7 +39,12 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._module import 
     result_of_read,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import READING_OPTIONS, read_as_asked
-from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import hide_known_secrets
+from ansible_collections.poolgate.modelarts.plugins.module_utils._secrets import (
+    Owners,
+    hide_known_secrets,
+    hide_secrets,
+    know_secrets_apart,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
 
 if t.TYPE_CHECKING:
@@ -148,6 +153,7 @@ class LocalLook:
         self._environment = environment
         self._folder = folder
         self._kept = KeptSession()
+        self._owners: Owners = {}
         self._login: tuple[Mapping[str, object], Connection] | None = None
 
     def __call__(self, arguments: Mapping[str, object]) -> Mapping[str, object] | None:
@@ -156,18 +162,20 @@ class LocalLook:
             given = json.loads(json.dumps(dict(arguments), default=_text_of_vault))
         except (TypeError, ValueError):
             return None
-        try:
-            with _as_process_of_module(self._environment, self._folder):
-                result = self._look(given)
-                # What a module returns passes as JSON, too: what decides gets the same types from both.
-                return t.cast("dict[str, object]", json.loads(json.dumps(result)))
-        except Exception:
-            crash = hide_known_secrets(traceback.format_exc())
-            self._forget()
+        with know_secrets_apart(self._owners):
+            try:
+                with _as_process_of_module(self._environment, self._folder):
+                    result = self._look(given)
+                    # What a module returns passes as JSON, too: what decides gets the same types from both.
+                    return t.cast("dict[str, object]", json.loads(json.dumps(result)))
+            except Exception:
+                # Those of the options, too: it may have crashed before there was a login that knows them.
+                crash = hide_secrets(hide_known_secrets(traceback.format_exc()), _secrets_in(given))
+                self._forget()
         return {"failed": True, "msg": "", "module_stderr": crash}
 
     def _look(self, arguments: Mapping[str, object]) -> Mapping[str, object]:
-        no_log_values = {str(arguments[name]) for name in SECRETS if arguments.get(name)}
+        no_log_values = _secrets_in(arguments)
         validated = ArgumentSpecValidator(READING_OPTIONS).validate(arguments)
         result: dict[str, object]
         if validated.error_messages:
@@ -193,6 +201,10 @@ class LocalLook:
     def _forget(self) -> None:
         self._login = None
         self._kept.drop()
+
+
+def _secrets_in(arguments: Mapping[str, object]) -> set[str]:
+    return {str(arguments[name]) for name in SECRETS if arguments.get(name)}
 
 
 def _masked_as_of_module(value: object, no_log_values: set[str]) -> object:

@@ -70,8 +70,7 @@ class Wait:
         """Yield what is left at each look, and pause in between, as long as another look can end in time.
 
         A look takes as long as the longest one before, half a second at least: with less time left, the last answer is
-        the newest to be had.
-        ``count`` is how many there were.
+        the newest to be had. ``count`` is how many there were.
         """
         longest = _SHORTEST_LOOK
         while True:

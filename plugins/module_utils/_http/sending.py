@@ -46,7 +46,6 @@ _OLDEST_ANSWER = 60.0
 """Seconds by which an answer may be older than the request. A proxy that keeps answers keeps them for as long as it
 likes, while the clocks of servers of one API are apart by a few seconds."""
 
-
 _LONGEST_IDLE = 120.0
 """Seconds after which a kept connection is given up. Firewalls drop those that are silent for minutes, some without a
 word, and a request that is sent into nothing costs its whole time-out."""

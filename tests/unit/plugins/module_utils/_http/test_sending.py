@@ -69,7 +69,7 @@ def test_a_kept_session_has_the_time_of_each_read_anew(script: Start) -> None:
     server, clock, kept = script(Reply(body=EMPTY)), Clock(), KeptSession()
     made = connection(server.url)
     for _read in range(2):
-        with Client(made, time_limit=5.0, clock=clock, kept=kept) as opened:
+        with Client(made, time_limit=5.0, clock=clock, sleep=clock.sleep, kept=kept) as opened:
             assert opened.list_workloads_page(POOL, []).items == []
         clock.now += 10.0
     assert len(server.seen) == 2
