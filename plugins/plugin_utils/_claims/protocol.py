@@ -273,16 +273,17 @@ def why_not_usable_with_claims(reading: Reading, row: Row) -> str:
 # What follows from them
 
 
-def counted_claims(document: PoolClaims, reading: Reading, own_id: str | None = None) -> list[Counted]:
+def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = None) -> list[Counted]:
     """Return the claims that count for the reading, the oldest first, whatever their priority.
 
-    Those of ``own_id`` do not: a gate is never refused because of its own earlier try.
+    Those that ``own`` takes the place of do not: a gate is never refused because of its own earlier try.
     """
     found = jobs_of_claims(document, reading)
     counted = []
     for claim in _claims_by_age(document):
         jobs = found[claim.key]
-        if claim.id != own_id and _does_claim_count(claim, jobs, reading):
+        is_own = own is not None and claim.id == own.id and own.is_retry_of(claim)
+        if not is_own and _does_claim_count(claim, jobs, reading):
             left = _left_of_claim(claim, jobs)
             # A claim without amounts counts until one of its jobs has begun: its replicas still need places.
             if left or not any(map(covers_claim, jobs)):

@@ -67,7 +67,7 @@ def reading(version: int, time: float, *jobs: SeenJob) -> Reading:
     return Reading(version, "born", time, jobs)
 
 
-def counted(document: PoolClaims, seen: Reading, own: str | None = None) -> dict[str, int]:
+def counted(document: PoolClaims, seen: Reading, own: Wanted | None = None) -> dict[str, int]:
     """The cards that count of each claim."""
     return {one.claim.key: one.amounts.get(GPU, 0) // 1000 for one in counted_claims(document, seen, own)}
 
@@ -84,7 +84,7 @@ def test_a_claim_counts_until_its_job_is_seen_with_cards(stage: Stage, counts: i
 
 def test_priority_does_not_matter_and_the_own_claim_does_not_count() -> None:
     document = claimed("a", "b")
-    assert counted(document, reading(2, 1001), "a") == {"b": 8}
+    assert counted(document, reading(2, 1001), Wanted("a", "train", TTL, "owner", {}, "n")) == {"b": 8}
 
 
 def test_a_claim_counts_until_its_time_has_settled() -> None:
@@ -290,7 +290,7 @@ def test_the_same_id_claims_again() -> None:
     assert set(again.claims) == {"a", "a~1"}
     assert again.claims["a~1"].ended is not None
     assert again.claims["a~1"].ended.why == "replaced"
-    assert counted(again, reading(2, 1101), "a") == {}
+    assert counted(again, reading(2, 1101), Wanted("a", "train", TTL, "owner", {}, "n")) == {}
     assert counted(again, reading(2, 1101)) == {"a": 8, "a~1": 8}
     assert counted(again, reading(2, 1160)) == {"a": 8}
     assert not is_claim_written(Row(2, again, 1101.0), document.claims["a"])
@@ -436,6 +436,10 @@ def test_two_gates_of_one_run_have_two_claims_and_a_retry_takes_the_place_of_bot
     assert (first, second) == ("g/1", "g/1/2")
     assert counted(document, reading(2, 1001)) == {"g/1": 8, "g/1/2": 8}
     assert gate(document, "run 1", "n2")[1] == "g/1/2", "the same gate, whose answer was lost"
+    released, _why = release_claim_of(Row(2, document, 1001.0), reading(2, 1001), "g/1")
+    third = Wanted("g/1", "train-*", TTL, "run 1", {}, "n5", is_of_run=True)
+    assert counted(released, reading(3, 1002), third) == {"g/1": 8, "g/1/2": 8}, "its job may still come"
+    assert counted(released, reading(3, 1002), replace(third, owner="run 2")) == {"g/1/2": 8}
     document, first = gate(document, "run 2", "n3")
     document, second = gate(document, "run 2", "n4")
     assert (first, second) == ("g/1", "g/1/2")
