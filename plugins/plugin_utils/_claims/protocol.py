@@ -47,6 +47,10 @@ _MOST_AHEAD = DEFAULT_SECONDS
 """Seconds by which the store's clock may be behind what its documents say. Until it has caught up, no claim of the pool
 ends by time, so each may last for so much longer; of a clock that was set by days, none would end for as long."""
 
+_MOST_LEFT_OUT = 100
+"""Old claims that are kept for jobs of which a reading has left some out. All of them would fill the document while one
+claim lasts for days; of jobs that are over, the newest are the last to be left out."""
+
 # Most claims have a plain name, which is compared without making a pattern of it.
 _GLOB = frozenset("*?[")
 
@@ -358,13 +362,28 @@ def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[See
     left = PoolClaims(row.document.born, {key: one for key, one in row.document.claims.items() if key not in old})
     # Without its claim a job is free, and ends the next claim of its name, whose own job has not come.
     taken = {job.uuid for key, jobs in jobs_of_claims(left, reading).items() for job in jobs if job not in found[key]}
-    # A job that was left out of the reading may still be there.
-    is_told = reading.is_complete or not left.claims
-    return {
-        key
-        for key in old
-        if not any(job.uuid in taken for job in found[key]) and (is_told or not row.document.claims[key].jobs)
-    }
+    dropped = {key for key in old if not any(job.uuid in taken for job in found[key])}
+    return dropped if reading.is_complete else dropped - _claims_of_jobs_left_out(row, reading, dropped)
+
+
+def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[str]:
+    """Return the keys of the newest old claims whose jobs may have been left out of the reading, and may come back.
+
+    A claim that was made before their end, and waits for jobs of their names, would take them for its own.
+    """
+    claims = row.document.claims
+    waiting = [one for one in claims.values() if one.ended is None and not has_claim_expired(one, reading)]
+
+    def is_waited_for(claim: Claim) -> bool:
+        return any(
+            (claim.ended is None or one.version <= claim.ended.version)
+            and (one.job == claim.job or is_glob_of_claim(one.job) or is_glob_of_claim(claim.job))
+            for one in waiting
+            if one.key != claim.key
+        )
+
+    left_out = [key for key in old if claims[key].jobs and is_waited_for(claims[key])]
+    return set(sorted(left_out, key=lambda key: claims[key].version)[-_MOST_LEFT_OUT:])
 
 
 def _marked_claim(claim: Claim, jobs: Sequence[SeenJob], row: Row) -> Claim:

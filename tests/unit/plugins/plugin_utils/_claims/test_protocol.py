@@ -517,3 +517,22 @@ def test_a_claim_that_is_dropped_leaves_its_job_to_no_other_of_its_name(is_compl
     assert "first" not in mark_claims(Row(4, marked, at), reading(4, at)).claims
     alone = PoolClaims("born", {"first": marked.claims["first"]})
     assert mark_claims(Row(4, alone, at), reading(4, at, runs)).claims == {}
+
+
+def test_claims_whose_jobs_are_left_out_fill_no_document() -> None:
+    """More than 500 jobs of a name: one claim that lasts for days would keep all that have ended since."""
+    document = claimed("long", name="train*")
+    document = document.with_claims(replace(document.claims["long"], expires=1e9))
+    for number in range(300):
+        document = claimed(str(number), document=document, at=1000.0 + number)
+    ended = [
+        replace(claim, jobs=(key,), ended=Ended(claim.created, claim.version, "started"))
+        for key, claim in document.claims.items()
+        if key != "long"
+    ]
+    row = Row(301, document.with_claims(*ended), 1e6)
+    marked = mark_claims(row, Reading(301, "born", 1e6, [], is_complete=False))
+    assert set(marked.claims) == {"long", *map(str, range(200, 300))}
+    assert set(mark_claims(row, reading(301, 1e6)).claims) == {"long"}
+    others = Row(301, claimed("other", document=PoolClaims("born", {one.key: one for one in ended}), name="eval"), 1e6)
+    assert mark_claims(others, Reading(301, "born", 1e6, [], is_complete=False)).claims == {}
