@@ -145,7 +145,7 @@ def end_claim_by_job(store: Store, claim_id: str, job_uuid: str, look: Look, *, 
 
 def _note_in_document(reading: Reading, claim: Claim, job_uuid: str, row: Row) -> PoolClaims:
     # Bound before it is marked: the name alone could give the job to an older claim of that name.
-    bound = bind_job_to_claim(row.document, claim.id, job_uuid, claim.nonce)
+    bound = bind_job_to_claim(row.document, claim.id, job_uuid, reading, claim.nonce)
     return mark_claims(replace(row, document=bound), reading)
 
 

@@ -43,9 +43,10 @@ OLDEST_READING = 300.0
 DEFAULT_SECONDS = 900.0
 """Seconds that a claim lasts which does not say: more than from an admission until its job has its cards."""
 
-_MOST_AHEAD = DEFAULT_SECONDS
+_MOST_AHEAD = 7 * 86400.0
 """Seconds by which the store's clock may be behind what its documents say. Until it has caught up, no claim of the pool
-ends by time, so each may last for so much longer; of a clock that was set by days, none would end for as long."""
+ends by time. A claim lasts for a week at most, so further ahead a clock was wrong; one that is behind for an hour, as
+after a start, must not end what is claimed."""
 
 _MOST_LEFT_OUT = 100
 """Old claims that are kept for jobs of which a reading has left some out. All of them would fill the document while one
@@ -152,7 +153,8 @@ class Counted:
 class Wanted:
     """The claim that a gate makes when it admits.
 
-    With ``is_of_run`` the owner is one run of a pipeline's job, and the id is the same in each run of that job.
+    ``family`` is the id that all gates of a pipeline's job derive, in each of its runs, of which ``owner`` is one. It
+    is empty where the id is that of this gate alone.
     """
 
     id: str
@@ -161,15 +163,19 @@ class Wanted:
     owner: str
     labels: Mapping[str, str]
     nonce: str
-    is_of_run: bool = False
+    family: str = ""
 
     def is_retry_of(self, claim: Claim) -> bool:
-        """Return whether the gate takes the place of the one that has made a claim of its id."""
+        """Return whether the gate takes the place of the one that has made the claim."""
+        if not self.family:
+            return claim.id == self.id
         # What its own run has claimed is for another gate of that run, and counts as that of any other.
-        return not self.is_of_run or claim.owner != self.owner or claim.nonce == self.nonce
+        head, _stroke, number = claim.id.rpartition("/")
+        is_of_job = claim.id == self.family or (head == self.family and number.isdigit())
+        return is_of_job and (claim.owner != self.owner or claim.nonce == self.nonce)
 
     def within(self, document: PoolClaims) -> Wanted:
-        """Return the claim with an id of the document that no other gate of its run has."""
+        """Return the claim with an id of the document under which no other gate of its run has one."""
         # A derived id has no such end, as it has a fixed number of parts.
         ids = itertools.chain([self.id], (f"{self.id}/{number}" for number in itertools.count(2)))
         return replace(self, id=next(one for one in ids if self._may_take(document.claims.get(one))))
@@ -286,7 +292,7 @@ def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = 
     counted = []
     for claim in _claims_by_age(document):
         jobs = found[claim.key]
-        is_own = own is not None and claim.id == own.id and own.is_retry_of(claim)
+        is_own = own is not None and own.is_retry_of(claim)
         if not is_own and _does_claim_count(claim, jobs, reading):
             left = _left_of_claim(claim, jobs)
             # A claim without amounts counts until one of its jobs has begun: its replicas still need places.
@@ -426,10 +432,13 @@ def add_claim(
     known = frozenset(one for job in reading.jobs if _has_name_of_claim(claim, job) for one in job.ids)
     claim = replace(claim, known=known, knows_all=reading.is_complete)
     earlier = document.claims.get(wanted.id)
+    tries = [one for one in document.claims.values() if one.ended is None and wanted.is_retry_of(one)]
+    end = Ended(row.moment, row.version + 1, "replaced")
+    document = document.with_claims(*(replace(one, ended=end) for one in tries if one is not earlier))
     if earlier is not None:
         # Of one that has ended before, the end stays when it was: nothing begins anew.
-        end = earlier.ended or Ended(row.moment, row.version + 1, "replaced")
-        document = document.with_claims(replace(earlier, key=earlier.key_when_replaced, ended=end))
+        earlier = replace(earlier, key=earlier.key_when_replaced, ended=earlier.ended or end)
+        document = document.with_claims(earlier)
     document = document.with_claims(claim)
     # A document with more is refused when it is read, so it must not be written either.
     if len(document.claims) > MOST_CLAIMS:
@@ -459,18 +468,19 @@ def does_claim_hold(row: Row, claim: Claim) -> bool:
     )
 
 
-def end_earlier_claim(row: Row, claim: Claim, wanted: Wanted) -> PoolClaims:
-    """Return the document of another pool in which an earlier claim of the id has ended, as a retry has this one."""
-    earlier = row.document.claims.get(claim.id)
-    if earlier is not None and not wanted.is_retry_of(earlier):
-        return row.document
-    # Of two gates that have been given one id, each would end the other's: the later claim stays.
-    if earlier is None or earlier.ended or (earlier.created, earlier.nonce) >= (claim.created, claim.nonce):
-        return row.document
-    # One whose time has settled would count for a minute anew.
-    if earlier.expires + SETTLE <= row.moment:
-        return row.document
-    return row.document.with_claims(_ended_claim(earlier, row, "replaced"))
+def end_earlier_claims(row: Row, claim: Claim, wanted: Wanted) -> PoolClaims:
+    """Return the document of another pool in which claims of an earlier try have ended, as a retry has this one."""
+    earlier = [
+        one
+        for one in row.document.claims.values()
+        if one.ended is None
+        and wanted.is_retry_of(one)
+        # Of two gates that have been given one id, each would end the other's: the later claim stays.
+        and (one.created, one.nonce) < (claim.created, claim.nonce)
+        # One whose time has settled would count for a minute anew.
+        and one.expires + SETTLE > row.moment
+    ]
+    return row.document.with_claims(*(_ended_claim(one, row, "replaced") for one in earlier))
 
 
 def claim_of_id(document: PoolClaims, claim_id: str, nonce: str = "") -> Claim | None:
@@ -541,18 +551,25 @@ def end_claim(row: Row, claim_id: str) -> tuple[PoolClaims, bool]:
     return row.document.with_claims(_ended_claim(claim, row, "released")), True
 
 
-def bind_job_to_claim(document: PoolClaims, claim_id: str, uuid: str, nonce: str = "") -> PoolClaims:
+def bind_job_to_claim(
+    document: PoolClaims, claim_id: str, job_id: str, reading: Reading, nonce: str = ""
+) -> PoolClaims:
     """Return the document in which a job belongs to a claim for certain, as its own watch says."""
     claim = claim_of_id(document, claim_id, nonce)
+    job = next((one for one in reading.jobs if job_id in one.ids), None)
+    ids = (job_id,) if job is None else job.ids
     # A job from before the claim cannot be its own, whatever a watch says.
-    if claim is None or uuid in claim.known or uuid in claim.jobs:
+    if claim is None or not claim.known.isdisjoint(ids) or (job and was_known_to_claim(claim, job, reading)):
+        return document
+    if set(ids) <= set(claim.jobs):
         return document
     others = [
-        replace(one, jobs=tuple(job for job in one.jobs if job != uuid))
+        replace(one, jobs=tuple(own for own in one.jobs if own not in ids))
         for one in document.claims.values()
-        if uuid in one.jobs
+        if one.key != claim.key and not set(ids).isdisjoint(one.jobs)
     ]
-    return document.with_claims(*others, replace(claim, jobs=(*claim.jobs, uuid)))
+    bound = tuple(dict.fromkeys((*claim.jobs, *ids)))
+    return document.with_claims(*others, replace(claim, jobs=bound))
 
 
 def names_claims_look_for(documents: Iterable[PoolClaims]) -> list[str]:
