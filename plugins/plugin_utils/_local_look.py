@@ -176,7 +176,7 @@ class LocalLook:
                 # Those of the options, too: it may have crashed before there was a login that knows them.
                 crash = hide_secrets(hide_known_secrets(traceback.format_exc()), _secrets_in(given))
                 self._forget()
-        return {"failed": True, "msg": "", "module_stderr": crash}
+                return {"failed": True, "msg": "", "module_stderr": crash}
 
     def _look(self, arguments: Mapping[str, object]) -> Mapping[str, object]:
         no_log_values = _secrets_in(arguments)

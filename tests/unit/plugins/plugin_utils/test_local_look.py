@@ -341,14 +341,14 @@ def test_the_environment_fills_in_what_is_not_given(script: Start, tmp_path: Pat
 
 # When
 
-PYTHON = {"ansible_python_interpreter": sys.executable}
+PYTHON = MappingProxyType({"ansible_python_interpreter": sys.executable})
 
 
 def planned(
     monkeypatch: pytest.MonkeyPatch,
     folder: str,
     *,
-    variables: dict[str, t.Any] = PYTHON,
+    variables: t.Mapping[str, t.Any] = PYTHON,
     environment: dict[str, t.Any] | None = None,
     connection: str = "ansible.builtin.local",
     loaded: t.Mapping[str, t.Any] = MappingProxyType({}),
