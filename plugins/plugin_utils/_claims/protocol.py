@@ -365,11 +365,17 @@ def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[See
         # A claim that is dropped while its job waits would leave the job without its promise.
         and (has_claim_expired(claim, reading) or not any(job.stage is Stage.WAITS for job in found[key]))
     }
-    left = PoolClaims(row.document.born, {key: one for key, one in row.document.claims.items() if key not in old})
-    # Without its claim a job is free, and ends the next claim of its name, whose own job has not come.
-    taken = {job.uuid for key, jobs in jobs_of_claims(left, reading).items() for job in jobs if job not in found[key]}
-    dropped = {key for key in old if not any(job.uuid in taken for job in found[key])}
-    return dropped if reading.is_complete else dropped - _claims_of_jobs_left_out(row, reading, dropped)
+    dropped = old if reading.is_complete else old - _claims_of_jobs_left_out(row, reading, old)
+    # One that is kept may itself take a job of another that is dropped.
+    while True:
+        left = {key: one for key, one in row.document.claims.items() if key not in dropped}
+        owners = jobs_of_claims(PoolClaims(row.document.born, left), reading)
+        # Without its claim a job is free, and ends the next claim of its name, whose own job has not come.
+        taken = {job.uuid for key, jobs in owners.items() for job in jobs if job not in found[key]}
+        kept = {key for key in dropped if any(job.uuid in taken for job in found[key])}
+        if not kept:
+            return dropped
+        dropped -= kept
 
 
 def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[str]:

@@ -26,6 +26,13 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location
 
 
+# Whatever has the name or belongs to it, and is no table of plain columns. Who can write the file can have made a view
+# of that name, or a trigger, an index or a column of an expression, one call of which may take for hours.
+_OTHERS = (
+    "SELECT count(*) FROM sqlite_master WHERE lower(tbl_name) = 'poolgate_claims' AND NOT "
+    "(type = 'table' AND length(sql) - length(replace(sql, '(', '')) <= 2 OR type = 'index' AND sql IS NULL)"
+)
+
 # Steps of a statement between two looks at the clock, some tenths of a millisecond.
 _STEPS = 10_000
 
@@ -91,11 +98,21 @@ def _execute_in_sqlite(
     connection: sqlite3.Connection, statement: str, values: Sequence[Value], seconds: float
 ) -> tuple[Sequence[Sequence[object]], int]:
     ends = time.monotonic() + seconds
-    # Who can write the file can have put a view in place of the table, or a trigger behind it, which end never.
     connection.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)
     try:
-        cursor = connection.execute(statement, tuple(values))
-        return cursor.fetchall(), cursor.rowcount
+        # In one transaction: the table is what it is seen to be until the statement is over.
+        connection.execute("BEGIN" if statement.startswith("SELECT") else "BEGIN IMMEDIATE")
+        try:
+            if connection.execute(_OTHERS).fetchone()[0]:
+                raise sqlite3.OperationalError("poolgate_claims is another table than a gate makes")
+            cursor = connection.execute(statement, tuple(values))
+            rows, changed = cursor.fetchall(), cursor.rowcount
+        except BaseException:
+            if connection.in_transaction:  # some errors end it by themselves
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        return rows, changed
     except sqlite3.OperationalError as error:
         if str(error) == "interrupted":
             raise sqlite3.OperationalError("it did not answer in the time that there is for it") from None

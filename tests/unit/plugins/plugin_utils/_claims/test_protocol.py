@@ -562,3 +562,16 @@ def test_a_watch_binds_no_job_that_was_there_before_by_any_of_its_ids() -> None:
     over = replace(claimed("a", is_complete=False).claims["a"], knows_all=False)
     document = PoolClaims("born", {"a": over})
     assert bind_job_to_claim(document, "a", "1", reading(1, 1001, job("1", Stage.OVER, age=5000.0))) == document
+
+
+def test_of_two_old_claims_of_a_name_none_leaves_its_job_to_a_third() -> None:
+    three = claimed("first", "second", "third")
+    three = three.with_claims(replace(three.claims["third"], expires=1e6))
+    jobs = [job("1", Stage.RUNS), job("2", Stage.RUNS)]
+    marked = mark_claims(Row(3, three, 1001.0), reading(3, 1001, *jobs))
+    assert [marked.claims[key].jobs for key in ("first", "second", "third")] == [("1",), ("2",), ()]
+    at = 1001.0 + protocol.SETTLE + protocol.KEPT + 1
+    for version in range(4, 8):
+        marked = mark_claims(Row(version, marked, at), reading(version, at, *jobs))
+        assert marked.claims["third"].ended is None
+        assert counted(marked, reading(version + 1, at, *jobs)) == {"third": 8}
