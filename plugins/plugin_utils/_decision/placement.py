@@ -15,6 +15,8 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import replicas_on_cards
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -115,7 +117,7 @@ class Offer(t.NamedTuple):
             return 0
         if self.cards is None or not need.amounts[self.cards.at]:
             return most
-        return min(most, self.cards.fits(need.amounts[self.cards.at]))
+        return min(most, replicas_on_cards(self.cards, need.amounts[self.cards.at]))
 
     def fits_by(self, rule: int, need: Need) -> int:
         """Return the same for a need of whole cards where that rule holds for them."""
