@@ -225,7 +225,8 @@ class Node(t.NamedTuple):
         These are taken to need less than half of cpu and memory, and no card. A node that is short of cards which
         others of its flavor have is not whole.
         """
-        if self.is_short:
+        # The jobs first, as most nodes have some, and counting what is taken takes longer.
+        if self.is_short or self.jobs:
             return False
         is_known = self.jobs is not None and not self.unread_free and not self.unread_resources
         for resource, amount in self.resources.items():
@@ -236,8 +237,6 @@ class Node(t.NamedTuple):
             # Half of cores and memory is a guess, not tried on a real pool; services use no cards.
             if free < amount if has_vendor(resource) else 2 * free < amount:
                 return False
-        if self.jobs:
-            return False
         return True if is_known else None
 
     def offer(self, order: Sequence[str], by_policy: CardGroups, *, whole: bool) -> Offer:
@@ -262,6 +261,11 @@ class Node(t.NamedTuple):
             return Offer(amounts, self.kind, whole and self.is_idle is not False)
         is_idle = whole and self.is_idle is not False and self.cards.shows_all_free
         return Offer(amounts, self.kind, is_idle, self._cards(self.cards, order, by_policy, amounts, is_hopeful=True))
+
+    @property
+    def is_told(self) -> bool:
+        """Whether all that may be free on it, but for its cards, is free for certain, and so is whether it is idle."""
+        return self.at_most is self.free and not (self.unread_free or self.unread_resources) and self.jobs is not None
 
     def _cards(
         self, cards: NodeCards, order: Sequence[str], by_policy: CardGroups, amounts: Sequence[int], *, is_hopeful: bool

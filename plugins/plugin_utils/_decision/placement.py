@@ -126,8 +126,14 @@ class Offer(t.NamedTuple):
         by_amounts = Offer(self.free, self.kind, self.is_idle).fits(need)
         return min(by_amounts, self.cards.fits_by(rule, need.amounts[self.cards.at] // 1000))
 
+    def at_best(self) -> Offer:
+        """Return what the node offers at best where only of its cards something may not be known."""
+        return self if self.cards is None else self._replace(cards=self.cards._replace(is_hopeful=True))
+
     def is_all_of(self, best: Offer, needs: Sequence[Need]) -> bool:
         """Return whether what the node may offer at best is no more than this, for these needs."""
+        if self is best:
+            return True
         if (self.free, self.is_idle) != (best.free, best.is_idle):
             return False
         if any(self.fits(need) < best.fits(need) for need in needs):
