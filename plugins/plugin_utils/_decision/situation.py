@@ -411,10 +411,11 @@ class _Size(t.NamedTuple):
         free, batch = fact.get("cards_free"), fact.get("batch")
         batch_type = batch["type"] if batch else None
         key = self.ascend, self.places, None if free is None else tuple(free), batch_type
-        if key not in known:
+        cards = known.get(key)
+        if cards is None:
             shown = None if free is None else sum(1 << number - 1 for number in free)
-            known[key] = NodeCards(self.ascend, self.places, shown, batch_type)
-        return known[key]
+            cards = known[key] = NodeCards(self.ascend, self.places, shown, batch_type)
+        return cards
 
 
 def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
@@ -429,11 +430,13 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
             # An entry without amounts may be that of a node of any size.
             return {}, EVERYTHING
         key = tuple(numbers.items())
-        if key not in known:
+        found = known.get(key)
+        if found is None:
             read, unread = amounts_in_situation(numbers, down=True)
             # Every node has cores and memory, so an entry that does not name them has not told them.
-            known[key] = canonical_amounts(read, min), unread | {name for name in ON_EVERY_NODE if name not in numbers}
-        return known[key]
+            unread |= {name for name in ON_EVERY_NODE if name not in numbers}
+            found = known[key] = canonical_amounts(read, min), unread
+        return found
 
     def held_of(held: HeldOnNode | None, resources: Amounts) -> Held:
         if not held:
@@ -441,19 +444,21 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
         key: tuple[object, ...] = (id(resources), *held["resources"].items())
         if held["unsplit"] or held["unread"]:
             key = key, tuple(held["unsplit"].items()), tuple(held["unread"])
-        if key not in known_held:
+        found = known_held.get(key)
+        if found is None:
             certain, unread = amounts_in_situation(held["resources"])
             possible, unread_possible = amounts_in_situation(held["unsplit"])
             unread |= unread_possible | frozenset(held["unread"])
-            known_held[key] = Held(certain, possible, unread, frozenset(held["unsplit"])).on(resources)
-        return known_held[key]
+            found = Held(certain, possible, unread, frozenset(held["unsplit"])).on(resources)
+            known_held[key] = found
+        return found
 
     nodes = []
     for fact in facts:  # there may be ten thousand: what only a few of them need stands behind a condition
         key = tuple((fact["resources"] or {}).items())
-        if key not in sizes:
-            sizes[key] = _Size.of(*amounts(fact["resources"]))
-        size = sizes[key]
+        size = sizes.get(key)
+        if size is None:
+            size = sizes[key] = _Size.of(*amounts(fact["resources"]))
         resources, unread_resources, spellings = size.amounts, size.unread, size.spellings
         shown, unread_shown = amounts(fact["free"])
         if fact["unreadable"]:
