@@ -248,7 +248,7 @@ def place(offers: Offers, needs: Sequence[Need], bound: int = SEARCH_BOUND) -> P
         return NoPlacement.IMPOSSIBLE
     if len(needs) > 1 and not _may_place_by_sums(offers, needs):
         return NoPlacement.IMPOSSIBLE
-    greedy = _place_greedily(offers, needs, fits)
+    greedy = _place_greedily(offers, needs, fits, most)
     return greedy if greedy.is_complete else _search_placement(offers, needs, bound)
 
 
@@ -267,17 +267,20 @@ class _PartlyTaken(t.NamedTuple):
 
 def place_greedily(offers: Offers, needs: Sequence[Need]) -> Placement:
     """Place as many replicas as one pass does: the choosiest need first, each on the nodes that it fills best."""
-    return _place_greedily(offers, needs, [_replicas_by_offer(offers, need) for need in needs])
+    fits = [_replicas_by_offer(offers, need) for need in needs]
+    most = [_most_replicas_on(offers, need, fits_of_need) for need, fits_of_need in zip(needs, fits)]
+    return _place_greedily(offers, needs, fits, most)
 
 
-def _place_greedily(offers: Offers, needs: Sequence[Need], fits: Sequence[Sequence[int]]) -> Placement:
-    """Return the same where it is known how many replicas of each need each offer takes."""
+def _place_greedily(
+    offers: Offers, needs: Sequence[Need], fits: Sequence[Sequence[int]], most: Sequence[int]
+) -> Placement:
+    """Return the same where it is known how many replicas of each need each offer takes, and all of them together."""
     nothing = (0,) * len(needs)
     rows = [_PartlyTaken(offer, at, offer, nothing, nodes) for at, (offer, nodes) in enumerate(offers.items())]
     missing = list(nothing)
     # The need with the fewest places to spare first, as those before it could take the nodes that it depends on.
-    spare = [_most_replicas_on(offers, need, fits_of_need) / need.replicas for need, fits_of_need in zip(needs, fits)]
-    for index in sorted(range(len(needs)), key=spare.__getitem__):
+    for index in sorted(range(len(needs)), key=lambda index: most[index] / needs[index].replicas):
         rows, missing[index] = _place_replicas_of_need(rows, needs[index], index, fits[index])
     taken = (Assignment(row.offer, row.taken, row.nodes) for row in rows if any(row.taken))
     return Placement(tuple(taken), tuple(missing))
