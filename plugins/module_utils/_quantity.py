@@ -35,6 +35,7 @@ _FACTORS: dict[str, Decimal] = {
 _BYTE_RESOURCES = ("memory", "ephemeral-storage", "hugepages")
 _MAX_LENGTH = 40  # twenty digits, a point, an exponent and a suffix; Decimal would read millions of digits
 _MOST = 10**18  # an exabyte, and as many millicores as no data center has
+_MOST_BY_FLOAT = 2**40  # up to here no two numbers of thousandths are the same float
 
 ON_EVERY_NODE = ("cpu", "memory")
 """The resources of which every node has some, and every job, whether they name them or not."""
@@ -128,6 +129,11 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
     if isinstance(value, int) and 0 <= value <= _MOST // 1000:
         # Whole numbers are most of what facts have, and need no text.
         return value if is_quantity_of_bytes(resource) else value * 1000
+    if isinstance(value, float) and 0 < value <= _MOST_BY_FLOAT and not is_quantity_of_bytes(resource):
+        # Thousandths, as amount_to_number() writes them, need no text either.
+        thousandths = round(value * 1000)
+        if thousandths / 1000 == value:
+            return thousandths
     text = (value if isinstance(value, str) else repr(value)).strip()
     unit = "bytes" if is_quantity_of_bytes(resource) else "cpu" if resource == "cpu" else ""
     # The length is bounded first: matching and Decimal both take time with it.

@@ -23,6 +23,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import CardGroups, Cards
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
@@ -99,10 +100,18 @@ def _nodes_with_enough_cards(
     nodes: Sequence[Node], needs: Sequence[Need], order: Sequence[str], by_policy: CardGroups
 ) -> Iterable[_Found]:
     """Yield one node of each kind that has enough free cards for a replica of one of the needs."""
+    least: Amounts = {}
+    for need in needs:
+        for index, amount in need.asked:
+            least[order[index]] = min(amount, least.get(order[index], amount))
     seen = set()
     for node in nodes:
-        offer = None if node.cards is None else node.offer(order, by_policy, whole=False)
-        if offer is None or offer.cards is None or offer in seen:
+        # Before an offer is made of it: there may be ten thousand nodes, and most of them have fewer cards free.
+        name = node.cards.resource if node.cards is not None else None
+        if name not in least or node.free.get(name, 0) < least[name]:
+            continue
+        offer = node.offer(order, by_policy, whole=False)
+        if offer.cards is None or offer in seen:
             continue
         # Nodes that make the same offer give the same sentence, and a pool may have ten thousand of them.
         seen.add(offer)

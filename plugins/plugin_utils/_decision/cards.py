@@ -258,6 +258,12 @@ def _cards_of(
 
 
 @lru_cache(maxsize=_CACHED)
+def replicas_on_cards(cards: Cards, amount: int) -> int:
+    """Return how many replicas find cards: nodes are many, and what their cards look like is one of a few ways."""
+    return cards.fits(amount)
+
+
+@lru_cache(maxsize=_CACHED)
 def _fits_in_card_groups(groups: Groups, rule: int, back: int, free: int, taken: Groups, size: int) -> tuple[int, int]:
     """Return how many replicas fit (surely, at best)."""
     # Every arrangement that agrees with the documents may be the real one: the worst is certain, the best is hope.

@@ -184,26 +184,34 @@ def _why_placement_check_unknown(
     unread = "nodes that could not be read may take them", ""
     if any(is_unread(node.unbounded, case.order) for node in usable):
         return unread
-    best = _best_offers_to_check_placement(case, usable)
+    best = _best_offers_to_check_placement(case, offers, usable)
     # Where not even the hopeful amounts are enough, no document that could be read would change the answer.
-    if best == offers or place(best, case.needs) is NoPlacement.IMPOSSIBLE:
+    # As plain tables: a counter would look up each offer four times.
+    if dict(best) == dict(offers) or place(best, case.needs) is NoPlacement.IMPOSSIBLE:
         return "", ""
     cards = why_cards_not_known(usable, case.needs, case.order, case.policy.card_groups)
     return cards if cards[0] else unread
 
 
-def _best_offers_to_check_placement(case: Case, nodes: Sequence[Node]) -> Counter[Offer]:
+def _best_offers_to_check_placement(case: Case, offers: Counter[Offer], nodes: Sequence[Node]) -> Counter[Offer]:
+    """Return the most that the nodes may offer, where ``offers`` is what they certainly do."""
     whole, by_policy = case.asks_whole_nodes, case.policy.card_groups
-    pairs = Counter(
+    # Of most nodes all is told, and the best that they may offer follows from what they certainly do.
+    untold = Counter(
         (node.offer(case.order, by_policy, whole=whole), node.best_offer(case.order, by_policy, whole=whole))
         for node in nodes
+        if not node.is_told
     )
-    offers: Counter[Offer] = Counter()
-    for (surely, at_best), count in pairs.items():
+    told = Counter(offers)
+    for (surely, _at_best), count in untold.items():
+        told[surely] -= count
+    pairs = [((offer, offer.at_best()), count) for offer, count in told.items() if count]
+    best: Counter[Offer] = Counter()
+    for (surely, at_best), count in (*pairs, *untold.items()):
         if at_best is not None:
             # An offer that hopes for nothing more is taken as the certain one, so equal nodes do not look uncertain.
-            offers[surely if surely.is_all_of(at_best, case.needs) else at_best] += count
-    return offers
+            best[surely if surely.is_all_of(at_best, case.needs) else at_best] += count
+    return best
 
 
 def _nodes_left_out_of_placement(nodes: Sequence[Node]) -> str:

@@ -145,6 +145,8 @@ class Claimed:
     def without_hit_nodes(self, offers: Offers) -> Counter[Offer]:
         """Return what is left of every kind of node in the worst case: each replica spoils one, of any kind."""
         hit = self.replicas
+        if not hit:
+            return Counter(offers)
         # Each kind loses all of them, as which kind a replica hits is not known.
         return Counter({offer: nodes - hit for offer, nodes in offers.items() if nodes > hit})
 

@@ -115,7 +115,7 @@ class Node(t.NamedTuple):
 
     def weighed(self) -> Node:
         """Return the node with what is free by its entry and by the jobs there. Before, that is what it shows."""
-        if not (self.unread_shown or self.held.possible or self.held.unread or self.shows_too_much):
+        if not self.has_to_be_weighed:
             return self
         has, shown, held = self.resources, self.shown, self.held
         # A free amount of what the node has none of contradicts itself, so neither is known. Where only the size cannot
@@ -149,6 +149,11 @@ class Node(t.NamedTuple):
         return Node._make((*self[:_FREE], free, unread_free, at_most, *self[_FREE + 3 :]))
 
     @property
+    def has_to_be_weighed(self) -> bool:
+        """Whether what is free, or may be, is not just what it shows."""
+        return bool(self.unread_shown or self.held.possible or self.held.unread or self.shows_too_much)
+
+    @property
     def shows_too_much(self) -> bool:
         """Whether it shows more as free than it has beside what jobs hold there."""
         has, held = self.resources, self.held.certain
@@ -161,10 +166,6 @@ class Node(t.NamedTuple):
         has, shown = self.resources, self.shown
         behind = [name for name, of in self.held.certain.items() if name in has and shown.get(name, 0) > has[name] - of]
         return bool(behind)
-
-    def with_cards(self, cards: NodeCards, supernode: str | None) -> Node:
-        """Return the node with what is known of its Ascend cards."""
-        return Node._make((*self[:_CARDS], cards, supernode))
 
     def beside(self, services: Amounts) -> Node:
         """Return the node where its own services may take so much beside the jobs."""
@@ -224,7 +225,8 @@ class Node(t.NamedTuple):
         These are taken to need less than half of cpu and memory, and no card. A node that is short of cards which
         others of its flavor have is not whole.
         """
-        if self.is_short:
+        # The jobs first, as most nodes have some, and counting what is taken takes longer.
+        if self.is_short or self.jobs:
             return False
         is_known = self.jobs is not None and not self.unread_free and not self.unread_resources
         for resource, amount in self.resources.items():
@@ -235,8 +237,6 @@ class Node(t.NamedTuple):
             # Half of cores and memory is a guess, not tried on a real pool; services use no cards.
             if free < amount if has_vendor(resource) else 2 * free < amount:
                 return False
-        if self.jobs:
-            return False
         return True if is_known else None
 
     def offer(self, order: Sequence[str], by_policy: CardGroups, *, whole: bool) -> Offer:
@@ -262,6 +262,11 @@ class Node(t.NamedTuple):
         is_idle = whole and self.is_idle is not False and self.cards.shows_all_free
         return Offer(amounts, self.kind, is_idle, self._cards(self.cards, order, by_policy, amounts, is_hopeful=True))
 
+    @property
+    def is_told(self) -> bool:
+        """Whether all that may be free on it, but for its cards, is free for certain, and so is whether it is idle."""
+        return self.at_most is self.free and not (self.unread_free or self.unread_resources) and self.jobs is not None
+
     def _cards(
         self, cards: NodeCards, order: Sequence[str], by_policy: CardGroups, amounts: Sequence[int], *, is_hopeful: bool
     ) -> Cards | None:
@@ -280,21 +285,19 @@ class Node(t.NamedTuple):
 _HELD = Node._fields.index("held")
 _FREE = Node._fields.index("free")  # here the results of weighing begin
 
-_CARDS = Node._fields.index("cards")
-
 
 def services_of_node(nodes: Iterable[Node]) -> Amounts:
     """Return the most that a node's own services take.
 
     It stands in no document, and is taken to be about the same on every node: no more than each of them shows as taken.
     """
+    # A node that takes no work may run repairs, which are none of the services of the others.
+    tables = [(node.resources, node.shown) for node in nodes if node.unusable is None]
     most: Amounts = {}
-    for node in nodes:
-        for name in ON_EVERY_NODE:
-            # A node that takes no work may run repairs, which are none of the services of the others.
-            if node.unusable is None and name in node.shown and name in node.resources:
-                taken = max(0, node.resources[name] - node.shown[name])
-                most[name] = min(taken, most.get(name, taken))
+    for name in ON_EVERY_NODE:
+        taken = [has[name] - shown[name] for has, shown in tables if name in has and name in shown]
+        if taken:
+            most[name] = max(0, min(taken))
     return most
 
 
@@ -341,6 +344,11 @@ def weigh_nodes(nodes: Sequence[Node]) -> list[Node]:
 
     An entry that shows less as taken than jobs hold may show its services alone.
     """
-    behind = {index for index, node in enumerate(nodes) if node.is_behind}
-    services = services_of_node(nodes) if behind else {}
-    return [(node.beside(services) if index in behind else node).weighed() for index, node in enumerate(nodes)]
+    # A node that is behind shows too much, or does not show something at all: the others need no second look.
+    changed = [(index, node) for index, node in enumerate(nodes) if node.has_to_be_weighed]
+    behind = [node.is_behind for _index, node in changed]
+    services = services_of_node(nodes) if any(behind) else {}
+    weighed = list(nodes)
+    for (index, node), is_behind in zip(changed, behind):
+        weighed[index] = (node.beside(services) if is_behind else node).weighed()
+    return weighed

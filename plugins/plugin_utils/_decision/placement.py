@@ -15,6 +15,8 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass
 
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import replicas_on_cards
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -71,6 +73,11 @@ class Need:
         amounts = None if group.resources is None else tuple(group.resources.get(resource, 0) for resource in order)
         return cls(group.replicas, amounts, group.flavor)
 
+    @functools.cached_property
+    def asked(self) -> Sequence[tuple[int, int]]:
+        """The amounts of what it asks for, each with its index."""
+        return [(index, amount) for index, amount in enumerate(self.amounts or ()) if amount]
+
     @property
     def place(self) -> Offer:
         """What a node of the right kind offers that has room for one replica and for nothing else."""
@@ -81,8 +88,7 @@ class Need:
         return self.flavor is None or self.flavor == kind.flavor
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(t.NamedTuple):
     """What is left of a node: ``free`` amounts, one for each resource of the problem.
 
     It alone knows which replicas a node takes, and what is left of it afterwards. ``cards`` tells it which replicas
@@ -95,11 +101,7 @@ class Offer:
     cards: Cards | None = None
 
     def __hash__(self) -> int:
-        return self._hash
-
-    @functools.cached_property
-    def _hash(self) -> int:
-        """The hash of the numbers' text: it has a secret key, while numbers can be chosen to collide."""
+        """Return the hash of the numbers' text: it has a secret key, while numbers can be chosen to collide."""
         return hash((str(self.free), self.kind, self.is_idle, self.cards))
 
     def fits(self, need: Need) -> int:
@@ -108,12 +110,14 @@ class Offer:
             return 0
         if need.amounts is None:
             return int(self.is_idle)
-        # Never below zero: a negative count would take places off other nodes in a sum. And a list, which for three
-        # resources takes half the time of a generator: there may be ten thousand nodes.
-        most = max(0, min([free // asked for free, asked in zip(self.free, need.amounts) if asked]))
-        if self.cards is None or not most or not need.amounts[self.cards.at]:
+        # A list, which for three resources takes half the time of a generator: there may be ten thousand nodes.
+        most = min([self.free[index] // asked for index, asked in need.asked])
+        # A negative count would take places off other nodes in a sum.
+        if most <= 0:
+            return 0
+        if self.cards is None or not need.amounts[self.cards.at]:
             return most
-        return min(most, self.cards.fits(need.amounts[self.cards.at]))
+        return min(most, replicas_on_cards(self.cards, need.amounts[self.cards.at]))
 
     def fits_by(self, rule: int, need: Need) -> int:
         """Return the same for a need of whole cards where that rule holds for them."""
@@ -122,8 +126,14 @@ class Offer:
         by_amounts = Offer(self.free, self.kind, self.is_idle).fits(need)
         return min(by_amounts, self.cards.fits_by(rule, need.amounts[self.cards.at] // 1000))
 
+    def at_best(self) -> Offer:
+        """Return what the node offers at best where only of its cards something may not be known."""
+        return self if self.cards is None else self._replace(cards=self.cards._replace(is_hopeful=True))
+
     def is_all_of(self, best: Offer, needs: Sequence[Need]) -> bool:
         """Return whether what the node may offer at best is no more than this, for these needs."""
+        if self is best:
+            return True
         if (self.free, self.is_idle) != (best.free, best.is_idle):
             return False
         if any(self.fits(need) < best.fits(need) for need in needs):
@@ -196,16 +206,25 @@ class NoPlacement(enum.Enum):
 
 
 def most_replicas_placed(offers: Offers, need: Need) -> int:
-    """Return how many replicas of one shape all nodes take when they take nothing else.
+    """Return how many replicas of one shape all nodes take when they take nothing else."""
+    return _most_replicas_on(offers, need, _replicas_by_offer(offers, need))
+
+
+def _replicas_by_offer(offers: Offers, need: Need) -> list[int]:
+    return [offer.fits(need) for offer in offers]
+
+
+def _most_replicas_on(offers: Offers, need: Need, fits: Sequence[int]) -> int:
+    """Return the same where it is known how many each offer takes.
 
     Nodes of one flavor have the same hardware: where their rule is not known, it is one for all of them.
     """
     most = 0
     by_rule: dict[tuple[str, tuple[int, ...], bool], list[int]] = {}
-    for offer, nodes in offers.items():
+    for (offer, nodes), replicas in zip(offers.items(), fits):
         cards, flavor = offer.cards, offer.kind.flavor
         if cards is None or len(cards.rules) < 2 or flavor is None or not _does_need_ask_whole_cards(need, cards.at):
-            most += offer.fits(need) * nodes
+            most += replicas * nodes
             continue
         of_flavor = by_rule.setdefault((flavor, cards.rules, cards.is_hopeful), [0] * len(cards.rules))
         for index, rule in enumerate(cards.rules):
@@ -223,67 +242,88 @@ def place(offers: Offers, needs: Sequence[Need], bound: int = SEARCH_BOUND) -> P
     One need is exact and never given up. For several, a greedy pass is tried before the search.
     """
     # The cheap proofs first: counting settles one need, and sums refute most requests of several.
-    most = [most_replicas_placed(offers, need) for need in needs]
+    fits = [_replicas_by_offer(offers, need) for need in needs]
+    most = [_most_replicas_on(offers, need, fits_of_need) for need, fits_of_need in zip(needs, fits)]
     if any(places < need.replicas for places, need in zip(most, needs)):
         return NoPlacement.IMPOSSIBLE
     if len(needs) > 1 and not _may_place_by_sums(offers, needs):
         return NoPlacement.IMPOSSIBLE
-    greedy = place_greedily(offers, needs)
+    greedy = _place_greedily(offers, needs, fits, most)
     return greedy if greedy.is_complete else _search_placement(offers, needs, bound)
 
 
 class _PartlyTaken(t.NamedTuple):
-    """What is left of a node whose offer was ``offer`` after it has taken some replicas of each need."""
+    """``nodes`` nodes whose offer, number ``at`` of all, was ``offer``, and what is left of each.
 
-    left: Offer
+    Each has taken so many replicas of each need.
+    """
+
     offer: Offer
+    at: int
+    left: Offer
     taken: State
+    nodes: int
 
 
 def place_greedily(offers: Offers, needs: Sequence[Need]) -> Placement:
     """Place as many replicas as one pass does: the choosiest need first, each on the nodes that it fills best."""
+    fits = [_replicas_by_offer(offers, need) for need in needs]
+    most = [_most_replicas_on(offers, need, fits_of_need) for need, fits_of_need in zip(needs, fits)]
+    return _place_greedily(offers, needs, fits, most)
+
+
+def _place_greedily(
+    offers: Offers, needs: Sequence[Need], fits: Sequence[Sequence[int]], most: Sequence[int]
+) -> Placement:
+    """Return the same where it is known how many replicas of each need each offer takes, and all of them together."""
     nothing = (0,) * len(needs)
-    nodes = Counter({_PartlyTaken(offer, offer, nothing): count for offer, count in offers.items()})
+    rows = [_PartlyTaken(offer, at, offer, nothing, nodes) for at, (offer, nodes) in enumerate(offers.items())]
     missing = list(nothing)
     # The need with the fewest places to spare first, as those before it could take the nodes that it depends on.
-    order = sorted(
-        range(len(needs)), key=lambda index: most_replicas_placed(offers, needs[index]) / needs[index].replicas
-    )
-    for index in order:
-        missing[index] = _place_replicas_of_need(nodes, needs[index], index)
-    taken = (Assignment(node.offer, node.taken, count) for node, count in nodes.items() if any(node.taken))
+    for index in sorted(range(len(needs)), key=lambda index: most[index] / needs[index].replicas):
+        rows, missing[index] = _place_replicas_of_need(rows, needs[index], index, fits[index])
+    taken = (Assignment(row.offer, row.taken, row.nodes) for row in rows if any(row.taken))
     return Placement(tuple(taken), tuple(missing))
 
 
-def _place_replicas_of_need(nodes: Counter[_PartlyTaken], need: Need, index: int) -> int:
-    """Place replicas of one need, taking nodes from the counter; return how many found no place."""
+def _place_replicas_of_need(
+    rows: Sequence[_PartlyTaken], need: Need, index: int, fits: Sequence[int]
+) -> tuple[list[_PartlyTaken], int]:
+    """Place replicas of one need; return (the nodes afterwards, how many replicas found no place)."""
     replicas = need.replicas
-    places_of = ((node.left.fits(need), node) for node in nodes)
-    useful = [(places, node.left.free, at, node) for at, (places, node) in enumerate(places_of) if places]
+    # Most nodes have taken nothing yet, and how many these take is known.
+    places_of = [fits[row.at] if row.left is row.offer else row.left.fits(need) for row in rows]
+    useful = [(places, row.left.free, number) for number, (places, row) in enumerate(zip(places_of, rows)) if places]
     # Nodes with the fewest places first, which keeps the roomy ones for needs to come. A heap, as a few of ten thousand
     # nodes are enough for most requests.
     heapq.heapify(useful)
+    used_of: dict[int, int] = {}
+    filled: list[_PartlyTaken] = []
     while useful and replicas:
-        places, _free, _at, node = heapq.heappop(useful)
-        used = min(nodes[node], -(-replicas // places))
+        places, _free, number = heapq.heappop(useful)
+        row = rows[number]
+        used = used_of[number] = min(row.nodes, -(-replicas // places))
         full = min(used, replicas // places)
-        nodes[node] -= used
-        if not nodes[node]:
-            del nodes[node]
-        # All but the last node are filled: alike nodes stay alike, and the counter small.
-        for count, here in ((full, places), (used - full, replicas - full * places)):
-            if count:
-                taken = (*node.taken[:index], here, *node.taken[index + 1 :])
-                nodes[_PartlyTaken(node.left.take(need, here), node.offer, taken)] += count
+        # All but the last node are filled: alike nodes stay alike, and the rows few.
+        for nodes, here in ((full, places), (used - full, replicas - full * places)):
+            if nodes:
+                taken = (*row.taken[:index], here, *row.taken[index + 1 :])
+                filled.append(_PartlyTaken(row.offer, row.at, row.left.take(need, here), taken, nodes))
         replicas -= min(replicas, used * places)
-    return replicas
+    left = [
+        row._replace(nodes=row.nodes - used_of[number]) if number in used_of else row
+        for number, row in enumerate(rows)
+        if row.nodes > used_of.get(number, 0)
+    ]
+    return left + filled, replicas
 
 
 def _may_place_by_sums(offers: Offers, needs: Sequence[Need]) -> bool:
     # Needs of whole nodes have no amounts, and were counted before.
     shapes = [(need.amounts, need.replicas) for need in needs if need.amounts is not None]
     width = len(next(iter(offers)).free)
-    offered = [sum(max(0, offer.free[i]) * nodes for offer, nodes in offers.items()) for i in range(width)]
+    pairs = [(offer.free, nodes) for offer, nodes in offers.items()]
+    offered = [sum([free[i] * nodes for free, nodes in pairs if free[i] > 0]) for i in range(width)]
     asked = [sum(amounts[i] * replicas for amounts, replicas in shapes) for i in range(width)]
     return all(a <= o for a, o in zip(asked, offered))
 

@@ -82,15 +82,23 @@ class Room:
         it cannot be told whether a node takes work.
         """
         usable: Amounts = {}
-        left: Amounts = {}
+        unsized: Amounts = {}
+        taken: Amounts = {}
         unbounded: set[str] = set()
         for node in nodes:
-            if node.may_take_work:
-                held = node.held.certain
-                here = {name: max(0, of - held.get(name, 0)) for name, of in node.resources.items()}
-                add_amounts(usable, {**node.shown, **node.resources})
-                add_amounts(left, here)
+            if not node.may_take_work:
+                continue
+            add_amounts(usable, node.resources)
+            for name, amount in node.held.certain.items():
+                if name in node.resources:
+                    # A node gives no more than it has: what is held beyond that is held elsewhere.
+                    taken[name] = taken.get(name, 0) + min(amount, node.resources[name])
+            if not node.shown.keys() <= node.resources.keys():
+                add_amounts(unsized, {name: of for name, of in node.shown.items() if name not in node.resources})
+            if node.unread_resources:
                 unbounded |= node.unread_resources
+        left = {name: of - taken.get(name, 0) for name, of in usable.items()}
+        add_amounts(usable, unsized)
         return cls("nodes", 0, usable, {}, left, unbounded=frozenset(unbounded))
 
     @classmethod

@@ -385,18 +385,37 @@ class _Size(t.NamedTuple):
     """What all nodes of one size have, and what follows from that.
 
     ``is_whole`` tells that it has cards and none of anything, and ``spellings`` are names that may be of one card.
+    ``ascend`` is the name of its Ascend cards, and it was made for so many ``places`` of them.
     """
 
     amounts: Amounts
     unread: Names
     is_whole: bool
     spellings: Names
+    ascend: str | None
+    places: int
 
     @classmethod
     def of(cls, amounts: Amounts, unread: Names) -> _Size:
-        ascend = frozenset(name for name, of in amounts.items() if of and is_ascend_card(name))
+        ascend = [name for name, of in amounts.items() if of and is_ascend_card(name)]
         is_whole = all(amounts.values()) and any(map(has_vendor, amounts))
-        return cls(amounts, unread, is_whole, ascend if len(ascend) > 1 else NO_NAMES)
+        spellings = frozenset(ascend) if len(ascend) > 1 else NO_NAMES
+        # Rounded up, as the node was made with the card of which only a part is left.
+        places = card_places_of(-(-amounts[ascend[0]] // 1000)) if ascend else 0
+        return cls(amounts, unread, is_whole, spellings, ascend[0] if ascend else None, places)
+
+    def cards_of(self, fact: NodeFacts, known: dict[object, NodeCards]) -> NodeCards | None:
+        """Return what the entry of a node tells of its Ascend cards; ``known`` are those of nodes that are alike."""
+        if self.ascend is None:
+            return None
+        free, batch = fact.get("cards_free"), fact.get("batch")
+        batch_type = batch["type"] if batch else None
+        key = self.ascend, self.places, None if free is None else tuple(free), batch_type
+        cards = known.get(key)
+        if cards is None:
+            shown = None if free is None else sum(1 << number - 1 for number in free)
+            cards = known[key] = NodeCards(self.ascend, self.places, shown, batch_type)
+        return cards
 
 
 def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
@@ -404,17 +423,20 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
     known: dict[object, tuple[Amounts, Names]] = {}
     sizes: dict[object, _Size] = {}
     known_held: dict[object, Held] = {}
+    known_cards: dict[object, NodeCards] = {}
 
     def amounts(numbers: Mapping[str, float] | None) -> tuple[Amounts, Names]:
         if not numbers:
             # An entry without amounts may be that of a node of any size.
             return {}, EVERYTHING
         key = tuple(numbers.items())
-        if key not in known:
+        found = known.get(key)
+        if found is None:
             read, unread = amounts_in_situation(numbers, down=True)
             # Every node has cores and memory, so an entry that does not name them has not told them.
-            known[key] = canonical_amounts(read, min), unread | {name for name in ON_EVERY_NODE if name not in numbers}
-        return known[key]
+            unread |= {name for name in ON_EVERY_NODE if name not in numbers}
+            found = known[key] = canonical_amounts(read, min), unread
+        return found
 
     def held_of(held: HeldOnNode | None, resources: Amounts) -> Held:
         if not held:
@@ -422,26 +444,29 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
         key: tuple[object, ...] = (id(resources), *held["resources"].items())
         if held["unsplit"] or held["unread"]:
             key = key, tuple(held["unsplit"].items()), tuple(held["unread"])
-        if key not in known_held:
+        found = known_held.get(key)
+        if found is None:
             certain, unread = amounts_in_situation(held["resources"])
             possible, unread_possible = amounts_in_situation(held["unsplit"])
             unread |= unread_possible | frozenset(held["unread"])
-            known_held[key] = Held(certain, possible, unread, frozenset(held["unsplit"])).on(resources)
-        return known_held[key]
+            found = Held(certain, possible, unread, frozenset(held["unsplit"])).on(resources)
+            known_held[key] = found
+        return found
 
     nodes = []
     for fact in facts:  # there may be ten thousand: what only a few of them need stands behind a condition
         key = tuple((fact["resources"] or {}).items())
-        if key not in sizes:
-            sizes[key] = _Size.of(*amounts(fact["resources"]))
-        resources, unread_resources, is_whole, spellings = sizes[key]
+        size = sizes.get(key)
+        if size is None:
+            size = sizes[key] = _Size.of(*amounts(fact["resources"]))
+        resources, unread_resources, spellings = size.amounts, size.unread, size.spellings
         shown, unread_shown = amounts(fact["free"])
         if fact["unreadable"]:
             unreadable = frozenset(canonical_resource(one["resource"]) for one in fact["unreadable"])
             # Where one of two spellings could be read, that amount counts.
             unread_resources |= unreadable - resources.keys()
             unread_shown |= unreadable - shown.keys()
-        if not is_whole:
+        if not size.is_whole:
             unread_resources |= _resources_that_may_come(fact, resources)
         if spellings:
             # Several names of Ascend cards on one node may be those of one card, and jobs may use any of them.
@@ -465,33 +490,12 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
                 free=shown,
                 unread_free=unread_shown,
                 at_most=shown,
+                cards=size.cards_of(fact, known_cards),
+                supernode=fact.get("supernode") if size.ascend else None,
             )
         )
-    # In this order: weighing may find a size contradicted, which is no shortage, and cards change neither.
-    return _nodes_of_situation_with_cards(nodes_with_shortages(weigh_nodes(nodes)), facts)
-
-
-def _nodes_of_situation_with_cards(nodes: list[Node], facts: Sequence[NodeFacts]) -> list[Node]:
-    """Return the nodes, those with Ascend cards with what their texts tell of these, and with their supernode."""
-    # By identity, as nodes that are alike share their amounts, and most pools have no such cards at all.
-    ascend: dict[int, str | None] = {}
-    known: dict[object, NodeCards] = {}
-    for index, node in enumerate(nodes):
-        resources = id(node.resources)
-        if resources not in ascend:
-            ascend[resources] = next((name for name, of in node.resources.items() if of and is_ascend_card(name)), None)
-        name = ascend[resources]
-        if name is None:
-            continue
-        fact = facts[index]
-        free, batch = fact.get("cards_free"), fact.get("batch")
-        key = resources, None if free is None else tuple(free), batch and batch["type"]
-        if key not in known:
-            shown = None if free is None else sum(1 << number - 1 for number in free)
-            # Rounded up, as the node was made with the card of which only a part is left.
-            known[key] = NodeCards(name, card_places_of(-(-node.resources[name] // 1000)), shown, key[-1])
-        nodes[index] = node.with_cards(known[key], fact.get("supernode"))
-    return nodes
+    # In this order: weighing may find a size contradicted, which is no shortage.
+    return nodes_with_shortages(weigh_nodes(nodes))
 
 
 def _resources_that_may_come(fact: NodeFacts, resources: Amounts) -> Names:

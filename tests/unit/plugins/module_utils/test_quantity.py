@@ -136,6 +136,12 @@ def test_a_number_in_facts_is_read_back_exactly(resource: str, amount: int) -> N
     assert parse_quantity(resource, amount_to_number(resource, amount)) == amount
 
 
+@given(st.sampled_from(RESOURCES), st.integers(0, 10**15), st.sampled_from((0.0, math.inf)), st.booleans())
+def test_a_number_next_to_a_thousandth_is_read_as_its_text(resource: str, amount: int, to: float, down: bool) -> None:
+    for number in (amount / 1000, math.nextafter(amount / 1000, to)):
+        assert parse_quantity(resource, number, down=down) == parse_quantity(resource, repr(number), down=down)
+
+
 @given(st.sampled_from(RESOURCES), st.integers(0, 10**15))
 def test_text_for_people_never_says_more_than_there_is(resource: str, amount: int) -> None:
     read_back = parse_quantity(resource, format_amount(resource, amount))
