@@ -106,6 +106,7 @@ def own_folders(session: nox.Session, collections: Path = SHARED) -> dict[str, s
     return {
         **{"ANSIBLE_COLLECTIONS_PATH": str(collections), "PYTHONPATH": str(collections)},
         **{"ANSIBLE_HOME": str(place), "HOME": str(place), "NO_COLOR": "1"},
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(BUILD / "hypothesis"),  # its table of characters takes seconds to make
     }
 
 
