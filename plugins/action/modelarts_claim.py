@@ -143,7 +143,7 @@ class ActionModule(ObservingAction):
     def _list_claims(self, store: Store) -> ClaimsListed:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import list_claims
 
-        claims = list_claims(store)
+        claims = list_claims(store, self.remark)
         self.say(_lines_of_claims_to_list(claims) or [f"Nothing is claimed in {store.shown}."])
         return {"changed": False, "claims": claims}
 

@@ -51,7 +51,7 @@ notes:
   - The only variables of a host that this sets are C(modelarts_pool), C(ansible_connection) and
     C(ansible_python_interpreter). C(modelarts_pool) is an entry of
     RV(poolgate.modelarts.modelarts_pool_info#module:pools). The other two are V(local) and the interpreter of the
-    controller, because a pool is nothing that one logs in to; O(compose) can say otherwise.
+    controller, because tasks cannot log in to a pool. Override them with O(compose).
   - A pool whose ID is the name of a group, of C(localhost) or of a host that another inventory source has is left out
     with a warning. Name this source behind the others, because it knows those that were read before.
   - A group by which pools would be among the hosts of another source, or which would be named like a host, is left out

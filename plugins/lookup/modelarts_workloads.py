@@ -29,7 +29,7 @@ options:
   wantpools:
     description:
       - V(true) returns one entry for each pool, with its jobs, its totals and its summary, in place of the jobs alone.
-      - What O(include_capacity) reads, and whether the answer is complete, is only told in these entries.
+      - Only these entries contain the capacity data and C(complete).
     type: bool
     default: false
 notes:

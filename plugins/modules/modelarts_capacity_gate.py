@@ -189,7 +189,7 @@ options:
         version_added: 1.1.0
       stable_seconds:
         description:
-          - For how long the request must have fitted at every attempt.
+          - How long, in seconds, the request must keep fitting before it is admitted.
         type: int
         default: 0
   declared_capacity:

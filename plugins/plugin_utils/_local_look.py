@@ -32,7 +32,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.libraries import REQUESTS_IMPORT_ERROR
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.sending import KeptSession
-from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import SECRETS
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
+    SECRETS,
+    environment_level,
+    merge_levels,
+)
 from ansible_collections.poolgate.modelarts.plugins.module_utils._module import (
     TAKES_SECRETS_OUT,
     log_in_by_options,
@@ -193,7 +197,9 @@ class LocalLook:
         return {**result, "warnings": _masked_as_of_module(said, no_log_values)} if said else result
 
     def _log_in(self, options: Mapping[str, object]) -> Connection:
-        if self._login is None or self._login[0] != options:
+        # What clouds.yaml says may be another thing at the next look, and the module would read it then.
+        is_of_file = bool(merge_levels(options, environment_level(os.environ)).get("cloud"))
+        if self._login is None or self._login[0] != options or is_of_file:
             self._forget()
             self._login = options, log_in_by_options(options)
         return self._login[1]

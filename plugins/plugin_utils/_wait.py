@@ -21,6 +21,8 @@ _JITTER = 0.1
 # A look that takes some hundredths of a second takes many times as long on a machine that is busy for a moment, and one
 # that does not end in time is no answer.
 _SHORTEST_LOOK = 0.5
+# A look may be over in some hundredths of a second, and then the next one asks the API for the same again.
+_SHORTEST_PAUSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Wait:
             if left <= longest:
                 return
             # The last look begins early enough to end at the deadline.
-            self.time.sleep(min(varied_pause_of_wait(self._interval, self.time.uniform), left - longest))
+            pause = max(varied_pause_of_wait(self._interval, self.time.uniform), _SHORTEST_PAUSE)
+            self.time.sleep(min(pause, left - longest))
 
 
 class SteadyWait:

@@ -122,6 +122,15 @@ class Results:
         further = median(runs[often].requests) / median(runs[once].requests) - 1
         return (median(runs[often].cpu) - median(runs[once].cpu)) / further
 
+    def cpu_a_job(self, few: Size, many: Size, name: str) -> float | None:
+        less, more = self.cpu(few, name), self.cpu(many, name)
+        return None if less is None or more is None else (more - less) / (many.jobs - few.jobs)
+
+    def constant(self, size: Size) -> float | None:
+        """Processor time of the smallest summary above that of a module that does nothing."""
+        summary, empty = self.cpu(size, "summary"), self.cpu(size, "empty")
+        return None if summary is None or empty is None else summary - empty
+
     def cpu(self, size: Size, name: str) -> float | None:
         runs = self.block(size, name)
         return None if runs is None else median(runs[name].cpu)
@@ -166,10 +175,11 @@ def goals(results: Results) -> list[Goal]:
 
     return [
         Goal(
-            "summary of 20,000 jobs, launched : plain",
+            "processor time a job of the summary : plain",
             1.2,
-            ratio(results.launched(near, "summary"), results.launched(near, "plain")),
+            ratio(results.cpu_a_job(few, many, "summary"), results.cpu_a_job(few, many, "plain")),
         ),
+        Goal("summary of 500 jobs above an empty module, seconds of processor time", 0.15, results.constant(small)),
         Goal(
             "at 50 ms a call, summary, launched : sdk",
             0.25,

@@ -20,7 +20,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._http.urls impo
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import check_secret_option
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.iam import versioned_iam_url
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import where_to_set
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import shown
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import listed, shown, shown_name
 
 if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import CheckedOptions
@@ -52,12 +52,12 @@ def read_cloud(name: str, given: CheckedOptions, where: str) -> Cloud:
         from openstack.exceptions import ConfigException
     except ImportError as failure:
         raise missing_library("openstacksdk", "the option cloud") from failure
-    entry = f"The entry {name} of clouds.yaml on {where}"
+    entry = f"The entry {shown_name(name)} of clouds.yaml on {where}"
     try:
         clouds = OpenStackConfig()
         if name not in clouds.get_cloud_names():
             # Without any entry, openstacksdk makes up one of this name.
-            known = ", ".join(sorted({*clouds.get_cloud_names()} - {"defaults"})) or "none"
+            known = listed(sorted({*clouds.get_cloud_names()} - {"defaults"}))
             raise InputError(
                 f"{entry} does not exist, or the file cannot be read: known are {known}. Set cloud, "
                 f"{where_to_set(where, 'cloud')}."
@@ -72,8 +72,8 @@ def read_cloud(name: str, given: CheckedOptions, where: str) -> Cloud:
         except ConfigException:
             own = clouds.get_one(cloud=name, validate=False).region_name
             raise InputError(
-                f"{entry} is for region {own}, not {region}: set another cloud or region, "
-                f"{where_to_set(where, 'cloud', 'region')}."
+                f"{entry} is for region {shown_name(str(own))}, not {shown_name(str(region))}: set another cloud or "
+                f"region, {where_to_set(where, 'cloud', 'region')}."
             ) from None
         _check_auth_of_cloud(entry, config, config["auth"])
         # These two would ask IAM for its versions, and send credentials to the address in the answer.

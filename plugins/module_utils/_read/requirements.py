@@ -37,7 +37,7 @@ _MOST_UNREAD = 10  # resources of one job; no real one asks for as many in all
 
 
 class Requirements:
-    """Reads resource requirements, each different one once, and counts what could not be read."""
+    """Parses resource requirements, caches identical ones, and counts those that cannot be parsed."""
 
     def __init__(self) -> None:
         self.unparsed: Counter[tuple[str, str]] = Counter()

@@ -65,7 +65,7 @@ def propose(
     document = mark_claims(row, reading)
     if wanted is not None:
         wanted = wanted.within(document)
-    answer = decide(counted_claims(document, reading, None if wanted is None else wanted.id))
+    answer = decide(counted_claims(document, reading, wanted))
     claim = None
     if answer.admits and wanted is not None:
         document, claim = add_claim(document, row, reading, wanted, answer.asked)

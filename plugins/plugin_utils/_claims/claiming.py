@@ -40,7 +40,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     Row,
     TooManyClaimsError,
     does_claim_hold,
-    end_earlier_claim,
+    end_earlier_claims,
     is_claim_written,
     is_glob_of_claim,
     jobs_after_their_claims,
@@ -238,7 +238,7 @@ class GateClaims:
             row = row_for_claiming(documents, pool)
         except UnreadableDocumentError:
             return True  # nothing can be done about it here
-        document = end_earlier_claim(row, claim, wanted)
+        document = end_earlier_claims(row, claim, wanted)
         return document == row.document or self._store.swap(pool, row.version, dump_claims(document))
 
     def _mark(self, pool: str, version: int, document: PoolClaims) -> None:

@@ -64,11 +64,14 @@ class _Place(t.NamedTuple):
     claim: Claim
 
 
-def list_claims(store: Store) -> list[ListedClaim]:
-    """Return the claims of all pools that can be read and that have not ended, the oldest first. Raises StoreError."""
+def list_claims(store: Store, remark: Callable[[str], None]) -> list[ListedClaim]:
+    """Return the claims of all pools that have not ended, the oldest first. Raises StoreError.
+
+    ``remark`` is told of each pool whose claims cannot be read.
+    """
     return [
         {"pool": place.pool, "claim": claim_facts(place.claim, place.claim.amounts, place.row.moment)}
-        for place in _claims_that_last(store)
+        for place in _claims_that_last(store, remark)
     ]
 
 
@@ -142,7 +145,7 @@ def end_claim_by_job(store: Store, claim_id: str, job_uuid: str, look: Look, *, 
 
 def _note_in_document(reading: Reading, claim: Claim, job_uuid: str, row: Row) -> PoolClaims:
     # Bound before it is marked: the name alone could give the job to an older claim of that name.
-    bound = bind_job_to_claim(row.document, claim.id, job_uuid, claim.nonce)
+    bound = bind_job_to_claim(row.document, claim.id, job_uuid, reading, claim.nonce)
     return mark_claims(replace(row, document=bound), reading)
 
 
@@ -204,24 +207,29 @@ def _find_claims(store: Store, claim_id: str, nonce: str = "") -> list[_Place]:
     return [place for place in places if place.claim.ended is None] or places
 
 
-def _claims_that_last(store: Store) -> list[_Place]:
+def _claims_that_last(store: Store, remark: Callable[[str], None] = lambda words: None) -> list[_Place]:
     return [
         _Place(pool, row, claim)
-        for pool, row in _rows_of_listed_claims(store.read())
+        for pool, row in _rows_of_listed_claims(store.read(), remark)
         for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key))
         # By the store's clock, and not this host's: only that one has set the times.
         if claim.ended is None and claim.expires > row.moment
     ]
 
 
-def _rows_of_listed_claims(documents: Documents) -> Iterator[tuple[str, Row]]:
-    """Yield the pools whose document can be read."""
+def _rows_of_listed_claims(
+    documents: Documents, remark: Callable[[str], None] = lambda words: None
+) -> Iterator[tuple[str, Row]]:
+    """Yield the pools whose document can be read, and remark on the others."""
     for pool in sorted(documents.by_pool):
         try:
             yield pool, row_for_claiming(documents, pool)
-        except UnreadableDocumentError:
+        except UnreadableDocumentError as error:
             # A document that cannot be read keeps its own pool closed, and must not hide the claims of others.
-            continue
+            remark(
+                f"The claims of {pool} cannot be read: {error}. No gate admits to it until its row is removed from the "
+                "store, or written by the version of the collection that made it."
+            )
 
 
 def _change_claim_until_written(store: Store, pool: str, change: Callable[[Row], PoolClaims]) -> None:

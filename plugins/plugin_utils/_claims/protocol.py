@@ -43,9 +43,14 @@ OLDEST_READING = 300.0
 DEFAULT_SECONDS = 900.0
 """Seconds that a claim lasts which does not say: more than from an admission until its job has its cards."""
 
-_MOST_AHEAD = DEFAULT_SECONDS
+_MOST_AHEAD = 7 * 86400.0
 """Seconds by which the store's clock may be behind what its documents say. Until it has caught up, no claim of the pool
-ends by time, so each may last for so much longer; of a clock that was set by days, none would end for as long."""
+ends by time. A claim lasts for a week at most, so further ahead a clock was wrong; one that is behind for an hour, as
+after a start, must not end what is claimed."""
+
+_MOST_LEFT_OUT = 100
+"""Old claims that are kept for jobs of which a reading has left some out. All of them would fill the document while one
+claim lasts for days; of jobs that are over, the newest are the last to be left out."""
 
 # Most claims have a plain name, which is compared without making a pattern of it.
 _GLOB = frozenset("*?[")
@@ -148,7 +153,8 @@ class Counted:
 class Wanted:
     """The claim that a gate makes when it admits.
 
-    With ``is_of_run`` the owner is one run of a pipeline's job, and the id is the same in each run of that job.
+    ``family`` is the id that all gates of a pipeline's job derive, in each of its runs, of which ``owner`` is one. It
+    is empty where the id is that of this gate alone.
     """
 
     id: str
@@ -157,15 +163,19 @@ class Wanted:
     owner: str
     labels: Mapping[str, str]
     nonce: str
-    is_of_run: bool = False
+    family: str = ""
 
     def is_retry_of(self, claim: Claim) -> bool:
-        """Return whether the gate takes the place of the one that has made a claim of its id."""
+        """Return whether the gate takes the place of the one that has made the claim."""
+        if not self.family:
+            return claim.id == self.id
         # What its own run has claimed is for another gate of that run, and counts as that of any other.
-        return not self.is_of_run or claim.owner != self.owner or claim.nonce == self.nonce
+        head, _stroke, number = claim.id.rpartition("/")
+        is_of_job = claim.id == self.family or (head == self.family and number.isdigit())
+        return is_of_job and (claim.owner != self.owner or claim.nonce == self.nonce)
 
     def within(self, document: PoolClaims) -> Wanted:
-        """Return the claim with an id of the document that no other gate of its run has."""
+        """Return the claim with an id of the document under which no other gate of its run has one."""
         # A derived id has no such end, as it has a fixed number of parts.
         ids = itertools.chain([self.id], (f"{self.id}/{number}" for number in itertools.count(2)))
         return replace(self, id=next(one for one in ids if self._may_take(document.claims.get(one))))
@@ -273,16 +283,17 @@ def why_not_usable_with_claims(reading: Reading, row: Row) -> str:
 # What follows from them
 
 
-def counted_claims(document: PoolClaims, reading: Reading, own_id: str | None = None) -> list[Counted]:
+def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = None) -> list[Counted]:
     """Return the claims that count for the reading, the oldest first, whatever their priority.
 
-    Those of ``own_id`` do not: a gate is never refused because of its own earlier try.
+    Those that ``own`` takes the place of do not: a gate is never refused because of its own earlier try.
     """
     found = jobs_of_claims(document, reading)
     counted = []
     for claim in _claims_by_age(document):
         jobs = found[claim.key]
-        if claim.id != own_id and _does_claim_count(claim, jobs, reading):
+        is_own = own is not None and own.is_retry_of(claim)
+        if not is_own and _does_claim_count(claim, jobs, reading):
             left = _left_of_claim(claim, jobs)
             # A claim without amounts counts until one of its jobs has begun: its replicas still need places.
             if left or not any(map(covers_claim, jobs)):
@@ -357,13 +368,28 @@ def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[See
     left = PoolClaims(row.document.born, {key: one for key, one in row.document.claims.items() if key not in old})
     # Without its claim a job is free, and ends the next claim of its name, whose own job has not come.
     taken = {job.uuid for key, jobs in jobs_of_claims(left, reading).items() for job in jobs if job not in found[key]}
-    # A job that was left out of the reading may still be there.
-    is_told = reading.is_complete or not left.claims
-    return {
-        key
-        for key in old
-        if not any(job.uuid in taken for job in found[key]) and (is_told or not row.document.claims[key].jobs)
-    }
+    dropped = {key for key in old if not any(job.uuid in taken for job in found[key])}
+    return dropped if reading.is_complete else dropped - _claims_of_jobs_left_out(row, reading, dropped)
+
+
+def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[str]:
+    """Return the keys of the newest old claims whose jobs may have been left out of the reading, and may come back.
+
+    A claim that was made before their end, and waits for jobs of their names, would take them for its own.
+    """
+    claims = row.document.claims
+    waiting = [one for one in claims.values() if one.ended is None and not has_claim_expired(one, reading)]
+
+    def is_waited_for(claim: Claim) -> bool:
+        return any(
+            (claim.ended is None or one.version <= claim.ended.version)
+            and (one.job == claim.job or is_glob_of_claim(one.job) or is_glob_of_claim(claim.job))
+            for one in waiting
+            if one.key != claim.key
+        )
+
+    left_out = [key for key in old if claims[key].jobs and is_waited_for(claims[key])]
+    return set(sorted(left_out, key=lambda key: claims[key].version)[-_MOST_LEFT_OUT:])
 
 
 def _marked_claim(claim: Claim, jobs: Sequence[SeenJob], row: Row) -> Claim:
@@ -406,10 +432,13 @@ def add_claim(
     known = frozenset(one for job in reading.jobs if _has_name_of_claim(claim, job) for one in job.ids)
     claim = replace(claim, known=known, knows_all=reading.is_complete)
     earlier = document.claims.get(wanted.id)
+    tries = [one for one in document.claims.values() if one.ended is None and wanted.is_retry_of(one)]
+    end = Ended(row.moment, row.version + 1, "replaced")
+    document = document.with_claims(*(replace(one, ended=end) for one in tries if one is not earlier))
     if earlier is not None:
         # Of one that has ended before, the end stays when it was: nothing begins anew.
-        end = earlier.ended or Ended(row.moment, row.version + 1, "replaced")
-        document = document.with_claims(replace(earlier, key=earlier.key_when_replaced, ended=end))
+        earlier = replace(earlier, key=earlier.key_when_replaced, ended=earlier.ended or end)
+        document = document.with_claims(earlier)
     document = document.with_claims(claim)
     # A document with more is refused when it is read, so it must not be written either.
     if len(document.claims) > MOST_CLAIMS:
@@ -439,18 +468,19 @@ def does_claim_hold(row: Row, claim: Claim) -> bool:
     )
 
 
-def end_earlier_claim(row: Row, claim: Claim, wanted: Wanted) -> PoolClaims:
-    """Return the document of another pool in which an earlier claim of the id has ended, as a retry has this one."""
-    earlier = row.document.claims.get(claim.id)
-    if earlier is not None and not wanted.is_retry_of(earlier):
-        return row.document
-    # Of two gates that have been given one id, each would end the other's: the later claim stays.
-    if earlier is None or earlier.ended or (earlier.created, earlier.nonce) >= (claim.created, claim.nonce):
-        return row.document
-    # One whose time has settled would count for a minute anew.
-    if earlier.expires + SETTLE <= row.moment:
-        return row.document
-    return row.document.with_claims(_ended_claim(earlier, row, "replaced"))
+def end_earlier_claims(row: Row, claim: Claim, wanted: Wanted) -> PoolClaims:
+    """Return the document of another pool in which claims of an earlier try have ended, as a retry has this one."""
+    earlier = [
+        one
+        for one in row.document.claims.values()
+        if one.ended is None
+        and wanted.is_retry_of(one)
+        # Of two gates that have been given one id, each would end the other's: the later claim stays.
+        and (one.created, one.nonce) < (claim.created, claim.nonce)
+        # One whose time has settled would count for a minute anew.
+        and one.expires + SETTLE > row.moment
+    ]
+    return row.document.with_claims(*(_ended_claim(one, row, "replaced") for one in earlier))
 
 
 def claim_of_id(document: PoolClaims, claim_id: str, nonce: str = "") -> Claim | None:
@@ -521,18 +551,25 @@ def end_claim(row: Row, claim_id: str) -> tuple[PoolClaims, bool]:
     return row.document.with_claims(_ended_claim(claim, row, "released")), True
 
 
-def bind_job_to_claim(document: PoolClaims, claim_id: str, uuid: str, nonce: str = "") -> PoolClaims:
+def bind_job_to_claim(
+    document: PoolClaims, claim_id: str, job_id: str, reading: Reading, nonce: str = ""
+) -> PoolClaims:
     """Return the document in which a job belongs to a claim for certain, as its own watch says."""
     claim = claim_of_id(document, claim_id, nonce)
+    job = next((one for one in reading.jobs if job_id in one.ids), None)
+    ids = (job_id,) if job is None else job.ids
     # A job from before the claim cannot be its own, whatever a watch says.
-    if claim is None or uuid in claim.known or uuid in claim.jobs:
+    if claim is None or not claim.known.isdisjoint(ids) or (job and was_known_to_claim(claim, job, reading)):
+        return document
+    if set(ids) <= set(claim.jobs):
         return document
     others = [
-        replace(one, jobs=tuple(job for job in one.jobs if job != uuid))
+        replace(one, jobs=tuple(own for own in one.jobs if own not in ids))
         for one in document.claims.values()
-        if uuid in one.jobs
+        if one.key != claim.key and not set(ids).isdisjoint(one.jobs)
     ]
-    return document.with_claims(*others, replace(claim, jobs=(*claim.jobs, uuid)))
+    bound = tuple(dict.fromkeys((*claim.jobs, *ids)))
+    return document.with_claims(*others, replace(claim, jobs=bound))
 
 
 def names_claims_look_for(documents: Iterable[PoolClaims]) -> list[str]:

@@ -68,17 +68,17 @@ class Wish:
         """Return the claim for a gate on this host."""
         prefix = id_of_host(host, environment)
         # Derived only where no two runs share it: elsewhere a second run would replace the claim of the first.
-        derived = f"{prefix}/{wished_id_of([self.job])}" if prefix else uuid.uuid4().hex
+        family = f"{prefix}/{wished_id_of([self.job])}" if prefix and self.id is None else ""
         owner = owner_of_claims(variables, environment)
         # The nonce tells the writes of two gates apart that have been given one ID.
         return Wanted(
-            id=self.id or derived,
+            id=self.id or family or uuid.uuid4().hex,
             job=self.job,
             seconds=self.seconds,
             owner=owner,
             labels=self.labels,
             nonce=uuid.uuid4().hex,
-            is_of_run=bool(prefix) and self.id is None,
+            family=family,
         )
 
 

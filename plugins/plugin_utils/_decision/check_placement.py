@@ -220,7 +220,7 @@ def _check_placement_without_nodes(case: Case, room: Room) -> Findings:
         message = "others have claimed places on nodes, and these are not known"
         return Findings.of([Check("placement", Outcome.UNKNOWN, message, "allow listing nodes.")])
     if room.source == "declared":
-        return Findings.of(notes=["placement not checked: a declared capacity knows no nodes"])
+        return Findings.of(notes=["placement not checked: a declared capacity has no per-node data"])
     if case.policy.placement == "aggregate":
         return Findings.of(notes=["placement not checked: policy.placement is aggregate"])
     message = f"the {room.source} know no nodes, so nobody can tell whether a replica fits on one"
@@ -228,7 +228,7 @@ def _check_placement_without_nodes(case: Case, room: Room) -> Findings:
     return Findings.of([Check("placement", Outcome.UNKNOWN, message, remedy)])
 
 
-# Whether not even the empty pool takes them
+# Replicas that would not fit into the empty pool
 
 
 def _check_placement_in_empty_pool(case: Case) -> Check | None:

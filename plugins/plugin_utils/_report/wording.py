@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 HEADLINES = {
     "admit": "it fits now",
-    "wait": "it does not fit now, and could later",
+    "wait": "does not fit now, may fit later",
     "reject": "waiting cannot help",
     "unknown": "not let through; there may be room",
 }

@@ -96,7 +96,7 @@ def no_gate_waits_for_its_own_claim(_before: World, world: World) -> bool:
     return not any(
         one.claim.id == f"c{index}"
         for index in range(len(world.deployers))
-        for one in protocol.counted_claims(document, reading_of_now(world), f"c{index}")
+        for one in protocol.counted_claims(document, reading_of_now(world), Wanted(f"c{index}", "", 0, "", {}, ""))
     )
 
 

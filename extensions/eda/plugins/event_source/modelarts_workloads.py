@@ -237,9 +237,14 @@ class Source:
     """Looks at the pools that the arguments of a rulebook name."""
 
     def __init__(self, args: Mapping[str, object]) -> None:
-        options = _validated(args)
+        try:
+            options = _validated(args)
+            self._watches = _watches(options)
+        except RecursionError:
+            raise InputError(
+                "The event source cannot use an argument that an alias of YAML puts into itself."
+            ) from None
         self._interval = options["poll_interval"]
-        self._watches = _watches(options)
         self._query = WorkloadQuery(fields=JOB_FIELDS, include_capacity=bool(options["request"]))
         self._connection = connect(merge_levels(options, environment_level(os.environ)), where=platform.node())
         self._kept = KeptSession()
@@ -331,6 +336,11 @@ class Source:
 
 def _validated(args: Mapping[str, object]) -> SourceOptions:
     """Return the arguments, converted by the rules of a module. Raises InputError with a module's sentence."""
+    # Of a source without arguments, a rulebook has none, or a list of what stands below it.
+    if not isinstance(args, dict):
+        raise InputError(
+            "The event source has no arguments: write pool_name and the others below it, each with a colon."
+        )
     given = {name: value for name, value in args.items() if value is not None and value != ""}
     # The validator sorts and joins the names that it does not know, and YAML may have read one as a number.
     if given.keys() - SOURCE_OPTIONS.keys():

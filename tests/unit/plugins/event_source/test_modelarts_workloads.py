@@ -350,9 +350,22 @@ def test_what_will_not_change_ends_it_at_the_first_look(plugin: Facts, changed: 
             source.look()
 
 
+def _within_itself() -> list[t.Any]:
+    names: list[t.Any] = []
+    names.append(names)
+    return names
+
+
+@pytest.mark.parametrize("args", [None, [], ["pool_name"], "pool-a"])
+def test_a_source_without_arguments_is_told(plugin: Facts, args: t.Any) -> None:
+    with pytest.raises(ModelArtsError, match="has no arguments: write pool_name and the others below it"):
+        asyncio.run(plugin["main"](asyncio.Queue(), args))
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
+        ({"pool_name": _within_itself()}, "an alias of YAML puts into itself"),
         ({"pool_interval": 5}, "has no argument 'pool_interval': did you mean poll_interval"),
         ({"zzz": 5}, r"has no argument 'zzz': it has pool_name, request"),
         ({7: 1}, "has no argument '7': it has pool_name, request"),

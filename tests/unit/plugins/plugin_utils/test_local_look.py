@@ -252,6 +252,25 @@ def test_other_options_are_another_login(script: Start, tmp_path: Path) -> None:
     assert [seen.headers["x-auth-token"] for seen in server.seen] == [TOKEN, "another-token"]
 
 
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_each_look_reads_clouds_yaml(by: str, script: Start, tmp_path: Path) -> None:
+    """A password that is renewed while a gate waits is that of the next look, as the module would have it."""
+    server = script(jobs(job()))
+    with ScriptedIam(login(project="p1")) as iam:
+        given = asked(server.url, auth_token=None, **({"cloud": "otc"} if by == "option" else {}))
+        environment = {"OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml")}
+        look = look_in(tmp_path, **environment, **({"OS_CLOUD": "otc"} if by == "environment" else {}))
+        for password in ("the-first-password", "the-second-password"):
+            auth = {"auth_url": iam.url, "username": "mara", "password": password, "user_domain_name": "d"}
+            clouds = {"clouds": {"otc": {"auth": {**auth, "project_id": "p1"}}}}
+            (tmp_path / "clouds.yaml").write_text(json.dumps(clouds), encoding="utf-8")
+            result = look(given)
+            assert result is not None
+            assert result["total"] == 1
+    sent = [seen.body["auth"]["identity"]["password"]["user"]["password"] for seen in iam.seen if seen.body]
+    assert sent == ["the-first-password", "the-second-password"]
+
+
 def test_what_was_silent_for_long_is_not_sent_over_again(
     opened: list[str], script: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

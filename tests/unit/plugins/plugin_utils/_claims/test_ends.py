@@ -68,7 +68,12 @@ def why(store: Store, claim_id: str) -> str | None:
 
 
 def test_a_list(store: Store) -> None:
-    listed = list_claims(store)
+    said: list[str] = []
+    listed = list_claims(store, said.append)
+    (words,) = said
+    assert words.startswith(
+        "The claims of pool-c cannot be read: it is no JSON. No gate admits to it until its row is "
+    )
     assert [(one["pool"], one["claim"]["id"]) for one in listed] == [
         ("pool-a", "a/1/x"),
         ("pool-a", "a/1/y"),
@@ -78,7 +83,7 @@ def test_a_list(store: Store) -> None:
     assert listed[0]["claim"]["resources"] == {"nvidia.com/gpu": 8}
     assert end_claim_by_hand(store, "a/1/x")
     assert not end_claim_by_hand(store, "a/1/x")
-    assert [one["claim"]["id"] for one in list_claims(store)] == ["a/1/y", "a/2/x"]
+    assert [one["claim"]["id"] for one in list_claims(store, print)] == ["a/1/y", "a/2/x"]
 
 
 def test_those_of_a_pipeline_s_job(store: Store) -> None:
@@ -161,7 +166,9 @@ def test_one_id_in_two_pools(store: Store) -> None:
     claims_again(store, "pool-0", "a/2/x", "retry")
     renewed = renew_claim(store, "a/2/x", 5000)
     assert renewed is not None
-    lasting = {one["pool"]: one["claim"]["seconds_left"] for one in list_claims(store) if one["claim"]["id"] == "a/2/x"}
+    lasting = {
+        one["pool"]: one["claim"]["seconds_left"] for one in list_claims(store, print) if one["claim"]["id"] == "a/2/x"
+    }
     assert all(4980 <= seconds <= 5000 for seconds in lasting.values())
     assert set(lasting) == {"pool-0", "pool-b"}
     looked: list[str] = []
@@ -181,7 +188,7 @@ def test_a_pool_that_cannot_be_looked_at_keeps_no_other(store: Store) -> None:
     claims_again(store, "pool-z", "a/2/x", "retry")
     with pytest.raises(StoreError, match="left to its time"):
         release_claim(store, "a/2/x", lambda pool, _name: None if pool == "pool-b" else [], submitted=True)
-    assert [one["pool"] for one in list_claims(store) if one["claim"]["id"] == "a/2/x"] == ["pool-b"]
+    assert [one["pool"] for one in list_claims(store, print) if one["claim"]["id"] == "a/2/x"] == ["pool-b"]
 
 
 def test_the_newest_of_an_id_tells_whether_it_was_renewed(store: Store) -> None:
@@ -200,7 +207,7 @@ def test_a_watch_notes_the_job_where_it_is(store: Store) -> None:
     running = found("Running", "10.0.0.1")
     end_claim_by_job(store, "a/2/x", "u", lambda pool, _name: [running] if pool == "pool-b" else [])
     assert why(store, "a/2/x") == "started"
-    assert [one["pool"] for one in list_claims(store) if one["claim"]["id"] == "a/2/x"] == ["pool-0"]
+    assert [one["pool"] for one in list_claims(store, print) if one["claim"]["id"] == "a/2/x"] == ["pool-0"]
 
 
 @pytest.mark.parametrize("pool", ["pool-b", "pool-z"])
@@ -219,7 +226,7 @@ def test_what_a_retry_has_claimed_is_not_that_of_the_run_before(store: Store, po
         None,
         None,
     )
-    assert [one["pool"] for one in list_claims(store) if one["claim"]["id"] == "a/2/x"] == [pool]
+    assert [one["pool"] for one in list_claims(store, print) if one["claim"]["id"] == "a/2/x"] == [pool]
     assert release_claim(store, "a/2/x", look, nonce="retry", submitted=False) == ["void"]
 
 

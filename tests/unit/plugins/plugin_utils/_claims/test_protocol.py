@@ -24,7 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     counted_claims,
     does_claim_hold,
     end_claim,
-    end_earlier_claim,
+    end_earlier_claims,
     is_claim_written,
     jobs_after_their_claims,
     jobs_of_claims,
@@ -67,7 +67,7 @@ def reading(version: int, time: float, *jobs: SeenJob) -> Reading:
     return Reading(version, "born", time, jobs)
 
 
-def counted(document: PoolClaims, seen: Reading, own: str | None = None) -> dict[str, int]:
+def counted(document: PoolClaims, seen: Reading, own: Wanted | None = None) -> dict[str, int]:
     """The cards that count of each claim."""
     return {one.claim.key: one.amounts.get(GPU, 0) // 1000 for one in counted_claims(document, seen, own)}
 
@@ -84,7 +84,7 @@ def test_a_claim_counts_until_its_job_is_seen_with_cards(stage: Stage, counts: i
 
 def test_priority_does_not_matter_and_the_own_claim_does_not_count() -> None:
     document = claimed("a", "b")
-    assert counted(document, reading(2, 1001), "a") == {"b": 8}
+    assert counted(document, reading(2, 1001), Wanted("a", "train", TTL, "owner", {}, "n")) == {"b": 8}
 
 
 def test_a_claim_counts_until_its_time_has_settled() -> None:
@@ -290,7 +290,7 @@ def test_the_same_id_claims_again() -> None:
     assert set(again.claims) == {"a", "a~1"}
     assert again.claims["a~1"].ended is not None
     assert again.claims["a~1"].ended.why == "replaced"
-    assert counted(again, reading(2, 1101), "a") == {}
+    assert counted(again, reading(2, 1101), Wanted("a", "train", TTL, "owner", {}, "n")) == {}
     assert counted(again, reading(2, 1101)) == {"a": 8, "a~1": 8}
     assert counted(again, reading(2, 1160)) == {"a": 8}
     assert not is_claim_written(Row(2, again, 1101.0), document.claims["a"])
@@ -322,11 +322,13 @@ def test_a_watch_tells_whose_job_it_is() -> None:
     """Of two claims of one name, the job was taken for that of the older."""
     seen = reading(2, 1001, job("1", Stage.RUNS))
     document = mark_claims(Row(2, claimed("a", "b"), 1002.0), seen)
-    bound = bind_job_to_claim(document, "b", "1")
+    bound = bind_job_to_claim(document, "b", "1", reading(2, 1001))
     assert (bound.claims["a"].jobs, bound.claims["b"].jobs) == ((), ("1",))
-    assert bind_job_to_claim(bound, "b", "1") == bound
+    assert bind_job_to_claim(bound, "b", "1", reading(2, 1001)) == bound
     known = claimed("a", seen=(job("old", Stage.RUNS),))
-    assert bind_job_to_claim(known, "a", "old") == known, "one that was there before is not the job of the claim"
+    assert bind_job_to_claim(known, "a", "old", reading(2, 1001)) == known, (
+        "one that was there before is not the job of the claim"
+    )
 
 
 def test_what_nobody_has_to_know_is_dropped() -> None:
@@ -406,16 +408,16 @@ def test_of_two_claims_of_one_id_in_two_pools_the_later_one_stays() -> None:
     """Two gates that were given one id by mistake would else end the claims of each other."""
     first, second = claimed("a", at=1000.0), claimed("a", at=1001.0)
     gate = Wanted("a", "train", TTL, "owner", {}, "nonce")
-    ended = end_earlier_claim(Row(1, first, 1002.0), second.claims["a"], gate)
+    ended = end_earlier_claims(Row(1, first, 1002.0), second.claims["a"], gate)
     assert ended.claims["a"].ended == Ended(1002.0, 2, "replaced")
-    assert end_earlier_claim(Row(2, ended, 1003.0), second.claims["a"], gate) == ended
-    assert end_earlier_claim(Row(1, second, 1002.0), first.claims["a"], gate) == second
-    assert end_earlier_claim(Row(1, claimed("b"), 1002.0), second.claims["a"], gate) == claimed("b")
-    assert end_earlier_claim(Row(1, first, 1960.0), second.claims["a"], gate) == first, "it is over, and has settled"
-    of_run = replace(gate, is_of_run=True)
-    assert end_earlier_claim(Row(1, first, 1002.0), second.claims["a"], of_run) == first, "of another gate of its run"
+    assert end_earlier_claims(Row(2, ended, 1003.0), second.claims["a"], gate) == ended
+    assert end_earlier_claims(Row(1, second, 1002.0), first.claims["a"], gate) == second
+    assert end_earlier_claims(Row(1, claimed("b"), 1002.0), second.claims["a"], gate) == claimed("b")
+    assert end_earlier_claims(Row(1, first, 1960.0), second.claims["a"], gate) == first, "it is over, and has settled"
+    of_run = replace(gate, family="a")
+    assert end_earlier_claims(Row(1, first, 1002.0), second.claims["a"], of_run) == first, "of another gate of its run"
     retry = replace(of_run, owner="the next run")
-    assert end_earlier_claim(Row(1, first, 1002.0), second.claims["a"], retry) == ended
+    assert end_earlier_claims(Row(1, first, 1002.0), second.claims["a"], retry) == ended
     # As in the pool itself: a submission of the earlier try may still come, and its job is promised its room.
     assert counted(ended, reading(2, 1010)) == {"a": 8}
     assert counted(ended, reading(2, 1100, job("1", Stage.WAITS))) == {"a": 8}
@@ -427,7 +429,7 @@ def test_two_gates_of_one_run_have_two_claims_and_a_retry_takes_the_place_of_bot
 
     def gate(document: PoolClaims, owner: str, nonce: str) -> tuple[PoolClaims, str]:
         row = Row(len(document.claims), document, 1000.0)
-        wanted = Wanted("g/1", "train-*", TTL, owner, {}, nonce, is_of_run=True).within(document)
+        wanted = Wanted("g/1", "train-*", TTL, owner, {}, nonce, family="g/1").within(document)
         document, claim = add_claim(document, row, row.reading(()), wanted, Asked("train", 1, (), {GPU: 8000}))
         return document, claim.id
 
@@ -436,7 +438,12 @@ def test_two_gates_of_one_run_have_two_claims_and_a_retry_takes_the_place_of_bot
     assert (first, second) == ("g/1", "g/1/2")
     assert counted(document, reading(2, 1001)) == {"g/1": 8, "g/1/2": 8}
     assert gate(document, "run 1", "n2")[1] == "g/1/2", "the same gate, whose answer was lost"
+    released, _why = release_claim_of(Row(2, document, 1001.0), reading(2, 1001), "g/1")
+    third = Wanted("g/1", "train-*", TTL, "run 1", {}, "n5", family="g/1")
+    assert counted(released, reading(3, 1002), third) == {"g/1": 8, "g/1/2": 8}, "its job may still come"
+    assert counted(released, reading(3, 1002), replace(third, owner="run 2")) == {}, "a retry of both"
     document, first = gate(document, "run 2", "n3")
+    assert [claim.nonce for claim in document.claims.values() if claim.ended is None] == ["n3"], "that of both"
     document, second = gate(document, "run 2", "n4")
     assert (first, second) == ("g/1", "g/1/2")
     lasting = {claim.nonce for claim in document.claims.values() if claim.ended is None}
@@ -513,3 +520,45 @@ def test_a_claim_that_is_dropped_leaves_its_job_to_no_other_of_its_name(is_compl
     assert "first" not in mark_claims(Row(4, marked, at), reading(4, at)).claims
     alone = PoolClaims("born", {"first": marked.claims["first"]})
     assert mark_claims(Row(4, alone, at), reading(4, at, runs)).claims == {}
+
+
+def test_claims_whose_jobs_are_left_out_fill_no_document() -> None:
+    """More than 500 jobs of a name: one claim that lasts for days would keep all that have ended since."""
+    document = claimed("long", name="train*")
+    document = document.with_claims(replace(document.claims["long"], expires=1e9))
+    for number in range(300):
+        document = claimed(str(number), document=document, at=1000.0 + number)
+    ended = [
+        replace(claim, jobs=(key,), ended=Ended(claim.created, claim.version, "started"))
+        for key, claim in document.claims.items()
+        if key != "long"
+    ]
+    row = Row(301, document.with_claims(*ended), 1e6)
+    marked = mark_claims(row, Reading(301, "born", 1e6, [], is_complete=False))
+    assert set(marked.claims) == {"long", *map(str, range(200, 300))}
+    assert set(mark_claims(row, reading(301, 1e6)).claims) == {"long"}
+    others = Row(301, claimed("other", document=PoolClaims("born", {one.key: one for one in ended}), name="eval"), 1e6)
+    assert mark_claims(others, Reading(301, "born", 1e6, [], is_complete=False)).claims == {}
+
+
+def test_a_watch_takes_a_job_with_all_its_ids() -> None:
+    waits = replace(job("J", Stage.WAITS), other_id="U")
+    runs = replace(waits, stage=Stage.RUNS)
+    document = mark_claims(Row(2, claimed("a", "b"), 1001.0), reading(2, 1001, waits))
+    assert document.claims["a"].jobs == ("J", "U")
+    seen = reading(3, 1002, runs)
+    for one in ("J", "U"):
+        bound = bind_job_to_claim(document, "b", one, seen)
+        assert (bound.claims["a"].jobs, bound.claims["b"].jobs) == ((), ("J", "U"))
+        marked = mark_claims(Row(3, bound, 1002.0), seen)
+        assert marked.claims["a"].ended is None
+        assert marked.claims["b"].ended is not None
+
+
+def test_a_watch_binds_no_job_that_was_there_before_by_any_of_its_ids() -> None:
+    known = claimed("a", seen=[job("U", Stage.RUNS)])
+    now = replace(job("J", Stage.RUNS), other_id="U")
+    assert bind_job_to_claim(known, "a", "J", reading(1, 1001, now)) == known
+    over = replace(claimed("a", is_complete=False).claims["a"], knows_all=False)
+    document = PoolClaims("born", {"a": over})
+    assert bind_job_to_claim(document, "a", "1", reading(1, 1001, job("1", Stage.OVER, age=5000.0))) == document

@@ -139,9 +139,10 @@ def test_a_retry_is_another_owner() -> None:
 
 
 def test_only_a_derived_id_is_of_a_run() -> None:
-    assert read_wish("llm").wanted("localhost", {}, GITLAB).is_of_run
-    assert not read_wish("llm").wanted("localhost", {}, {}).is_of_run
-    assert not read_wish({"job": "llm", "id": "mine/4711"}).wanted("localhost", {}, GITLAB).is_of_run
+    derived = read_wish("llm").wanted("localhost", {}, GITLAB)
+    assert derived.family == derived.id
+    assert read_wish("llm").wanted("localhost", {}, {}).family == ""
+    assert read_wish({"job": "llm", "id": "mine/4711"}).wanted("localhost", {}, GITLAB).family == ""
 
 
 @pytest.mark.parametrize("missing", [*GITLAB])
