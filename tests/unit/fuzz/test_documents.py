@@ -161,7 +161,7 @@ def is_optional(name: str, document: str, place: Place) -> bool:
 
 
 def unreadable_at(world_number: int, place_number: int) -> tuple[t.Any, ...]:
-    """What a place meets in a world: all of it with EFFORT=full, else two, so that in five worlds it meets each twice."""
+    """What a place meets in a world: all of it with EFFORT=full; else two, and in five worlds each twice."""
     at = (2 * world_number + place_number) % len(UNREADABLE)
     return UNREADABLE if IS_WHOLE else (UNREADABLE * 2)[at : at + 2]
 
