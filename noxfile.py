@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import hashlib
 import itertools
 import os
 import re
@@ -46,6 +47,7 @@ from ansible_test import (
     interpreters_path,
     junit_results,
     pip_settings,
+    project_files,
     pythons_here,
     requirement,
     sanity_results,
@@ -344,16 +346,33 @@ def site(session: nox.Session) -> None:
     print(f"{place / 'html' / 'index.html'}")
 
 
+def built_artifact(session: nox.Session) -> Path:
+    """Build the artifact where no session has done so of these files, and return it."""
+    place, tree = BUILD / "artifact", collection_tree(SHARED.name)
+    content = hashlib.sha256()
+    for file in project_files():
+        content.update(f"{file}\0".encode() + (ROOT / file).read_bytes())
+    folder = place / content.hexdigest()
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(folder.glob("*.tar.gz")):
+            for earlier in place.glob("*/"):
+                shutil.rmtree(earlier)
+            words = ("ansible-galaxy", "collection", "build", "--output-path", str(folder), str(tree))
+            session.run(*words, env=own_folders(session))
+        (artifact,) = folder.glob("poolgate-*.tar.gz")
+        # A copy, as the next session may be one of other files.
+        (BUILD / session.name).mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(artifact, BUILD / session.name))
+
+
 def installed_artifact(session: nox.Session, collections: Path) -> Path:
-    """Build the artifact, install it into this folder as a user does, and return it."""
-    place, environment = BUILD / session.name, {**own_folders(session), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
-    for artifact in place.glob("poolgate-*.tar.gz"):
-        artifact.unlink()
-    tree, galaxy = collection_tree(SHARED.name), ("ansible-galaxy", "collection")
-    session.run(*galaxy, "build", "--output-path", str(place), str(tree), env=environment)
-    (artifact,) = place.glob("poolgate-*.tar.gz")
+    """Install the artifact into this folder as a user does, and return it."""
+    environment = {**own_folders(session), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
+    artifact = built_artifact(session)
     words = ("install", "--offline", "--force", "--collections-path", str(collections), str(artifact))
-    session.run(*galaxy, *words, env=environment)
+    session.run("ansible-galaxy", "collection", *words, env=environment)
     return artifact
 
 
