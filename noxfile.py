@@ -179,6 +179,12 @@ def integration(session: nox.Session) -> None:
     some_targets(session, scripts=False)
 
 
+@shared
+def units(session: nox.Session) -> None:
+    """The units: the wire, the arithmetic, the emulator against the official SDK; all tries with EFFORT=full."""
+    run_pytest(session, "-n", "2", *(session.posargs or UNITS))
+
+
 @shared(name="integration-scripts")
 def integration_scripts(session: nox.Session) -> None:
     """ansible-test integration: the documentation's examples and pipelines, and a search for secrets."""
@@ -204,9 +210,16 @@ def sanity(session: nox.Session) -> None:
 
 
 @shared
-def units(session: nox.Session) -> None:
-    """The units: the wire, the arithmetic, the emulator against the official SDK; all tries with EFFORT=full."""
-    run_pytest(session, "-n", "2", *(session.posargs or UNITS))
+def attacks(session: nox.Session) -> None:
+    """Servers made to hold a read for long, or to fill its memory: both are measured, in a process for each."""
+    run_pytest(session, *(session.posargs or ["tests/attacks"]))
+
+
+@shared(name="ansible-lint")
+def ansible_lint(session: nox.Session) -> None:
+    """ansible-lint with the production profile and no rule skipped."""
+    with session.chdir(collection_tree(SHARED.name)):
+        session.run("ansible-lint", "--profile", "production", "--strict", "--offline", env=own_folders(session))
 
 
 @shared(name=f"units-{OLDEST_PYTHON}")
@@ -290,12 +303,6 @@ def claims_model(session: nox.Session) -> None:
 
 
 @shared
-def attacks(session: nox.Session) -> None:
-    """Servers made to hold a read for long, or to fill its memory: both are measured, in a process for each."""
-    run_pytest(session, *(session.posargs or ["tests/attacks"]))
-
-
-@shared
 def mesh(session: nox.Session) -> None:
     """200 pools gated in slices over workers of ansible-runner, as AWX does; `-- each.yml` by a gate for each pool."""
     run = collection_tree(SHARED.name) / "tests" / "mesh" / "run.py"
@@ -306,13 +313,6 @@ def mesh(session: nox.Session) -> None:
 def style(session: nox.Session) -> None:
     """ruff's format and its rules, and mypy, strict, over everything that ships."""
     check_style(session)
-
-
-@shared(name="ansible-lint")
-def ansible_lint(session: nox.Session) -> None:
-    """ansible-lint with the production profile and no rule skipped."""
-    with session.chdir(collection_tree(SHARED.name)):
-        session.run("ansible-lint", "--profile", "production", "--strict", "--offline", env=own_folders(session))
 
 
 @shared
