@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import hashlib
 import itertools
 import os
 import re
@@ -33,6 +34,7 @@ from ansible_test import (
     CORE,
     CORES,
     OLDEST_PYTHON,
+    SANITY_TESTS,
     THIS_PYTHON,
     TOOLS,
     UV,
@@ -45,6 +47,7 @@ from ansible_test import (
     interpreters_path,
     junit_results,
     pip_settings,
+    project_files,
     pythons_here,
     requirement,
     sanity_results,
@@ -106,6 +109,7 @@ def own_folders(session: nox.Session, collections: Path = SHARED) -> dict[str, s
     return {
         **{"ANSIBLE_COLLECTIONS_PATH": str(collections), "PYTHONPATH": str(collections)},
         **{"ANSIBLE_HOME": str(place), "HOME": str(place), "NO_COLOR": "1"},
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(BUILD / "hypothesis"),  # its table of characters takes seconds to make
     }
 
 
@@ -175,6 +179,12 @@ def integration(session: nox.Session) -> None:
     some_targets(session, scripts=False)
 
 
+@shared
+def units(session: nox.Session) -> None:
+    """The units: the wire, the arithmetic, the emulator against the official SDK; all tries with EFFORT=full."""
+    run_pytest(session, "-n", "2", *(session.posargs or UNITS))
+
+
 @shared(name="integration-scripts")
 def integration_scripts(session: nox.Session) -> None:
     """ansible-test integration: the documentation's examples and pipelines, and a search for secrets."""
@@ -183,14 +193,33 @@ def integration_scripts(session: nox.Session) -> None:
 
 @shared
 def sanity(session: nox.Session) -> None:
-    """ansible-test sanity; the matrix runs it on every Python that the machine has."""
-    close(session, *sanity_results(session, *session.posargs, python=THIS_PYTHON))
+    """ansible-test sanity, pylint over what ships; the matrix has it over the tests, too, and on every Python here.
+
+    To infer types in tests takes two fifths of the session, and ruff looks at them anyway.
+    """
+    if session.posargs:
+        close(session, *sanity_results(session, *session.posargs, python=THIS_PYTHON))
+        return
+    others = [f"import-python-{THIS_PYTHON}", *(name for name in SANITY_TESTS if name != "pylint")]
+    shipped = ("plugins/", "playbooks/", "extensions/")
+    runs = {
+        "pylint": sanity_results(session, "--test", "pylint", *shipped, python=THIS_PYTHON, required=["pylint"]),
+        "all others": sanity_results(session, "--skip-test", "pylint", python=THIS_PYTHON, required=others),
+    }
+    close_all(session, runs)
 
 
 @shared
-def units(session: nox.Session) -> None:
-    """The units: the wire, the arithmetic, the emulator against the official SDK; all tries with EFFORT=full."""
-    run_pytest(session, "-n", "2", *(session.posargs or UNITS))
+def attacks(session: nox.Session) -> None:
+    """Servers made to hold a read for long, or to fill its memory: both are measured, in a process for each."""
+    run_pytest(session, *(session.posargs or ["tests/attacks"]))
+
+
+@shared(name="ansible-lint")
+def ansible_lint(session: nox.Session) -> None:
+    """ansible-lint with the production profile and no rule skipped."""
+    with session.chdir(collection_tree(SHARED.name)):
+        session.run("ansible-lint", "--profile", "production", "--strict", "--offline", env=own_folders(session))
 
 
 @shared(name=f"units-{OLDEST_PYTHON}")
@@ -274,12 +303,6 @@ def claims_model(session: nox.Session) -> None:
 
 
 @shared
-def attacks(session: nox.Session) -> None:
-    """Servers made to hold a read for long, or to fill its memory: both are measured, in a process for each."""
-    run_pytest(session, *(session.posargs or ["tests/attacks"]))
-
-
-@shared
 def mesh(session: nox.Session) -> None:
     """200 pools gated in slices over workers of ansible-runner, as AWX does; `-- each.yml` by a gate for each pool."""
     run = collection_tree(SHARED.name) / "tests" / "mesh" / "run.py"
@@ -290,13 +313,6 @@ def mesh(session: nox.Session) -> None:
 def style(session: nox.Session) -> None:
     """ruff's format and its rules, and mypy, strict, over everything that ships."""
     check_style(session)
-
-
-@shared(name="ansible-lint")
-def ansible_lint(session: nox.Session) -> None:
-    """ansible-lint with the production profile and no rule skipped."""
-    with session.chdir(collection_tree(SHARED.name)):
-        session.run("ansible-lint", "--profile", "production", "--strict", "--offline", env=own_folders(session))
 
 
 @shared
@@ -330,16 +346,33 @@ def site(session: nox.Session) -> None:
     print(f"{place / 'html' / 'index.html'}")
 
 
+def built_artifact(session: nox.Session) -> Path:
+    """Build the artifact where no session has done so of these files, and return it."""
+    place, tree = BUILD / "artifact", collection_tree(SHARED.name)
+    content = hashlib.sha256()
+    for file in project_files():
+        content.update(f"{file}\0".encode() + (ROOT / file).read_bytes())
+    folder = place / content.hexdigest()
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(folder.glob("*.tar.gz")):
+            for earlier in place.glob("*/"):
+                shutil.rmtree(earlier)
+            words = ("ansible-galaxy", "collection", "build", "--output-path", str(folder), str(tree))
+            session.run(*words, env=own_folders(session))
+        (artifact,) = folder.glob("poolgate-*.tar.gz")
+        # A copy, as the next session may be one of other files.
+        (BUILD / session.name).mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(artifact, BUILD / session.name))
+
+
 def installed_artifact(session: nox.Session, collections: Path) -> Path:
-    """Build the artifact, install it into this folder as a user does, and return it."""
-    place, environment = BUILD / session.name, {**own_folders(session), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
-    for artifact in place.glob("poolgate-*.tar.gz"):
-        artifact.unlink()
-    tree, galaxy = collection_tree(SHARED.name), ("ansible-galaxy", "collection")
-    session.run(*galaxy, "build", "--output-path", str(place), str(tree), env=environment)
-    (artifact,) = place.glob("poolgate-*.tar.gz")
+    """Install the artifact into this folder as a user does, and return it."""
+    environment = {**own_folders(session), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
+    artifact = built_artifact(session)
     words = ("install", "--offline", "--force", "--collections-path", str(collections), str(artifact))
-    session.run(*galaxy, *words, env=environment)
+    session.run("ansible-galaxy", "collection", *words, env=environment)
     return artifact
 
 

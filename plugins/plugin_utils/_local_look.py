@@ -166,6 +166,7 @@ class LocalLook:
             given = json.loads(json.dumps(dict(arguments), default=_text_of_vault))
         except (TypeError, ValueError):
             return None
+        crash = ""
         with know_secrets_apart(self._owners):
             try:
                 with _as_process_of_module(self._environment, self._folder):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -86,8 +87,9 @@ def stopped(server: str) -> Iterator[Callable[[], None]]:
         assert folder is not None
         process = int((Path(folder[0]) / "postmaster.pid").read_text(encoding="utf-8").split()[0])
         for one in (process, *children_of(process)):
-            os.kill(one, signal.SIGSTOP)
-            stopped.append(one)
+            with contextlib.suppress(ProcessLookupError):  # a session's process that has just ended
+                os.kill(one, signal.SIGSTOP)
+                stopped.append(one)
 
     try:
         yield stop

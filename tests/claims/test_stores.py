@@ -56,7 +56,9 @@ def check(results: list[Result], url: str, record_property: t.Callable[[str, obj
     most = max(one.most for one in results)
     record_property("race", f"{claims} claims, {lost} lost swaps, {most} of {ROOM} at most")
     print(f"{claims} claims, {lost} lost swaps, {most} of {ROOM} at most")
-    assert most == ROOM, "all of it was claimed at times, and never more"
+    assert most <= ROOM, "never more was claimed than there is"
+    # In few attempts, on a busy machine, not all that there is may be claimed at once.
+    assert most == ROOM or not IS_WHOLE, "all of it was claimed at times"
     assert lost > 0, "there was a race"
     # Each claim is a version, and each end is one.
     assert row_of(open_store(read_location(url))).version == 2 * claims

@@ -25,6 +25,7 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible_collections.poolgate.modelarts.plugins.filter.capacity_verdict import capacity_verdict
+from ansible_collections.poolgate.modelarts.plugins.module_utils import _secrets
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api import calls as _client
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import POOL_NOT_FOUND
@@ -171,7 +172,9 @@ class Heard:
         logger.addHandler(handler)
         warn = mock.patch("ansible.utils.display.Display.warning", lambda _self, text, *_a, **_k: say(text))
         lookup = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.lookup.modelarts_workloads")
-        with warn, mock.patch.object(lookup, "_connections", {}), surfaces.fast_clients():
+        # Logins of other texts would be looked for in each of the lines.
+        alone = mock.patch.object(_secrets, "_owners", {})
+        with warn, alone, mock.patch.object(lookup, "_connections", {}), surfaces.fast_clients():
             yield self
         logger.removeHandler(handler)
 
@@ -242,8 +245,10 @@ def of_gate(server: ScriptedServer, text: str) -> tuple[list[str], list[t.Any]]:
     if "pools" not in result:
         return [*lines, ObservationError({**result, "msg": why_nothing_observed(result)}).result["msg"]], []
     (entry,) = result["pools"]
-    for request in [*REQUESTS, {**REQUESTS[2], "replaces": {"job_uuid": f"{text}-0"}}]:
-        for policy in ({}, {"queue_strategy": "backfill", "headroom": "10%"}):
+    strict = {"queue_strategy": "backfill", "headroom": "10%"}
+    asked_for = [*REQUESTS, {**REQUESTS[2], "replaces": {"job_uuid": f"{text}-0"}}]
+    for request, policies in zip(asked_for, ([{}], [{}], [{}, strict], [strict], [{}, strict])):
+        for policy in policies:
             candidates = [Candidate(POOL, read_request(request))] * 2
             gate = Gate(candidates, read_policy(policy), None, Wait(60.0, 30.0, Clock().time))
             outcome = gate.wait(lambda left: [entry, entry], lines.extend)

@@ -27,26 +27,32 @@ import yaml
 
 NAME = "poolgate.modelarts"
 COLLECTION = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)[0], "ansible_collections", *NAME.split("."))
-PLUGIN_TYPES = ("module", "lookup", "filter", "inventory", "test")
+FOLDERS = {"module": "modules", "lookup": "lookup", "filter": "filter", "inventory": "inventory", "test": "test"}
 START_SECONDS = 30.0
 PLAY_SECONDS = 300.0
 
 
 def documented_plugins(plugin_type: str) -> dict[str, str]:
     """The examples of each plugin of the type, by its name."""
-    command = ["ansible-doc", "--json", "--type", plugin_type]
-    listing = json.loads(subprocess.check_output([*command, "--list", NAME], text=True) or "{}")
-    if not listing:
+    files = (COLLECTION / "plugins" / FOLDERS[plugin_type]).glob("[!_]*.*")
+    names = sorted({f"{NAME}.{file.stem}" for file in files})
+    if not names:
         return {}
-    documents = json.loads(subprocess.check_output([*command, *listing], text=True))
-    return {name: document["examples"] or "" for name, document in documents.items()}
+    documents = json.loads(subprocess.check_output(["ansible-doc", "--json", "--type", plugin_type, *names], text=True))
+    return {name: documents.get(name, {}).get("examples") or "" for name in names}
 
 
-def shown_roles() -> dict[str, str]:
-    """What is wrong with how ansible-doc shows each role; nothing, if it has a text for every entry point."""
+def shown_roles(folder: Path) -> dict[str, str]:
+    """What is wrong with how ansible-doc shows each role; nothing, if it has a text for every entry point.
+
+    It finds no role below a path that has ansible_collections twice, as that of a tree in a clone has: give it another.
+    """
     names = sorted(path.name for path in (COLLECTION / "roles").iterdir())
     command = ["ansible-doc", "--json", "--type", "role", *(f"{NAME}.{name}" for name in names)]
-    documents = json.loads(subprocess.check_output(command, text=True))
+    collections = folder / "collections"
+    collections.symlink_to(COLLECTION.parents[2])
+    environment = dict(os.environ, ANSIBLE_COLLECTIONS_PATH=str(collections))
+    documents = json.loads(subprocess.check_output(command, env=environment, text=True))
     problems = {}
     for name in names:
         entry_points = documents.get(f"{NAME}.{name}", {}).get("entry_points", {})
@@ -153,7 +159,7 @@ def problem_of(command: list[str], folder: Path, environment: dict[str, str]) ->
 
 def main() -> int:
     """Run everything; 1 when an example does not run."""
-    documents = {f"{kind} {name}": text for kind in PLUGIN_TYPES for name, text in documented_plugins(kind).items()}
+    documents = {f"{kind} {name}": text for kind in FOLDERS for name, text in documented_plugins(kind).items()}
     inventories = {title: documents.pop(title) for title in list(documents) if title.startswith("inventory ")}
     if not documents or not inventories:
         raise SystemExit("no plugin is documented")
@@ -170,7 +176,7 @@ def main() -> int:
                 report(title, problem_with_inventory(examples, folder, environment))
                 for title, examples in inventories.items()
             ]
-            results += [report(title, problem) for title, problem in shown_roles().items()]
+            results += [report(title, problem) for title, problem in shown_roles(folder).items()]
         finally:
             emulator.send_signal(signal.SIGTERM)
             emulator.wait()

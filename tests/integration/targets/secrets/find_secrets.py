@@ -146,18 +146,23 @@ def tasks(given: str) -> list[Facts]:
     lookup = "query('poolgate.modelarts.modelarts_workloads', pool, wantpools=true, include_capacity=true{})".format(
         ", **login" if given == "option" else ""
     )
-    listed: list[Facts] = [
-        {
-            "poolgate.modelarts.modelarts_workload_info": {
-                "pool_name": "{{ pool }}",
-                "include_capacity": True,
-                **options,
-            }
-        },
-        {
-            "poolgate.modelarts.modelarts_pool_info": {"include_capacity": True, **options},
-            "when": f"pool == '{ROOM}'",  # it lists them all, whatever the pool
-        },
+    listed: list[Facts] = []
+    if given != "variable":  # of which a plain module sees none
+        listed += [
+            {
+                "poolgate.modelarts.modelarts_workload_info": {
+                    "pool_name": "{{ pool }}",
+                    "include_capacity": True,
+                    **options,
+                }
+            },
+            {
+                "poolgate.modelarts.modelarts_pool_info": {"include_capacity": True, **options},
+                # It lists them all, whatever the pool, and is refused as the other module is.
+                "when": f"inventory_hostname in {[f'{method}-{ROOM[5:9]}' for method in METHODS]}",
+            },
+        ]
+    listed += [
         {
             "poolgate.modelarts.modelarts_capacity_gate": {
                 "pools": ["{{ pool }}"],
@@ -177,23 +182,19 @@ def tasks(given: str) -> list[Facts]:
     ]
     if given != "defaults":
         listed.append({"ansible.builtin.debug": {"msg": f"{{{{ {lookup} }}}}"}})
+    # What is registered -v prints.
+    made = [{**task, "register": f"outcome_{number}", "ignore_errors": True} for number, task in enumerate(listed)]
+    outcomes = {f"outcome_{number}": f"{{{{ outcome_{number} }}}}" for number in range(len(listed))}
+    made.append({"ansible.builtin.set_stats": {"data": outcomes, "per_host": True}})
+    made.append({"ansible.builtin.set_fact": {f"kept_{name}": value for name, value in outcomes.items()}})
     if given != "option":
         names = {
             "capacity_gate_pools": ["{{ pool }}"],
             "capacity_gate_request": request,
             "capacity_gate_report_dir": f"{report}-role",
         }
-        listed.append({"ansible.builtin.include_role": {"name": "poolgate.modelarts.capacity_gate"}, "vars": names})
-    made: list[Facts] = []
-    for task in listed:
-        if "ansible.builtin.include_role" in task:
-            made.append({"block": [task], "rescue": [{"ansible.builtin.debug": {"var": "capacity_gate_result"}}]})
-        else:
-            made += [
-                {**task, "register": "outcome", "ignore_errors": True},  # which -v prints
-                {"ansible.builtin.set_stats": {"data": {"stat": "{{ outcome }}"}}},
-                {"ansible.builtin.set_fact": {"kept": "{{ outcome }}"}},
-            ]
+        role = {"ansible.builtin.include_role": {"name": "poolgate.modelarts.capacity_gate"}, "vars": names}
+        made.append({"block": [role], "rescue": [{"ansible.builtin.debug": {"var": "capacity_gate_result"}}]})
     return made
 
 
