@@ -367,9 +367,8 @@ def planned(
         plugin.set_become_plugin(mock.Mock())
     if keywords.get("shell"):
         plugin._shell = mock.Mock(SHELL_FAMILY=keywords["shell"])
-    given = PYTHON if variables is None else variables
-    templar = Templar(loader=DataLoader(), variables={"python": sys.executable, **given})
-    return local_look_of_task(task, plugin, given, templar, environment or {}, folder)
+    templar = Templar(loader=DataLoader(), variables={"python": sys.executable, **variables})
+    return local_look_of_task(task, plugin, variables, templar, environment or {}, folder)
 
 
 @pytest.mark.parametrize(
