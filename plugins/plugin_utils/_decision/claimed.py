@@ -61,9 +61,14 @@ class Claimed:
         Two bounds, of which the smaller counts. A replica lands on one node, and takes no more places there than its
         largest part is of what a place needs. And all of them together have so much of each resource.
         """
+        return self.most_lost_of(places_of(offers, need), offers, need, order, unplaced)
+
+    def most_lost_of(
+        self, places: Sequence[Places], offers: Offers, need: Need, order: Sequence[str], unplaced: Unplaced
+    ) -> int:
+        """Return the same where the places have been counted before."""
         if not self.all_shapes:
-            return unplaced.most_lost(offers, need, order)
-        places = places_of(offers, need)
+            return unplaced.most_lost_of(places, offers, need, order)
         # Too much to weigh may take all: a document made up may hold back, and never admits.
         if self.is_too_much(offers):
             return sum_of_places(places)

@@ -205,23 +205,15 @@ class NoPlacement(enum.Enum):
     GAVE_UP = "gave up"
 
 
-def most_replicas_placed(offers: Offers, need: Need) -> int:
-    """Return how many replicas of one shape all nodes take when they take nothing else."""
-    return _most_replicas_on(offers, need, _replicas_by_offer(offers, need))
+def most_replicas_placed(offers: Offers, need: Need, fits: Sequence[int] | None = None) -> int:
+    """Return how many replicas of one shape all nodes take when they take nothing else.
 
-
-def _replicas_by_offer(offers: Offers, need: Need) -> list[int]:
-    return [offer.fits(need) for offer in offers]
-
-
-def _most_replicas_on(offers: Offers, need: Need, fits: Sequence[int]) -> int:
-    """Return the same where it is known how many each offer takes.
-
-    Nodes of one flavor have the same hardware: where their rule is not known, it is one for all of them.
+    ``fits`` is how many each offer takes, where that has been counted. Nodes of one flavor have the same
+    hardware: where their rule is not known, it is one for all of them.
     """
     most = 0
     by_rule: dict[tuple[str, tuple[int, ...], bool], list[int]] = {}
-    for (offer, nodes), replicas in zip(offers.items(), fits):
+    for (offer, nodes), replicas in zip(offers.items(), fits or _replicas_by_offer(offers, need)):
         cards, flavor = offer.cards, offer.kind.flavor
         if cards is None or len(cards.rules) < 2 or flavor is None or not _does_need_ask_whole_cards(need, cards.at):
             most += replicas * nodes
@@ -230,6 +222,10 @@ def _most_replicas_on(offers: Offers, need: Need, fits: Sequence[int]) -> int:
         for index, rule in enumerate(cards.rules):
             of_flavor[index] += offer.fits_by(rule, need) * nodes
     return most + sum(max(found) if is_hopeful else min(found) for (*_of, is_hopeful), found in by_rule.items())
+
+
+def _replicas_by_offer(offers: Offers, need: Need) -> list[int]:
+    return [offer.fits(need) for offer in offers]
 
 
 def _does_need_ask_whole_cards(need: Need, index: int) -> bool:
@@ -243,7 +239,7 @@ def place(offers: Offers, needs: Sequence[Need], bound: int = SEARCH_BOUND) -> P
     """
     # The cheap proofs first: counting settles one need, and sums refute most requests of several.
     fits = [_replicas_by_offer(offers, need) for need in needs]
-    most = [_most_replicas_on(offers, need, fits_of_need) for need, fits_of_need in zip(needs, fits)]
+    most = [most_replicas_placed(offers, need, fits_of_need) for need, fits_of_need in zip(needs, fits)]
     if any(places < need.replicas for places, need in zip(most, needs)):
         return NoPlacement.IMPOSSIBLE
     if len(needs) > 1 and not _may_place_by_sums(offers, needs):
@@ -268,7 +264,7 @@ class _PartlyTaken(t.NamedTuple):
 def place_greedily(offers: Offers, needs: Sequence[Need]) -> Placement:
     """Place as many replicas as one pass does: the choosiest need first, each on the nodes that it fills best."""
     fits = [_replicas_by_offer(offers, need) for need in needs]
-    most = [_most_replicas_on(offers, need, fits_of_need) for need, fits_of_need in zip(needs, fits)]
+    most = [most_replicas_placed(offers, need, fits_of_need) for need, fits_of_need in zip(needs, fits)]
     return _place_greedily(offers, needs, fits, most)
 
 
