@@ -34,7 +34,6 @@ from ansible_test import (
     CORE,
     CORES,
     OLDEST_PYTHON,
-    SANITY_TESTS,
     THIS_PYTHON,
     TOOLS,
     UV,
@@ -193,20 +192,8 @@ def integration_scripts(session: nox.Session) -> None:
 
 @shared
 def sanity(session: nox.Session) -> None:
-    """ansible-test sanity, pylint over what ships; the matrix has it over the tests, too, and on every Python here.
-
-    To infer types in tests takes two fifths of the session, and ruff looks at them anyway.
-    """
-    if session.posargs:
-        close(session, *sanity_results(session, *session.posargs, python=THIS_PYTHON))
-        return
-    others = [f"import-python-{THIS_PYTHON}", *(name for name in SANITY_TESTS if name != "pylint")]
-    shipped = ("plugins/", "playbooks/", "extensions/")
-    runs = {
-        "pylint": sanity_results(session, "--test", "pylint", *shipped, python=THIS_PYTHON, required=["pylint"]),
-        "all others": sanity_results(session, "--skip-test", "pylint", python=THIS_PYTHON, required=others),
-    }
-    close_all(session, runs)
+    """ansible-test sanity; the matrix runs it on every Python that the machine has."""
+    close(session, *sanity_results(session, *session.posargs, python=THIS_PYTHON))
 
 
 @shared

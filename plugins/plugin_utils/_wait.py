@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 _JITTER = 0.1
 # A look that takes some hundredths of a second takes many times as long on a machine that is busy for a moment, and one
 # that does not end in time is no answer.
-_SHORTEST_LOOK = 0.5
+_SHORTEST_LOOK = 1.0
 # A look may be over in some hundredths of a second, and then the next one asks the API for the same again.
 _SHORTEST_PAUSE = 0.1
 
@@ -71,7 +71,7 @@ class Wait:
     def looks(self) -> Iterator[float | None]:
         """Yield what is left at each look, and pause in between, as long as another look can end in time.
 
-        A look takes as long as the longest one before, half a second at least: with less time left, the last answer is
+        A look takes as long as the longest one before, a second at least: with less time left, the last answer is
         the newest to be had. ``count`` is how many there were.
         """
         longest = _SHORTEST_LOOK

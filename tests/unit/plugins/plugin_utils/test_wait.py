@@ -24,7 +24,7 @@ def waited(timeout: float, interval: float, *seconds: float) -> tuple[list[float
     ("timeout", "interval", "seconds", "lefts"),
     [
         (0, 30, (5.0,), [None]),
-        (100, 30, (0.0,), [100, 70, 40, 10, 0.5]),  # one that is as fast may be slow for once
+        (100, 30, (0.0,), [100, 70, 40, 10, 1.0]),  # one that is as fast may be slow for once
         (100, 30, (10.0,), [100, 60, 20]),
         (100, 30, (40.0,), [100, 40]),  # the pause is shorter, so that the second ends in time
         (100, 30, (50.0,), [100]),  # there is no second that is sure to end in time

@@ -138,7 +138,7 @@ def test_a_job_that_waits_has_a_place(queued: t.Any, ahead: int | None, place: s
 
 def test_it_looks_until_the_time_is_up_and_says_a_line_a_look() -> None:
     following = Follow([], failure(**PASSING), [job()])
-    assert following.left == [30, 20, 10, 0.5]
+    assert following.left == [30, 20, 10, 1.0]
     assert following.said == [
         "00:00:00Z 0:00:00/0:00:30 not there llm",
         "00:00:00Z 0:00:10/0:00:30 not known llm",
