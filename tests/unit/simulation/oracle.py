@@ -121,7 +121,9 @@ def bins_now(
                 most = UNLIMITED if hopeful else shown.get(resource, Fraction(0))
             left = max(Fraction(0), most - taken.get(resource, Fraction(0)))
             free[resource] = (left if hopeful else Fraction(0)) if unknown else min(shown[resource], left)
-        known = status["availableResources"] is not None and UNLIMITED not in shown.values()
+        # Of a node whose size is not told, what it shows as free may be a part of it.
+        known = None not in (status["resources"], status["availableResources"])
+        known = known and UNLIMITED not in (*size.values(), *shown.values())
         bins.append(_bin(free, node["spec"]["flavor"], status["privateIp"] not in held and (hopeful or known)))
     return bins
 
