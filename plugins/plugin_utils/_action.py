@@ -175,16 +175,18 @@ class ObservingAction(ActionBase):
         delegated = self._variables.get("ansible_delegated_vars")
         return delegated.get(host, {}) if isinstance(delegated, dict) else {}
 
-    def job_look(self, options: Mapping[str, object]) -> Callable[[str, str], list[FoundJobFacts] | None]:
-        """Return a look at the jobs of a pool that have a name. It is for ends of claims, and fails nothing.
+    def job_look(
+        self, options: Mapping[str, object]
+    ) -> Callable[[str, list[str]], tuple[list[FoundJobFacts], bool] | None]:
+        """Return a look at the jobs of a pool that have certain names. It is for ends of claims, and fails nothing.
 
-        It returns None where the jobs cannot be read.
+        It returns (the jobs, whether these are all), and None where they cannot be read.
         """
         observer = self.observer(options)
 
-        def look(pool: str, name: str) -> list[FoundJobFacts] | None:
+        def look(pool: str, names: list[str]) -> tuple[list[FoundJobFacts], bool] | None:
             try:
-                pools = observer.look_at_capacity({"pool_name": [pool], "look_for": [name], "time_limit": _LOOK_LIMIT})
+                pools = observer.look_at_capacity({"pool_name": [pool], "look_for": names, "time_limit": _LOOK_LIMIT})
             except ObservationError as error:
                 self.remark(str(error))
                 return None
@@ -195,7 +197,7 @@ class ObservingAction(ActionBase):
             if found is not None and not (entry["complete"] and has_all_alive):
                 self.remark("Not all jobs of the pool could be read.")
                 return None
-            return found
+            return None if found is None else (found, bool(entry.get("found_complete")))
 
         return look
 

@@ -28,6 +28,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     claim_of_id,
     end_claim,
     mark_claims,
+    names_claims_look_for,
     release_claim_of,
     renew_claim_of,
 )
@@ -42,8 +43,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Documents, Store
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import ClaimFacts
 
-Look = t.Callable[[str, str], "Sequence[FoundJobFacts] | None"]
-"""A look at the jobs of a pool that have a name; None when they could not be read."""
+Look = t.Callable[[str, list[str]], "tuple[Sequence[FoundJobFacts], bool] | None"]
+"""A look at the jobs of a pool that have certain names: (the jobs, whether these are all); None when they could not be
+read."""
 
 # As for gates: of twenty that write in one second, none loses twenty swaps.
 _MOST_ROUNDS = 20
@@ -111,11 +113,10 @@ def release_claim(store: Store, claim_id: str, look: Look, *, nonce: str = "", s
 def _release_in_pool(store: Store, place: _Place, look: Look, submitted: bool) -> str:
     pool, began, claim = place
     # After the store was read: a job that shows up later makes its claim count on, and never end too early.
-    found = look(pool, claim.job) if submitted else ()
+    reading = _read_jobs_of_claims(pool, began, look) if submitted else began.reading(())
     # Without a look the job may have been submitted, and a release would give its room to another gate.
-    if found is None:
+    if reading is None:
         raise StoreError("the jobs of the pool could not be read, so its claim is left to its time")
-    reading = began.reading(seen_jobs(found))
     said = ""
 
     def change(row: Row) -> PoolClaims:
@@ -137,10 +138,18 @@ def end_claim_by_job(store: Store, claim_id: str, job_uuid: str, look: Look, *, 
     for pool, began, claim in places:
         if not store.has_time():
             raise StoreError("no time is left for the claims of the other pools")
-        reading = began.reading(seen_jobs(look(pool, claim.job)))
+        reading = _read_jobs_of_claims(pool, began, look)
+        if reading is None:
+            raise StoreError("the jobs of the pool could not be read")
         # Of claims in several pools it is the job of that one in whose pool it is.
         if len(places) == 1 or any(job_uuid in job.ids for job in reading.jobs):
             _change_claim_until_written(store, pool, partial(_note_in_document, reading, claim, job_uuid))
+
+
+def _read_jobs_of_claims(pool: str, began: Row, look: Look) -> Reading | None:
+    """Return what a gate would read: without the jobs of other claims, those would be dropped, or take this one's."""
+    looked = look(pool, names_claims_look_for([began.document]))
+    return None if looked is None else began.reading(seen_jobs(looked[0]), is_complete=looked[1])
 
 
 def _note_in_document(reading: Reading, claim: Claim, job_uuid: str, row: Row) -> PoolClaims:

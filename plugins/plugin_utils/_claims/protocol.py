@@ -510,7 +510,8 @@ def release_claim_of(
         return row.document, "gone"
     if claim.ended is not None:
         return row.document, claim.ended.why
-    document = mark_claims(row, reading)
+    # Of what was not submitted nothing was read, so nothing is known of other claims, either.
+    document = mark_claims(row, reading) if submitted else row.document
     marked = document.claims.get(claim.key)
     # Dropped as too old to matter, so nothing is left to give back.
     if marked is None:

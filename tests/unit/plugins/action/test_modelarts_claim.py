@@ -65,7 +65,7 @@ def run(
         _variables={"inventory_hostname": host},
         say=said.extend,
         remark=remarks.append,
-        job_look=lambda _options: lambda _pool, _name: jobs,
+        job_look=lambda _options: lambda _pool, _names: None if jobs is None else (jobs, True),
     )
     for name in ("_list_claims", "_claims_of_run", "_release_claim", "_renew_claim", "_end_claim"):
         setattr(action, name, getattr(CLAIM.ActionModule, name).__get__(action))

@@ -177,7 +177,9 @@ def test_a_look_for_a_job_that_may_have_missed_it_is_none(status: str, entry: di
     found = [{"status": status}]
     action = mock.Mock()
     action.observer.return_value.look_at_capacity.return_value = [{**entry, "found": found}]
-    assert ObservingAction.job_look(action, {})("pool", "train") == (found if reads else None)
+    assert ObservingAction.job_look(action, {})("pool", ["train"]) == (
+        (found, entry["found_complete"]) if reads else None
+    )
     assert action.remark.called is not reads
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
+    Ended,
     PoolClaims,
     dump_claims,
     parse_claims,
@@ -105,26 +106,26 @@ def test_those_of_a_pipeline_s_job(store: Store) -> None:
 def test_a_release(store: Store, jobs: list[t.Any], submitted: bool, said: str, ended: str | None) -> None:
     looked = []
 
-    def look(pool: str, name: str) -> list[t.Any]:
-        looked.append((pool, name))
-        return jobs
+    def look(pool: str, names: list[str]) -> t.Any:
+        looked.append((pool, names))
+        return jobs, True
 
     assert release_claim(store, "a/2/x", look, submitted=submitted) == [said]
-    assert looked == ([("pool-b", "llm")] if submitted else [])
+    assert looked == ([("pool-b", ["llm"])] if submitted else [])
     assert why(store, "a/2/x") == ended
 
 
 def test_a_release_without_jobs_leaves_the_claim_to_its_time(store: Store) -> None:
     with pytest.raises(StoreError, match="left to its time"):
-        release_claim(store, "a/2/x", lambda _pool, _name: None, submitted=True)
+        release_claim(store, "a/2/x", lambda _pool, _names: None, submitted=True)
     assert why(store, "a/2/x") is None
 
 
 def test_what_is_not_there(store: Store) -> None:
-    assert release_claim(store, "b", lambda _pool, _name: [], submitted=True) == ["gone"]
+    assert release_claim(store, "b", lambda _pool, _names: ([], True), submitted=True) == ["gone"]
     assert renew_claim(store, "b", 60) is None
     assert not end_claim_by_hand(store, "b")
-    end_claim_by_job(store, "b", "u", lambda _pool, _name: [])
+    end_claim_by_job(store, "b", "u", lambda _pool, _names: ([], True))
 
 
 def test_a_renewal(store: Store) -> None:
@@ -137,7 +138,7 @@ def test_a_renewal(store: Store) -> None:
 
 def test_a_watch_ends_its_own_claim(store: Store) -> None:
     """Not the older one of the same name."""
-    end_claim_by_job(store, "a/1/y", "u", lambda _pool, _name: [found("Running", "10.0.0.1")])
+    end_claim_by_job(store, "a/1/y", "u", lambda _pool, _names: ([found("Running", "10.0.0.1")], True))
     assert (why(store, "a/1/x"), why(store, "a/1/y")) == (None, "started")
 
 
@@ -173,9 +174,9 @@ def test_one_id_in_two_pools(store: Store) -> None:
     assert set(lasting) == {"pool-0", "pool-b"}
     looked: list[str] = []
 
-    def look(pool: str, _name: str) -> list[t.Any]:
+    def look(pool: str, _names: list[str]) -> t.Any:
         looked.append(pool)
-        return [found("Queue")] if pool == "pool-b" else []
+        return [found("Queue")] if pool == "pool-b" else [], True
 
     assert release_claim(store, "a/2/x", look, submitted=True) == ["waits", "released"]
     assert looked == ["pool-b", "pool-0"]
@@ -187,7 +188,7 @@ def test_one_id_in_two_pools(store: Store) -> None:
 def test_a_pool_that_cannot_be_looked_at_keeps_no_other(store: Store) -> None:
     claims_again(store, "pool-z", "a/2/x", "retry")
     with pytest.raises(StoreError, match="left to its time"):
-        release_claim(store, "a/2/x", lambda pool, _name: None if pool == "pool-b" else [], submitted=True)
+        release_claim(store, "a/2/x", lambda pool, _names: None if pool == "pool-b" else ([], True), submitted=True)
     assert [one["pool"] for one in list_claims(store, print) if one["claim"]["id"] == "a/2/x"] == ["pool-b"]
 
 
@@ -205,7 +206,7 @@ def test_the_newest_of_an_id_tells_whether_it_was_renewed(store: Store) -> None:
 def test_a_watch_notes_the_job_where_it_is(store: Store) -> None:
     claims_again(store, "pool-0", "a/2/x", "retry")
     running = found("Running", "10.0.0.1")
-    end_claim_by_job(store, "a/2/x", "u", lambda pool, _name: [running] if pool == "pool-b" else [])
+    end_claim_by_job(store, "a/2/x", "u", lambda pool, _names: ([running] if pool == "pool-b" else [], True))
     assert why(store, "a/2/x") == "started"
     assert [one["pool"] for one in list_claims(store, print) if one["claim"]["id"] == "a/2/x"] == ["pool-0"]
 
@@ -214,14 +215,14 @@ def test_a_watch_notes_the_job_where_it_is(store: Store) -> None:
 def test_what_a_retry_has_claimed_is_not_that_of_the_run_before(store: Store, pool: str) -> None:
     claims_again(store, pool, "a/2/x", "retry", owner="another run")
 
-    def look(_pool: str, _name: str) -> list[t.Any]:
-        return []
+    def look(_pool: str, _names: list[str]) -> t.Any:
+        return [], True
 
     first = ids_of_claims_to_end(store, "a/2", "owner")
     assert first == ([] if pool == "pool-b" else [("a/2/x", "a/2/x")])
     ended = release_claim(store, "a/2/x", look, nonce="a/2/x", submitted=False)
     assert ended == (["replaced"] if pool == "pool-b" else ["void"])
-    end_claim_by_job(store, "a/2/x", "u", lambda _pool, _name: [found("Running", "10.0.0.1")], nonce="a/2/x")
+    end_claim_by_job(store, "a/2/x", "u", lambda _pool, _names: ([found("Running", "10.0.0.1")], True), nonce="a/2/x")
     assert (renew_claim(store, "a/2/x", 60, nonce="a/2/x"), renew_claim(store, "a/2/x", 60, nonce="other")) == (
         None,
         None,
@@ -235,10 +236,10 @@ def test_an_end_that_has_no_time_looks_at_no_more_pools(store: Store) -> None:
     claims_again(store, "pool-0", "a/2/x", "retry")
     looked = []
 
-    def look(pool: str, _name: str) -> t.Any:
+    def look(pool: str, _names: list[str]) -> t.Any:
         looked.append(pool)
         store.end_in(0)
-        return []
+        return [], True
 
     with pytest.raises(StoreError, match="time"):
         release_claim(store, "a/2/x", look, submitted=True)
@@ -247,3 +248,32 @@ def test_an_end_that_has_no_time_looks_at_no_more_pools(store: Store) -> None:
     with pytest.raises(StoreError, match="time"):
         end_claim_by_job(store, "a/2/x", "u", look)
     assert len(looked) == 2
+
+
+@pytest.mark.parametrize("way", ["release", "void", "watch"])
+def test_an_end_leaves_the_claims_of_other_names_as_they_are(tmp_path: Path, way: str) -> None:
+    """Of two claims of one name, the job of the first still runs when its own is long over, and the second waits."""
+    store = open_store(read_location(f"sqlite:///{tmp_path}/claims.db"))
+    now = store.read().now
+    document = PoolClaims("born")
+    for claim_id, name, ago in (("first", "llm", 5000.0), ("second", "llm", 4990.0), ("other", "asr", 10.0)):
+        row = Row(len(document.claims), document, now - ago)
+        wanted = Wanted(claim_id, name, 9000, "owner", {}, claim_id)
+        document, _claim = add_claim(document, row, row.reading(()), wanted, ASKED)
+    first = document.claims["first"]
+    ended = Ended(first.created + 20, 1, "started")
+    store.swap("pool-a", 0, dump_claims(document.with_claims(replace(first, jobs=("u",), ended=ended))))
+    names_asked = []
+
+    def look(_pool: str, names: list[str]) -> t.Any:
+        names_asked.append(names)
+        return [found("Running", "10.0.0.1"), {**found("Queue"), "job_uuid": "v", "uid": "v", "job_name": "asr"}], True
+
+    if way == "watch":
+        end_claim_by_job(store, "other", "v", look)
+    else:
+        release_claim(store, "other", look, submitted=way == "release")
+    assert names_asked == ([] if way == "void" else [["asr", "llm"]])
+    claims = parse_claims(str(store.read().by_pool["pool-a"][1])).claims
+    assert set(claims) == {"first", "second", "other"}
+    assert claims["second"].ended is None
