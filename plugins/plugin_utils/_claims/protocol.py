@@ -315,6 +315,19 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
     }
     bound = {one for claim in document.claims.values() for one in claim.jobs}
     free = [job for job in jobs.values() if not job.is_one_of(bound)]
+    for claim in _claims_that_take_jobs(document, reading, found):
+        own = found[claim.key]
+        for job in list(free):
+            if not _has_claim_all(claim, own) and _is_job_of_claim(claim, job, reading):
+                own.append(job)
+                free.remove(job)
+    return found
+
+
+def _claims_that_take_jobs(
+    document: PoolClaims, reading: Reading, found: Mapping[str, Sequence[SeenJob]]
+) -> list[Claim]:
+    # The oldest first, so every gate that reads the same document gives the same job to the same claim.
     by_age = _claims_by_age(document)
     waiting = [claim for claim in by_age if claim.ended is None and not has_claim_expired(claim, reading)]
     ended = [
@@ -324,14 +337,7 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
         and not needs_claim_no_grace(claim)
         and (_does_claim_count(claim, found[claim.key], reading) or may_come_after_claim(claim, reading))
     ]
-    # The oldest first, so every gate that reads the same document gives the same job to the same claim.
-    for claim in waiting + ended:
-        own = found[claim.key]
-        for job in list(free):
-            if not _has_claim_all(claim, own) and _is_job_of_claim(claim, job, reading):
-                own.append(job)
-                free.remove(job)
-    return found
+    return waiting + ended
 
 
 def mark_claims(row: Row, reading: Reading) -> PoolClaims:
@@ -366,16 +372,14 @@ def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[See
         and (has_claim_expired(claim, reading) or not any(job.stage is Stage.WAITS for job in found[key]))
     }
     dropped = old if reading.is_complete else old - _claims_of_jobs_left_out(row, reading, old)
-    # One that is kept may itself take a job of another that is dropped.
-    while True:
-        left = {key: one for key, one in row.document.claims.items() if key not in dropped}
-        owners = jobs_of_claims(PoolClaims(row.document.born, left), reading)
-        # Without its claim a job is free, and ends the next claim of its name, whose own job has not come.
-        taken = {job.uuid for key, jobs in owners.items() for job in jobs if job not in found[key]}
-        kept = {key for key in dropped if any(job.uuid in taken for job in found[key])}
-        if not kept:
-            return dropped
-        dropped -= kept
+    takers = _claims_that_take_jobs(row.document, reading, found)
+    # Without its claim a job is free, and ends the next claim of its name, whose own job has not come. Whether that one
+    # has all its jobs, or is dropped as well, is not asked: it would take a round for each of them.
+    return {
+        key
+        for key in dropped
+        if not any(_is_job_of_claim(taker, job, reading) for job in found[key] for taker in takers if taker.key != key)
+    }
 
 
 def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[str]:

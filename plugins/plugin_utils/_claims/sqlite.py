@@ -9,6 +9,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import sys
 import time
@@ -26,11 +27,15 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import Location
 
 
-# Whatever has the name or belongs to it, and is no table of plain columns. Who can write the file can have made a view
-# of that name, or a trigger, an index or a column of an expression, one call of which may take for hours.
-_OTHERS = (
-    "SELECT count(*) FROM sqlite_master WHERE lower(tbl_name) = 'poolgate_claims' AND NOT "
-    "(type = 'table' AND length(sql) - length(replace(sql, '(', '')) <= 2 OR type = 'index' AND sql IS NULL)"
+# What has the name or belongs to it. Who can write the file can have made a view of that name, or a trigger, an index,
+# a check or a column of an expression, one call of which may take for hours: a plain table has columns and their
+# types, in some hundred characters, and the index of its key has no text.
+_LONGEST_SCHEMA = 1000
+_SCHEMA = f"SELECT type, substr(sql, 1, {_LONGEST_SCHEMA}) FROM sqlite_master WHERE lower(tbl_name) = 'poolgate_claims' LIMIT 9"
+_PLAIN_TABLE = re.compile(
+    r"(?:[\s,()\"'`\[\]]|\b(?:CREATE|TABLE|poolgate_claims|pool|version|document|VARCHAR|64|BIGINT|INTEGER|INT|TEXT|PRIMARY"
+    r"|KEY|NOT|NULL|WITHOUT|ROWID|STRICT)\b)+",
+    re.IGNORECASE,
 )
 
 # Steps of a statement between two looks at the clock, some tenths of a millisecond.
@@ -103,7 +108,7 @@ def _execute_in_sqlite(
         # In one transaction: the table is what it is seen to be until the statement is over.
         connection.execute("BEGIN" if statement.startswith("SELECT") else "BEGIN IMMEDIATE")
         try:
-            if connection.execute(_OTHERS).fetchone()[0]:
+            if not all(_is_plain_table(*row) for row in connection.execute(_SCHEMA)):
                 raise sqlite3.OperationalError("poolgate_claims is another table than a gate makes")
             cursor = connection.execute(statement, tuple(values))
             rows, changed = cursor.fetchall(), cursor.rowcount
@@ -119,6 +124,12 @@ def _execute_in_sqlite(
         raise
     finally:
         connection.set_progress_handler(None, 0)
+
+
+def _is_plain_table(kind: str, text: str | None) -> bool:
+    if text is None:
+        return kind == "index"
+    return kind == "table" and len(text) < _LONGEST_SCHEMA and _PLAIN_TABLE.fullmatch(text) is not None
 
 
 def connect_to_sqlite(location: Location, _seconds: float) -> SqliteConnection:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from dataclasses import replace
 
@@ -575,3 +576,20 @@ def test_of_two_old_claims_of_a_name_none_leaves_its_job_to_a_third() -> None:
         marked = mark_claims(Row(version, marked, at), reading(version, at, *jobs))
         assert marked.claims["third"].ended is None
         assert counted(marked, reading(version + 1, at, *jobs)) == {"third": 8}
+
+
+def test_very_many_old_claims_that_are_kept_take_one_pass() -> None:
+    document = claimed("live", name="*")
+    document = document.with_claims(replace(document.claims["live"], expires=1e9))
+    for number in range(499):
+        document = claimed(str(number), document=document, name="*", at=1000.0 + number)
+    old = [
+        replace(claim, jobs=(key,), expires=1e9, ended=Ended(claim.created, claim.version, "released"))
+        for key, claim in document.claims.items()
+        if key != "live"
+    ]
+    jobs = [job(str(number), Stage.RUNS) for number in range(499)]
+    row = Row(500, document.with_claims(*old), 1e6)
+    began = time.process_time()
+    assert len(mark_claims(row, reading(500, 1e6, *jobs)).claims) == 500
+    assert time.process_time() - began < 5

@@ -51,6 +51,9 @@ OTHERS = {
     "a trigger": f"{TABLE.format('')}; CREATE TRIGGER slow BEFORE INSERT ON poolgate_claims BEGIN SELECT {SLOW}; END",
     "an index": f"{TABLE.format('')}; CREATE INDEX slow ON poolgate_claims({SLOW.replace('hex', 'pool || hex', 1)})",
     "a column": TABLE.format(f", slow AS ({SLOW})"),
+    "a column of an operator": TABLE.replace("document", "big, document TEXT AS (big LIKE '%ab')").format(""),
+    "a virtual table": "CREATE VIRTUAL TABLE poolgate_claims USING fts5(pool, version, document)",
+    "a long text": TABLE.format(" " * 1000 + ", slow AS (1)"),
     "a check": TABLE.format(f", CHECK ({SLOW} = 0)"),
 }
 
@@ -64,6 +67,22 @@ def test_what_is_no_plain_table_is_not_used(tmp_path: Path, scheme: str, ask: t.
     store = open_store(Location("sqlite", str(tmp_path / "claims.db"), "sqlite:////claims.db"))
     with pytest.raises(StoreError, match="is another table than a gate makes"):
         ask(store)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "pool VARCHAR(64) PRIMARY KEY, version BIGINT NOT NULL, document TEXT NOT NULL",
+        "pool PRIMARY KEY, version, document",
+        '"pool" TEXT, "version" INTEGER, "document" TEXT, PRIMARY KEY ("pool")',
+    ],
+)
+def test_a_plain_table_that_somebody_else_made_is_used(tmp_path: Path, columns: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "claims.db")) as file:
+        file.execute(f"create table poolgate_claims ({columns})")
+    store = open_store(Location("sqlite", str(tmp_path / "claims.db"), "sqlite:////claims.db"))
+    assert store.swap("pool-a", 0, "x")
+    assert store.read().by_pool == {"pool-a": (1, "x")}
 
 
 def test_a_statement_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
