@@ -31,7 +31,10 @@ if t.TYPE_CHECKING:
 # a check or a column of an expression, one call of which may take for hours: a plain table has columns and their
 # types, in some hundred characters, and the index of its key has no text.
 _LONGEST_SCHEMA = 1000
-_SCHEMA = f"SELECT type, substr(sql, 1, {_LONGEST_SCHEMA}) FROM sqlite_master WHERE lower(tbl_name) = 'poolgate_claims' LIMIT 9"
+_SCHEMA = (
+    f"SELECT type, substr(sql, 1, {_LONGEST_SCHEMA}) FROM sqlite_master "
+    "WHERE lower(tbl_name) = 'poolgate_claims' LIMIT 9"
+)
 _PLAIN_TABLE = re.compile(
     r"(?:[\s,()\"'`\[\]]|\b(?:CREATE|TABLE|poolgate_claims|pool|version|document|VARCHAR|64|BIGINT|INTEGER|INT|TEXT|PRIMARY"
     r"|KEY|NOT|NULL|WITHOUT|ROWID|STRICT)\b)+",
