@@ -135,7 +135,6 @@ class ActionModule(ObservingAction):
             return self._end_claim(store, claim_id)
         except StoreError as error:
             if state == "released":
-                # A deployment that went well does not fail because of it: the time of the claim ends it.
                 self.remark(f"{error} The claim is left to its time.")
                 return {"changed": False, "released": [], "messages": []}
             return {"failed": True, "changed": False, "msg": sentence(str(error))}
@@ -164,11 +163,17 @@ class ActionModule(ObservingAction):
     def _release_claim(
         self, store: Store, own: list[tuple[str, str]], submitted: bool, options: Mapping[str, object]
     ) -> ClaimsReleased:
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import release_claim
 
         released: list[ReleasedClaim] = []
         for one, nonce in [] if self._task.check_mode else own:
-            ends = release_claim(store, one, self.job_look(options), nonce=nonce, submitted=submitted)
+            try:
+                ends = release_claim(store, one, self.job_look(options), nonce=nonce, submitted=submitted)
+            except StoreError as error:
+                # A deployment that went well does not fail because of it, and the claims of other hosts can still go.
+                self.remark(f"{error} The claim is left to its time.")
+                continue
             released += [{"id": one, "end": why, "message": sentence(_SAID[why].format(id=one))} for why in ends]
         messages = [one["message"] for one in released]
         if messages:

@@ -56,8 +56,8 @@ _ENVIRONMENT = re.compile(
     re.IGNORECASE,
 )
 
-# An end of a claim waits for one look. A healthy API takes much less than a minute.
-_LOOK_LIMIT = 60.0
+# An end of a claim waits for one look. A healthy API takes some seconds for very many jobs.
+_LOOK_LIMIT = 20.0
 
 # Where a task has its arguments, beside the name of its action.
 _KEYS_OF_ARGUMENTS = ("args", "action", "local_action")

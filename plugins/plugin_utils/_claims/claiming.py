@@ -155,7 +155,8 @@ class GateClaims:
             raise StoreError(self._failure)
         pool = entry["pool_name"]
         found = entry.get("found")
-        is_complete = entry.get("found_complete", False)
+        # Of a list of which pages are missing, it only tells that none of those that were read was left out.
+        is_complete = entry["complete"] and entry.get("found_complete", False)
         reading = row_for_claiming(self._began, pool).reading(seen_jobs(found), is_complete=is_complete)
         wanted = self._wanted if claims else None
         # A claim that does not know all jobs of its name that are not over would take one of the others for its own.

@@ -385,7 +385,8 @@ def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[See
 def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[str]:
     """Return the keys of the newest old claims whose jobs may have been left out of the reading, and may come back.
 
-    A claim that was made before their end, and waits for jobs of their names, would take them for its own.
+    A job may wait, and be promised its room until the time of its claim. And a claim that was made before their end,
+    and waits for jobs of their names, would take them for its own.
     """
     claims = row.document.claims
     waiting = [one for one in claims.values() if one.ended is None and not has_claim_expired(one, reading)]
@@ -398,7 +399,11 @@ def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[s
             if one.key != claim.key
         )
 
-    left_out = [key for key in old if claims[key].jobs and is_waited_for(claims[key])]
+    left_out = [
+        key
+        for key in old
+        if claims[key].jobs and (not has_claim_expired(claims[key], reading) or is_waited_for(claims[key]))
+    ]
     return set(sorted(left_out, key=lambda key: claims[key].version)[-_MOST_LEFT_OUT:])
 
 

@@ -23,8 +23,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Time
 
 
-_MOST_SECONDS = 60.0
-"""Seconds that a task has for ends of claims, with the looks at their jobs. A last step of GitLab has five minutes."""
+_MOST_SECONDS = 40.0
+"""Seconds that a task has for ends of claims. A look at their jobs that begins in these has twenty of its own, so it is
+over within a minute; a last step of GitLab has five."""
 
 
 def ending_store_of_task(url: object, remark: Callable[[str], None]) -> Store:

@@ -18,7 +18,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._candidates imp
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import claiming
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import GateClaims, iso_time_of_claim
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import dump_claims, parse_claims
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
+    Ended,
+    dump_claims,
+    parse_claims,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import end_claim_by_hand
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store
@@ -525,3 +529,23 @@ def test_what_is_claimed_has_its_places_and_its_groups(store: Store) -> None:
 def test_with_sums_alone_no_places_are_claimed(store: Store, placement: str, is_placed: bool) -> None:
     assert gate(store, "first", placement=placement)["decision"] == "admit"
     assert parse_claims(str(text_of(store))).claims["first"].is_placed is is_placed
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_list_without_all_its_pages_drops_no_claim_whose_job_may_wait(store: Store, complete: bool) -> None:
+    """It tells only that of the jobs that were read none was left out."""
+    gate(store, "first")
+    documents = store.read()
+    version, text = documents.by_pool[POOL]
+    claim = parse_claims(str(text)).claims["first"]
+    ended = Ended(documents.now - 700, 1, "released")
+    old = replace(claim, created=documents.now - 900, expires=documents.now + 900, jobs=("u",), ended=ended)
+    store.swap(POOL, version, dump_claims(parse_claims(str(text)).with_claims(old)))
+    claims = GateClaims(store, None, Clock().time)
+    names = claims.begin()
+    entry: t.Any = {**observed(gpu_nodes(8)), **find_jobs([], names, float(NOW)), "complete": complete}
+    policy = read_policy({"queue_strategy": "traversal"})
+    claims.judge(
+        entry, REQUEST, lambda claimed: capacity_verdict(entry, REQUEST, policy, claimed=claimed), claims=False
+    )
+    assert ("first" in parse_claims(str(text_of(store))).claims) is not complete

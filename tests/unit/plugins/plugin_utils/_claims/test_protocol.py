@@ -593,3 +593,16 @@ def test_very_many_old_claims_that_are_kept_take_one_pass() -> None:
     began = time.process_time()
     assert len(mark_claims(row, reading(500, 1e6, *jobs)).claims) == 500
     assert time.process_time() - began < 5
+
+
+def test_a_look_that_fails_drops_no_claim_whose_job_may_wait() -> None:
+    document = claimed("a")
+    claim = replace(document.claims["a"], expires=8200.0, jobs=("1",), ended=Ended(1030.0, 1, "released"))
+    row = Row(2, document.with_claims(claim), 1730.0)
+    waits = job("1", Stage.WAITS)
+    assert set(mark_claims(row, reading(2, 1730, waits)).claims) == {"a"}
+    unread = mark_claims(row, Reading(2, "born", 1730.0, [], is_complete=False))
+    assert counted(unread, reading(3, 1731, waits)) == {"a": 8}
+    assert mark_claims(row, reading(2, 1730)).claims == {}, "its job is gone"
+    later = replace(row, now=8300.0)
+    assert mark_claims(later, Reading(2, "born", 8300.0, [], is_complete=False)).claims == {}, "its time is over"
