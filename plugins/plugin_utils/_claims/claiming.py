@@ -119,11 +119,11 @@ class GateClaims:
                 continue  # the pool that it is of is not admitted to
         # The own name, too: jobs that have it already are not the one to come, and must not end the new claim.
         own = [] if self._wanted is None else [self._wanted.job]
-        names = sorted({*names_claims_look_for(documents), *own})
-        if len(names) > _MOST_NAMES or sum(map(is_glob_of_claim, names)) > _MOST_GLOBS:
-            self._failure = f"claims wait for more than {_MOST_NAMES} names of jobs, or {_MOST_GLOBS} patterns of names"
+        try:
+            return names_to_look_for(documents, *own)
+        except StoreError as error:
+            self._failure = str(error)
             return []
-        return names
 
     def look_at(self, entries: Sequence[PoolEntry], left: float | None = None) -> None:
         """Note the IDs of the pools, which only a look tells: the next one reads no other documents.
@@ -253,6 +253,14 @@ class GateClaims:
         except StoreError:
             # A role that may only read is refused for each pool.
             self._marks = False
+
+
+def names_to_look_for(documents: Sequence[PoolClaims], *own: str) -> list[str]:
+    """Return the names and globs of all jobs that claims of the documents wait for, and others. Raises StoreError."""
+    names = sorted({*names_claims_look_for(documents), *own})
+    if len(names) > _MOST_NAMES or sum(map(is_glob_of_claim, names)) > _MOST_GLOBS:
+        raise StoreError(f"Claims wait for more than {_MOST_NAMES} names of jobs, or {_MOST_GLOBS} patterns of names.")
+    return names
 
 
 def row_for_claiming(documents: Documents, pool: str) -> Row:

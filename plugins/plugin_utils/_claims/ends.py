@@ -14,6 +14,7 @@ from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import (
     claim_facts,
+    names_to_look_for,
     row_for_claiming,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
@@ -28,7 +29,6 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     claim_of_id,
     end_claim,
     mark_claims,
-    names_claims_look_for,
     release_claim_of,
     renew_claim_of,
 )
@@ -96,27 +96,21 @@ def release_claim(store: Store, claim_id: str, look: Look, *, nonce: str = "", s
     said: list[str] = []
     failed: StoreError | None = None
     for place in _find_claims(store, claim_id, nonce):
-        # Who may write the store can give an ID to claims in a thousand pools, and each takes a look.
-        if not store.has_time():
-            break
         # A pool that cannot be looked at does not keep what is claimed in another.
         try:
             said.append(_release_in_pool(store, place, look, submitted))
         except StoreError as error:
-            failed = error
-    else:
-        if failed is None:
-            return list(dict.fromkeys(said)) or ["gone"]
-    raise failed or StoreError("no time is left for the claims of the other pools")
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return list(dict.fromkeys(said)) or ["gone"]
 
 
 def _release_in_pool(store: Store, place: _Place, look: Look, submitted: bool) -> str:
     pool, began, claim = place
     # After the store was read: a job that shows up later makes its claim count on, and never end too early.
-    reading = _read_jobs_of_claims(pool, began, look) if submitted else began.reading(())
     # Without a look the job may have been submitted, and a release would give its room to another gate.
-    if reading is None:
-        raise StoreError("the jobs of the pool could not be read, so its claim is left to its time")
+    reading = _read_jobs_of_claims(store, pool, began, look) if submitted else began.reading(())
     said = ""
 
     def change(row: Row) -> PoolClaims:
@@ -136,20 +130,23 @@ def end_claim_by_job(store: Store, claim_id: str, job_uuid: str, look: Look, *, 
     """
     places = _find_claims(store, claim_id, nonce)
     for pool, began, claim in places:
-        if not store.has_time():
-            raise StoreError("no time is left for the claims of the other pools")
-        reading = _read_jobs_of_claims(pool, began, look)
-        if reading is None:
-            raise StoreError("the jobs of the pool could not be read")
+        reading = _read_jobs_of_claims(store, pool, began, look)
         # Of claims in several pools it is the job of that one in whose pool it is.
         if len(places) == 1 or any(job_uuid in job.ids for job in reading.jobs):
             _change_claim_until_written(store, pool, partial(_note_in_document, reading, claim, job_uuid))
 
 
-def _read_jobs_of_claims(pool: str, began: Row, look: Look) -> Reading | None:
-    """Return what a gate would read: without the jobs of other claims, those would be dropped, or take this one's."""
-    looked = look(pool, names_claims_look_for([began.document]))
-    return None if looked is None else began.reading(seen_jobs(looked[0]), is_complete=looked[1])
+def _read_jobs_of_claims(store: Store, pool: str, began: Row, look: Look) -> Reading:
+    """Return what a gate would read: without the jobs of other claims, those would be dropped, or take this one's.
+
+    Raises StoreError, also where the store has no time left, in which what follows could be written: who may write it
+    can give an ID to claims in a thousand pools, and each takes a look.
+    """
+    looked = look(pool, names_to_look_for([began.document])) if store.has_time() else None
+    if looked is None:
+        raise StoreError(f"The jobs of {pool} could not be read in time.")
+    found, is_complete = looked
+    return began.reading(seen_jobs(found), is_complete=is_complete)
 
 
 def _note_in_document(reading: Reading, claim: Claim, job_uuid: str, row: Row) -> PoolClaims:
@@ -248,14 +245,14 @@ def _change_claim_until_written(store: Store, pool: str, change: Callable[[Row],
             # Each round changes the document of now: written on an older one, the change would undo claims made since.
             row = row_for_claiming(store.read([pool]), pool)
         except UnreadableDocumentError as error:
-            raise StoreError(f"the claims of {pool} cannot be read: {error}") from None
+            raise StoreError(f"The claims of {pool} cannot be read: {error}.") from None
         document = change(row)
         if document == row.document and not row.is_set_back:
             return
         try:
             text = dump_claims(document)
         except UnwritableDocumentError as error:
-            raise StoreError(f"the claims of {pool} are left as they are: {error}") from None
+            raise StoreError(f"The claims of {pool} are left as they are: {error}.") from None
         if store.swap(pool, row.version, text):
             return
-    raise StoreError("others changed the claims at each try")
+    raise StoreError(f"Others changed the claims of {pool} at each try.")

@@ -47,6 +47,12 @@ def test_pauses_vary_by_a_tenth() -> None:
     assert varied_pause_of_wait(30.0, lambda least, most: least) == 27.0
 
 
+def test_looks_without_an_interval_have_a_pause_all_the_same() -> None:
+    _lefts, clock, _wait = waited(2, 0, 0.01)
+    assert clock.pauses
+    assert min(clock.pauses[:-1]) == 0.1
+
+
 def test_the_progress_of_a_wait() -> None:
     clock = Clock()
     wait = Wait(3600.0, 30.0, clock.time)

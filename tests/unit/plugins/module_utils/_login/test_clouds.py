@@ -249,3 +249,11 @@ def test_a_passcode_is_hidden_and_stops_no_data_with_the_same_digits(clouds: Wri
         connection.project()
     facts = {"memory": 6574571520}
     assert connection.without_secrets(facts) == facts
+
+
+def test_a_name_of_any_length_is_cut_in_a_sentence(clouds: Write) -> None:
+    clouds(AUTH, region_name="r" * 100_000)
+    assert len(refusal(region="eu-de")) < 1000
+    with pytest.raises(InputError) as raised:
+        connect({"cloud": "c" * 100_000}, where="host-7")
+    assert len(raised.value.message) < 1000

@@ -315,7 +315,7 @@ def test_claims_that_wait_for_too_many_names_are_not_known(
     store.swap("pool-of-others", 0, dump_claims(document.with_claims(*many)))
     outcome = gate(store, "second", nodes=NODES)
     assert outcome["decision"] == "unknown"
-    assert "claims wait for more than 10 names of jobs, or 5 patterns" in outcome["reasons"][0]
+    assert "Claims wait for more than 10 names of jobs, or 5 patterns" in outcome["reasons"][0]
 
 
 def test_times_that_nobody_will_see() -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import claiming
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     Ended,
@@ -116,7 +117,7 @@ def test_a_release(store: Store, jobs: list[t.Any], submitted: bool, said: str, 
 
 
 def test_a_release_without_jobs_leaves_the_claim_to_its_time(store: Store) -> None:
-    with pytest.raises(StoreError, match="left to its time"):
+    with pytest.raises(StoreError, match="^The jobs of pool-b could not be read in time.$"):
         release_claim(store, "a/2/x", lambda _pool, _names: None, submitted=True)
     assert why(store, "a/2/x") is None
 
@@ -147,7 +148,7 @@ def test_changes_that_others_make_first_are_made_again(store: Store, monkeypatch
     monkeypatch.setattr(store, "swap", lambda *words: lost.pop() if lost else swap(*words))
     assert renew_claim(store, "a/1/y", 5000) is not None
     monkeypatch.setattr(store, "swap", lambda *_words: False)
-    with pytest.raises(StoreError, match="at each try"):
+    with pytest.raises(StoreError, match="^Others changed the claims of pool-. at each try.$"):
         end_claim_by_hand(store, "a/1/y")
 
 
@@ -187,7 +188,7 @@ def test_one_id_in_two_pools(store: Store) -> None:
 
 def test_a_pool_that_cannot_be_looked_at_keeps_no_other(store: Store) -> None:
     claims_again(store, "pool-z", "a/2/x", "retry")
-    with pytest.raises(StoreError, match="left to its time"):
+    with pytest.raises(StoreError, match="^The jobs of pool-b could not be read in time.$"):
         release_claim(store, "a/2/x", lambda pool, _names: None if pool == "pool-b" else ([], True), submitted=True)
     assert [one["pool"] for one in list_claims(store, print) if one["claim"]["id"] == "a/2/x"] == ["pool-b"]
 
@@ -277,3 +278,11 @@ def test_an_end_leaves_the_claims_of_other_names_as_they_are(tmp_path: Path, way
     claims = parse_claims(str(store.read().by_pool["pool-a"][1])).claims
     assert set(claims) == {"first", "second", "other"}
     assert claims["second"].ended is None
+
+
+def test_an_end_is_bounded_by_the_patterns_that_claims_wait_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a gate is: each job of the pool is held against each of them."""
+    monkeypatch.setattr(claiming, "_MOST_NAMES", 0)
+    with pytest.raises(StoreError, match="^Claims wait for more than 0 names"):
+        release_claim(store, "a/2/x", lambda _pool, _names: ([], True), submitted=True)
+    assert why(store, "a/2/x") is None
