@@ -24,6 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer impor
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import read_seconds
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import (
+    HAS_RUN,
     JOB_FIELDS,
     JobWatch,
     WatchedFacts,
@@ -112,12 +113,12 @@ class ActionModule(ObservingAction):
         queued = _read_jobs_queued_with_awaited_one(observer, pool, end - time.clock()) if watch.is_queued else None
         watched = watch.result(timeout, queued)
         # Without an ID the job cannot be told from another, and its claim is left to its time.
-        if url is not None and watched.state in _ENDED and watch.job_id is not None and not self._task.check_mode:
+        if url is not None and watched["state"] in _ENDED and watch.job_id is not None and not self._task.check_mode:
             self._end_or_renew_claim_of_awaited_job(url, options["claim_id"], watch.job_id, options)
-        if not watched.has_run:
-            return {"failed": True, "changed": False, "msg": watched.message, **watched.as_facts()}
-        self.say([watched.message])
-        return {"changed": False, **watched.as_facts()}
+        if watched["state"] not in HAS_RUN:
+            return {"failed": True, "changed": False, "msg": watched["message"], **watched}
+        self.say([watched["message"]])
+        return {"changed": False, **watched}
 
     def _end_or_renew_claim_of_awaited_job(
         self, url: object, claim_id: object, job_id: str | None, options: Mapping[str, object]

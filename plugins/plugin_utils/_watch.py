@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, STATUSES, WAITING
@@ -51,19 +50,11 @@ _LONGEST_POOL = 150
 _LONGEST_STATUS = 60
 
 
+HAS_RUN = ("running", "completed")
+"""The states of a job after which the play may go on."""
+
+
 class WatchedFacts(t.TypedDict):
-    """What became of a job, as a task returns it."""
-
-    state: str
-    status: str | None
-    pool: str
-    job_uuid: str | None
-    ahead: int | None
-    message: str
-
-
-@dataclass(frozen=True)
-class WatchedJob:
     """What became of a job, with the sentence that says it. ``ahead`` is None where it is not known."""
 
     state: str
@@ -72,21 +63,6 @@ class WatchedJob:
     job_uuid: str | None
     ahead: int | None
     message: str
-
-    @property
-    def has_run(self) -> bool:
-        """Whether the play may go on."""
-        return self.state in ("running", "completed")
-
-    def as_facts(self) -> WatchedFacts:
-        return {
-            "state": self.state,
-            "status": self.status,
-            "pool": self.pool,
-            "job_uuid": self.job_uuid,
-            "ahead": self.ahead,
-            "message": self.message,
-        }
 
 
 class JobWatch:
@@ -174,7 +150,7 @@ class JobWatch:
         seen = one_line(self.status or "", _LONGEST_STATUS) or ("not there" if is_absent else "not known")
         return sentence(f"{progress} {seen} {self._name_in_line}")
 
-    def result(self, seconds: float, queued: Sequence[JobFacts] | None = None) -> WatchedJob:
+    def result(self, seconds: float, queued: Sequence[JobFacts] | None = None) -> WatchedFacts:
         """Return what became of the job within so many seconds.
 
         ``queued`` are the jobs that wait, in the order of the scheduler; None when they are not known.
@@ -202,7 +178,7 @@ class JobWatch:
         unlike = "" if known == self._status else f", which is not the word {known}"
         return self._result("waiting", f"{self._name_in_line} does not run{within}: its status is {status}{unlike}.")
 
-    def _unseen_job(self, within: str) -> WatchedJob:
+    def _unseen_job(self, within: str) -> WatchedFacts:
         if self._is_ambiguous:
             return self._result(
                 "unread",
@@ -221,7 +197,7 @@ class JobWatch:
             "gone", f"{self._name_in_line} has disappeared from {self._pool_in_line} without having been seen to run."
         )
 
-    def _queued_job(self, within: str, queued: Sequence[JobFacts] | None) -> WatchedJob:
+    def _queued_job(self, within: str, queued: Sequence[JobFacts] | None) -> WatchedFacts:
         uuids = [job["job_uuid"] for job in queued or ()]
         ahead = uuids.index(self._job_uuid) if self._job_uuid and self._job_uuid in uuids else None
         if ahead is None or not queued:
@@ -233,8 +209,15 @@ class JobWatch:
         start = f"{self._name_in_line} has not started{within}: it still waits in {self._pool_in_line}"
         return self._result("waiting", f"{start} ({self._status}), {place}.", ahead)
 
-    def _result(self, state: str, message: str, ahead: int | None = None) -> WatchedJob:
-        return WatchedJob(state, self.status, self._pool, self._job_uuid, ahead, sentence(message))
+    def _result(self, state: str, message: str, ahead: int | None = None) -> WatchedFacts:
+        return {
+            "state": state,
+            "status": self.status,
+            "pool": self._pool,
+            "job_uuid": self._job_uuid,
+            "ahead": ahead,
+            "message": sentence(message),
+        }
 
     @property
     def job_id(self) -> str | None:

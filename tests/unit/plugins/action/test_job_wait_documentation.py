@@ -27,7 +27,7 @@ def test_the_documented_options_are_those_that_are_taken() -> None:
 def test_the_documented_results_are_those_that_are_returned() -> None:
     job_wait = Comparison("modelarts_job_wait", vars(_watch))
     assert job_wait.differences(returned_by("modelarts_job_wait"), _watch.WatchedFacts) == []
-    returned = _watch.JobWatch("pool-a", "llm").result(0).as_facts()
+    returned = _watch.JobWatch("pool-a", "llm").result(0)
     assert wrong(returned, _watch.WatchedFacts, vars(_watch), "result") == []
     # Ansible's own are documented nowhere.
     more = hints(ACTION.JobWaitFailure, vars(ACTION)).keys() - hints(_watch.WatchedFacts, vars(_watch)).keys()

@@ -10,7 +10,12 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JobWatch, WatchedJob, watch_job
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import (
+    HAS_RUN,
+    JobWatch,
+    WatchedFacts,
+    watch_job,
+)
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
 
 Facts = dict[str, t.Any]
@@ -71,12 +76,12 @@ class Follow:
             raise seen
         return {"workloads": seen, "complete": number not in self._incomplete}
 
-    def watched(self, queued: list[Facts] | None = None) -> WatchedJob:
+    def watched(self, queued: list[Facts] | None = None) -> WatchedFacts:
         return self.watch.result(self._timeout, queued)
 
     def ended(self) -> tuple[str, str | None, str]:
         watched = self.watched()
-        return watched.state, watched.status, watched.message
+        return watched["state"], watched["status"], watched["message"]
 
 
 @pytest.mark.parametrize(
@@ -104,13 +109,12 @@ class Follow:
 def test_each_state_has_its_sentence(looks: tuple[Look, ...], state: str, message: str) -> None:
     following = Follow(*looks)
     watched = following.watched()
-    assert (watched.state, watched.message) == (state, message)
-    assert watched.has_run == (state in ("running", "completed"))
-    assert watched.as_facts() == {
-        **{"state": state, "status": watched.status, "pool": POOL, "job_uuid": watched.job_uuid},
+    assert (watched["state"], watched["message"]) == (state, message)
+    assert watched == {
+        **{"state": state, "status": watched["status"], "pool": POOL, "job_uuid": watched["job_uuid"]},
         **{"ahead": None, "message": message},
     }
-    assert watched.job_uuid == ("u-1" if following.watch.has_found else None)
+    assert watched["job_uuid"] == ("u-1" if following.watch.has_found else None)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +136,8 @@ def test_a_job_that_waits_has_a_place(queued: t.Any, ahead: int | None, place: s
     assert waiting.watch.is_queued
     jobs = queued and [{"type": a, "job_name": b, "name": None, "job_uuid": c} for a, b, c in queued]
     watched = waiting.watched(jobs)
-    assert watched.message == f"llm has not started within 30 s: it still waits in pool-a (Pending), {place}."
-    assert (watched.state, watched.status, watched.ahead) == ("waiting", "Pending", ahead)
+    assert watched["message"] == f"llm has not started within 30 s: it still waits in pool-a (Pending), {place}."
+    assert (watched["state"], watched["status"], watched["ahead"]) == ("waiting", "Pending", ahead)
 
 
 def test_it_looks_until_the_time_is_up_and_says_a_line_a_look() -> None:
@@ -196,7 +200,7 @@ def test_the_newest_of_several_is_followed_and_said_once() -> None:
     old, new = job("Failed", uuid="u-old", create_time=1), job("Queue", uuid="u-new")
     following = Follow([old, new, job("Running", uuid="u-odd", create_time=None)], [old, {**new, "status": "Running"}])
     assert following.ended()[0] == "running"
-    assert following.watched().job_uuid == "u-new"
+    assert following.watched()["job_uuid"] == "u-new"
     said = "3 jobs are named llm; the newest is followed, u-new of 2023-11-14T22:13:20Z."
     assert [line for line in following.said if "newest" in line] == [said]
 
@@ -214,13 +218,13 @@ def test_a_job_that_is_named_like_the_uuid_of_another_is_not_it(mine: str | None
     assert Follow(listed, [other, job("Completed", uuid=uuid)], wanted=uuid).ended()[0] == "completed"
     following = Follow(listed, wanted=uuid)
     assert following.ended()[0] == ("missing" if mine is None else "waiting")
-    assert following.watched().job_uuid == (None if mine is None else uuid)
+    assert following.watched()["job_uuid"] == (None if mine is None else uuid)
 
 
 def test_an_id_goes_before_a_name_that_was_followed() -> None:
     other = job("Queue", name="train-7", uuid="u-other")
     following = Follow([other], [{**other, "status": "Running"}, job("Failed", uuid="train-7")], wanted="train-7")
-    assert (following.ended()[0], following.watched().job_uuid) == ("failed", "train-7")
+    assert (following.ended()[0], following.watched()["job_uuid"]) == ("failed", "train-7")
 
 
 @pytest.mark.parametrize("ids", [{"uuid": ""}, {"uuid": None}, {"uuid": "", "uid": "i-1"}, {"uuid": "", "uid": ""}])
@@ -229,7 +233,7 @@ def test_an_id_that_is_empty_is_none(ids: Facts) -> None:
     other = job("Running", name="other", create_time=1_700_000_060_000, **{**ids, "uid": ids.get("uid") and "i-2"})
     following = Follow([job(**ids), other])
     assert following.ended()[:2] == ("waiting", "Queue")
-    assert following.watched().job_uuid is None
+    assert following.watched()["job_uuid"] is None
 
 
 @pytest.mark.parametrize("wanted", ["llm", "u-1"])
@@ -261,7 +265,7 @@ def test_a_look_without_the_uuid_does_not_end_a_watch(first: Facts, later: Facts
 
     following = Follow(listed("Queue", **first), listed("Running", **later))
     assert following.ended()[0] == state
-    assert following.watched().job_uuid == "u-1"
+    assert following.watched()["job_uuid"] == "u-1"
 
 
 def test_a_job_that_had_ended_before_is_said_to_be_of_then() -> None:
@@ -287,7 +291,7 @@ def test_a_job_without_uuid_is_followed_by_its_name() -> None:
     nameless = job("Running", name="other", uuid=None)
     following = Follow([job(uuid=None), nameless])
     assert following.ended()[0] == "waiting"
-    assert following.watched([nameless]).ahead is None
+    assert following.watched([nameless])["ahead"] is None
 
 
 def test_an_incomplete_look_ends_nothing() -> None:
