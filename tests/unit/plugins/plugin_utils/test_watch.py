@@ -11,7 +11,6 @@ import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Wait
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import (
-    HAS_RUN,
     JobWatch,
     WatchedFacts,
     watch_job,
