@@ -320,7 +320,7 @@ def of_watch(server: ScriptedServer, text: str) -> list[str]:
                     return seen
 
                 watch_job(watch, Wait(30.0, 30.0, Clock().time), look, said.extend, said.append)
-                said.append(watch.result(0, queued).message)
+                said.append(watch.result(0, queued)["message"])
     return said
 
 
