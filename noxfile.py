@@ -303,6 +303,12 @@ def style(session: nox.Session) -> None:
 
 
 @shared
+def prose(session: nox.Session) -> None:
+    """The English of the pages: proselint, and rules of our own on sentences."""
+    session.run("python", "tests/prose.py", *session.posargs)
+
+
+@shared
 def site(session: nox.Session) -> None:
     """The documentation, linted, and its site in .build/site/html: reference and guides, without a warning of ours."""
     tree, place, environment = collection_tree(SHARED.name), BUILD / session.name, own_folders(session)
