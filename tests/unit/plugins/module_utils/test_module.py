@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import typing as t
 
 import pytest
+from ansible.module_utils import basic
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _secrets
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.info_module import forget_settings, run_with
@@ -20,6 +22,8 @@ from hypothesis import strategies as st
 
 POOL = "pool-train-0123456789abcdef0123456789abcdef"
 TOKEN = "0f1e2d3c-SECRET-token"
+# Newer ones return it when the controller asks for it, and mask it where it is shown.
+ALWAYS_RETURNS_INVOCATION = "inject_invocation" not in inspect.getsource(basic)
 Start = t.Callable[..., ScriptedServer]
 
 
@@ -69,7 +73,7 @@ def test_a_password_in_an_address_is_not_printed_by_any_verbosity(
     # With a project's ID and a token, auth_url is not asked; it is checked all the same.
     result = run(server.url, auth_token=TOKEN if succeeds else "a", **{option: url})
     assert result["failed"]
-    assert "invocation" in result
+    assert ("invocation" in result) is ALWAYS_RETURNS_INVOCATION
     assert "SECRET-7" not in result["said"]
     assert server.seen == []
 
