@@ -29,13 +29,18 @@ def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run_with(capsys: pytest.CaptureFixture[str]) -> t.Callable[..., Facts]:
-    """Return what runs the module: its result, and under ``said`` everything that it printed."""
+    """Return what runs the module: its result, and under ``said`` everything that it printed.
+
+    From 2.22 on, ansible-core takes secrets that it is to mask out of what a module prints, before anything is shown.
+    """
 
     def run_module(url: str, **arguments: t.Any) -> Facts:
         given = {"pool_name": POOL, "max_retries": 0, "endpoint": url, "project_id": "p1", **arguments}
         with patch_module_args(given), pytest.raises(SystemExit):
             modelarts_workload_info.main()
         said = capsys.readouterr()
-        return {**json.loads(said.out), "said": said.out + said.err}
+        result = json.loads(said.out)
+        result.pop("_ansible_new_secrets", None)
+        return {**result, "said": json.dumps(result) + said.err}
 
     return run_module
