@@ -17,6 +17,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -35,11 +36,12 @@ running: set[subprocess.Popen[bytes]] = set()
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a session; `verdict` is ok, FAIL or "not run"."""
+    """What came of a session; `verdict` is ok, FAIL or "not run", and `busy` its seconds of processor time."""
 
     name: str
     verdict: str
     seconds: float
+    busy: float
     passed: int
     failed: int
     log: str
@@ -69,32 +71,35 @@ def run(name: str, limit: float) -> Outcome:
             start_new_session=True,
         )
         running.add(process)
-        try:
-            process.wait(limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            stream.write(f"\nstopped: longer than {limit:.0f} s\n")
+        stop = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
+        stop.start()
+        _pid, status, usage = os.wait4(process.pid, 0)
+        stop.cancel()
         running.discard(process)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode == -signal.SIGKILL:
+            stream.write(f"\nstopped: longer than {limit:.0f} s\n")
+        seconds, busy = time.monotonic() - began, usage.ru_utime + usage.ru_stime
     log = log_file.read_text(errors="replace")
     leaked = found_in_output(log)
     if leaked:
         log += f"\nprinted, and must not be: {', '.join(leaked)}\n"
     results = [entry["result"] for entry in json.loads(report.read_text())["sessions"]] if report.is_file() else []
     if results == ["skipped"] and not leaked:
-        return Outcome(name, "not run", time.monotonic() - began, 0, 0, log)
+        return Outcome(name, "not run", seconds, busy, 0, 0, log)
     fine = process.returncode == 0 and results == ["success"] and not leaked
     counts = re.findall(rf"^{re.escape(name)}: (\d+) passed, (\d+) failed$", log, re.MULTILINE)
     passed, failed = (int(count) for count in counts[-1]) if counts else (int(fine), 0)
     if not fine:
         failed = max(failed, 1)
-    return Outcome(name, "ok" if fine else "FAIL", time.monotonic() - began, passed, failed, log)
+    return Outcome(name, "ok" if fine else "FAIL", seconds, busy, passed, failed, log)
 
 
 def show(outcome: Outcome) -> None:
     """Print a line for the session, what of it could not run, and the output of one that failed."""
     counts = f"{outcome.passed} passed, {outcome.failed} failed"
-    print(f"{outcome.verdict:<8} {outcome.name:<16} {outcome.seconds:5.0f} s  {counts}", flush=True)
+    took = f"{outcome.seconds:5.0f} s, {outcome.busy:4.0f} s busy"
+    print(f"{outcome.verdict:<8} {outcome.name:<19} {took}  {counts}", flush=True)
     for reason in sorted(set(re.findall(r"^not run.*|no Python \S+ on this machine", outcome.log, re.MULTILINE))):
         print(f"         {reason}", flush=True)
     if outcome.verdict == "FAIL":
