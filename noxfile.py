@@ -327,6 +327,8 @@ def site(session: nox.Session) -> None:
         "poolgate.modelarts",
         env=environment,
     )
+    # antsibull-docs takes over pages alone.
+    shutil.copytree(tree / "docs" / "docsite" / "rst" / "images", source / "docsite" / "images", dirs_exist_ok=True)
     words = ("sphinx-build", "-b", "html", "-E", "-q", "-c", str(config), str(source), str(place / "html"))
     output = str(session.run(*words, env=environment, silent=True))
     print(output)
