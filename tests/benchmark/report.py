@@ -18,35 +18,40 @@ Block = tuple[Size, dict[str, Runs]]
 INTRODUCTION = """
 # How long it takes
 
-`make bench` wrote this page. It measures programs that read the same jobs from the same local emulator of the API, in
-one run and taking turns (A B C A B C), and compares the medians. {machine}. Seconds differ from machine to machine;
-the ratios are what to look at.
+`make bench` wrote this page.
+It measures programs that read the same jobs from the same local emulator of the API.
+The programs take turns in one run (A B C A B C), and the page compares their medians.
+{machine}.
+Seconds differ between machines, so compare the ratios.
 
-| program | what it is |
+| program | description |
 |---|---|
-| nothing, empty | a play without a task; a play with a module that does nothing: what ansible-core costs for itself |
-| plain | a `requests` script that reads page after page and counts the jobs by status |
+| nothing, empty | a play without a task; a play with a module that does nothing: the cost of ansible-core itself |
+| plain | a `requests` script that reads one page after another and counts the jobs by status |
 | sdk | the same with the official SDK (`huaweicloudsdkmodelarts`) |
 | summary | `modelarts_workload_info` with `fields: []` |
 | signed | summary, with each request signed by an access key |
 | lookup | the summary by the lookup `modelarts_workloads` |
-| wait | a gate that waits in vain, not at all or for four seconds; with a `limit` it is the module that looks |
-| many | a gate for each of 50 pools by ten forks; with `limit` as above |
+| wait | a gate that waits in vain for zero or four seconds; with a `limit`, the module reads the pool |
+| many | a gate for each of 50 pools, with ten forks; with a `limit`, the module reads the pools |
 | gate, role | the action `modelarts_capacity_gate`, which reads jobs, nodes, pool and metrics and decides; the role |
 | all | `modelarts_workload_info`, which returns every job with every field |
-| floor | a module that returns the very same facts, from a file: what ansible-core costs for that answer |
+| floor | a module that returns the same facts from a file: the cost of ansible-core for that result |
 | uri | a play that loops over the pages with `ansible.builtin.uri` |
 
-*Launched* is the median less the launch: less *empty* for what runs a module, less *nothing* for lookup, gate and role,
-which read in the process of their task, and nothing less for the scripts, which start a Python of their own. *Emulator*
-is the share of the time in which the emulator was busy with a request, as its log has it, without the delay that stands
-for the network; where requests are answered side by side it counts each. *Peak* is the memory of the largest process
-that reads: the module's, the script's, or for lookup, gate and role the play's. *Others* is the most of a core that
-other programs used during a run; a run in which they used more than {disturbed:.0%} was repeated, up to {tries} times.
+- *Launched* is the median minus the launch.
+  The launch is *empty* for programs that run a module.
+  It is *nothing* for lookup, gate and role, which read in the process of their task.
+  It is zero for the scripts, which start their own Python.
+- *Emulator* is the share of the time in which the emulator handled a request, according to its log.
+  It excludes the delay that simulates the network, and counts parallel requests separately.
+- *Peak* is the memory of the largest process that reads: the module, the script, or the play of lookup, gate and role.
+- *Others* is the largest share of a core that other programs used during a run.
+  `make bench` repeated a run in which they used more than {disturbed:.0%}, up to {tries} times.
 """
 COUNTED = """
-What can be counted exactly (requests, connections, logins, imports, parses) is guarded by
-`tests/unit/plugins/module_utils/test_counts.py`, in `make test`.
+In `make test`, `tests/unit/plugins/module_utils/test_counts.py` checks the exact counts:
+requests, connections, logins, imports and parses.
 """
 LAUNCH = {
     "plain": None,
@@ -175,7 +180,7 @@ def goals(results: Results) -> list[Goal]:
 
     return [
         Goal(
-            "processor time a job of the summary : plain",
+            "processor time per job, summary : plain",
             1.2,
             ratio(results.cpu_a_job(few, many, "summary"), results.cpu_a_job(few, many, "plain")),
         ),
@@ -207,29 +212,29 @@ def goals(results: Results) -> list[Goal]:
             ratio(results.launched(near, "gate"), results.launched(near, "summary")),
         ),
         Goal(
-            "waiting gate: an attempt, local to module, processor time",
+            "waiting gate, one attempt, processor time, local : module",
             0.1,
             ratio(results.attempt(small, 0), results.attempt(small, 600)),
         ),
-        Goal("waiting gate: an attempt, local, seconds of processor time", 0.05, results.attempt(small, 0)),
+        Goal("waiting gate, one local attempt, seconds of processor time", 0.05, results.attempt(small, 0)),
         Goal(
-            "waiting gate: first decision, local to module, processor time",
+            "waiting gate, first decision, processor time, local : module",
             0.7,
             ratio(results.first_decision(small, 0), results.first_decision(small, 600)),
         ),
         Goal(
-            "50 gates by ten forks on 50 pools, local to module, processor time",
+            "50 gates with ten forks on 50 pools, processor time, local : module",
             1 / 3,
             ratio(results.cpu(several, "many limit=0"), results.cpu(several, "many limit=600")),
         ),
         Goal(
-            "time a job of the summary, launched, 100,000 jobs : 5,000",
+            "time per job of the summary, launched, 100,000 jobs : 5,000 jobs",
             1.2,
             a_job(lambda size: results.launched(size, "summary")),
         ),
-        Goal("memory a job of the summary over an empty module, 100,000 jobs : 5,000", 1.2, a_job(grown)),
+        Goal("memory per job of the summary above an empty module, 100,000 jobs : 5,000 jobs", 1.2, a_job(grown)),
         Goal(
-            "peak memory, summary : plain, the worst of 5,000, 20,000 and 100,000 jobs",
+            "peak memory, summary : plain, worst of 5,000, 20,000 and 100,000 jobs",
             1.5,
             None if None in beside_plain else max(t.cast("list[float]", beside_plain)),
         ),
@@ -274,10 +279,10 @@ def write(folder: Path, machine: Machine, blocks: t.Sequence[Block], decisions: 
     page = [
         LICENCE,
         INTRODUCTION.format(machine=machine, disturbed=DISTURBED, tries=TRIES),
-        "\n## Goals\n\n" + summary + "\n",
+        "\n## Goals\n\n`a : b` is the ratio of `a` to `b`.\n\n" + summary + "\n",
         COUNTED,
         "\n## Plots\n\n" + "\n\n".join(f"![{title}]({name})" for name, title in plots.items()) + "\n",
-        "\n## Measured\n",
+        "\n## Measurements\n",
         *(table(runs, size) for size, runs in blocks),
     ]
     page.append(f"\n## The decision alone\n\n```text\n{decisions.strip()}\n```\n")

@@ -10,6 +10,7 @@ anew: see the page.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
@@ -195,13 +196,13 @@ def reasons_of(verdict: Facts) -> list[str]:
 
 
 def table_of(said: dict[tuple[str, str, str], str], decided: dict[tuple[str, str, str], Facts]) -> str:
-    rows = [("Fault", "Once, at any request", "For good: module and lookup", "For good: the gate")]
+    rows = [("Fault", "Once, at any request", "Permanent: module and lookup", "Permanent: gate")]
     for fault in plan.FAULTS:
-        once = "read again, nothing is seen" if fault.heals else "as for good"
+        once = "retried, no error" if fault.heals else "same as permanent"
         if fault.harmless:
-            once = "nothing is seen"
+            once = "no error"
         rows.append((fault.name, once, *for_good(fault.name, said, decided)))
-    rows += [(name, "not asked again" if "certificate" in name else "tried again", *for_good(name, said, decided))
+    rows += [(name, "not retried" if "certificate" in name else "retried", *for_good(name, said, decided))
              for name in servers.UNREACHABLE]  # fmt: skip
     lines = [".. list-table::", "  :header-rows: 1", "  :widths: 15 15 35 35", ""]
     for row in rows:
@@ -214,9 +215,10 @@ def for_good(
 ) -> tuple[str, str]:
     verdict = decided["action", name, "always"]
     gate = ": ".join([verdict["decision"].upper(), *reasons_of(verdict)[:1]])
-    return said["module", name, "always"] or "nothing is seen", gate
+    return said["module", name, "always"] or "no error", gate
 
 
 def escaped(text: str) -> str:
-    """The text as reStructuredText that shows it as it is."""
-    return "".join(f"\\{character}" if character in "\\*`_|" else character for character in text)
+    """Return the text of a cell as reStructuredText that shows it as it is, each sentence on a line of its own."""
+    lines = re.sub(r"(?<=[.?!]) (?=[A-Z])", "\n      ", text)
+    return "".join(f"\\{character}" if character in "\\*`_|" else character for character in lines)
