@@ -98,7 +98,8 @@ class Paragraph:
 
     def sentences(self) -> list[str]:
         """Return its sentences."""
-        return re.split(r"(?<=[.?!:])[)\"']?\s+(?=[A-Z(\"'])", " ".join(self.text.split()))
+        sentences = re.split(r"(?<=[.?!:])[)\"']?\s+(?=[A-Z(\"'])", " ".join(self.text.split()))
+        return [sentence for sentence in sentences if sentence]
 
 
 class _Nested(Directive):
@@ -147,7 +148,7 @@ def paragraphs_of_rst(text: str) -> list[Paragraph]:
     settings = {"report_level": 3, "halt_level": 5, "warning_stream": complaints, "file_insertion_enabled": False}
     page = publish_doctree(text, settings_overrides=settings)
     if complaints.getvalue():
-        raise SystemExit(complaints.getvalue())
+        raise ValueError(complaints.getvalue())
     found = []
     for paragraph in page.findall(nodes.paragraph):
         for number, literal in enumerate(list(paragraph.findall(nodes.literal))):

@@ -222,7 +222,7 @@ class Node(t.NamedTuple):
     def is_idle(self) -> bool | None:
         """Whether the whole node is idle: no job shows its address, and only the node's own services take something.
 
-        These are taken to need less than half of cpu and memory, and no card. A node that is short of cards which
+        These are taken to need at most half of cpu and memory, and no card. A node that is short of cards which
         others of its flavor have is not whole.
         """
         # The jobs first, as most nodes have some, and counting what is taken takes longer.
