@@ -142,7 +142,7 @@ options:
           - Queue strategy that is set for the whole pool. It determines whether queued jobs hold the request back.
         type: str
         choices:
-          auto: The strategy that the pool names. If it names none, or one that the gate does not know, V(fifo).
+          auto: The strategy that the pool names, or V(fifo) if it names none or an unknown one.
           fifo: >-
             A job that finds no room locks the resources that it asks for, and so holds up all jobs behind it. If any
             job is ahead, the gate waits, even if capacity is idle.
