@@ -146,17 +146,13 @@ options:
       - The environment variable is E(MODELARTS_CONNECTIONS).
     type: int
 notes:
-  - >-
-    Connection options come from several levels. The option itself takes precedence. It can stand in the task, in
+  - Connection options come from several levels. The option itself takes precedence. It can be set in the task, in
     C(module_defaults) of the action group C(poolgate.modelarts.modelarts), or in an inventory file.
-  - >-
-    The second level is the Ansible variable C(modelarts_<option>). The action plugins, the role and the lookup read it.
+  - The second level is the Ansible variable C(modelarts_<option>). The action plugins, the role and the lookup read it.
     The inventory plugin reads it only as an extra variable. A plain module does not read it.
-  - >-
-    The third level is the environment of the host that the code runs on. This is the target host for a module, and the
+  - The third level is the environment of the host that the code runs on. This is the target host for a module, and the
     controller for lookup and inventory plugins.
-  - >-
-    The last level is the section C([modelarts]) of C(ansible.cfg), for lookup and inventory plugins only.
+  - The last level is the section C([modelarts]) of C(ansible.cfg), for lookup and inventory plugins only.
   - An empty value counts as omitted. If several environment variables of an option are set, the first one listed
     counts.
   - >-
