@@ -54,7 +54,7 @@ options:
     description:
       - Access key (AK). It signs the requests together with O(secret_key), without a login.
       - The environment variables are E(OS_ACCESS_KEY), E(HW_ACCESS_KEY) and E(HUAWEICLOUD_SDK_AK). Access key, secret
-        key and security token all come from the first prefix (E(OS_), E(HW_), E(HUAWEICLOUD_SDK_)) that sets both keys.
+        key and security token all come from the first prefix (C(OS_), C(HW_), C(HUAWEICLOUD_SDK_)) that sets both keys.
     type: str
   secret_key:
     description:
