@@ -510,7 +510,7 @@ request_id:
   type: str
 transient:
   description: V(true) if the same call may succeed later, for example after a timeout or throttling.
-  returned: failure, when it is so
+  returned: failure, if it is true
   type: bool
 """
 
