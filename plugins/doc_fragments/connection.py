@@ -105,7 +105,7 @@ options:
     type: str
   cloud:
     description:
-      - Name of an entry of C(clouds.yaml). The file is searched in the
+      - Name of an entry of C(clouds.yaml). The file is looked up in the
         L(locations of openstacksdk, https://docs.openstack.org/openstacksdk/latest/user/config/configuration.html).
       - The entry supplies the login. It also supplies O(region), O(validate_certs) and O(ca_path) if these are omitted.
       - It needs the Python library C(openstacksdk).
