@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: modelarts_pools
-short_description: Make the dedicated resource pools of a ModelArts project hosts
+short_description: Use the dedicated resource pools of a ModelArts project as hosts
 version_added: 1.0.0
 author:
   - The poolgate.modelarts contributors (@poolgate)
@@ -54,8 +54,8 @@ notes:
     O(compose).
   - A pool is left out with a warning if its ID is C(localhost), the name of a group, or the name of a host from another
     inventory source. List this source after the others, because it only knows the sources that were read before it.
-  - A group is left out with a warning if it has hosts from another source, or if it has the name of a host. A group
-    from another source that has no hosts takes pools only if its name begins with C(modelarts_) or with the prefix of
+  - A group is left out with a warning if it already has hosts that are not pools, or if it has the name of a host. An
+    empty group of another source takes pools only if its name begins with C(modelarts_) or with the prefix of
     O(keyed_groups).
   - All hosts are in the group C(modelarts_pools). Each is also in C(modelarts_phase_<phase>), in
     C(modelarts_job_type_<type>) for each enabled type, in C(modelarts_flavor_<flavor>) for each flavor of its nodes,
