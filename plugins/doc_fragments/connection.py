@@ -13,145 +13,155 @@ class ModuleDocFragment:
 options:
   endpoint:
     description:
-      - Base URL of ModelArts, like V(https://modelarts.eu-de.otc.t-systems.com). A version and a project at its end are
-        dropped, and nothing else of its path.
-      - When not given, the service catalog of the login is asked (O(password) or O(cloud)), and then O(region).
-      - Only a loopback address may be V(http).
-      - From the environment, E(MODELARTS_ENDPOINT).
+      - Base URL of ModelArts, like V(https://modelarts.eu-de.otc.t-systems.com). A version and a project ID at its end
+        are dropped. The rest of the path is kept.
+      - If it is omitted, the URL comes from the service catalog of the login (only with O(password) or O(cloud)), else
+        from O(region).
+      - V(http) is allowed only for a loopback address.
+      - The environment variable is E(MODELARTS_ENDPOINT).
     type: str
   region:
     description:
-      - Region, like V(eu-de). It gives the addresses of ModelArts and IAM when O(endpoint) and O(auth_url) do not.
-      - The regions V(eu-de), V(eu-nl) and V(eu-ch2) are taken for Open Telekom Cloud's, every other for Huawei Cloud's.
-        The guide on authentication has the addresses.
-      - From the environment, E(MODELARTS_REGION), E(OS_REGION_NAME) or E(HW_REGION_NAME).
+      - Region, like V(eu-de). It determines the addresses of ModelArts and IAM if O(endpoint) and O(auth_url) are
+        omitted.
+      - V(eu-de), V(eu-nl) and V(eu-ch2) are regions of Open Telekom Cloud. Every other region counts as one of Huawei
+        Cloud. The guide on authentication lists the addresses.
+      - The environment variables are E(MODELARTS_REGION), E(OS_REGION_NAME) and E(HW_REGION_NAME).
     type: str
   project_id:
     description:
       - ID of the project that the pools belong to.
-      - When not given, it is the project of the login (O(password) or O(cloud)), or the one that IAM knows by the name
-        O(project_name), and without that by the name O(region).
-      - From the environment, E(MODELARTS_PROJECT_ID), E(OS_PROJECT_ID), E(HW_PROJECT_ID) or
+      - With O(password) or O(cloud), it defaults to the project of the login. Otherwise IAM looks the ID up by
+        O(project_name), or by O(region) if O(project_name) is omitted as well.
+      - The environment variables are E(MODELARTS_PROJECT_ID), E(OS_PROJECT_ID), E(HW_PROJECT_ID) and
         E(HUAWEICLOUD_SDK_PROJECT_ID).
     type: str
   workspace_id:
     description:
-      - ID of the workspace whose pools are listed. A list is needed where pools are given by display name, and where
-        all pools are asked for.
-      - When not given, the API lists the default workspace, V(0).
-      - A pool that is given by its ID is found in any workspace.
-      - From the environment, E(MODELARTS_WORKSPACE_ID).
+      - ID of the workspace whose pools are listed. Pools are listed to find one by its display name, and to read all
+        pools.
+      - If it is omitted, the API lists the default workspace, V(0).
+      - A pool ID is found in any workspace.
+      - The environment variable is E(MODELARTS_WORKSPACE_ID).
     type: str
     version_added: 1.1.0
   auth_token:
     description:
-      - A token of IAM that the caller already has. It is used as it is, and cannot be renewed.
-      - From the environment, E(OS_TOKEN) or E(OS_AUTH_TOKEN).
+      - An IAM token that the caller already has. It is used as it is and cannot be renewed.
+      - The environment variables are E(OS_TOKEN) and E(OS_AUTH_TOKEN).
     type: str
   access_key:
     description:
-      - Access key (AK). Requests are signed with it and O(secret_key); no login takes place.
-      - From the environment, E(OS_ACCESS_KEY), E(HW_ACCESS_KEY) or E(HUAWEICLOUD_SDK_AK). A vendor that names both keys
-        gives all of access key, secret key and security token.
+      - Access key (AK). It signs the requests together with O(secret_key), without a login.
+      - The environment variables are E(OS_ACCESS_KEY), E(HW_ACCESS_KEY) and E(HUAWEICLOUD_SDK_AK). Access key, secret
+        key and security token all come from the first prefix (C(OS_), C(HW_), C(HUAWEICLOUD_SDK_)) that sets both keys.
     type: str
   secret_key:
     description:
       - Secret key (SK) of O(access_key). It is never sent.
-      - From the environment, E(OS_SECRET_KEY), E(HW_SECRET_KEY) or E(HUAWEICLOUD_SDK_SK).
+      - The environment variables are E(OS_SECRET_KEY), E(HW_SECRET_KEY) and E(HUAWEICLOUD_SDK_SK).
     type: str
   security_token:
     description:
       - Security token of a temporary O(access_key).
-      - It belongs to its key pair, so one that is given at a level below the one that completes the pair is not used.
-      - From the environment, E(OS_SECURITY_TOKEN), E(HW_SECURITY_TOKEN) or E(HUAWEICLOUD_SDK_SECURITY_TOKEN).
+      - It belongs to its key pair. A token from a lower level than the one that completes the pair is ignored.
+      - The environment variables are E(OS_SECURITY_TOKEN), E(HW_SECURITY_TOKEN) and
+        E(HUAWEICLOUD_SDK_SECURITY_TOKEN).
     type: str
   auth_url:
     description:
       - URL of IAM, with or without C(/v3), like V(https://iam.eu-de.otc.t-systems.com/v3).
-      - Required with O(username). With O(auth_token) and O(access_key) it is only asked for the ID of a project, and is
-        known from O(region) when not given. Not used with O(cloud).
-      - Only a loopback address may be V(http).
-      - From the environment, E(OS_AUTH_URL) or E(HW_AUTH_URL).
+      - It is required with O(username) and ignored with O(cloud).
+      - With O(auth_token) and O(access_key) it only serves to look up a project ID. It then defaults to the address
+        that belongs to O(region).
+      - V(http) is allowed only for a loopback address.
+      - The environment variables are E(OS_AUTH_URL) and E(HW_AUTH_URL).
     type: str
   username:
     description:
-      - Name of the user who logs in to IAM. O(password), O(auth_url), O(domain_name) and one of O(project_id) and
-        O(project_name) are required with it.
-      - Needs the Python library C(keystoneauth1).
-      - From the environment, E(OS_USERNAME).
+      - Name of the user who logs in to IAM.
+      - It requires O(password), O(auth_url), O(domain_name), and either O(project_id) or O(project_name).
+      - It needs the Python library C(keystoneauth1).
+      - The environment variable is E(OS_USERNAME).
     type: str
   password:
     description:
       - Password of O(username).
-      - Hiding a word that is in every answer of ModelArts, like V(train), a number, or a text of fewer than four
-        characters would change the facts, so these are refused, also as any other secret.
-      - From the environment, E(OS_PASSWORD).
+      - A secret that could not be hidden without changing the facts is refused. This concerns every secret option. Such
+        a secret is a number, a text of fewer than four characters, or a word that every response of ModelArts contains,
+        like V(train).
+      - The environment variable is E(OS_PASSWORD).
     type: str
   domain_name:
     description:
-      - Name of the domain (the account) of O(username), and of the project.
-      - From the environment, E(OS_USER_DOMAIN_NAME), E(OS_DOMAIN_NAME) or E(HW_DOMAIN_NAME).
+      - Name of the domain (the account) that O(username) and the project belong to.
+      - The environment variables are E(OS_USER_DOMAIN_NAME), E(OS_DOMAIN_NAME) and E(HW_DOMAIN_NAME).
     type: str
   project_name:
     description:
-      - Name of the project, in place of O(project_id). Not used with O(cloud).
-      - The level that names a project, by ID or by name, decides it; a level below fills in neither of the two.
-      - From the environment, E(OS_PROJECT_NAME), E(OS_TENANT_NAME) or E(HW_PROJECT_NAME).
+      - Name of the project, in place of O(project_id). It is ignored with O(cloud).
+      - The highest level that names a project, by ID or by name, decides. Lower levels then supply neither.
+      - The environment variables are E(OS_PROJECT_NAME), E(OS_TENANT_NAME) and E(HW_PROJECT_NAME).
     type: str
   cloud:
     description:
-      - Name of an entry of C(clouds.yaml), which is looked for where
-        L(openstacksdk looks for it, https://docs.openstack.org/openstacksdk/latest/user/config/configuration.html).
-      - The entry gives the login, and O(region), O(validate_certs) and O(ca_path) when these are not given.
-      - Needs the Python library C(openstacksdk).
-      - From the environment, E(OS_CLOUD).
+      - Name of an entry of C(clouds.yaml). The file is looked up in the
+        L(locations of openstacksdk, https://docs.openstack.org/openstacksdk/latest/user/config/configuration.html).
+      - The entry supplies the login. It also supplies O(region), O(validate_certs) and O(ca_path) if these are omitted.
+      - It needs the Python library C(openstacksdk).
+      - The environment variable is E(OS_CLOUD).
     type: str
   validate_certs:
     description:
-      - Whether to verify the TLS certificates of ModelArts and IAM.
-      - V(true) when not given.
-      - From the environment, E(MODELARTS_VALIDATE_CERTS).
+      - If V(true), the TLS certificates of ModelArts and IAM are verified.
+      - The default is V(true).
+      - The environment variable is E(MODELARTS_VALIDATE_CERTS).
     type: bool
   ca_path:
     description:
-      - File or folder with the certificates of the authorities to trust, in place of those that C(requests) trusts.
-      - In a folder they have the names that C(openssl rehash) gives them.
-      - From the environment, E(MODELARTS_CA_PATH) or E(OS_CACERT).
+      - File or directory with the certificates of the trusted authorities. They replace those that C(requests) trusts.
+      - In a directory, the files must have the names that C(openssl rehash) gives them.
+      - The environment variables are E(MODELARTS_CA_PATH) and E(OS_CACERT).
     type: path
   timeout:
     description:
-      - Seconds that a request may take, from its connection to the last byte of the answer; above V(0), and V(3600) at
-        most.
-      - V(30) when not given.
-      - From the environment, E(MODELARTS_TIMEOUT).
+      - Timeout of a request in seconds, from opening its connection to the last byte of the response. It must be above
+        V(0) and at most V(3600).
+      - The default is V(30).
+      - The environment variable is E(MODELARTS_TIMEOUT).
     type: float
   max_retries:
     description:
-      - How often a request is repeated that was throttled, met an error of the server, or got no answer.
-      - V(1000) at most.
-      - V(4) when not given.
-      - From the environment, E(MODELARTS_MAX_RETRIES).
+      - Maximum number of retries of a request. A request is retried if it is throttled, ends in a server error, or gets
+        no response.
+      - The maximum is V(1000).
+      - The default is V(4).
+      - The environment variable is E(MODELARTS_MAX_RETRIES).
     type: int
   connections:
     description:
-      - How many requests may be under way at once, each on a connection of its own, from V(1) to V(100).
-      - There are never more than there are pages to read.
-      - V(8) when not given.
-      - From the environment, E(MODELARTS_CONNECTIONS).
+      - Maximum number of parallel requests, from V(1) to V(100). Each has a connection of its own.
+      - There are never more connections than pages to read.
+      - The default is V(8).
+      - The environment variable is E(MODELARTS_CONNECTIONS).
     type: int
 notes:
-  - Connection options come from several levels. From the highest to the lowest, these are the option itself (in the
-    task, in C(module_defaults) of the action group C(poolgate.modelarts.modelarts), or in an inventory file); the
-    Ansible variable C(modelarts_<option>), which the action, the role and the lookup read, the inventory plugin where
-    it is an extra variable, and a plain module not; the environment of the host that the code runs on, which for a
-    module is its target and for lookup and inventory plugins the controller; and for these plugins the section
-    C([modelarts]) of C(ansible.cfg). An empty value counts as not given.
-  - There are four ways to log in, which are O(auth_token); O(access_key) with O(secret_key); O(username) with
-    O(password); and O(cloud). The highest level that names any of them decides which one is used, in this order
-    within one level, and lower levels only fill in what it lacks. If something is still lacking then, that is an
-    error, and never a reason to try another way.
-  - Proxies are taken from the usual environment variables, except for SOCKS. Redirects are errors, so that credentials
-    reach no other host.
+  - Connection options come from several levels. The option itself takes precedence. It can be set in the task, in
+    C(module_defaults) of the action group C(poolgate.modelarts.modelarts), or in an inventory file.
+  - The second level is the Ansible variable C(modelarts_<option>). The action plugins, the role and the lookup read it.
+    The inventory plugin reads it only as an extra variable. A plain module does not read it.
+  - The third level is the environment of the host that the code runs on. This is the target host for a module, and the
+    controller for lookup and inventory plugins.
+  - The last level is the section C([modelarts]) of C(ansible.cfg), for lookup and inventory plugins only.
+  - An empty value counts as omitted. If several environment variables of an option are set, the first one listed
+    counts.
+  - >-
+    There are four ways to log in, in this order: O(auth_token), O(access_key) with O(secret_key), O(username) with
+    O(password), and O(cloud). The highest level that names one of these options decides the way. If that level names
+    several, the first in this order counts. Lower levels only add the missing options of that way. A way that is still
+    incomplete then is an error. No other way is tried.
+  - Proxies come from the usual environment variables. SOCKS proxies are not supported. Redirects are errors, so that
+    credentials reach no other host.
 requirements:
   - requests >= 2.28
   - keystoneauth1 >= 5.0 (only for O(username) and O(password))
@@ -354,7 +364,7 @@ attributes:
     description: Returns details on what has changed, or needs changing in C(check_mode), when in diff mode.
     support: N/A
     details:
-      - This module changes nothing.
+      - No diff is returned.
   platform:
     description: Target OS/families that can be operated against.
     support: full

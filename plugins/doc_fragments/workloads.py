@@ -9,25 +9,25 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
 
 
 class ModuleDocFragment:
-    """The documented parameters of ListWorkloads, and how much of the answer to keep."""
+    """The documented parameters of ListWorkloads, and the parts of its response to keep."""
 
     # With its type: ansible-test's yamllint takes no other assignment to this name than of a plain text.
     DOCUMENTATION: str = r"""
 options:
   type:
     description:
-      - Service types to read. Without it, all.
-      - Several are asked for in one request. A server that takes only one of them is asked for the others, one by one;
-        that costs a small request for each type that no job of the first answer has.
+      - Service types of the jobs to read. By default, all.
+      - Several types take one request. If the server applies only one of them, the others are requested one by one.
+        This costs a small request for each type that no job of the first response has.
     type: list
     elements: str
     choices: [{job_types}]
     default: []
   status:
     description:
-      - Statuses to read. Without it, all.
-      - One status is filtered by the API. Several are read unfiltered and filtered here, so that no job is lost that
-        changes its status between two calls.
+      - Statuses of the jobs to read. By default, all.
+      - The API filters by one status. With several, all jobs are read and then filtered, so that a job that changes its
+        status between two requests is not lost.
     type: list
     elements: str
     choices: [{statuses}]
@@ -39,36 +39,36 @@ options:
     choices: [create_time]
   ascend:
     description:
-      - Whether to sort in ascending order. Needs O(sort). When not given, descending.
+      - If V(true), the order is ascending. It needs O(sort). The default order is descending.
     type: bool
   offset:
     description:
-      - How many jobs to skip, in the order asked for. It is a number of jobs, not of pages.
+      - Number of jobs to skip, in the requested order. It counts jobs, not pages.
     type: int
   limit:
     description:
-      - How many jobs a page has, V(0) to V(500). V(0) means V(500), as does leaving it out.
+      - Number of jobs on a page, from V(0) to V(500). V(0) means V(500), which is also the default.
     type: int
   fetch_all:
     description:
-      - V(true) follows the pages to the end. They are always read from the oldest job to the newest, because new jobs
-        then come last and do not move the others; the order asked for is made here. Pages overlap, so a O(limit) of
-        V(1) or V(2) is read as V(3).
-      - V(false) reads exactly the one page that O(offset) and O(limit) name, as the API gives it. Of several types, a
-        server may then answer for one.
+      - If V(true), all pages are read. They are read from the oldest job to the newest, because new jobs then come last
+        and do not move the others. The requested order is made afterwards. Pages overlap, so that a O(limit) of V(1) or
+        V(2) counts as V(3).
+      - If V(false), exactly the page of O(offset) and O(limit) is read, as the API returns it. With several types, the
+        server may then apply only one of them.
     type: bool
     default: true
   fields:
     description:
-      - Keys to keep of each job. Without it, all. An empty list returns no jobs, only the summary.
+      - Keys to return of each job. By default, all. An empty list returns no jobs, only the summary.
     type: list
     elements: str
   include_capacity:
     description:
-      - Also read the pool, its nodes and its runtime metrics, and return what a decision about free capacity needs in
-        each entry of C(pools).
-      - All jobs of the pools are then read, whatever O(type) and O(status) choose; O(offset) and O(fetch_all=false)
-        are not allowed.
+      - If V(true), the pool, its nodes and its runtime metrics are read as well. Each entry of C(pools) then contains
+        the facts that a decision about free capacity needs.
+      - All jobs of the pools are then read, regardless of O(type) and O(status). O(offset) and O(fetch_all=false) are
+        not allowed.
     type: bool
     default: false
 """.format(job_types=", ".join(JOB_TYPES), statuses=", ".join(STATUSES))

@@ -6,38 +6,38 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: capacity_verdict
-short_description: Decide whether a request fits a ModelArts pool, from facts that were read before
+short_description: Decide from facts whether a request fits into a ModelArts pool
 version_added: 0.1.0
 description:
   - The decision of M(poolgate.modelarts.modelarts_capacity_gate) as a pure function of facts, request and policy.
     It calls no API and does not wait.
-  - It does not look at a clock. Decide right after reading the facts, or say with O(age_seconds) how old they are.
+  - It reads no clock. Decide right after reading the facts, or give their age in O(age_seconds).
 author:
   - The poolgate.modelarts contributors (@poolgate)
 positional: request, policy
 options:
   _input:
     description:
-      - One entry of C(pools) as M(poolgate.modelarts.modelarts_workload_info) returns it with C(include_capacity), or
-        the list of them.
+      - One entry of C(pools), or the list of them, as M(poolgate.modelarts.modelarts_workload_info) returns it with
+        C(include_capacity).
     type: raw
     required: true
   request:
     description:
-      - As O(poolgate.modelarts.modelarts_capacity_gate#module:request).
+      - See O(poolgate.modelarts.modelarts_capacity_gate#module:request).
     type: dict
     required: true
   policy:
     description:
-      - As O(poolgate.modelarts.modelarts_capacity_gate#module:policy).
+      - See O(poolgate.modelarts.modelarts_capacity_gate#module:policy).
     type: dict
   declared_capacity:
     description:
-      - As O(poolgate.modelarts.modelarts_capacity_gate#module:declared_capacity).
+      - See O(poolgate.modelarts.modelarts_capacity_gate#module:declared_capacity).
     type: dict
   age_seconds:
     description:
-      - Seconds since the facts were read. Facts older than 300 seconds decide nothing, the verdict is then V(unknown).
+      - Seconds since the facts were read. For facts older than 300 seconds, the verdict is V(unknown).
     type: float
     default: 0
     version_added: 1.1.0
@@ -46,14 +46,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Read what the pool can take
+- name: Read the capacity of the pool
   poolgate.modelarts.modelarts_workload_info:
     pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
     fields: []
     include_capacity: true
   register: observed
 
-- name: Decide
+- name: Decide on a request
   ansible.builtin.debug:
     msg: "{{ observed.pools[0] | poolgate.modelarts.capacity_verdict(request) }}"
   vars:
@@ -67,8 +67,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The verdict, with C(decision), C(pool), C(source), C(checks), C(reasons) and more. Of several pools, the best one,
-      and all of them under C(pools).
+    - The verdict, with C(decision), C(pool), C(source), C(checks), C(reasons) and more. For several pools, it is the
+      best verdict, and C(pools) has all of them.
   type: dict
 """
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: modelarts_pools
-short_description: The dedicated resource pools of a ModelArts project as hosts
+short_description: Use the dedicated resource pools of a ModelArts project as hosts
 version_added: 1.0.0
 author:
   - The poolgate.modelarts contributors (@poolgate)
 description:
-  - Makes a host of each dedicated resource pool of a project of Huawei Cloud or Open Telekom Cloud ModelArts, so that
-    one play gates many pools side by side.
+  - Makes a host of each dedicated resource pool of a project, so that one play gates many pools side by side. It
+    supports ModelArts of Huawei Cloud and of Open Telekom Cloud.
   - It calls the APIs "Querying a Resource Pool List", "Querying Nodes" and "Querying Resource Pool Monitoring".
   - The name of the inventory file must end with C(modelarts_pools.yml) or C(modelarts_pools.yaml).
 extends_documentation_fragment:
@@ -29,45 +29,45 @@ options:
     choices: [poolgate.modelarts.modelarts_pools]
   pool_name:
     description:
-      - Pools to make hosts of, each by ID or by display name. Without it, all pools of the workspace.
-      - An ID needs the permission C(modelarts:pool:get) on that pool alone. A display name is looked up in the list of
-        pools, which needs C(modelarts:pool:list) and is that of O(workspace_id).
-      - A display name that matches several pools is an error that lists them.
-      - A name may be a template. A number stands for its text. A name that YAML reads as something else, like V(no),
-        needs quotes.
+      - Pools that become hosts, each by ID or by display name. By default, all pools of the workspace.
+      - An ID needs only the permission C(modelarts:pool:get) on that pool. A display name is looked up in the list of
+        the pools of O(workspace_id), which needs C(modelarts:pool:list).
+      - A display name that matches several pools is an error. The message lists them.
+      - A name may be a template. A number counts as its text. Quote a name that YAML reads as something else, like
+        V(no).
     type: list
     elements: str
     default: []
   include_capacity:
     description:
-      - Also read the nodes and the runtime metrics of the pools. A gate reads them anew, so V(false) spares a request
-        for each pool where hosts are only gated.
+      - If V(true), the nodes and the runtime metrics of the pools are read as well.
+      - A gate reads them again. If you only gate the hosts, V(false) saves one request for each pool.
     type: bool
     default: true
 notes:
-  - The name of a host is the ID of its pool, because it is unique, stays, and has no character that means something in
-    a pattern of hosts. A display name is any text, and several pools may have the same. To address pools by it, see
-    O(keyed_groups) in the examples.
-  - The only variables of a host that this sets are C(modelarts_pool), C(ansible_connection) and
-    C(ansible_python_interpreter). C(modelarts_pool) is an entry of
-    RV(poolgate.modelarts.modelarts_pool_info#module:pools). The other two are V(local) and the interpreter of the
-    controller, because tasks cannot log in to a pool. Override them with O(compose).
-  - A pool whose ID is the name of a group, of C(localhost) or of a host that another inventory source has is left out
-    with a warning. Name this source behind the others, because it knows those that were read before.
-  - A group by which pools would be among the hosts of another source, or which would be named like a host, is left out
-    with a warning. Pools only join a group without hosts that another source has when its name begins with the prefix
-    of O(keyed_groups), or with C(modelarts_).
-  - All hosts are in the group C(modelarts_pools). They are in C(modelarts_phase_<phase>),
-    C(modelarts_job_type_<type>) for each type that is enabled, C(modelarts_flavor_<flavor>) for each flavor of nodes
-    and C(modelarts_queue_strategy_<strategy>), with underscores for what a group's name may not have. What the API does
-    not tell makes no group.
-  - A pool whose nodes or metrics cannot be read is a host all the same. Its C(modelarts_pool.errors) says what is
-    missing, and a warning counts such pools.
-  - Of the Ansible variables C(modelarts_<option>), an inventory only sees those given as extra variables. Connection
-    options in the inventory file may be templates, which know C(omit) from ansible-core 2.19 on. They are for reading
-    the inventory, and no variable of a host has them, so modules and gates need a connection of their own.
-  - With O(cache=true) the pools are kept and credentials are not. Pools of another project, endpoint or login are kept
-    apart, and an answer with an error that may pass is not kept. C(--flush-cache) reads anew.
+  - The name of a host is the ID of its pool. An ID is unique, does not change, and has no character with a meaning in
+    host patterns. A display name can be any text, and several pools can share one. To address pools by display name,
+    see O(keyed_groups) in the examples.
+  - The plugin sets only the variables C(modelarts_pool), C(ansible_connection) and C(ansible_python_interpreter) of a
+    host. C(modelarts_pool) is an entry of RV(poolgate.modelarts.modelarts_pool_info#module:pools). The other two are
+    V(local) and the interpreter of the controller, because tasks cannot log in to a pool. Override them with
+    O(compose).
+  - A pool is left out with a warning if its ID is C(localhost), the name of a group, or the name of a host from another
+    inventory source. List this source after the others, because it only knows the sources that were read before it.
+  - A group is left out with a warning if it already has hosts that are not pools, or if it has the name of a host. An
+    empty group of another source takes pools only if its name begins with C(modelarts_) or with the prefix of
+    O(keyed_groups).
+  - All hosts are in the group C(modelarts_pools). Each is also in C(modelarts_phase_<phase>), in
+    C(modelarts_job_type_<type>) for each enabled type, in C(modelarts_flavor_<flavor>) for each flavor of its nodes,
+    and in C(modelarts_queue_strategy_<strategy>). Underscores replace the characters that a group name cannot have. A
+    value that the API does not return makes no group.
+  - A pool whose nodes or metrics cannot be read still becomes a host. Its C(modelarts_pool.errors) lists the failures,
+    and a warning gives the number of such pools.
+  - An inventory reads the Ansible variables C(modelarts_<option>) only as extra variables. Connection options in the
+    inventory file may be templates. From ansible-core 2.19 on, these templates can use C(omit). The connection serves
+    only to read the inventory and is in no variable of a host. Modules and gates need a connection of their own.
+  - With O(cache=true), the pools are cached and the credentials are not. Pools of another project, endpoint or login
+    are cached separately. A result with a transient error is not cached. C(--flush-cache) reads the pools again.
 seealso:
   - module: poolgate.modelarts.modelarts_pool_info
 """
@@ -76,21 +76,21 @@ EXAMPLES = r"""
 # modelarts_pools.yml: this line alone makes every pool a host, with the connection from the environment
 plugin: poolgate.modelarts.modelarts_pools
 
-# A token that a pipeline has under a name of its own
+# Take a token from a variable of the pipeline.
 auth_token: "{{ lookup('ansible.builtin.env', 'CI_MODELARTS_TOKEN') }}"
 
-# Two pools in place of all
+# Make hosts of two pools only.
 pool_name:
   - train-a100
   - npu-dev
 
-# What was read is kept for a minute
+# Cache the pools for one minute.
 cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: .cache
 cache_timeout: 60
 
-# Groups by display name like pool_train_a100, the pools with idle cards, and those of which something is not known
+# Group pools by display name (pool_train_a100), by free cards, and by failures to read them.
 compose:
   idle_gpus: modelarts_pool.capacity.free['nvidia.com/gpu'] | default(0)
 groups:

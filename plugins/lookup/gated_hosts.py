@@ -6,32 +6,34 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: gated_hosts
-short_description: The hosts of a gate, for the play after it, which is not entered when the gate was passed over
+short_description: Return the hosts of a gate for the next play, or end the run if no gate has let it through
 version_added: 1.1.0
 author:
   - The poolgate.modelarts contributors (@poolgate)
 description:
-  - Ansible passes over a play whose hosts C(--limit) leaves out, whose tasks tags leave out, before which
-    C(--start-at-task) begins, and whose hosts have failed before. It then goes on with the next play. It reads C(hosts)
-    of every play all the same, so this lookup there can end the run.
-  - It ends the run unless the role C(poolgate.modelarts.capacity_gate) has let something through on one of the
-    hosts in this run. The playbooks C(poolgate.modelarts.gate) and C(poolgate.modelarts.gate_pools) use it.
-  - It ends nothing while a playbook is only checked or listed, as with C(--syntax-check) and C(--list-tasks).
+  - Use it in C(hosts) of the play after a gate, so that the deployment cannot run without the gate.
+  - Ansible skips a play if C(--limit) excludes its hosts, if tags exclude its tasks, if C(--start-at-task) begins after
+    it, or if its hosts have failed before. Ansible then continues with the next play. It evaluates C(hosts) of every
+    play, even of a skipped one, so this lookup can end the run there.
+  - It ends the run unless the role C(poolgate.modelarts.capacity_gate) has admitted on one of the hosts in this run.
+    With C(capacity_gate_on_refusal=continue), a gate that has decided also lets the run continue. The playbooks
+    C(poolgate.modelarts.gate) and C(poolgate.modelarts.gate_pools) use this lookup.
+  - It ends nothing while a playbook is only checked or listed, for example with C(--syntax-check) or C(--list-tasks).
 options:
   _terms:
     description:
-      - The pattern of hosts of the play with the gate, as in C(hosts).
+      - Host pattern of the play with the gate, as in C(hosts).
     type: list
     elements: str
     required: true
 seealso:
   - name: The gate in a pipeline
-    description: How a deployment keeps its gate when only a part of it is run.
+    description: How a deployment keeps its gate if only a part of its playbook runs.
     link: https://github.com/poolgate/poolgate.modelarts/blob/main/docs/docsite/rst/guide_pipelines.rst
 """
 
 EXAMPLES = r"""
-# The gate in a play of its own, and the deployment on other hosts
+# The gate has a play of its own, and the deployment runs on other hosts.
 - name: Ask for room from the controller
   hosts: localhost
   gather_facts: false
@@ -45,7 +47,7 @@ EXAMPLES = r"""
           resources:
             nvidia.com/gpu: 8
 
-- name: End here when the gate was passed over
+- name: End here if the gate was skipped
   hosts: "{{ query('poolgate.modelarts.gated_hosts', 'localhost') }}"
   gather_facts: false
 
@@ -61,7 +63,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - The pattern as it was given.
+    - The given pattern.
   type: list
   elements: str
 """

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: modelarts_workloads
-short_description: The jobs in dedicated resource pools of ModelArts, in a template
+short_description: Return the jobs in dedicated resource pools of ModelArts
 version_added: 0.1.0
 author:
   - The poolgate.modelarts contributors (@poolgate)
 description:
-  - Returns the jobs (training, inference, notebooks) that run or wait in one or more dedicated resource pools of Huawei
-    Cloud or Open Telekom Cloud ModelArts, with the same facts and the same options as the module
-    M(poolgate.modelarts.modelarts_workload_info).
-  - It runs on the controller. Its sentences of errors are those of the module; the ID of the request follows them.
+  - Returns the running and queued jobs (training, inference, notebooks) in one or more dedicated resource pools. It
+    supports ModelArts of Huawei Cloud and of Open Telekom Cloud.
+  - Facts and options are the same as in the module M(poolgate.modelarts.modelarts_workload_info).
+  - It runs on the controller. Its error messages are those of the module, followed by the ID of the request.
 extends_documentation_fragment:
   - poolgate.modelarts.connection
   - poolgate.modelarts.connection.plugins
@@ -28,13 +28,14 @@ options:
     required: true
   wantpools:
     description:
-      - V(true) returns one entry for each pool, with its jobs, its totals and its summary, in place of the jobs alone.
+      - If V(true), the result is one entry for each pool, with its jobs, its totals and its summary. Otherwise, the
+        result is only the jobs.
       - Only these entries contain the capacity data and C(complete).
     type: bool
     default: false
 notes:
-  - An answer that is not complete is a warning, and C(complete) is V(false) in the entry of its pool.
-  - Use C(query), or C(lookup) with C(wantlist=true), to get a list whatever its length. With C(lookup), core returns a
+  - An incomplete result causes a warning. C(complete) is then V(false) in the entry of its pool.
+  - Use C(query), or C(lookup) with C(wantlist=true), to always get a list. With C(lookup) alone, Ansible returns a
     single job or pool without its list.
   - Several lookups in one task log in once.
 seealso:
@@ -42,13 +43,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Who waits in the pool
+- name: List the queued jobs of a pool
   ansible.builtin.debug:
     msg: "{{ query('poolgate.modelarts.modelarts_workloads', pool, status='Queue') | map(attribute='job_name') }}"
   vars:
     pool: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
 
-- name: Cards of each running job, largest first
+- name: Show the cards of each running job, the job with the most cores first
   ansible.builtin.debug:
     msg: "{{ item.job_name }} of {{ item.user_name }} holds {{ item.resources['nvidia.com/gpu'] | default(0) }} cards"
   loop: "{{ jobs | sort(attribute='resources.cpu', reverse=true) }}"
@@ -59,7 +60,7 @@ EXAMPLES = r"""
       {{ query('poolgate.modelarts.modelarts_workloads', 'pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03',
                type=['train', 'infer'], status='Running') }}
 
-- name: The summaries of two pools, without their jobs
+- name: Show the summaries of two pools, without their jobs
   ansible.builtin.debug:
     msg: "{{ pools | items2dict(key_name='pool_name', value_name='summary') }}"
   vars:
@@ -67,7 +68,7 @@ EXAMPLES = r"""
       {{ query('poolgate.modelarts.modelarts_workloads', 'pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03',
                'pool-npu-dev-9d40c1b7e2f64a538b0f6ac3d51e7284', wantpools=true, fields=[]) }}
 
-- name: Idle cards on the nodes of a pool that can take work
+- name: Show the free cards on the usable nodes of a pool
   ansible.builtin.debug:
     msg: "{{ pool.capacity.free['nvidia.com/gpu'] }} of {{ pool.capacity.total['nvidia.com/gpu'] }}"
   vars:
@@ -79,10 +80,10 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - The jobs of all pools, pool after pool, each as in
+    - The jobs of all pools, in the order of the pools. Each has the form of
       RV(poolgate.modelarts.modelarts_workload_info#module:workloads[]).
-    - With O(wantpools=true), one entry for each pool as in
-      RV(poolgate.modelarts.modelarts_workload_info#module:pools[]), with its jobs under C(workloads).
+    - With O(wantpools=true), one entry for each pool. Each has the form of
+      RV(poolgate.modelarts.modelarts_workload_info#module:pools[]), and C(workloads) has its jobs.
   type: list
   elements: dict
 """

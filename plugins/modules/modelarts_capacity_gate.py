@@ -5,22 +5,22 @@
 
 from __future__ import annotations
 
-# The suboptions say what a dictionary may have, and what is meant where nothing is given. They are documentation only:
-# the action takes request and policy as they come, since a survey gives a text and null for what was left blank, and
-# reads them in plugin_utils, whose keys, choices and defaults a test compares with these. validate-modules checks the
-# form of suboptions, and has no argument spec of this file to compare them with.
+# The suboptions document the keys of a dictionary and their defaults. They are documentation only: the action takes
+# request and policy as they are, because a survey sends text, and null for a blank field. plugin_utils reads them, and
+# a test compares its keys, choices and defaults with these. validate-modules checks only the form of suboptions, as
+# this file has no argument spec.
 DOCUMENTATION = r"""
 module: modelarts_capacity_gate
 short_description: Hold a deployment back until a ModelArts pool has room for it
 version_added: 0.1.0
 description:
   - Observes one or more dedicated resource pools, decides whether a deployment fits now, and waits until it does.
-  - The decision is V(admit), V(wait), V(reject) (waiting is pointless) or V(unknown) (it could not be determined, which
-    is never treated as room). Over several pools, the first that admits wins.
-  - While it waits, it prints one line for each attempt; at the end it prints the verdict as a page.
-  - This is an action plugin. It runs M(poolgate.modelarts.modelarts_workload_info) on the host of the task, once for
-    each attempt, and decides on the controller. Where that host is the controller itself, it reads the same without
-    starting the module.
+  - The decision is V(admit), V(wait), V(reject) (waiting is pointless), or V(unknown) (the gate cannot determine it).
+    V(unknown) never counts as room. With several pools, the first that admits wins.
+  - While the gate waits, it prints one line for each attempt. At the end, it prints the verdict as a page.
+  - This is an action plugin. It decides on the controller. For each attempt, it runs
+    M(poolgate.modelarts.modelarts_workload_info) on the host of the task. If that host is the controller itself, it
+    reads the same facts without starting the module.
 author:
   - The poolgate.modelarts contributors (@poolgate)
 extends_documentation_fragment:
@@ -30,7 +30,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Decides once, without waiting, and writes no report and no claim.
+      - The gate decides once, without waiting. It writes no report and no claim.
   action:
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
       controller.
@@ -43,18 +43,18 @@ attributes:
 options:
   pools:
     description:
-      - Pools to ask, in order of preference. Each is an ID, a display name, or a dictionary with C(pool) and
-        C(request). The latter has a request of its own, as for a fall-back pool with other cards.
-      - A number stands for its text. A name that YAML reads as something else, like V(no) or V(1.10), needs quotes.
+      - Candidate pools in order of preference. Each is an ID, a display name, or a dictionary with C(pool) and
+        C(request). Use the dictionary for a pool with a request of its own, like a fallback pool with other cards.
+      - A number counts as its text. Quote a name that YAML reads as something else, like V(no) or V(1.10).
     type: list
     elements: raw
     required: true
   request:
     description:
-      - What the deployment asks for. Required, unless every entry of O(pools) has a request of its own.
-      - Each replica asks for O(request.resources) or for O(request.flavor). Replicas of several shapes are
+      - The room that the deployment needs. It is required unless every entry of O(pools) has a request of its own.
+      - Each replica takes O(request.resources) or a node of O(request.flavor). For replicas of several shapes, use
         O(request.groups).
-      - A resource that is not asked for is not checked, and the verdict says so.
+      - The gate does not check a resource that the request does not name, and the verdict says so.
     type: dict
     suboptions:
       replicas:
@@ -65,15 +65,16 @@ options:
       resources:
         description:
           - >-
-            What one replica takes, like V({"nvidia.com/gpu": 8, "cpu": "60", "memory": "400Gi"}).
+            Resources of one replica, like V({"nvidia.com/gpu": 8, "cpu": "60", "memory": "400Gi"}).
         type: dict
       flavor:
         description:
-          - In place of O(request.resources), one whole idle node of this flavor for each replica.
+          - In place of O(request.resources), each replica takes one whole idle node of this flavor.
         type: str
       groups:
         description:
-          - In place of the three above, a list of them, placed together or not at all.
+          - In place of the three options above, a list of groups of replicas. The gate admits all groups together or
+            none.
         type: list
         elements: dict
         suboptions:
@@ -84,176 +85,188 @@ options:
             default: 1
           resources:
             description:
-              - What one of them takes.
+              - Resources of one replica of this group.
             type: dict
           flavor:
             description:
-              - In place of O(request.groups[].resources), one whole idle node of this flavor for each.
+              - In place of O(request.groups[].resources), each replica takes one whole idle node of this flavor.
             type: str
       type:
         description:
-          - Type of the job, V(train), V(infer), V(x-infer), V(notebook) or a newer type. The pool is asked whether it
-            takes it. The scope C(infer) of a pool takes V(x-infer), too.
-          - Not checked when left out.
+          - Type of the job, V(train), V(infer), V(x-infer), V(notebook) or a newer type. The gate checks whether the
+            pool takes this type. A pool that takes V(infer) also takes V(x-infer).
+          - If it is omitted, the gate does not check it.
         type: str
       priority:
         description:
-          - Priority that the job will have. A higher one goes first. Without it, every job that waits counts as ahead.
+          - Priority of the coming job. A job of higher priority goes first. If it is omitted, every queued job counts
+            as ahead.
         type: int
       replaces:
         description:
-          - A job that the deployment ends first.
+          - A job that this deployment ends first.
         type: dict
         suboptions:
           job_uuid:
             description:
-              - The C(job_uuid) of the job.
+              - The C(job_uuid) of that job.
             type: str
             required: true
           replicas:
             description:
-              - How many of the replicas asked for are given back. Without it, all of the job is.
+              - Number of replicas that the job gives back. Each has the size of a replica of the request, not of the
+                old job. If it is omitted, the whole job is given back.
             type: int
       affinity_group_size:
         description:
-          - How many replicas must be in one supernode, each on a whole node. The label C(spod.id) of nodes tells which
-            are one.
-          - A number of replicas that is no multiple of it, replicas of several shapes, and nodes without the label that
-            are needed make the verdict V(unknown). With V(1), nothing is checked.
+          - Number of replicas that must be in one supernode, each on a whole node. The label C(spod.id) of a node names
+            its supernode. With V(1), the gate does not check supernodes.
+          - The verdict is V(unknown) in three cases. The number of replicas is not a multiple of this size, the
+            replicas have several shapes, or the request needs nodes without the label.
         type: int
         default: 1
         version_added: 1.1.0
   policy:
     description:
-      - How strictly to decide.
+      - How strictly the gate decides.
     type: dict
     suboptions:
       headroom:
         description:
-          - What stays free, a percentage of the usable capacity like V(10%), or quantities and percentages by resource.
-            Of cards it is whole ones. A resource that none of the pools is asked for is an error.
+          - Capacity that must stay free. It is a percentage of the usable capacity, like V(10%), or a dictionary of
+            quantities and percentages by resource.
+          - A percentage of cards is rounded up to whole cards. A resource that no request asks for is an error.
         type: raw
       queue_strategy:
         description:
-          - What a job that is ahead in the queue means. It is the strategy that is set for the whole pool.
+          - Queue strategy that is set for the whole pool. It determines whether queued jobs hold the request back.
         type: str
         choices:
-          auto: What the pool names, else V(fifo).
+          auto: The strategy that the pool names, or V(fifo) if it names none or an unknown one.
           fifo: >-
-            A job that finds no room locks the resources that it asked for, and so holds up all behind it. Any job ahead
-            means wait, however much is idle.
-          traversal: A job that finds no room is passed by all others that fit. What is idle is admitted into.
-          backfill: The older word for V(traversal).
+            A job that finds no room locks the resources that it asks for, and so holds up all jobs behind it. If any
+            job is ahead, the gate waits, even if capacity is idle.
+          traversal: All jobs that fit pass a job that finds no room. Jobs ahead do not hold the request back.
+          backfill: The older name of V(traversal).
           ladder: >-
-            A job that finds no room holds up those behind it for O(policy.ladder_seconds), and is passed when these are
-            over. A job ahead that has waited for less means wait. Without them, as V(fifo), but nothing is rejected.
+            A job that finds no room holds up the jobs behind it for O(policy.ladder_seconds). After that time, they
+            pass it. If a job ahead has waited for less than that time, the gate waits. Without
+            O(policy.ladder_seconds), the gate decides as with V(fifo), but never rejects.
           tiered: >-
-            Jobs of priority 3 go by V(ladder). The others go by V(traversal), and only once no job of priority 3 waits.
-            One that is ahead means wait, or among jobs of priority 3 what it means by V(ladder).
+            Jobs of priority 3 follow V(ladder). All other jobs follow V(traversal), but start only when no job of
+            priority 3 is queued. A request of priority 3 is decided as with V(ladder). Any other request waits while a
+            job of priority 3 is queued.
         default: auto
       ladder_seconds:
         description:
-          - For how long a job that does not fit holds up those behind it, by the strategies V(ladder) and V(tiered).
-            ModelArts does not document how long that is. Without it, such a job is taken to hold them up for good.
+          - For the strategies V(ladder) and V(tiered), the seconds for which a job that does not fit holds up the jobs
+            behind it. ModelArts does not document this time. If it is omitted, the gate assumes that such a job holds
+            them up for good.
         type: int
         version_added: 1.1.0
       queue_scope:
         description:
-          - Which jobs stand in one queue. Which one holds is not in the API.
+          - Jobs that share a queue. The API does not return the scope of a pool.
         type: str
         choices:
           pool: All jobs of the pool.
-          type: Only jobs of the same type.
+          type: Only jobs of the same type. Both types of inference services share one queue.
         default: pool
       max_oldest_queued_seconds:
         description:
-          - Wait while a job is queued for longer than this. Without it, the age of a queue does not count.
+          - The gate waits while a job has been queued for longer than this. If it is omitted, the age of the queue does
+            not count.
         type: int
       placement:
         description:
-          - Whether the nodes count, or only their sums.
+          - How the gate compares the request with the nodes.
         type: str
         choices:
-          required: The replicas must fit on the nodes, one by one.
+          required: Every replica must fit on a node.
           aggregate: >-
-            The sums count, whether or not a replica fits on a node. What others have claimed keeps its places.
+            Only the sums over the pool count, even if no node has room for a replica. Claims of others still keep their
+            places on nodes.
         default: required
       card_groups:
         description:
           - >-
-            How many Ascend cards of a node lie together, by flavor, like V({"my.flavor.8": 4}). A replica gets its
-            cards from one such group, or all cards of several.
-          - It counts for flavors whose names do not tell their hardware. Without it, a replica fits there when it fits
-            whatever the hardware is.
+            Number of Ascend cards in a card group of a node, by flavor, like V({"my.flavor.8": 4}). A replica gets its
+            cards from one card group, or all cards of several card groups.
+          - It counts for flavors whose names do not identify their hardware. If such a flavor is omitted, a replica
+            fits on its nodes only if it fits on every possible hardware.
         type: dict
         version_added: 1.1.0
       stable_seconds:
         description:
-          - How long, in seconds, the request must keep fitting before it is admitted.
+          - Seconds for which the request must keep fitting before it is admitted.
         type: int
         default: 0
   declared_capacity:
     description:
       - >-
-        What the pools have in all, like V({"nvidia.com/gpu": 64}). It counts, less what the jobs hold, when neither
-        nodes nor metrics can be read. Placement on nodes is then not checked.
+        Total capacity of each pool, like V({"nvidia.com/gpu": 64}). It counts, less the resources that jobs hold, when
+        neither nodes nor metrics can be read. The gate then does not check the placement on nodes.
     type: dict
   wait_timeout:
     description:
-      - Seconds to wait for room. V(0) decides once.
-      - The first attempt may end later by what it takes to start the module on its host. Later ones leave out what the
-        start took before.
+      - Seconds to wait for room. With V(0), the gate decides once.
+      - The first attempt can overrun by the time that the module needs to start on its host. Later attempts subtract
+        that time.
     type: float
     default: 0
   poll_interval:
     description:
-      - Seconds between two attempts, give or take a tenth.
+      - Seconds between two attempts. The gate varies them by up to a tenth.
     type: float
     default: 30
   on_refusal:
     description:
-      - What to do when the request is not admitted, V(fail) the task or V(continue) with the result.
-      - A task that fails returns less, because the page has been printed. Use V(continue) to work with the checks.
+      - The reaction when the request is not admitted. V(fail) fails the task, V(continue) returns the result.
+      - A failed task returns fewer fields, because the page is already printed. Use V(continue) to work with the
+        checks.
     type: str
     choices: [fail, continue]
     default: fail
   report_dir:
     description:
-      - A directory of the controller for the report, whatever the decision. C(report.json) is for machines, and
-        C(docs/report.schema.json) of the collection describes it. C(report.md) is for the summary of a pipeline's job,
-        and C(report.html) is a page for people. A relative path starts where C(ansible-playbook) was started.
-      - Missing directories are made, and the files of an earlier report are removed before anything else is looked at.
-        So give each gate of a play, and each host, a directory of its own, as in V(reports/{{ inventory_hostname }}).
-        In the same one, only the report of the last gate is left.
-      - No other user may write to the directory. So one that all may write to is refused, like C(/tmp) itself, and so
-        is one that a group with other members may write to, one of another user, and a link of another user on the
-        way. Root may write anywhere.
-      - When the task ends without a decision, as after a failed login, there is no report. In check mode none is
-        written, and the directory is left alone.
-      - In an execution environment the files vanish with the container, unless the directory is a mounted path.
+      - Directory on the controller for the report, which is written for every decision. A relative path starts in the
+        directory in which C(ansible-playbook) was started.
+      - C(report.json) is for machines. C(docs/report.schema.json) of the collection describes it.
+      - C(report.md) is for the summary of a pipeline's job, and C(report.html) is a page for people.
+      - Missing directories are created. The files of an earlier report are removed before anything else is read.
+      - Give each gate of a play, and each host, a directory of its own, like V(reports/{{ inventory_hostname }}). In a
+        shared directory, only the report of the last gate remains.
+      - No other user may be able to write to the directory. The gate refuses a directory that all users can write to,
+        like C(/tmp) itself, or that a group with other members can write to. It also refuses a directory of another
+        user, and a path with a link of another user. Root may use any directory.
+      - A task that ends without a decision, for example after a failed login, leaves no report. Check mode writes no
+        report and leaves the directory alone.
+      - In an execution environment, the files vanish with the container unless the directory is a mounted path.
     type: path
     version_added: 1.0.0
   store:
     description:
-      - A store of claims, so that two gates never take the same room. It is a file of SQLite for one controller, like
-        V(sqlite:////var/lib/poolgate/claims.db), or a database of PostgreSQL for many, like
-        V(postgresql://poolgate@db.example.com/poolgate?sslmode=verify-full), which needs C(psycopg).
-      - Without it, the variable C(MODELARTS_CLAIM_STORE) of the controller's environment counts. Without either,
-        nothing is opened, and a gate looks and lets go.
-      - What others have claimed is taken off what is free. When the store cannot be asked, the decision is V(unknown).
-      - It is opened on the controller. A password is best given by C(PGPASSWORD) or C(~/.pgpass).
+      - URL of a claim store, so that two gates never take the same room. It is a SQLite file for one controller, like
+        V(sqlite:////var/lib/poolgate/claims.db), or a PostgreSQL database for several controllers, like
+        V(postgresql://poolgate@db.example.com/poolgate?sslmode=verify-full). PostgreSQL needs C(psycopg).
+      - If it is omitted, the gate uses C(MODELARTS_CLAIM_STORE) of the controller's environment. Without either, the
+        gate opens no store and claims nothing.
+      - The gate subtracts the claims of others from the free capacity. If it cannot read the store, the decision is
+        V(unknown).
+      - The store is opened on the controller. Pass a password in C(PGPASSWORD) or C(~/.pgpass).
     type: str
     version_added: 1.1.0
   claim:
     description:
-      - Name of the job that will be submitted, exact or with the wildcards C(*), C(?) and C([]). An admission then
-        claims the room, which is this deployment's until the job is seen with its cards, or the time of the claim ends.
-      - In its place, a dictionary with C(job), and if wanted C(id), C(seconds) and C(labels).
-      - C(id) tells this deployment from all others. Who claims again with the same one replaces its first claim, in
-        whichever pool. In GitLab it is derived from the pipeline and its job. Elsewhere it is random.
-      - C(seconds) is for how long the claim lasts, 900 unless it is given, 30 s to seven days. It must be longer than
-        from the admission until the job has its cards.
-      - C(labels) are texts to know the claim by.
+      - Name of the job that will be submitted, either exact or with the wildcards C(*), C(?) and C([]). An admission
+        then claims the room for this deployment. The claim ends when the job shows with its cards, or when its time is
+        over.
+      - Alternatively, a dictionary with C(job) and, optionally, C(id), C(seconds) and C(labels).
+      - C(id) identifies this deployment. A new claim with the same C(id) replaces the first one, even in another pool.
+        In GitLab, the default is derived from the pipeline and its job. Elsewhere, the default is random.
+      - C(seconds) is the time that the claim lasts, from 30 seconds to seven days. The default is 900. It must be
+        longer than the time from the admission until the job has its cards.
+      - C(labels) are texts that describe the claim.
     type: raw
     version_added: 1.1.0
 seealso:
@@ -264,7 +277,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Go on only when two whole 8-card replicas fit
+- name: Continue only if two replicas with 8 cards each fit
   poolgate.modelarts.modelarts_capacity_gate:
     pools:
       - pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
@@ -276,7 +289,7 @@ EXAMPLES = r"""
         cpu: 60
         memory: 400Gi
 
-- name: Wait for room in either pool, and keep a card free
+- name: Wait for room in either pool, and keep one card free
   poolgate.modelarts.modelarts_capacity_gate:
     pools:
       - train-a100
@@ -299,7 +312,7 @@ EXAMPLES = r"""
     on_refusal: continue
   register: gate
 
-- name: Leave a report for the summary of a pipeline's job
+- name: Write a report for the summary of a pipeline's job
   poolgate.modelarts.modelarts_capacity_gate:
     pools:
       - train-a100
@@ -308,7 +321,7 @@ EXAMPLES = r"""
         nvidia.com/gpu: 1
     report_dir: "reports/{{ inventory_hostname }}"
 
-- name: Go on only when two 8-card replicas fit, and keep the room for the job until it starts
+- name: Continue only if two replicas with 8 cards each fit, and claim the room until the job starts
   poolgate.modelarts.modelarts_capacity_gate:
     pools:
       - train-a100
@@ -320,7 +333,7 @@ EXAMPLES = r"""
     claim: llm-pretrain-7b
   register: gate
 
-- name: Say where to deploy
+- name: Show where to deploy
   ansible.builtin.debug:
     msg: "{{ gate.decision }}: {{ gate.pool }}"
 """
@@ -329,88 +342,88 @@ RETURN = r"""
 decision:
   description:
     - V(admit), V(wait), V(reject) or V(unknown).
-    - Conditions of a play use RV(decision), RV(pool) and RV(checks). RV(summary) is for a message of one line,
-      RV(report) for a person, and RV(artifact) for the next job of a workflow or a pipeline.
+    - Use RV(decision), RV(pool) and RV(checks) in conditions of a play, and RV(artifact) in the next job of a workflow
+      or a pipeline. RV(summary) is a message of one line, and RV(report) is a page for people.
   returned: always
   type: str
   sample: admit
 pool:
-  description: ID of the pool that the decision is about, the one to deploy to when it is V(admit).
+  description: ID of the pool that the decision is about. With V(admit), deploy to this pool.
   returned: always
   type: str
 source:
-  description: Where the free capacity was read, V(nodes), V(metrics) or V(declared); null when it was not.
+  description: Source of the free capacity, V(nodes), V(metrics) or V(declared). Null if there was none.
   returned: always
   type: str
 observed_at:
-  description: When it was read, ISO 8601 in UTC.
+  description: Time of the reading, ISO 8601 in UTC.
   returned: always
   type: str
 checks:
-  description: What was looked at.
+  description: The checks that the gate made.
   returned: when the task does not fail
   type: list
   elements: dict
   contains:
     name:
-      description: Name of the check, or the resource that it is about.
+      description: Name of the check, or of the resource that it is about.
       type: str
     passed:
-      description: Whether it passed; null when it could not be made.
+      description: V(true) if the check passed. Null if the gate could not make it.
       type: bool
     message:
-      description: A sentence with numbers.
+      description: A sentence with the figures of the check.
       type: str
     resource:
-      description: The resource that it is about. Its amounts are in cores, bytes and cards.
+      description: The resource that the check is about. Its amounts are in cores, bytes and cards.
       returned: when it is about a resource
       type: str
     need:
-      description: What the request asks for, all replicas together.
+      description: Amount that all replicas of the request need together.
       returned: when it is about a resource
       type: float
     total:
-      description: What the nodes that can take work have, or the metrics or the caller tell.
+      description: Amount that the usable nodes have. Without nodes, the amount of the metrics or the declared one.
       returned: when it is about a resource
       type: float
     used:
-      description: What is taken of it.
+      description: Amount that is in use.
       returned: when it is about a resource
       type: float
     free:
-      description: What is not.
+      description: Amount that is free.
       returned: when it is about a resource
       type: float
     unplaced:
-      description: What of the free part goes to jobs that are about to start.
+      description: Part of the free amount that goes to jobs that are about to start.
       returned: when it is about a resource
       type: float
     claimed:
-      description: What others have claimed of the free part.
+      description: Part of the free amount that others have claimed.
       returned: when it is about a resource, and others have claimed some
       type: float
     kept:
-      description: What the policy keeps free.
+      description: Amount that the policy keeps free.
       returned: when it is about a resource
       type: float
     left:
-      description: What would still be free.
+      description: Amount that would still be free.
       returned: when it is about a resource
       type: float
     missing:
-      description: What is short.
+      description: Amount that is missing.
       returned: when it is about a resource
       type: float
     ahead:
-      description: How many jobs go first.
+      description: Number of jobs that are ahead.
       returned: when it is about the queue
       type: int
     strategy:
-      description: Its strategy, as O(policy.queue_strategy) names it.
+      description: Queue strategy, as O(policy.queue_strategy) names it.
       returned: when it is about the queue
       type: str
 reasons:
-  description: The sentences of the checks that decided against.
+  description: The sentences of the checks that keep the request from being admitted.
   returned: always
   type: list
   elements: str
@@ -420,51 +433,52 @@ attempts:
   type: int
 pools:
   description:
-    - The verdict on each pool, in the order asked for, with C(decision), C(pool), C(display_name), C(source),
+    - The verdict on each pool, in the given order, with C(decision), C(pool), C(display_name), C(source),
       C(observed_at), C(age_seconds), C(checks), C(reasons), C(brief), C(remedies), C(notes), C(resources), C(asked),
-      C(ahead) and C(holders). With O(store) also C(claims), those of others that count, and C(claim), its own.
+      C(ahead) and C(holders).
+    - With O(store), a verdict also has C(claims), the claims of others that count, and C(claim), the gate's own.
   returned: when the task does not fail
   type: list
   elements: dict
 claim:
-  description: The claim that the admission has made.
+  description: The claim that the admission made.
   returned: when O(claim) is given and the decision is V(admit)
   type: dict
   version_added: 1.1.0
   contains:
     id:
-      description: Its ID, by which it is released and renewed.
+      description: ID of the claim. Use it to release or renew the claim.
       type: str
     job:
       description: Name of the coming job.
       type: str
     expires_at:
-      description: When its time is over, ISO 8601 in UTC, by the clock of the store.
+      description: Time when the claim ends, ISO 8601 in UTC, by the clock of the store.
       type: str
     seconds_left:
-      description: How long that was when it was made.
+      description: Seconds that the claim lasts from the time it was made.
       type: int
     is_made:
       description: Always V(true).
       type: bool
     nonce:
-      description: What tells it from the claim that a retry makes under the same ID.
+      description: Text that distinguishes this claim from the claim of a retry under the same ID.
       type: str
 report:
   description:
-    - The page that was printed, as lines of at most 80 columns. Of more than five pools it is the page of the best and
-      a line for each.
+    - The printed page, as lines of at most 80 columns. For more than five pools, it is the page of the best pool, and
+      one line for each pool.
   returned: when the task does not fail
   type: list
   elements: str
 artifact:
   description:
-    - The decision without any text of the API, fit to be handed on between jobs. The verdict on each pool is under
-      C(pools), and C(summary) is one line of pool, decision and what is short.
+    - The decision without any text of the API, safe to hand on between jobs. C(pools) has the verdict on each pool.
+      C(summary) is one line with the pool, the decision and the missing amounts.
   returned: when the task does not fail
   type: dict
 summary:
-  description: The decision and its reasons as one sentence.
+  description: The decision and its reasons in one sentence.
   returned: when the task does not fail
   type: str
 """

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: modelarts_claim
-short_description: List, give back and renew claims of room in ModelArts pools
+short_description: List, release, renew and end claims of room in ModelArts pools
 version_added: 1.1.0
 description:
-  - Works on the store in which gates claim the room that they admit, see
+  - Manages the claims in a claim store. Gates claim the room that they admit in this store, see
     O(poolgate.modelarts.modelarts_capacity_gate#module:store).
-  - This is an action plugin. It opens the store on the controller. To give a claim back, it looks at the jobs once,
-    with M(poolgate.modelarts.modelarts_workload_info) on the host of the task. Where that is the controller itself, it
-    reads the same without starting the module.
+  - This is an action plugin. It opens the store on the controller. To release a claim, it reads the jobs once with
+    M(poolgate.modelarts.modelarts_workload_info) on the host of the task. If that host is the controller itself, it
+    reads the same facts without starting the module.
 author:
   - The poolgate.modelarts contributors (@poolgate)
 extends_documentation_fragment:
@@ -24,7 +24,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Writes nothing.
+      - It writes nothing.
   action:
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
       controller.
@@ -33,49 +33,50 @@ attributes:
     description: Supports being used with the C(async) keyword.
     support: none
     details:
-      - It takes no longer than one look.
+      - The task takes no longer than one look at the jobs.
 options:
   store:
     description:
-      - URL of the store. Without it, that of C(MODELARTS_CLAIM_STORE) in the controller's environment.
+      - URL of the claim store. If it is omitted, C(MODELARTS_CLAIM_STORE) of the controller's environment is used.
     type: str
   state:
     description:
-      - What is to be done.
+      - The operation.
     type: str
     choices:
       listed: Print and return the claims whose time is not over.
       released: >-
-        Give a claim back. One whose job runs ends, and one whose job waits is left alone. Without a store, or a claim,
-        nothing is done. A store that cannot be asked is a warning.
-      renewed: Have a claim last for O(seconds) from now on. Fails when it is gone.
+        Give a claim back. If its job runs, the claim ends. If its job waits, the claim is left alone. Without a store
+        or a claim, the task does nothing. If the store cannot be read, the task only warns.
+      renewed: Make a claim last for at least O(seconds) from now. The task fails if the claim has ended.
       ended: End a claim by hand.
     default: listed
   id:
     description:
-      - ID of the claim. With O(state=released) it may be left out within a job of a GitLab pipeline. What this run of
-        the job has claimed for the host of the task is then meant.
+      - ID of the claim. It can be omitted with O(state=released) in a job of a GitLab pipeline. The task then releases
+        the claims that this run of the job made for the host of the task.
     type: str
   nonce:
     description:
-      - The C(nonce) of the claim, which its gate has returned. What a retry has claimed under the same O(id) is then
-        left alone. Without it, all claims of the O(id) are meant that have not ended, in every pool.
+      - The C(nonce) of the claim, which its gate returned. The task then leaves alone a claim that a retry made under
+        the same O(id). If it is omitted, the task acts on all claims with this O(id) that have not ended, in every
+        pool.
     type: str
   all_hosts:
     description:
-      - With O(state=released) and without O(id), whether the claims of the job for its other hosts are meant as well.
-        It is for a last step, behind the play that has claimed.
+      - If V(true), the task also releases the claims that the job made for other hosts. Use it in a last step after the
+        play that claimed. It applies to O(state=released) without O(id).
     type: bool
     default: false
   submitted:
     description:
-      - With O(state=released), whether a job may have been submitted. With V(false) the room is there for others at
-        once, and else after a minute.
+      - Use V(false) only if no job was submitted. The room is then available to others at once. With V(true), it is
+        available after a minute. It applies to O(state=released).
     type: bool
     default: true
   seconds:
     description:
-      - With O(state=renewed), for how long the claim lasts from now on, 30 seconds to a week.
+      - Time that the claim lasts from now, from 30 seconds to seven days. It applies to O(state=renewed).
     type: float
     default: 900
 seealso:
@@ -83,12 +84,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Who has claimed what, in the store of MODELARTS_CLAIM_STORE
+- name: List the claims in the store of MODELARTS_CLAIM_STORE
   poolgate.modelarts.modelarts_claim:
     state: listed
   register: store
 
-- name: Give back what was not used
+- name: Release an unused claim
   poolgate.modelarts.modelarts_claim:
     state: released
     id: train-4711
@@ -108,18 +109,18 @@ claims:
       description: The claim with its C(id), C(job), C(owner), C(resources), C(seconds_left) and C(expires_at).
       type: dict
 released:
-  description: What became of each claim, with its C(id), its C(end) and a C(message).
+  description: The end of each claim, with its C(id), its C(end) and a C(message).
   returned: when O(state=released)
   type: list
   elements: dict
 messages:
-  description: The sentences of these.
+  description: The messages of RV(released).
   returned: when O(state=released)
   type: list
   elements: str
 claim:
   description:
-    - The claim as it lasts now, with its C(id), C(job), C(owner), C(resources), C(seconds_left) and C(expires_at).
+    - The renewed claim with its C(id), C(job), C(owner), C(resources), C(seconds_left) and C(expires_at).
   returned: when O(state=renewed)
   type: dict
 """

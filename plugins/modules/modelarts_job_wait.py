@@ -10,14 +10,15 @@ module: modelarts_job_wait
 short_description: Wait until a job in a ModelArts pool runs, ends or fails
 version_added: 1.1.0
 description:
-  - Follows a job in a dedicated resource pool, look after look, until it runs, completes or fails, or until the time is
-    up. Says in one sentence what became of it.
+  - Follows a job in a dedicated resource pool. It looks at the jobs of the pool at intervals until the job runs,
+    completes or fails, or until the time is up. It reports the outcome in one sentence.
   - The task fails unless the job runs or has completed.
-  - While it waits, it prints one line for each look. A look that the API fails is a warning, and a look without news.
-    Before the job was found, a failure that another look would not mend ends the task. Refused credentials always do.
-  - This is an action plugin. It runs M(poolgate.modelarts.modelarts_workload_info) on the host of the task, once for
-    each look, and follows the job on the controller. Where that host is the controller itself, it reads the same
-    without starting the module.
+  - While it waits, it prints one line for each look.
+  - A look that fails is a warning, and it brings no news. Until the job is found, a permanent failure ends the task.
+    Refused credentials always end it.
+  - This is an action plugin. It follows the job on the controller. For each look, it runs
+    M(poolgate.modelarts.modelarts_workload_info) on the host of the task. If that host is the controller itself, it
+    reads the same facts without starting the module.
 author:
   - The poolgate.modelarts contributors (@poolgate)
 extends_documentation_fragment:
@@ -27,7 +28,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     details:
-      - Looks, and waits, as it does without check mode. With O(wait_timeout=0) it looks once.
+      - It looks and waits as it does without check mode, but changes no claim. With O(wait_timeout=0), it looks once.
   action:
     description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the
       controller.
@@ -40,43 +41,44 @@ attributes:
 options:
   pool_name:
     description:
-      - ID of the pool. The ID is the C(metadata.name) of a pool, not the name that the console shows.
+      - ID of the pool. The ID is the C(metadata.name) of the pool, not the name that the console shows.
     type: str
     required: true
   job:
     description:
-      - Name of the job, or its C(job_uuid). Of several jobs of the name the newest is followed, which is printed.
-      - A C(job_uuid) goes before names, and a text of the form of a UUID is taken for nothing else, because others may
-        name their jobs so. Behind a submission give the C(job_uuid), as an earlier job of the name may be the newest
-        yet.
+      - Name of the job, or its C(job_uuid). If several jobs have the name, the task follows the newest and prints which
+        one it is.
+      - A C(job_uuid) takes precedence over names. A text in the form of a UUID is never matched against names, because
+        others can name their jobs like this.
+      - After a submission, use the C(job_uuid). The newest job of the name may still be an earlier one.
     type: str
     required: true
   wait_timeout:
     description:
-      - Seconds within which the job must run. V(0) looks once.
-      - No look begins that would end later. With a slow API, the last look and reading what is ahead of the job may
-        take a minute more, together.
+      - Seconds within which the job must run. With V(0), the task looks once.
+      - The task begins no look that would end after this time. With a slow API, the last look and the reading of the
+        queue can take up to a minute more.
     type: float
     default: 600
   poll_interval:
     description:
-      - Seconds between two looks, give or take a tenth.
+      - Seconds between two looks. The task varies them by up to a tenth.
     type: float
     default: 15
   store:
     description:
-      - The store of claims, see O(poolgate.modelarts.modelarts_capacity_gate#module:store).
+      - The claim store, see O(poolgate.modelarts.modelarts_capacity_gate#module:store).
     type: str
     version_added: 1.1.0
   claim_id:
     description:
-      - ID of the claim that the gate has made for the job. It is renewed for 15 minutes before the first look, and ends
-        when the job is seen with its cards. A store that cannot be asked is a warning.
+      - ID of the claim that the gate made for the job. Before the first look, the task renews the claim for 15 minutes.
+        The claim ends when a look shows the job with its cards. If the store cannot be read, the task only warns.
     type: str
     version_added: 1.1.0
   claim_nonce:
     description:
-      - The C(nonce) of the claim. What a retry has claimed under the same O(claim_id) is then left alone.
+      - The C(nonce) of the claim. The task then leaves alone a claim that a retry made under the same O(claim_id).
     type: str
     version_added: 1.1.0
 seealso:
@@ -85,14 +87,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Does it start within ten minutes?
+- name: Wait up to ten minutes until the job runs
   poolgate.modelarts.modelarts_job_wait:
     pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
     job: llm-pretrain-7b
     wait_timeout: 600
   register: watched
 
-- name: Say for how long it waited
+- name: Show how long it waited
   ansible.builtin.debug:
     msg: "{{ watched.state }}: {{ watched.message }}"
 """
@@ -100,18 +102,17 @@ EXAMPLES = r"""
 RETURN = r"""
 state:
   description:
-    - V(running) or V(completed) when the job runs, or has run.
-    - V(failed) when it failed, or was terminated.
-    - V(waiting) when it is still queued at the end of the time, or being created.
-    - V(gone) when it was in the pool and is no longer.
-    - V(missing) when no job of that name has come up.
-    - V(unread) when its state is not known, because the API did not answer at the end, or its IDs did not tell
-      which job it is.
+    - V(running) or V(completed) if the job runs or has run.
+    - V(failed) if the job failed or was terminated.
+    - V(waiting) if the job is still queued, or is being created, when the time is up.
+    - V(gone) if the job was in the pool and no longer is.
+    - V(missing) if no job of this name has appeared.
+    - V(unread) if the state is not known, because the API did not answer at the end or its IDs do not identify the job.
   returned: when the pool could be read
   type: str
   sample: running
 status:
-  description: The status of the job at the last look, as the API has it; null when that look did not show it.
+  description: The status of the job at the last look, as the API returns it. Null if that look did not show the job.
   returned: when the pool could be read
   type: str
   sample: Running
@@ -120,15 +121,15 @@ pool:
   returned: when the pool could be read
   type: str
 job_uuid:
-  description: ID of the job that was followed; null when none was found.
+  description: ID of the job that was followed. Null if none was found.
   returned: when the pool could be read
   type: str
 ahead:
-  description: How many jobs are ahead of it in the queue; null when it does not wait there, and when it is not known.
+  description: Number of jobs that are ahead in the queue. Null if the job is not queued, or if the number is not known.
   returned: when the pool could be read
   type: int
 message:
-  description: What became of the job, as one sentence.
+  description: The outcome in one sentence.
   returned: when the pool could be read
   type: str
   sample: llm-pretrain-7b runs in pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03, after 5 s in the queue.

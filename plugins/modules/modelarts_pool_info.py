@@ -10,8 +10,8 @@ module: modelarts_pool_info
 short_description: Obtain dedicated resource pools of ModelArts, their nodes and their capacity
 version_added: 0.1.0
 description:
-  - Reads one, several or all dedicated resource pools of a project, with the state of their job types, their flavors,
-    their nodes and what these can still take.
+  - Reads one, several or all dedicated resource pools of a project. It returns the state of their job types, their
+    flavors, their nodes, and the free capacity of the nodes.
   - It calls the APIs "Querying a Resource Pool List", "Querying Nodes" and "Querying Resource Pool Monitoring".
 author:
   - The poolgate.modelarts contributors (@poolgate)
@@ -22,30 +22,30 @@ extends_documentation_fragment:
 options:
   pool_name:
     description:
-      - Pools to read, each by ID or by display name. Without it, all pools of the workspace.
-      - An ID needs the permission C(modelarts:pool:get) on that pool alone. A display name is looked up in the list of
-        pools, which needs C(modelarts:pool:list) and is that of O(workspace_id).
-      - A display name that matches several pools is an error that lists them.
+      - Pools to read, each by ID or by display name. By default, all pools of the workspace.
+      - An ID needs only the permission C(modelarts:pool:get) on that pool. A display name is looked up in the list of
+        the pools of O(workspace_id), which needs C(modelarts:pool:list).
+      - A display name that matches several pools is an error. The message lists them.
     type: list
     elements: str
     default: []
   include_capacity:
     description:
-      - Also read the nodes and the runtime metrics of the pools.
+      - If V(true), the nodes and the runtime metrics of the pools are read as well.
     type: bool
     default: true
   time_limit:
     description:
-      - Seconds that the whole call may take, with its retries and the waits that the API asks for when it throttles.
-        They begin when the module has started on its host.
-      - Ten minutes when not given, and then no pause is longer than a minute.
+      - Maximum duration of the whole call in seconds. It includes retries and the pauses that the API requests when it
+        throttles. It does not include the start of the module on its host.
+      - The default is ten minutes. With the default, no pause is longer than one minute.
     type: float
 seealso:
   - module: poolgate.modelarts.modelarts_workload_info
 """
 
 EXAMPLES = r"""
-- name: All pools of the project, without their nodes
+- name: Read all pools of the project without their nodes
   poolgate.modelarts.modelarts_pool_info:
     include_capacity: false
   register: project
@@ -54,12 +54,12 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ project.pools | items2dict(key_name='pool_name', value_name='display_name') }}"
 
-- name: A pool by the name that the console shows
+- name: Read a pool by the name that the console shows
   poolgate.modelarts.modelarts_pool_info:
     pool_name: train-a100
   register: named
 
-- name: Nodes that cannot take work, and why
+- name: List the nodes that cannot take work, with the reason
   ansible.builtin.debug:
     msg: "{{ item.name }}: {{ item.unusable }}"
   loop: "{{ named.pools[0].nodes | rejectattr('usable') }}"
@@ -67,7 +67,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pools:
-  description: The pools, in the order asked for.
+  description: The pools, in the given order.
   returned: success
   type: list
   elements: dict
@@ -79,42 +79,42 @@ pools:
       description: Name that the console shows.
       type: str
     created_at:
-      description: When the pool was created, as the API sends it.
+      description: Time when the pool was created, as the API returns it.
       type: str
     type:
       description: Type of the pool.
       type: str
       sample: Dedicate
     phase:
-      description: Phase of the pool. Only a pool that is V(Running) takes work.
+      description: Phase of the pool. Only a V(Running) pool takes work.
       type: str
       sample: Running
     message:
-      description: What the API says about the phase.
+      description: Message of the API about the phase.
       type: str
     job_types:
       description:
-        - State of each job type; null when the API does not tell.
-        - A type that the pool is meant to take and that has no state yet is V(Enabling), which is assumed.
+        - State of each job type. Null if the API does not return any.
+        - A type that the pool is meant to take but that has no state yet is assumed to be V(Enabling).
       type: dict
       sample: {"train": "Enabled", "infer": "Enabled"}
     flavors:
       description:
-        - Number of nodes by C(flavor). C(count) and C(max_count) are what the pool is meant to have, C(available),
-          C(creating), C(abnormal) and C(deleting) what it has.
-        - Of a logical pool, C(count) is the guaranteed quota and C(max_count) the ceiling.
+        - Number of nodes by C(flavor). C(count) and C(max_count) are the intended numbers. C(available), C(creating),
+          C(abnormal) and C(deleting) are the actual numbers.
+        - For a logical pool, C(count) is the guaranteed quota and C(max_count) is the ceiling.
       type: list
       elements: dict
     driver:
       description:
-        - C(version) and C(state) of the drivers of GPUs and NPUs, by kind of card. A driver in another state than
-          V(Running) starts no jobs.
+        - C(version) and C(state) of the drivers of GPUs and NPUs, by kind of card. Jobs start only if the state is
+          V(Running).
       type: dict
     control_mode:
       description:
         - The restrictions of the pool, V(billing_change_restricted), V(flavor_change_restricted),
-          V(service_restricted), V(frozen) and V(frozen_by_police). The last three hold a deployment back. Nobody has
-          seen them on a real pool yet.
+          V(service_restricted), V(frozen) and V(frozen_by_police). The last three hold a deployment back. They have not
+          been observed on a real pool yet.
       type: list
       elements: str
       sample: []
@@ -123,29 +123,29 @@ pools:
       type: list
       elements: dict
     workspace_id:
-      description: The workspace that the pool belongs to; null when the API does not tell.
+      description: Workspace that the pool belongs to. Null if the API does not return it.
       type: str
     billing_mode:
       description: V(pay-per-use) or V(yearly/monthly).
       type: str
     queue_strategy:
-      description: The queue strategy that the pool names; null when it names none.
+      description: Queue strategy that the pool names. Null if it names none.
       type: str
     subpools:
       description: Number of logical pools that share it.
       type: int
     parent:
-      description: The pool that it is a part of.
+      description: The pool that this logical pool is a part of.
       type: str
     root:
-      description: The pool at the top.
+      description: The pool at the top of the hierarchy.
       type: str
     unreadable:
-      description: Parts of the pool that are not of their documented type.
+      description: Parts of the pool that do not have their documented type.
       type: list
       elements: str
     nodes:
-      description: With O(include_capacity), the nodes; null when they could not be read.
+      description: With O(include_capacity), the nodes. Null if they could not be read.
       type: list
       elements: dict
       contains:
@@ -166,11 +166,11 @@ pools:
           description: Address of the node.
           type: str
         taints:
-          description: Taints, as the API sends them.
+          description: Taints, as the API returns them.
           type: list
           elements: dict
         drain:
-          description: Whether the node is being drained.
+          description: V(true) if the node is being drained.
           type: bool
         exclusive_to:
           description: The job that the node is reserved for.
@@ -180,22 +180,23 @@ pools:
           type: str
         hot_standby:
           description:
-            - Whether the node stands by for a broken one and takes no work until then; null when that cannot be read.
+            - V(true) if the node is a hot standby, which takes no work until it replaces a broken node. Null if this
+              cannot be read.
           type: bool
         billing_status:
-          description: V(normal), V(frozen) or V(ended); null when the API does not tell.
+          description: V(normal), V(frozen) or V(ended). Null if the API does not return it.
           type: str
         driver:
           description:
             - The driver of the node, with C(name), C(version) and C(phase). The node takes no work while the phase is
-              another than V(Running).
+              not V(Running).
           type: dict
         plugins:
-          description: The plugins of the node in the same form, which decide in the same way.
+          description: The plugins of the node, in the same form. A phase other than V(Running) has the same effect.
           type: list
           elements: dict
         locked:
-          description: Whether the node is locked against deletion. A locked node takes work.
+          description: V(true) if the node is locked against deletion. A locked node takes work.
           type: bool
         node_pool:
           description: Name of the node pool.
@@ -207,94 +208,96 @@ pools:
           description: The batch that the node was created in, with C(uid), C(name), C(type) and C(count).
           type: dict
         supernode:
-          description: ID of the supernode. Nodes of one supernode have the same.
+          description: ID of the supernode. All nodes of one supernode have the same ID.
           type: str
         cabinet:
-          description: Addresses of the top-of-rack switches, with a hyphen between them.
+          description: Addresses of the top-of-rack switches, separated by a hyphen.
           type: str
         server:
-          description: ID of the instance below the node.
+          description: ID of the underlying server instance of the node.
           type: str
         usable:
-          description: Whether the node can take new work.
+          description: V(true) if the node can take new work.
           type: bool
         unusable:
-          description: Why it cannot, like V(hot standby), V(frozen) or V(driver Updating).
+          description: Reason why the node cannot take new work, like V(hot standby), V(frozen) or V(driver Updating).
           type: str
         resources:
-          description: What the node has, in cores, bytes and cards.
+          description: Resources of the node, in cores, bytes and cards.
           type: dict
           sample: {"cpu": 3.92, "memory": 6574571520}
         free:
-          description: What of it is idle, as the node shows it.
+          description: Free resources, as the node shows them.
           type: dict
         unreadable:
           description: Quantities that could not be read, with C(resource) and C(value).
           type: list
           elements: dict
         cards_occupied:
-          description: Number of occupied NPU cards, by the placement bits; null when the API gives none.
+          description: Number of occupied NPU cards, by the placement bits. Null if the API returns none.
           type: int
         cards_free:
           description:
-            - Numbers of the NPU cards that the placement bits show as free. The right-most bit is card 1, and of a node
-              with eight cards the left eight bits are no cards.
-            - Null when the API gives none, or gives bits that cannot be read or that name a card which is not there.
+            - Numbers of the NPU cards that the placement bits show as free. The right-most bit is card 1. On a node
+              with eight cards, the left eight bits have no meaning.
+            - Null if the API returns no bits, or bits that cannot be read, or bits of a card that the node does not
+              have.
           type: list
           elements: int
           sample: [2, 3, 4, 5, 6, 8]
         jobs:
           description:
-            - How many jobs that hold resources show its address. Null here, because this module reads no jobs;
-              M(poolgate.modelarts.modelarts_workload_info) does.
+            - Number of jobs that hold resources and show the address of the node. Null here, because this module reads
+              no jobs. M(poolgate.modelarts.modelarts_workload_info) does.
           type: int
         held:
           description:
-            - What those jobs hold on the node, in whatever status they are. C(resources) is surely there. C(unsplit)
-              may be there beside it, of jobs that show several nodes and do not tell what they have on each of them.
-              C(unread) names the resources of which a job there holds what cannot be read, V(*) stands for all.
-            - Null here, because this module reads no jobs; M(poolgate.modelarts.modelarts_workload_info) does. Null,
-              too, when the node has no address.
-            - Nodes and jobs are read one after the other. RV(pools[].nodes[].free) is what the node shows; the gate
-              counts the smaller of it and of what C(held) leaves.
+            - Resources that these jobs hold on the node, regardless of their status. C(resources) are certainly held.
+              C(unsplit) may be held in addition. It belongs to jobs that show several nodes without a split over them.
+              C(unread) names the resources with an amount that cannot be read. V(*) stands for all resources.
+            - Null here, because this module reads no jobs. M(poolgate.modelarts.modelarts_workload_info) does. It is
+              also null if the node has no address.
+            - Nodes and jobs are read one after the other, so they can differ. RV(pools[].nodes[].free) is the amount
+              that the node shows. The gate uses the smaller one of this amount and the rest that C(held) leaves.
           type: dict
     capacity:
       description:
-        - With O(include_capacity), sums over the nodes. C(total) is what all nodes have, C(usable) what those have that
-          can take work, C(free) what is idle on these. C(nodes) counts all of them, C(usable_nodes) those that can take
-          work.
+        - With O(include_capacity), sums over the nodes. C(total) is the capacity of all nodes. C(usable) is the
+          capacity of the usable nodes, and C(free) is the free part of it. C(nodes) is the number of all nodes, and
+          C(usable_nodes) is the number of usable nodes.
       type: dict
     metrics:
       description:
         - With O(include_capacity), the runtime metrics of the pool. C(allocated), C(capacity), C(max_capacity),
-          C(all_capacity), C(all_max_capacity), C(available) and C(max_available) are amounts, C(workload) counts jobs
-          by type, C(allocated) those that run and C(queue) those that wait. A table that the API does not have is null.
-        - C(observed_at) is when the oldest of them was taken, C(window_seconds) over how long. C(age_seconds) is below
-          zero when the API dates them into the future. They do not count then.
-        - C(unreadable) are quantities that could not be read, with C(resource) and C(value).
+          C(all_capacity), C(all_max_capacity), C(available) and C(max_available) are amounts.
+        - C(workload) has the number of jobs by type. Its C(allocated) are running jobs, and its C(queue) are queued
+          jobs. A table that the API does not return is null.
+        - C(observed_at) is the time of the oldest measurement, and C(window_seconds) is the length of its window.
+          C(age_seconds) is negative if the API dates the metrics into the future. Such metrics do not count.
+        - C(unreadable) lists the quantities that could not be read, with C(resource) and C(value).
       type: dict
     observed_at:
       description:
-        - With O(include_capacity), when the reading of what is told here began, ISO 8601 in UTC.
-        - It is told by the clock of the API, which dates its answers.
+        - With O(include_capacity), the time when the reading of these facts began, ISO 8601 in UTC.
+        - The time comes from the clock of the API, which dates its responses.
       type: str
     age_seconds:
-      description: With O(include_capacity), for how many seconds the reading had been under way when it ended.
+      description: With O(include_capacity), the duration of the reading in seconds.
       type: int
     errors:
       description:
-        - With O(include_capacity), the documents of the pool that could not be read, each as
+        - With O(include_capacity), the documents of the pool that could not be read. Each has the form of
           RV(poolgate.modelarts.modelarts_workload_info#module:pools[].errors[]).
       type: list
       elements: dict
 seconds:
-  description: Seconds that the call took on its host, without what it took to start it there.
+  description: Duration of the call on its host in seconds, without the start of the module.
   returned: success, when O(time_limit) is given
   type: float
   sample: 1.25
   version_added: 1.1.0
 resolved:
-  description: The display names among O(pool_name), and the IDs that they stand for.
+  description: The display names in O(pool_name), with their IDs.
   returned: success
   type: dict
   sample: {"train-a100": "pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03"}

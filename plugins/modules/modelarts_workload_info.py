@@ -10,9 +10,9 @@ module: modelarts_workload_info
 short_description: Obtain the jobs in dedicated resource pools of ModelArts
 version_added: 0.1.0
 description:
-  - Reads the jobs (training, inference, notebooks) that run or wait in one or more dedicated resource pools of Huawei
-    Cloud or Open Telekom Cloud ModelArts, as structured facts with a summary.
-  - With O(include_capacity) it also reads, in the same call, what the pools can still take.
+  - Reads the running and queued jobs (training, inference, notebooks) in one or more dedicated resource pools. It
+    supports ModelArts of Huawei Cloud and of Open Telekom Cloud. It returns structured facts and a summary.
+  - With O(include_capacity), the same call also reads the free capacity of the pools.
   - It calls the API "Obtaining Jobs in a Dedicated Resource Pool".
 author:
   - The poolgate.modelarts contributors (@poolgate)
@@ -25,32 +25,32 @@ options:
   pool_name:
     description:
       - IDs of the pools. The ID is the C(metadata.name) of a pool, not the name that the console shows.
-      - With O(include_capacity), the name that the console shows is taken, too. What does not look like an ID is looked
-        up in the list of pools, which is one request more.
+      - With O(include_capacity), the name that the console shows is also accepted. A text that does not look like an ID
+        is looked up in the list of pools, which takes one more request.
     type: list
     elements: str
     required: true
   placement_of:
     description:
-      - Values of C(job_uuid) of jobs whose split over nodes is returned under RV(pools[].placements). Needs
+      - The C(job_uuid) of each job whose split over nodes is returned in RV(pools[].placements). It needs
         O(include_capacity).
     type: list
     elements: str
     default: []
   look_for:
     description:
-      - Names of jobs, exact or with the wildcards C(*), C(?) and C([]). The jobs that have them are returned under
-        RV(pools[].found), whatever their type and status. Needs O(include_capacity).
-      - Of more than 500 jobs of a pool, it is the newest that are not over.
+      - Names of jobs, either exact or with the wildcards C(*), C(?) and C([]). Jobs with these names are returned in
+        RV(pools[].found), regardless of their type and status. It needs O(include_capacity).
+      - If a pool has more than 500 such jobs, the newest of those that are not over are returned.
     type: list
     elements: str
     default: []
     version_added: 1.1.0
   time_limit:
     description:
-      - Seconds that the whole call may take, with its retries and the waits that the API asks for when it throttles.
-        They begin when the module has started on its host.
-      - Ten minutes when not given, and then no pause is longer than a minute.
+      - Maximum duration of the whole call in seconds. It includes retries and the pauses that the API requests when it
+        throttles. It does not include the start of the module on its host.
+      - The default is ten minutes. With the default, no pause is longer than one minute.
     type: float
 seealso:
   - plugin: poolgate.modelarts.modelarts_workloads
@@ -59,17 +59,17 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What runs and waits in a pool
+- name: Read the jobs of a pool
   poolgate.modelarts.modelarts_workload_info:
     pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
   register: pool
 
-- name: Say it
+- name: Show the number of jobs by status
   ansible.builtin.debug:
     msg: >-
-      {{ pool.summary.by_status }}, the oldest waits for {{ pool.summary.oldest_pending_seconds }} s
+      {{ pool.summary.by_status }}, the oldest has waited for {{ pool.summary.oldest_pending_seconds }} s
 
-- name: Training and inference jobs that wait, newest first, a few fields of each
+- name: Read a few fields of the waiting training and inference jobs, newest first
   poolgate.modelarts.modelarts_workload_info:
     pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
     type:
@@ -86,14 +86,14 @@ EXAMPLES = r"""
       - resources
       - created_at
 
-- name: One page, as the API gives it
+- name: Read one page, as the API returns it
   poolgate.modelarts.modelarts_workload_info:
     pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
     fetch_all: false
     offset: 0
     limit: 5
 
-- name: What two pools can still take, without the list of jobs
+- name: Read the free capacity of two pools, without the list of jobs
   poolgate.modelarts.modelarts_workload_info:
     pool_name:
       - pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
@@ -102,7 +102,7 @@ EXAMPLES = r"""
     include_capacity: true
   register: pools
 
-- name: Idle resources on the nodes that can take work
+- name: Show the capacity of the nodes
   ansible.builtin.debug:
     msg: "{{ pools.pools | items2dict(key_name='pool_name', value_name='capacity') }}"
 """
@@ -110,13 +110,14 @@ EXAMPLES = r"""
 RETURN = r"""
 workloads:
   description:
-    - The jobs, oldest first unless O(sort) and O(ascend) say otherwise. With O(fields), only those keys of each.
+    - The jobs, oldest first unless O(sort) and O(ascend) specify another order. With O(fields), each has only those
+      keys.
   returned: success
   type: list
   elements: dict
   contains: &workload
     pool_name:
-      description: ID of the pool that was asked for this job.
+      description: ID of the pool in which the job was found.
       type: str
     api_version:
       description: Resource version.
@@ -127,7 +128,7 @@ workloads:
       type: str
       sample: Workload
     type:
-      description: Service type, as O(type) has it. V(x-infer) are inference services of the new kind.
+      description: Service type, as in O(type). V(x-infer) is a new type of inference service.
       type: str
       sample: train
     namespace:
@@ -138,14 +139,14 @@ workloads:
       type: str
       sample: modelarts-job-c237e9e1-50e7-4c4d-97ba-f4a5e0f62f70
     job_name:
-      description: Name of the job in the service above.
+      description: Name of the job in the service that created it.
       type: str
       sample: autotest_b82d17
     uid:
       description: Job UID.
       type: str
     job_uuid:
-      description: ID of the job in the service above.
+      description: ID of the job in the service that created it.
       type: str
     flavor:
       description: Job specifications.
@@ -155,20 +156,21 @@ workloads:
       type: str
       sample: Queue
     user_name:
-      description: Who started the job. The reference does not document it, the official SDK does.
+      description: User who started the job. Only the official SDK documents this field, not the API reference.
       type: str
     resource_requirement:
-      description: The resources requested for the job, as the API sends them, one object or a list of objects.
+      description: Requested resources, as the API returns them. One object or a list of objects.
       type: raw
       sample: {"cpu": "1 Cores", "memory": "6.52 GiB"}
     resources:
       description:
-        - The same as numbers, the parts of a list added up. C(cpu) is in cores, C(memory) in bytes, accelerators in
-          cards. What cannot be read is missing, and counted in RV(summary.unparsed).
+        - The requested resources as numbers. The parts of a list are added up. C(cpu) is in cores, C(memory) in bytes,
+          and accelerators are in cards. A quantity that cannot be read is missing here and counted in
+          RV(summary.unparsed).
       type: dict
       sample: {"cpu": 1, "memory": 7000796693}
     priority:
-      description: Job priority, a number as text. A higher one goes first.
+      description: Priority of the job, a number as text. A job of higher priority goes first.
       type: str
       sample: "0"
     running_duration:
@@ -178,7 +180,7 @@ workloads:
       description: Queuing duration in seconds.
       type: int
     pending_position:
-      description: Queuing position. V(-1) means unknown, not first.
+      description: Position in the queue. V(-1) means that it is unknown, not that the job is first.
       type: int
     create_time:
       description: Creation time in milliseconds since the epoch.
@@ -198,7 +200,7 @@ workloads:
       elements: str
     nodes:
       description:
-        - Those nodes with the resources of each; also when the API sends a single object.
+        - These nodes, with the resources on each. It is a list even if the API returns a single object.
       type: list
       elements: dict
       contains:
@@ -207,46 +209,46 @@ workloads:
           type: str
         npu_topology_placement:
           description:
-            - Sixteen bits as text, the right-most one for the first card. V(1) means occupied.
-            - Whether these are the job's own cards or all that are occupied on the node is not documented.
+            - Sixteen bits as text. The right-most bit stands for the first card, and V(1) means occupied.
+            - ModelArts does not document whether these are the job's own cards or all occupied cards of the node.
           type: str
         cards_free:
           description:
-            - Numbers of the cards for which RV(workloads[].nodes[].npu_topology_placement) has V(0).
-            - Null when it cannot be read, and without O(include_capacity). Only the list of nodes tells how many cards
-              there are.
+            - Numbers of the cards whose bit in RV(workloads[].nodes[].npu_topology_placement) is V(0).
+            - Null if the bits cannot be read. It is also null without O(include_capacity), because only the list of
+              nodes contains the number of cards.
           type: list
           elements: int
         resource_requirement:
-          description: Requested resources, as the API sends them.
+          description: Requested resources, as the API returns them.
           type: raw
         resources:
-          description: The same as numbers.
+          description: The requested resources as numbers.
           type: dict
         extra:
-          description: Keys that the reference does not document, as the API sends them.
+          description: Keys that the API reference does not document, as the API returns them.
           returned: when there are any
           type: dict
     is_deleted:
-      description: Whether the job is deleted. Only the example of the reference shows it.
+      description: V(true) if the job is deleted. Only the example in the API reference has this field.
       type: bool
       sample: false
     extra:
-      description: Keys that the reference does not document, as the API sends them.
+      description: Keys that the API reference does not document, as the API returns them.
       type: dict
 total:
-  description: How many jobs the API says there are, over all pools; null when it does not say.
+  description: Number of jobs in all pools, as the API counts them. Null if it does not return the number.
   returned: success
   type: int
   sample: 234
 complete:
   description:
-    - Whether every job that the API holds is in the answer, and the pages fitted together. Jobs start and end while
-      pages are read; what slipped is read again, a bounded number of times.
+    - V(true) if the result contains every job that the API has, and the pages fit together. Jobs start and end while
+      pages are read. A page that no longer fits is read again, a limited number of times.
   returned: success
   type: bool
 summary:
-  description: Counts and sums over the jobs that were read.
+  description: Counts and sums of the jobs that were read.
   returned: success
   type: dict
   contains: &summary
@@ -266,12 +268,12 @@ summary:
       type: dict
       sample: {"Queue": {"cpu": 234, "memory": 1638186426162}}
     oldest_pending_seconds:
-      description: For how long the oldest job waits that is queued or pending; null when none is.
+      description: Seconds that the oldest queued or pending job has waited. Null if there is none.
       type: int
     unparsed:
       description:
-        - Quantities that could not be read, with C(resource) and C(value), and of how many C(jobs); at most fifty
-          different ones.
+        - Quantities that could not be read, with C(resource), C(value) and the number of C(jobs) that have them. At
+          most fifty different ones are listed.
       type: list
       elements: dict
       sample: []
@@ -285,57 +287,57 @@ pools:
       description: ID of the pool.
       type: str
     total:
-      description: As RV(total), of this pool.
+      description: As RV(total), for this pool.
       type: int
     complete:
-      description: As RV(complete), of this pool.
+      description: As RV(complete), for this pool.
       type: bool
     summary:
-      description: As RV(summary), of this pool.
+      description: As RV(summary), for this pool.
       type: dict
     pool:
       description:
         - With O(include_capacity), the pool itself, as RV(poolgate.modelarts.modelarts_pool_info#module:pools[])
-          describes it. Null when it could not be read.
+          describes it. Null if it could not be read.
       type: dict
     nodes:
       description:
-        - With O(include_capacity), the nodes, with the resources they have and the free ones in cores, bytes and cards,
-          whether they can take new work, and if not, why. Null when they could not be read. Their keys are those of
-          RV(poolgate.modelarts.modelarts_pool_info#module:pools[].nodes[]), C(jobs) and C(held) included.
-        - A node stands here once, whatever the pages of the list do. Of several entries with its name or its address
-          the worse counts.
+        - With O(include_capacity), the nodes. Null if they could not be read. Their keys are described in
+          RV(poolgate.modelarts.modelarts_pool_info#module:pools[].nodes[]). C(jobs) and C(held) have values here.
+        - Each node is listed once, even if the API lists it several times. Of several entries with the same name or
+          address, the worse one counts.
       type: list
       elements: dict
     capacity:
       description:
-        - With O(include_capacity), sums over the nodes. C(total) is what all nodes have, C(usable) what those have that
-          can take work, C(free) what is idle on these. C(nodes) counts all of them, C(usable_nodes) those that can take
-          work.
+        - With O(include_capacity), sums over the nodes. C(total) is the capacity of all nodes. C(usable) is the
+          capacity of the usable nodes, and C(free) is the free part of it. C(nodes) is the number of all nodes, and
+          C(usable_nodes) is the number of usable nodes.
       type: dict
     metrics:
       description:
-        - With O(include_capacity), the runtime metrics of the pool with their age. Null when there are none.
+        - With O(include_capacity), the runtime metrics of the pool with their age. Null if there are none.
         - C(allocated), C(capacity), C(max_capacity), C(all_capacity), C(all_max_capacity), C(available) and
-          C(max_available) are amounts, C(workload) counts jobs by type. C(observed_at), C(age_seconds) and
-          C(window_seconds) tell when they were taken, C(unreadable) what of them could not be read. See
-          M(poolgate.modelarts.modelarts_pool_info).
+          C(max_available) are amounts. C(workload) has the number of jobs by type.
+        - C(observed_at), C(age_seconds) and C(window_seconds) date the metrics. C(unreadable) lists the quantities that
+          could not be read. See M(poolgate.modelarts.modelarts_pool_info).
       type: dict
     held:
-      description: With O(include_capacity), what the jobs hold.
+      description: With O(include_capacity), the resources that jobs hold.
       type: dict
       contains:
         resources:
-          description: What all of them hold, in cores, bytes and cards.
+          description: Resources that all jobs hold, in cores, bytes and cards.
           type: dict
         active:
-          description: What of it those hold that run or are being created.
+          description: Part of it that running jobs, and jobs that are being created, hold.
           type: dict
         unread:
-          description: How many hold something that could not be read, by resource, V(*) for all resources.
+          description:
+            - Number of jobs that hold an amount that cannot be read, by resource. V(*) stands for all resources.
           type: dict
     holders:
-      description: With O(include_capacity), the ten jobs that hold most.
+      description: With O(include_capacity), the ten jobs that hold the most.
       type: list
       elements: dict
       contains: &job
@@ -364,59 +366,60 @@ pools:
           description: As RV(workloads[].created_at).
           type: str
         seconds:
-          description: For how long it has run, or waited.
+          description: Seconds for which the job has run or waited.
           type: int
         resources:
           description: As RV(workloads[].resources).
           type: dict
         unread:
-          description: Names of resources of which it asks for what cannot be read, V(*) for all.
+          description: Names of requested resources with an amount that cannot be read. V(*) stands for all resources.
           type: list
           elements: str
         waits:
-          description: Whether it is queued or pending.
+          description: V(true) if the job is queued or pending.
           type: bool
         holds:
-          description: Whether it holds what it asks for.
+          description: V(true) if the job holds the resources that it requests.
           type: bool
     queued:
       description:
-        - With O(include_capacity), the first hundred jobs that wait, in the order of the scheduler, each as
+        - With O(include_capacity), the first hundred queued jobs, in the order of the scheduler. Each has the form of
           RV(pools[].holders[]).
       type: list
       elements: dict
     queue_counts:
-      description: With O(include_capacity), how many jobs wait, by type and priority.
+      description: With O(include_capacity), the number of queued jobs by type and priority.
       type: list
       elements: dict
       contains:
         type:
-          description: Their type.
+          description: Type of these jobs.
           type: str
         priority:
-          description: Their priority; null when it could not be read.
+          description: Priority of these jobs. Null if it could not be read.
           type: int
         count:
-          description: How many they are.
+          description: Number of these jobs.
           type: int
         oldest_seconds:
-          description: For how long the oldest has waited; null when it is not known of each of them.
+          description: Seconds that the oldest has waited. Null unless it is known for every job.
           type: int
         youngest_seconds:
-          description: The same of the youngest.
+          description: The same for the youngest.
           type: int
     unplaced:
       description:
-        - With O(include_capacity), jobs that hold resources and show no node yet, grouped by requirement, and what jobs
-          hold on addresses that no listed node has. C(count) is how many jobs, C(resources) what each of them holds,
-          C(unread) the names of what could not be read of it.
+        - With O(include_capacity), jobs that hold resources but show no node yet, grouped by requirement. It also has
+          the resources that jobs hold on addresses that no listed node has.
+        - C(count) is the number of jobs, and C(resources) are the resources that each of them holds. C(unread) names
+          the resources that could not be read.
       type: list
       elements: dict
     placements:
       description:
-        - With O(include_capacity), the jobs of O(placement_of) with their split over nodes. The C(cards) of a node are
-          the numbers of the job's own cards there. They are null where the placement bits of the job cannot be taken
-          for that, because they are not as many as its cards, or another job shows one of them, too.
+        - With O(include_capacity), the jobs of O(placement_of) with their split over nodes.
+        - The C(cards) of a node are the numbers of the job's own cards there. They are null if the placement bits
+          do not show as many cards as the job has, or if another job shows one of the same bits.
       type: list
       elements: dict
       contains:
@@ -432,31 +435,31 @@ pools:
     found:
       description:
         - The jobs of O(look_for), with C(job_uuid), C(uid), C(job_name), C(type), C(status), C(age_seconds),
-          C(host_ips), and C(resources) that they ask for. C(unread) names what of these could not be read.
-        - C(job_name) is the name of the service above, else the job's own.
-      returned: when O(look_for) names jobs
+          C(host_ips) and the requested C(resources). C(unread) names the resources that could not be read.
+        - C(job_name) is the name in the service that created the job. If there is none, it is the job's own name.
+      returned: when O(look_for) is given
       type: list
       elements: dict
       version_added: 1.1.0
     found_complete:
       description:
-        - Whether these are all jobs of O(look_for). Of more than 500, those that are over are left out first, and of
-          the rest the older ones.
-      returned: when O(look_for) names jobs
+        - V(true) if RV(pools[].found) contains all jobs of O(look_for). Of more than 500 jobs, those that are over are
+          left out first, and then the oldest ones.
+      returned: when O(look_for) is given
       type: bool
       version_added: 1.1.0
     observed_at:
       description:
-        - With O(include_capacity), when the reading of the pool's documents began, ISO 8601 in UTC.
-        - It is told by the clock of the API, which dates its answers.
+        - With O(include_capacity), the time when the reading of the pool's documents began, ISO 8601 in UTC.
+        - The time comes from the clock of the API, which dates its responses.
       type: str
     age_seconds:
-      description: With O(include_capacity), for how many seconds the reading had been under way when it ended.
+      description: With O(include_capacity), the duration of the reading in seconds.
       type: int
     errors:
       description:
-        - With O(include_capacity), the documents of the pool that could not be read. The module fails only when nothing
-          of any pool could be read.
+        - With O(include_capacity), the documents of the pool that could not be read. The module fails only if it could
+          not read any document of any pool.
       type: list
       elements: dict
       contains:
@@ -464,7 +467,7 @@ pools:
           description: V(workloads), V(pool), V(nodes) or V(metrics).
           type: str
         msg:
-          description: What happened.
+          description: Description of the error.
           type: str
         status:
           description: HTTP status.
@@ -476,38 +479,38 @@ pools:
           description: Error message of the API.
           type: str
         request_id:
-          description: ID of the request, for the support of the cloud.
+          description: ID of the request, for the support team of the cloud.
           type: str
         transient:
-          description: V(true) when the same document may be read later.
+          description: V(true) if reading the same document again may succeed.
           type: bool
 seconds:
-  description: Seconds that the call took on its host, without what it took to start it there.
+  description: Duration of the call on its host in seconds, without the start of the module.
   returned: success, when O(time_limit) is given
   type: float
   sample: 1.25
   version_added: 1.1.0
 status:
-  description: HTTP status of the answer that made the module fail.
-  returned: failure, when the API answered
+  description: HTTP status of the response that made the module fail.
+  returned: failure, when the API responded
   type: int
   sample: 404
 error_code:
   description: Error code of the API.
-  returned: failure, when the API gave one
+  returned: failure, when the API returned one
   type: str
   sample: ModelArts.50015001
 error_msg:
   description: Error message of the API.
-  returned: failure, when the API gave one
+  returned: failure, when the API returned one
   type: str
 request_id:
-  description: ID of the request, for the support of the cloud.
-  returned: failure, when the API gave one
+  description: ID of the request, for the support team of the cloud.
+  returned: failure, when the API returned one
   type: str
 transient:
-  description: V(true) when the same call may succeed later, as after a time-out or when the API throttled it.
-  returned: failure, when it is so
+  description: V(true) if the same call may succeed later, for example after a timeout or throttling.
+  returned: failure, if it is true
   type: bool
 """
 

@@ -6,62 +6,64 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-short_description: Changes of jobs and of capacity in ModelArts pools as events
+short_description: Changes of jobs and of room in ModelArts pools as events
 version_added: 1.0.0
 description:
-  - Looks at one or more dedicated resource pools of Huawei Cloud or Open Telekom Cloud ModelArts again and again, and
-    puts what has changed into the queue of the rulebook, each change once.
+  - Looks at one or more dedicated resource pools at intervals, and puts each change into the queue of the rulebook
+    once. It supports ModelArts of Huawei Cloud and of Open Telekom Cloud.
   - C(event.change) is V(job_appeared), V(job_status_changed), V(job_ended), V(room_appeared) or V(room_gone).
-  - Only a look that was complete makes events of jobs, and only a decision that is certain makes one of room. What
-    could not be read is no change, and is logged. Failures that pass are waited out.
-  - The first look is where it starts from. Its jobs are no events; room at the first look is one, with
-    C(event.at_start). Nothing is kept on disk, so what changes while it does not run is not told.
-  - In texts of events, every character but letters, digits, blanks and C(._-:/@+,;()=~*) is a C(?), because Ansible
-    would render a text that is a template.
+  - Only a complete list of jobs produces job events, and only a certain decision produces a room event. Facts that
+    cannot be read are logged and produce no event. The source retries after transient failures.
+  - The first look produces no job events. If there is room, it produces a room event with C(event.at_start).
+  - The source stores nothing on disk, so it does not report changes that happened while it was not running.
+  - In the texts of events, C(?) replaces every character except letters, digits, blanks and C(._-:/@+,;()=~*).
+    Otherwise, Ansible would render a text that is a template.
 options:
   pool_name:
     description:
-      - A list of the IDs of the pools, or one of them. The ID is the C(metadata.name) of a pool. With O(request), the
-        name that the console shows works, too.
+      - ID of a pool, or a list of IDs. The ID is the C(metadata.name) of a pool. With O(request), the name that the
+        console shows is also accepted.
     type: raw
     required: true
   request:
     description:
-      - What room is looked for, as C(request) of the action C(poolgate.modelarts.modelarts_capacity_gate). Without it,
-        there are only events of jobs, and only the jobs are read.
+      - The room to look for, in the form of C(request) of the action C(poolgate.modelarts.modelarts_capacity_gate). If
+        it is omitted, the source reads only the jobs and produces only job events.
     type: dict
   policy:
     description:
-      - How strictly to decide, as C(policy) of the action. C(stable_seconds) is how long there has to be room before it
-        is told.
+      - How strictly to decide, in the form of C(policy) of the action. With C(stable_seconds), a room event comes only
+        after the request has kept fitting for this time.
     type: dict
   declared_capacity:
     description:
-      - As C(declared_capacity) of the action.
+      - See C(declared_capacity) of the action.
     type: dict
   poll_interval:
     description:
-      - Seconds between two looks, 1 or more. They become more, up to ten minutes, while nothing can be read.
+      - Seconds between two looks, 1 or more. While nothing can be read, the interval grows to at most ten minutes.
     type: float
     default: 60
   endpoint:
-    description: Address of ModelArts. For this option and those below, see the guide on authentication; what is not
-      given here comes from the environment of ansible-rulebook.
+    description:
+      - Base URL of ModelArts.
+      - For this option and those below, see the guide on authentication. Omitted options come from the environment of
+        ansible-rulebook.
     type: str
   region:
-    description: Region, like C(eu-de).
+    description: Region, like V(eu-de).
     type: str
   project_id:
     description: ID of the project.
     type: str
   workspace_id:
-    description: ID of the workspace whose pools are listed, to find one by its display name.
+    description: ID of the workspace whose pools are listed to find a display name.
     type: str
   auth_token:
-    description: A token. It cannot be renewed, so the source ends with it.
+    description: An IAM token. It cannot be renewed, so the source ends when the token expires.
     type: str
   access_key:
-    description: Access key, with O(secret_key).
+    description: Access key, together with O(secret_key).
     type: str
   secret_key:
     description: Secret key.
@@ -70,13 +72,13 @@ options:
     description: Security token of a temporary access key. It cannot be renewed.
     type: str
   auth_url:
-    description: Address of IAM.
+    description: URL of IAM.
     type: str
   username:
-    description: User name, with O(password) and O(domain_name).
+    description: Name of the user, together with O(password) and O(domain_name).
     type: str
   password:
-    description: Password.
+    description: Password of the user.
     type: str
   domain_name:
     description: Domain of the user.
@@ -85,22 +87,22 @@ options:
     description: Name of the project, in place of O(project_id).
     type: str
   cloud:
-    description: An entry of C(clouds.yaml).
+    description: Name of an entry of C(clouds.yaml).
     type: str
   validate_certs:
-    description: Whether certificates are verified.
+    description: If V(true), which is the default, TLS certificates are verified.
     type: bool
   ca_path:
-    description: Certificate authorities to trust.
+    description: File or directory with the certificates of the trusted authorities.
     type: path
   timeout:
-    description: Seconds to wait for a connection, and for an answer.
+    description: Timeout of a request in seconds, from opening its connection to the last byte of the response.
     type: float
   max_retries:
-    description: How often a request is repeated within one look.
+    description: Maximum number of retries of a request within one look.
     type: int
   connections:
-    description: How many requests are sent side by side.
+    description: Maximum number of parallel requests.
     type: int
 """
 
