@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import typing as t
 import zipfile
 from pathlib import Path
@@ -311,26 +312,30 @@ def prose(session: nox.Session) -> None:
 @shared
 def site(session: nox.Session) -> None:
     """The documentation, linted, and its site in .build/site/html: reference and guides, without a warning of ours."""
-    tree, place, environment = collection_tree(SHARED.name), BUILD / session.name, own_folders(session)
-    with session.chdir(tree):
+    place = BUILD / session.name
+    source = place / "rst"
+    # ansible-doc lists no roles where a path has ansible_collections twice, as below a clone at its place for Ansible.
+    with tempfile.TemporaryDirectory() as collections:
+        tree = Path(shutil.copytree(collection_tree(SHARED.name), Path(collections) / COLLECTION, symlinks=True))
+        environment = own_folders(session, Path(collections))
+        source.mkdir(mode=0o755, exist_ok=True)
+        config = tree / "docs" / "sphinx"
+        with session.chdir(tree):
+            session.run(
+                *("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", "."),
+                env=environment,
+            )
+            session.run("antsibull-changelog", "lint", env=environment)
         session.run(
-            *("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", "."),
+            *("antsibull-docs", "--config-file", str(config / "antsibull-docs.cfg"), "collection", "--use-current"),
+            *("--fail-on-error", "--cleanup", "everything", "--squash-hierarchy", "--dest-dir", str(source)),
+            "poolgate.modelarts",
             env=environment,
         )
-        session.run("antsibull-changelog", "lint", env=environment)
-    source = place / "rst"
-    source.mkdir(mode=0o755, exist_ok=True)
-    config = tree / "docs" / "sphinx"
-    session.run(
-        *("antsibull-docs", "--config-file", str(config / "antsibull-docs.cfg"), "collection", "--use-current"),
-        *("--fail-on-error", "--cleanup", "everything", "--squash-hierarchy", "--dest-dir", str(source)),
-        "poolgate.modelarts",
-        env=environment,
-    )
-    # antsibull-docs takes over pages alone.
-    shutil.copytree(tree / "docs" / "docsite" / "rst" / "images", source / "docsite" / "images", dirs_exist_ok=True)
-    words = ("sphinx-build", "-b", "html", "-E", "-q", "-c", str(config), str(source), str(place / "html"))
-    output = str(session.run(*words, env=environment, silent=True))
+        # antsibull-docs takes over pages alone.
+        shutil.copytree(tree / "docs" / "docsite" / "rst" / "images", source / "docsite" / "images", dirs_exist_ok=True)
+        words = ("sphinx-build", "-b", "html", "-E", "-q", "-c", str(config), str(source), str(place / "html"))
+        output = str(session.run(*words, env=environment, silent=True))
     print(output)
     if OFFLINE in output:
         print("not run: the links to Ansible's documentation, as there is no way to docs.ansible.com")
