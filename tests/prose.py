@@ -136,17 +136,17 @@ def _literal_role(name: str, rawtext: str, text: str, *_rest: object) -> tuple[l
     return [nodes.inline(rawtext, title.group(1)) if title else nodes.literal(rawtext, text)], []
 
 
-def paragraphs_of_rst(text: str) -> list[Paragraph]:
+def paragraphs_of_rst(text: str, name: str) -> list[Paragraph]:
     """Return the paragraphs of a page in reStructuredText."""
-    for name in set(re.findall(r"(?<!`):([a-z]+):`", text)):
-        roles.register_local_role(name, _literal_role)
-    for name in ("code-block", "toctree", "contents", "image", "figure"):
-        directives.register_directive(name, _Left)
-    for name in ("versionadded", "versionchanged", "deprecated", "seealso", "glossary"):
-        directives.register_directive(name, _Nested)
+    for role in set(re.findall(r"(?<!`):([a-z]+):`", text)):
+        roles.register_local_role(role, _literal_role)
+    for directive in ("code-block", "toctree", "contents", "image", "figure"):
+        directives.register_directive(directive, _Left)
+    for directive in ("versionadded", "versionchanged", "deprecated", "seealso", "glossary"):
+        directives.register_directive(directive, _Nested)
     complaints = io.StringIO()
     settings = {"report_level": 3, "halt_level": 5, "warning_stream": complaints, "file_insertion_enabled": False}
-    page = publish_doctree(text, settings_overrides=settings)
+    page = publish_doctree(text, source_path=name, settings_overrides=settings)
     if complaints.getvalue():
         raise ValueError(complaints.getvalue())
     found = []
@@ -187,7 +187,7 @@ def shared_lines(paragraph: Paragraph) -> t.Iterator[str]:
 def findings(file: Path) -> t.Iterator[str]:
     """Yield a line for each finding in a page."""
     text = file.read_text(encoding="utf-8")
-    paragraphs = paragraphs_of_rst(text) if file.suffix == ".rst" else paragraphs_of_markdown(text)
+    paragraphs = paragraphs_of_rst(text, file.name) if file.suffix == ".rst" else paragraphs_of_markdown(text)
     for paragraph in paragraphs:
         for complaint in shared_lines(paragraph):
             yield f"{file.relative_to(ROOT)}:{paragraph.line}: house.lines: {complaint}"
