@@ -306,7 +306,8 @@ def style(session: nox.Session) -> None:
 @shared
 def prose(session: nox.Session) -> None:
     """The English of the pages: proselint, and rules of our own on sentences."""
-    session.run("python", "tests/prose.py", *session.posargs)
+    session.run("python", "tests/prose/lint.py", *session.posargs)
+    run_pytest(session, "-o", "pythonpath=tests/prose", "tests/prose")
 
 
 @shared

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Lint the English of the pages: proselint's own checks, and the rules below.
 
-`python tests/prose.py [FILE ...]` prints a line for each finding, and ends with 1 when there are any.
+`python tests/prose/lint.py [FILE ...]` prints a line for each finding, and ends with 1 when there are any.
 Code, commands, printed pages and names in literals are no prose, so each literal counts as one word.
 """
 
@@ -27,7 +27,7 @@ from proselint.registry.checks import Check, CheckFlags, CheckResult, types
 from proselint.registry.checks.engine import Padding
 from proselint.tools import LintFile
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     *("README.md", "CONTRIBUTING.md", "SECURITY.md", "roles/*/README.md", "playbooks/emulator/README.md"),
     *("extensions/**/README.md", "docs/docsite/rst/*.rst"),
@@ -77,6 +77,8 @@ OUR_CHECKS = (
     _banned("tell", "'{}': documents contain, show or lack.", r"(?:document|answer|pool|node|API)s? tells?"),
 )
 
+
+CheckRegistry().register_many((*of_proselint, *OUR_CHECKS))
 
 # proselint takes the first name that a check begins with, so the longest come first.
 CHECKS = dict(
@@ -184,26 +186,25 @@ def shared_lines(paragraph: Paragraph) -> t.Iterator[str]:
             yield f"two sentences on this line: {line[:40]}"
 
 
-def findings(file: Path) -> t.Iterator[str]:
-    """Yield a line for each finding in a page."""
-    text = file.read_text(encoding="utf-8")
-    paragraphs = paragraphs_of_rst(text, file.name) if file.suffix == ".rst" else paragraphs_of_markdown(text)
+def findings(name: str, text: str) -> t.Iterator[str]:
+    """Yield a line for each finding in a page of this name."""
+    paragraphs = paragraphs_of_rst(text, name) if name.endswith(".rst") else paragraphs_of_markdown(text)
     for paragraph in paragraphs:
         for complaint in shared_lines(paragraph):
-            yield f"{file.relative_to(ROOT)}:{paragraph.line}: house.lines: {complaint}"
+            yield f"{name}:{paragraph.line}: house.lines: {complaint}"
         for sentence in paragraph.sentences():
             # Each by itself, as proselint takes the same word in two cells of a table for one that is repeated.
-            for result in LintFile(str(file), sentence).lint({"max_errors": 1000, "checks": CHECKS}):
+            for result in LintFile(name, sentence).lint({"max_errors": 1000, "checks": CHECKS}):
                 found = f"{result.check_result.check_path}: {result.check_result.message} [{sentence[:60]}]"
-                yield f"{file.relative_to(ROOT)}:{paragraph.line}: {found}"
+                yield f"{name}:{paragraph.line}: {found}"
 
 
 def main() -> int:
     """Print the findings in the given files, or in all pages, and their number."""
-    CheckRegistry().register_many((*of_proselint, *OUR_CHECKS))
     named = [Path(name).resolve() for name in sys.argv[1:]]
     files = named or sorted(file for pattern in PAGES for file in ROOT.glob(pattern))
-    found = [finding for file in files for finding in findings(file)]
+    pages = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files}
+    found = [finding for name, text in pages.items() for finding in findings(name, text)]
     print("\n".join(found))
     print(f"{len(found)} findings in {len(files)} pages")
     return 1 if found else 0
