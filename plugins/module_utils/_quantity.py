@@ -12,6 +12,7 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import itertools
 import re
 import reprlib
 import typing as t
@@ -122,11 +123,7 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
     the reference does not say. Raises UnreadableQuantityError, also above 10**18: no pool has as much.
     """
     # true is 1 in Python, and no amount.
-    # Larger than any amount, and maybe larger than Python writes as text.
-    too_large = isinstance(value, int) and abs(value) > _MOST
-    if isinstance(value, bool) or too_large or not isinstance(value, (str, int, float)):
-        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
-    if isinstance(value, int) and 0 <= value <= _MOST // 1000:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST // 1000:
         # Whole numbers are most of what facts have, and need no text.
         return value if is_quantity_of_bytes(resource) else value * 1000
     if isinstance(value, float) and 0 < value <= _MOST_BY_FLOAT and not is_quantity_of_bytes(resource):
@@ -134,6 +131,10 @@ def parse_quantity(resource: str, value: object, *, down: bool = False) -> int:
         thousandths = round(value * 1000)
         if thousandths / 1000 == value:
             return thousandths
+    # Larger than any amount, and maybe larger than Python writes as text.
+    too_large = isinstance(value, int) and abs(value) > _MOST
+    if isinstance(value, bool) or too_large or not isinstance(value, (str, int, float)):
+        raise UnreadableQuantityError(f"{resource} {_quoted_quantity(value)}")
     text = (value if isinstance(value, str) else repr(value)).strip()
     unit = "bytes" if is_quantity_of_bytes(resource) else "cpu" if resource == "cpu" else ""
     # The length is bounded first: matching and Decimal both take time with it.
@@ -216,6 +217,13 @@ def format_amount(resource: str, amount: int) -> str:
                 f"{sign}{tenths // 10}{suffix}" if tenths % 10 == 0 else f"{sign}{tenths // 10}.{tenths % 10}{suffix}"
             )
     return f"{sign}{size}"
+
+
+def sum_of_amounts(tables: t.Sequence[t.Mapping[str, int]]) -> Amounts:
+    """Return the sums over the tables, with the names in the order in which they come up."""
+    # Name by name: tables of ten thousand nodes have three or four, and adding table by table takes twice the time.
+    names = dict.fromkeys(itertools.chain.from_iterable(tables))
+    return {name: sum([table.get(name, 0) for table in tables]) for name in names}
 
 
 def add_amounts(total: Amounts, more: t.Mapping[str, int]) -> None:

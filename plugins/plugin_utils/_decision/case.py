@@ -168,9 +168,9 @@ def _starting_jobs_of_case(
 
 def _resources_in_case(nodes: Sequence[Node]) -> Names:
     """Return the resources of which a node has some, or shows some."""
-    # By identity: alike nodes share their tables, and a pool may have ten thousand nodes.
-    tables = {id(table): table for node in nodes for table in (node.resources, node.shown)}
-    return frozenset(name for table in tables.values() for name, amount in table.items() if amount)
+    tables = [node.resources for node in nodes] + [node.shown for node in nodes]
+    # By name: most names have an amount in the first table, and a pool may have ten thousand nodes.
+    return frozenset(name for name in set().union(*tables) if any(table.get(name) for table in tables))
 
 
 def _choose_room_of_case(

@@ -434,7 +434,9 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
         if found is None:
             read, unread = amounts_in_situation(numbers, down=True)
             # Every node has cores and memory, so an entry that does not name them has not told them.
-            unread |= {name for name in ON_EVERY_NODE if name not in numbers}
+            for name in ON_EVERY_NODE:
+                if name not in numbers:
+                    unread |= {name}
             found = known[key] = canonical_amounts(read, min), unread
         return found
 
