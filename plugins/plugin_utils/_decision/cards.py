@@ -19,7 +19,7 @@ from functools import lru_cache
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import MOST_CARDS
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 Groups = tuple[int, ...]
 """How many cards are free in each group, the most first."""
@@ -174,10 +174,21 @@ class Cards(t.NamedTuple):
 
     @classmethod
     def of(
-        cls, cards: NodeCards, flavor: str | None, by_policy: CardGroups, at: int, free: int, *, is_hopeful: bool
-    ) -> Cards:
+        cls,
+        cards: NodeCards,
+        flavor: str | None,
+        by_policy: CardGroups,
+        order: Sequence[str],
+        amounts: Sequence[int],
+        *,
+        is_hopeful: bool,
+    ) -> Cards | None:
+        """Return the cards among amounts in that order; None where no cards of their name are in it."""
+        if cards.resource not in order:
+            return None
+        at = order.index(cards.resource)
         rules = card_rules_of(flavor, cards.places, cards.batch_type, by_policy)
-        return _cards_of(cards.shown, cards.places, cards.back, rules, at, free, is_hopeful)
+        return _cards_of(cards.shown, cards.places, cards.back, rules, at, amounts[at] // 1000, is_hopeful)
 
     def fits(self, amount: int) -> int:
         """Return how many replicas find cards that ask for so many thousandths of one."""

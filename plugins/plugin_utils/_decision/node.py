@@ -247,7 +247,8 @@ class Node(t.NamedTuple):
         if self.cards is None:
             return Offer(amounts, self.kind, whole and self.is_idle is True)
         is_idle = whole and self.is_idle is True and self.cards.shows_all_free
-        return Offer(amounts, self.kind, is_idle, self._cards(self.cards, order, by_policy, amounts, is_hopeful=False))
+        cards = Cards.of(self.cards, self.flavor, by_policy, order, amounts, is_hopeful=False)
+        return Offer(amounts, self.kind, is_idle, cards)
 
     def best_offer(self, order: Sequence[str], by_policy: CardGroups, *, whole: bool) -> Offer | None:
         """Return the most that the node may offer, and idle if it may be; None when not even that is known."""
@@ -257,20 +258,13 @@ class Node(t.NamedTuple):
         if self.cards is None:
             return Offer(amounts, self.kind, whole and self.is_idle is not False)
         is_idle = whole and self.is_idle is not False and self.cards.shows_all_free
-        return Offer(amounts, self.kind, is_idle, self._cards(self.cards, order, by_policy, amounts, is_hopeful=True))
+        cards = Cards.of(self.cards, self.flavor, by_policy, order, amounts, is_hopeful=True)
+        return Offer(amounts, self.kind, is_idle, cards)
 
     @property
     def is_told(self) -> bool:
         """Whether all that may be free on it, but for its cards, is free for certain, and so is whether it is idle."""
         return self.at_most is self.free and not (self.unread_free or self.unread_resources) and self.jobs is not None
-
-    def _cards(
-        self, cards: NodeCards, order: Sequence[str], by_policy: CardGroups, amounts: Sequence[int], *, is_hopeful: bool
-    ) -> Cards | None:
-        if cards.resource not in order:
-            return None
-        at = order.index(cards.resource)
-        return Cards.of(cards, self.flavor, by_policy, at, amounts[at] // 1000, is_hopeful=is_hopeful)
 
     def empty_offer(self, order: Sequence[str]) -> Offer:
         """Return what the node takes beside its own services at present, were all of its jobs gone."""

@@ -14,7 +14,7 @@ import heapq
 import sys
 import typing as t
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import replicas_on_cards
 
@@ -103,15 +103,16 @@ class Offer(t.NamedTuple):
 
     def __hash__(self) -> int:
         """Return the hash of the numbers' text: it has a secret key, while numbers can be chosen to collide."""
-        return hash((str(self.free), self.kind, self.is_idle, self.cards))
+        return hash((str(self.free), self[1:]))
 
     def fits(self, need: Need) -> int:
         """Return how many replicas of one shape the node takes when it takes nothing else."""
-        if not need.accepts(self.kind):
+        free, kind, is_idle, cards = self
+        if not need.accepts(kind):
             return 0
         if need.amounts is None:
-            return int(self.is_idle)
-        free, most = self.free, sys.maxsize  # no amount is as large
+            return int(is_idle)
+        most = sys.maxsize  # no amount is as large
         # A loop, which for three resources takes half the time of min(): there may be ten thousand nodes.
         for index, asked in need.asked:
             here = free[index] // asked
@@ -120,7 +121,6 @@ class Offer(t.NamedTuple):
                 return 0
             if here < most:
                 most = here
-        cards = self.cards
         if cards is None or not need.amounts[cards.at]:
             return most
         return min(most, replicas_on_cards(cards, need.amounts[cards.at]))
@@ -254,19 +254,6 @@ def place(offers: Offers, needs: Sequence[Need], bound: int = SEARCH_BOUND) -> P
     return greedy if greedy.is_complete else _search_placement(offers, needs, bound)
 
 
-class _PartlyTaken(t.NamedTuple):
-    """``nodes`` nodes whose offer, number ``at`` of all, was ``offer``, and what is left of each.
-
-    Each has taken so many replicas of each need.
-    """
-
-    offer: Offer
-    at: int
-    left: Offer
-    taken: State
-    nodes: int
-
-
 def place_greedily(offers: Offers, needs: Sequence[Need]) -> Placement:
     """Place as many replicas as one pass does: the choosiest need first, each on the nodes that it fills best."""
     fits = [_replicas_by_offer(offers, need) for need in needs]
@@ -278,58 +265,68 @@ def _place_greedily(
     offers: Offers, needs: Sequence[Need], fits: Sequence[Sequence[int]], most: Sequence[int]
 ) -> Placement:
     """Return the same where it is known how many replicas of each need each offer takes, and all of them together."""
-    nothing = (0,) * len(needs)
-    rows = [_PartlyTaken(offer, at, offer, nothing, nodes) for at, (offer, nodes) in enumerate(offers.items())]
-    missing = list(nothing)
+    rows = _Rows(list(offers), list(offers.values()))
+    missing = [need.replicas for need in needs]
     # The need with the fewest places to spare first, as those before it could take the nodes that it depends on.
     for index in sorted(range(len(needs)), key=lambda index: most[index] / needs[index].replicas):
-        rows, missing[index] = _place_replicas_of_need(rows, needs[index], index, fits[index])
-    taken = (Assignment(row.offer, row.taken, row.nodes) for row in rows if any(row.taken))
-    return Placement(tuple(taken), tuple(missing))
+        # Most nodes have taken nothing yet, and how many these take is known.
+        places_of = [*fits[index], *[left.fits(needs[index]) for left in rows.left[len(offers) :]]]
+        for places, number in rows.fullest_first(places_of):
+            if not missing[index]:
+                break
+            missing[index] -= rows.take(number, places, needs, index, missing[index])
+    return Placement(rows.assignments(), tuple(missing))
 
 
-def _place_replicas_of_need(
-    rows: Sequence[_PartlyTaken], need: Need, index: int, fits: Sequence[int]
-) -> tuple[list[_PartlyTaken], int]:
-    """Place replicas of one need; return (the nodes afterwards, how many replicas found no place)."""
-    replicas = need.replicas
-    # Most nodes have taken nothing yet, and how many these take is known.
-    places_of = [fits[row.at] if row.left is row.offer else row.left.fits(need) for row in rows]
-    used_of: dict[int, int] = {}
-    filled: list[_PartlyTaken] = []
-    for places, number in _numbers_of_fullest_rows(rows, places_of):
-        if not replicas:
-            break
-        row = rows[number]
-        used = used_of[number] = min(row.nodes, -(-replicas // places))
+@dataclass
+class _Rows:
+    """Nodes as they fill up: ``left`` is what is left of each of ``nodes`` nodes, row by row.
+
+    Nodes that take replicas go to a new row at the end. ``taken`` has what they offered, and what each of them took.
+    """
+
+    left: list[Offer]
+    nodes: list[int]
+    taken: dict[int, tuple[Offer, State]] = field(default_factory=dict)
+
+    def fullest_first(self, places_of: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Yield (places for a replica, number) of each row that has some.
+
+        Nodes with the fewest places come first, which keeps the roomy ones for needs to come.
+        """
+        by_places: dict[int, list[int]] = {}
+        for number, (places, nodes) in enumerate(zip(places_of, self.nodes)):
+            if places and nodes > 0:
+                by_places.setdefault(places, []).append(number)
+        for places, numbers in sorted(by_places.items()):
+            # A heap, as a few of ten thousand nodes are enough for most requests.
+            useful = [(self.left[number].free, number) for number in numbers]
+            heapq.heapify(useful)
+            while useful:
+                yield places, heapq.heappop(useful)[1]
+
+    def take(self, number: int, places: int, needs: Sequence[Need], index: int, replicas: int) -> int:
+        """Let the nodes of a row take as many of the replicas of a need as they have places for; return how many."""
+        used = min(self.nodes[number], -(-replicas // places))
         full = min(used, replicas // places)
+        left = self.left[number]
+        offer, before = self.taken.get(number, (left, (0,) * len(needs)))
+        self.nodes[number] -= used
         # All but the last node are filled: alike nodes stay alike, and the rows few.
         for nodes, here in ((full, places), (used - full, replicas - full * places)):
             if nodes:
-                taken = (*row.taken[:index], here, *row.taken[index + 1 :])
-                filled.append(_PartlyTaken(row.offer, row.at, row.left.take(need, here), taken, nodes))
-        replicas -= min(replicas, used * places)
-    left = list(rows)
-    for number, used in used_of.items():
-        left[number] = rows[number]._replace(nodes=rows[number].nodes - used)
-    return [row for row in left if row.nodes > 0] + filled, replicas
+                self.taken[len(self.left)] = offer, (*before[:index], here, *before[index + 1 :])
+                self.left.append(left.take(needs[index], here))
+                self.nodes.append(nodes)
+        return min(replicas, used * places)
 
-
-def _numbers_of_fullest_rows(rows: Sequence[_PartlyTaken], places_of: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield (places, number) of the rows that have places.
-
-    Those with the fewest places come first, which keeps the roomy ones for needs to come.
-    """
-    by_places: dict[int, list[int]] = {}
-    for number, places in enumerate(places_of):
-        if places:
-            by_places.setdefault(places, []).append(number)
-    for places, numbers in sorted(by_places.items()):
-        # A heap, as a few of ten thousand nodes are enough for most requests.
-        useful = [(rows[number].left.free, number) for number in numbers]
-        heapq.heapify(useful)
-        while useful:
-            yield places, heapq.heappop(useful)[1]
+    def assignments(self) -> tuple[Assignment, ...]:
+        """Return what nodes took."""
+        return tuple(
+            Assignment(offer, taken, self.nodes[number])
+            for number, (offer, taken) in self.taken.items()
+            if self.nodes[number]
+        )
 
 
 def _may_place_by_sums(offers: Offers, needs: Sequence[Need]) -> bool:
