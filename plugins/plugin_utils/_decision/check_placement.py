@@ -142,12 +142,14 @@ def _check_placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where
     if places and need.amounts is not None:
         # A place that is given back is one of its very size, on some node: others may take it like any other.
         offers[need.place] += places
+    if case.unplaced.is_empty and not case.claimed.all_shapes:
+        most = most_replicas_placed(offers, need)
+        return most >= need.replicas, f"{min(most, need.replicas)} of {where}"
     there = places_of(offers, need)
     most = most_replicas_placed(offers, need, [here.replicas for here in there])
     # What others take is counted by what each node takes for certain. A rule of cards that all nodes share, and that is
     # not known, gives more together: from that, it would be taken off too little.
-    alone = case.unplaced.is_empty and not case.claimed.all_shapes
-    counted = most if alone else sum_of_places(there)
+    counted = sum_of_places(there)
     certain = counted - case.claimed.most_lost_of(there, offers, need, case.order, case.unplaced)
     message = f"{max(0, min(certain, need.replicas))} of {where}"
     if certain < need.replicas <= most:

@@ -247,7 +247,7 @@ class Node(t.NamedTuple):
         if self.cards is None:
             return Offer(amounts, self.kind, whole and self.is_idle is True)
         is_idle = whole and self.is_idle is True and self.cards.shows_all_free
-        cards = Cards.of(self.cards, self.flavor, by_policy, order, amounts, is_hopeful=False)
+        cards = Cards.of(self.cards, self.kind.flavor, by_policy, order, amounts, is_hopeful=False)
         return Offer(amounts, self.kind, is_idle, cards)
 
     def best_offer(self, order: Sequence[str], by_policy: CardGroups, *, whole: bool) -> Offer | None:
@@ -258,7 +258,7 @@ class Node(t.NamedTuple):
         if self.cards is None:
             return Offer(amounts, self.kind, whole and self.is_idle is not False)
         is_idle = whole and self.is_idle is not False and self.cards.shows_all_free
-        cards = Cards.of(self.cards, self.flavor, by_policy, order, amounts, is_hopeful=True)
+        cards = Cards.of(self.cards, self.kind.flavor, by_policy, order, amounts, is_hopeful=True)
         return Offer(amounts, self.kind, is_idle, cards)
 
     @property
@@ -315,18 +315,14 @@ def nodes_counted_by(nodes: Iterable[Node], key: Callable[[Node], object]) -> li
 
 def nodes_with_shortages(nodes: Sequence[Node]) -> list[Node]:
     """Return the nodes, those marked that are short of cards which others of their flavor have."""
-    alike = [node for node, _count in alike_nodes(nodes)]
+    sizes = {(node.kind, id(node.resources), node.unread_resources): node for node in nodes}
     most: dict[str | None, Amounts] = {}
-    for node in alike:
+    for node in sizes.values():
         for name, amount in node.resources.items():
             if has_vendor(name):
                 of_flavor = most.setdefault(node.flavor, {})
                 of_flavor[name] = max(amount, of_flavor.get(name, 0))
-    short = {
-        (node.kind, id(node.resources), node.unread_resources)
-        for node in alike
-        if _is_node_short(node, most.get(node.flavor, {}))
-    }
+    short = {size for size, node in sizes.items() if _is_node_short(node, most.get(node.flavor, {}))}
     if not short:
         return list(nodes)
     return [

@@ -489,11 +489,13 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
                 shown,
                 unread_shown,
                 held_of(fact.get("held"), resources),
-                free=shown,
-                unread_free=unread_shown,
-                at_most=shown,
-                cards=size.cards_of(fact, known_cards),
-                supernode=fact.get("supernode") if size.ascend else None,
+                # Before it is weighed, free is what it shows. By position, as names take twice the time.
+                shown,
+                unread_shown,
+                shown,
+                False,
+                size.cards_of(fact, known_cards),
+                fact.get("supernode") if size.ascend else None,
             )
         )
     # In this order: weighing may find a size contradicted, which is no shortage.
