@@ -77,6 +77,8 @@ class Claimed:
 
     def is_too_much(self, offers: Offers) -> bool:
         """Return whether it would take too long to weigh all that is claimed on all kinds of nodes."""
+        if not self.all_shapes:
+            return False
         resources = max((len(offer.free) for offer in offers), default=0)
         return len(self._together) > _MOST_SHAPES or len(self._together) * len(offers) * resources > _MOST_STEPS
 

@@ -363,13 +363,13 @@ class Situation:
 def amounts_in_situation(numbers: Mapping[str, object] | None, *, down: bool = False) -> tuple[Amounts, Names]:
     """Return (amounts of numbers in cores, bytes and cards, what could not be read). ``down`` is for what there is."""
     amounts: Amounts = {}
-    unread = set()
+    unread = NO_NAMES
     for resource, value in (numbers or {}).items():
         try:
             amounts[resource] = parse_quantity(resource, value, down=down)
         except UnreadableQuantityError:
-            unread.add(canonical_resource(resource))
-    return amounts, frozenset(unread)
+            unread |= {canonical_resource(resource)}
+    return amounts, unread
 
 
 def priority_in_situation(value: object) -> int | None:

@@ -130,9 +130,11 @@ class Unplaced:
         budget = self.total.get(resource, 0)
         if not budget:
             return 0
-        amounts = [budget, *[here.offer.free[index] for here in places]]
-        # Whole cards only where no amount has a part: otherwise a thousandth may be what a place lacks.
-        unit = _CARD if is_card_resource(resource) and all(amount % _CARD == 0 for amount in amounts) else 1
+        unit = 1
+        if is_card_resource(resource):
+            amounts = [budget, *[here.offer.free[index] for here in places]]
+            # Whole cards only where no amount has a part: otherwise a thousandth may be what a place lacks.
+            unit = 1 if any(amount % _CARD for amount in amounts) else _CARD
         prices: Counter[int] = Counter()
         for offer, nodes, replicas in places:
             if replicas:
