@@ -38,6 +38,8 @@ _MAX_LENGTH = 40  # twenty digits, a point, an exponent and a suffix; Decimal wo
 _MOST = 10**18  # an exabyte, and as many millicores as no data center has
 _MOST_BY_FLOAT = 2**40  # up to here no two numbers of thousandths are the same float
 
+_FEW_NAMES = 10  # of resources; with more of them, adding table by table takes less time
+
 ON_EVERY_NODE = ("cpu", "memory")
 """The resources of which every node has some, and every job, whether they name them or not."""
 
@@ -221,9 +223,14 @@ def format_amount(resource: str, amount: int) -> str:
 
 def sum_of_amounts(tables: t.Sequence[t.Mapping[str, int]]) -> Amounts:
     """Return the sums over the tables, with the names in the order in which they come up."""
-    # Name by name: tables of ten thousand nodes have three or four, and adding table by table takes twice the time.
     names = dict.fromkeys(itertools.chain.from_iterable(tables))
-    return {name: sum([table.get(name, 0) for table in tables]) for name in names}
+    # Name by name takes half the time for the three or four that nodes have. Those made up may each have its own.
+    if len(names) <= _FEW_NAMES:
+        return {name: sum([table.get(name, 0) for table in tables]) for name in names}
+    total: Amounts = {}
+    for table in tables:
+        add_amounts(total, table)
+    return total
 
 
 def add_amounts(total: Amounts, more: t.Mapping[str, int]) -> None:

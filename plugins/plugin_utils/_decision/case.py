@@ -169,8 +169,14 @@ def _starting_jobs_of_case(
 def _resources_in_case(nodes: Sequence[Node]) -> Names:
     """Return the resources of which a node has some, or shows some."""
     tables = [node.resources for node in nodes] + [node.shown for node in nodes]
-    # By name: most names have an amount in the first table, and a pool may have ten thousand nodes.
-    return frozenset(name for name in set().union(*tables) if any(table.get(name) for table in tables))
+    names: set[str] = set().union(*tables)
+    without = set(names)
+    for table in tables:
+        # Most often the first few tables have some of everything, and a pool may have ten thousand nodes.
+        if not without:
+            break
+        without.difference_update(name for name, amount in table.items() if amount)
+    return frozenset(names - without)
 
 
 def _choose_room_of_case(

@@ -21,6 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     canonical_resource,
     format_amount,
     parse_quantity,
+    sum_of_amounts,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -204,7 +205,15 @@ def test_sums(parts: list[tuple[str, int]]) -> None:
     for resource, amount in parts:
         add_amounts(total, {resource: amount})
     assert total == {name: sum(amount for other, amount in parts if other == name) for name, _amount in parts}
+    assert list(sum_of_amounts([dict([part]) for part in parts]).items()) == list(total.items())
     assert amounts_to_numbers(total) == {name: amount_to_number(name, amount) for name, amount in total.items()}
+
+
+def test_sums_of_many_names() -> None:
+    tables = [{f"x/{number % 30}": number, "cpu": 1} for number in range(90)]
+    total = sum_of_amounts(tables)
+    assert total == {"cpu": 90, **{f"x/{number}": 3 * number + 90 for number in range(30)}}
+    assert list(total)[:3] == ["x/0", "cpu", "x/1"]
 
 
 def test_two_spellings_of_one_card_are_one_card() -> None:

@@ -41,6 +41,10 @@ def whole_nodes() -> Document:
     return {"nodes": [node({**SIZE, **own(i, 10)}) for i in range(1500)], "request": {"flavor": FLAVOR}}
 
 
+def named_on_nodes() -> Document:
+    return {"nodes": [node({**SIZE, **own(i, 40)}) for i in range(1500)], "request": ASKING}
+
+
 def flavors() -> Document:
     counts = {f"flavor-{i}": 2 for i in range(10_000)}
     return {
@@ -92,6 +96,7 @@ def many_groups() -> Document:
     [
         listed_again,
         whole_nodes,
+        named_on_nodes,
         flavors,
         unreadable_on_nodes,
         unreadable_of_jobs,
