@@ -45,6 +45,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     is_glob_of_claim,
     jobs_after_their_claims,
     names_claims_look_for,
+    shows_job_without_id,
     why_not_usable_with_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen import seen_jobs
@@ -162,6 +163,11 @@ class GateClaims:
         # A claim that does not know all jobs of its name that are not over would take one of the others for its own.
         if wanted is not None and found and not reading.shows_all_alive:
             raise StoreError("more jobs than are read have the names that claims wait for")
+        if wanted is not None and shows_job_without_id(reading, wanted):
+            raise StoreError(
+                f"a job called {wanted.job} tells no ID, so its claim could not tell it from the job that is to come: "
+                "ask again in a minute, or give the coming job another name"
+            )
         started = self._time.clock()
         lost = ""
         for _round in range(_MOST_ROUNDS):
@@ -302,7 +308,8 @@ def claimed_room(counted: Sequence[Counted], now: float) -> Claimed:
         # Whole, even where a part has started: which replicas are still to come is not told.
         shapes=[group for each in counted if each.claim.is_placed for group in each.claim.groups],
         loose=[group for each in counted if not each.claim.is_placed for group in each.claim.groups],
-        jobs=frozenset(job.uuid for each in counted for job in each.jobs),
+        # A job without an ID is not among them, as None would be each of these.
+        jobs=frozenset(job.uuid for each in counted for job in each.jobs if job.uuid is not None),
         facts=[claim_facts(each.claim, each.amounts, now) for each in counted],
     )
 

@@ -34,6 +34,9 @@ LONGEST_TEXT = 1_000_000
 LONGEST_WITH_NEW_CLAIM = 800_000
 """Characters that a document may have with another claim in it. The rest is left for the ends of those it has."""
 
+MOST_JOBS_OF_CLAIM = 100
+"""IDs of jobs that a claim keeps. Jobs that wait may have its name without end, and all of them have one document."""
+
 # Another word may be an end after which the room is still promised, so such a document is refused.
 WHY_ENDED = ("started", "over", "released", "void", "replaced")
 

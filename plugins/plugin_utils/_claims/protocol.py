@@ -21,6 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE, SCOPE_OF
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     MOST_CLAIMS,
+    MOST_JOBS_OF_CLAIM,
     Claim,
     Ended,
     PoolClaims,
@@ -70,21 +71,22 @@ class Stage(enum.Enum):
 class SeenJob:
     """A job as a reading shows it, of those whose names were looked for.
 
-    A look may tell one of its two IDs alone, so it is the same job where any of them is.
+    A look may tell one of its IDs alone, so it is the same job where any of them is. One that tells none may be any
+    job: it ends no claim, and keeps each claim that may be its own.
     """
 
-    uuid: str
+    uuid: str | None
     name: str
     type: str | None
     stage: Stage
     shows_node: bool
     amounts: Amounts
     age: float | None = None
-    other_id: str | None = None
+    other_ids: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return (self.uuid,) if self.other_id is None else (self.uuid, self.other_id)
+        return () if self.uuid is None else (self.uuid, *self.other_ids)
 
     def is_one_of(self, ids: Container[str]) -> bool:
         return any(one in ids for one in self.ids)
@@ -203,12 +205,27 @@ def was_known_to_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
     # A name may be used again, while the UUID of a job is its own.
     if job.is_one_of(claim.known):
         return True
+    # The look that claimed may not have shown an old job, or may have told another of its IDs.
+    if is_job_older_than_claim(claim, job, reading):
+        return True
     # A claim knows all jobs that were not over. Of very many that were, it knows some, and one of the others ends it
-    # only if it is younger than the claim. The two ages are of two clocks, so none is ever compared with a time of the
-    # other. That of the job may be told too low, as the API writes dates and times of creation by clocks of its own.
+    # only if it is certainly younger than the claim.
     if claim.knows_all or job.stage is not Stage.OVER:
         return False
     return job.age is None or job.age + CLOCK_TOLERANCE >= reading.time - claim.created
+
+
+def is_job_older_than_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
+    """Return whether the job is certainly older than the claim."""
+    # The two ages are of two clocks, so none is ever compared with a time of the other. That of the job may be told too
+    # high or too low, as the API writes dates and times of creation by clocks of its own.
+    return job.age is not None and job.age - CLOCK_TOLERANCE > reading.time - claim.created
+
+
+def is_reading_older_than_claim(claim: Claim, reading: Reading) -> bool:
+    """Return whether the claim was written after the reading began: its jobs may be those that the claim replaces."""
+    # The claim knows only the jobs of its own look, and one of this reading may have been deleted before that look.
+    return reading.version < claim.version
 
 
 def has_type_of_claim(claim: Claim, job: SeenJob) -> bool:
@@ -286,14 +303,16 @@ def why_not_usable_with_claims(reading: Reading, row: Row) -> str:
 def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = None) -> list[Counted]:
     """Return the claims that count for the reading, the oldest first, whatever their priority.
 
-    Those that ``own`` takes the place of do not: a gate is never refused because of its own earlier try.
+    Those that ``own`` takes the place of do not: a gate is not refused because of its own earlier try. One whose job
+    is seen to wait is submitted, and takes its room as any other.
     """
     found = jobs_of_claims(document, reading)
     counted = []
     for claim in _claims_by_age(document):
         jobs = found[claim.key]
         is_own = own is not None and own.is_retry_of(claim)
-        if not is_own and _does_claim_count(claim, jobs, reading):
+        is_submitted = any(job.stage is Stage.WAITS for job in jobs)
+        if (is_submitted or not is_own) and _does_claim_count(claim, jobs, reading):
             left = _left_of_claim(claim, jobs)
             # A claim without amounts counts until one of its jobs has begun: its replicas still need places.
             if left or not any(map(covers_claim, jobs)):
@@ -304,9 +323,10 @@ def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = 
 def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[SeenJob]]:
     """Return the jobs of each claim, by its key. A job belongs to one claim, the oldest that it may be the job of.
 
-    Claims that have ended come after all others: else an earlier try of a gate would take the job of its claim.
+    Claims with its exact name come before globs, and claims that have ended after all others: else an earlier try of
+    a gate would take the job of its claim. A job that waits and tells no ID belongs to each claim of its name.
     """
-    jobs = {job.uuid: job for job in sorted(reading.jobs, key=lambda one: one.uuid)}
+    jobs = {job.uuid: job for job in sorted(reading.jobs, key=lambda one: one.ids) if job.ids}
     by_id = {one: job for job in jobs.values() for one in reversed(job.ids)}
     # A job that was bound once stays with its claim, whatever other claims of its name come.
     found = {
@@ -319,8 +339,13 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
         own = found[claim.key]
         for job in list(free):
             if not _has_claim_all(claim, own) and _is_job_of_claim(claim, job, reading):
-                own.append(job)
+                # Of a claim that is newer it may be the job or not: a later look tells, and no other takes it before.
                 free.remove(job)
+                if not is_reading_older_than_claim(claim, reading):
+                    own.append(job)
+    unknown = [job for job in reading.jobs if not job.ids and job.stage is Stage.WAITS]
+    for claim in document.claims.values():
+        found[claim.key] += [job for job in unknown if _has_name_of_claim(claim, job)]
     return found
 
 
@@ -337,7 +362,7 @@ def _claims_that_take_jobs(
         and not needs_claim_no_grace(claim)
         and (_does_claim_count(claim, found[claim.key], reading) or may_come_after_claim(claim, reading))
     ]
-    return waiting + ended
+    return sorted(waiting + ended, key=lambda claim: is_glob_of_claim(claim.job))
 
 
 def mark_claims(row: Row, reading: Reading) -> PoolClaims:
@@ -352,14 +377,33 @@ def mark_claims(row: Row, reading: Reading) -> PoolClaims:
     for key, claim in document.claims.items():
         if key in dropped:
             continue
-        # In the order of their coming: equal documents have to have equal texts.
-        bound = tuple(dict.fromkeys((*claim.jobs, *(one for job in found[key] for one in job.ids))))
+        bound = _ids_that_claim_keeps(claim, found[key])
         marked[key] = (
             _marked_claim(claim, found[key], row)
             if bound == claim.jobs
             else _marked_claim(replace(claim, jobs=bound), found[key], row)
         )
     return PoolClaims(document.born, marked)
+
+
+def _ids_that_claim_keeps(claim: Claim, jobs: Sequence[SeenJob]) -> tuple[str, ...]:
+    """Return the IDs of the jobs that have come, in the order of their coming, as equal documents have equal texts.
+
+    Of more than a document may have, those are kept that have ended the claim, and else those that are still seen.
+    """
+    ids = list(dict.fromkeys((*claim.jobs, *(one for job in jobs for one in job.ids))))
+    if len(ids) <= MOST_JOBS_OF_CLAIM:
+        return tuple(ids)
+    ending = {one for job in jobs if ends_its_claim(job) for one in job.ids}
+    seen = {one for job in jobs for one in job.ids}
+
+    # Those that came first are kept of those that are seen, or each look would keep others.
+    def rank(place: int) -> tuple[bool, bool, int]:
+        is_seen = ids[place] in seen
+        return ids[place] not in ending, not is_seen, place if is_seen else -place
+
+    kept = sorted(range(len(ids)), key=rank)[:MOST_JOBS_OF_CLAIM]
+    return tuple(ids[place] for place in sorted(kept))
 
 
 def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[SeenJob]]) -> set[str]:
@@ -444,8 +488,9 @@ def add_claim(
         nonce=wanted.nonce,
     )
     # Jobs that have the name already are older than the claim, and would end it at once.
-    known = frozenset(one for job in reading.jobs if _has_name_of_claim(claim, job) for one in job.ids)
-    claim = replace(claim, known=known, knows_all=reading.is_complete)
+    there = [job for job in reading.jobs if _has_name_of_claim(claim, job)]
+    known = frozenset(one for job in there for one in job.ids)
+    claim = replace(claim, known=known, knows_all=reading.is_complete and all(job.ids for job in there))
     earlier = document.claims.get(wanted.id)
     tries = [one for one in document.claims.values() if one.ended is None and wanted.is_retry_of(one)]
     end = Ended(row.moment, row.version + 1, "replaced")
@@ -459,6 +504,11 @@ def add_claim(
     if len(document.claims) > MOST_CLAIMS:
         raise TooManyClaimsError
     return document, claim
+
+
+def shows_job_without_id(reading: Reading, wanted: Wanted) -> bool:
+    """Return whether a job of the wanted name may be alive that a claim could not tell from the one that is to come."""
+    return any(not job.ids and job.stage is not Stage.OVER and _is_name_like(job.name, wanted.job) for job in reading.jobs)
 
 
 def is_claim_written(row: Row, claim: Claim) -> bool:
@@ -537,11 +587,12 @@ def release_claim_of(
 def _may_job_come_for_claim(document: PoolClaims, claim: Claim, reading: Reading) -> bool:
     """Return whether a job may be that of the claim by its name, though its type or its age tell otherwise."""
     # What keeps a claim has to match more than what ends it: the room of a job that waits would be given to others.
-    others = {job.uuid for key, jobs in jobs_of_claims(document, reading).items() if key != claim.key for job in jobs}
+    found = jobs_of_claims(document, reading)
+    others = {one for key, jobs in found.items() if key != claim.key for job in jobs for one in job.ids}
     return any(
         job.stage is not Stage.OVER
         and not job.is_one_of(claim.known)
-        and job.uuid not in others
+        and not job.is_one_of(others)
         and _has_name_of_claim(claim, job)
         for job in reading.jobs
     )
@@ -599,11 +650,11 @@ def is_glob_of_claim(name: str) -> bool:
 
 def jobs_after_their_claims(document: PoolClaims, reading: Reading) -> list[tuple[Claim, SeenJob]]:
     """Return jobs that have come after the time of their claims, each with its claim."""
-    taken = {job.uuid for jobs in jobs_of_claims(document, reading).values() for job in jobs}
+    taken = {one for jobs in jobs_of_claims(document, reading).values() for job in jobs for one in job.ids}
     late = []
     for claim in _claims_by_age(document):
         if claim.ended is None and has_claim_expired(claim, reading):
-            jobs = [job for job in reading.jobs if job.uuid not in taken]
+            jobs = [job for job in reading.jobs if job.ids and not job.is_one_of(taken)]
             late += [(claim, job) for job in jobs if _is_job_of_claim(claim, job, reading)]
     return late
 
@@ -658,7 +709,11 @@ def _type_in_queue(job_type: str) -> str:
 
 
 def _has_name_of_claim(claim: Claim, job: SeenJob) -> bool:
-    return job.name == claim.job or (is_glob_of_claim(claim.job) and fnmatch.fnmatchcase(job.name, claim.job))
+    return _is_name_like(job.name, claim.job)
+
+
+def _is_name_like(name: str, wanted: str) -> bool:
+    return name == wanted or (is_glob_of_claim(wanted) and fnmatch.fnmatchcase(name, wanted))
 
 
 def _claims_by_age(document: PoolClaims) -> list[Claim]:

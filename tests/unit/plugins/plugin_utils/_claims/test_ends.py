@@ -116,6 +116,13 @@ def test_a_release(store: Store, jobs: list[t.Any], submitted: bool, said: str, 
     assert why(store, "a/2/x") == ended
 
 
+@pytest.mark.parametrize("uuid", [None, ""])
+def test_a_job_that_waits_keeps_its_claim_without_an_id(store: Store, uuid: str | None) -> None:
+    waits = {**found("Queue"), "job_uuid": uuid, "uid": uuid}
+    assert release_claim(store, "a/2/x", lambda _pool, _names: ([waits], True), submitted=True) == ["waits"]
+    assert why(store, "a/2/x") is None
+
+
 def test_a_release_without_jobs_leaves_the_claim_to_its_time(store: Store) -> None:
     with pytest.raises(StoreError, match="^The jobs of pool-b could not be read in time.$"):
         release_claim(store, "a/2/x", lambda _pool, _names: None, submitted=True)
