@@ -536,9 +536,9 @@ def test_very_many_jobs_of_a_name_stop_no_gate(store: Store) -> None:
     nodes = gpu_nodes(8, 8, 8, 8)
     gate(store, "first", nodes=nodes)
     for _round in range(3):
-        jobs = [job({"cpu": "1"}, "Queue", name="first", seconds=5) for _number in range(400)]
+        jobs = [job({"cpu": "1"}, "Queue", name="first", seconds=100) for _number in range(400)]
         # Of those that have just come, the queue would tell that they may be about to start.
-        jobs = [{**one, "pendingDuration": 100} for one in jobs]
+        jobs = [{**one, "createTime": None} for one in jobs]
         gate(store, None, *jobs, nodes=nodes)
     assert gate(store, "second", *jobs, nodes=nodes)["decision"] == "admit"
 
@@ -546,7 +546,8 @@ def test_very_many_jobs_of_a_name_stop_no_gate(store: Store) -> None:
 @pytest.mark.parametrize("strategy", ["traversal", "backfill"])
 def test_a_retry_whose_job_waits_is_not_admitted_to_its_room(store: Store, strategy: str) -> None:
     gate(store, "first")
-    waits = job({GPU: "8"}, "Queue", name="first", seconds=5)
+    # The queue alone would let it through.
+    waits = {**job({GPU: "8"}, "Queue", name="first", seconds=100), "createTime": None}
     assert gate(store, "first", waits, queue_strategy=strategy)["decision"] == "wait"
     assert gate(store, "first", queue_strategy=strategy)["decision"] == "admit"
 
