@@ -508,7 +508,8 @@ def add_claim(
 
 def shows_job_without_id(reading: Reading, wanted: Wanted) -> bool:
     """Return whether a job of the wanted name may be alive that a claim could not tell from the one that is to come."""
-    return any(not job.ids and job.stage is not Stage.OVER and _is_name_like(job.name, wanted.job) for job in reading.jobs)
+    alive = (job for job in reading.jobs if job.stage is not Stage.OVER)
+    return any(not job.ids and _is_name_like(job.name, wanted.job) for job in alive)
 
 
 def is_claim_written(row: Row, claim: Claim) -> bool:

@@ -105,7 +105,7 @@ BESIDE_AN_EARLIER_JOB = (
 )
 ENDED_BEFORE = ["job 2 becomes 4", "job 2 becomes 6"]
 SEES_OLD = of(1, "reads the store", "reads the jobs: [('old', 'runs')]")
-# A deployer ends the job that has its name, and asks. Another looks at it, from before that or in a list that is behind.
+# A deployer ends the job that has its name, and asks. Another sees the job: it looked before, or its list is behind.
 USED_AGAIN = {
     "is_reading_older_than_claim": (
         Rules(looks=2, with_earlier_job=True, tells_ages=False),
