@@ -165,8 +165,8 @@ class GateClaims:
             raise StoreError("more jobs than are read have the names that claims wait for")
         if wanted is not None and shows_job_without_id(reading, wanted):
             raise StoreError(
-                f"a job called {wanted.job} tells no ID, so its claim could not tell it from the job that is to come: "
-                "ask again in a minute, or give the coming job another name"
+                f"a job called {wanted.job} shows no ID, and the claim could not tell it from the coming job: ask "
+                "again in a minute, or give the coming job another name"
             )
         started = self._time.clock()
         lost = ""

@@ -475,10 +475,12 @@ def of_an_old_job(status: str = "Running", **more: t.Any) -> t.Any:
 
 @pytest.mark.parametrize("ids", [{"uid": None, "jobUUID": None}, {"uid": "", "jobUUID": ""}, {"uid": "", "jobUUID": 7}])
 def test_beside_a_job_of_its_name_without_an_id_nothing_is_claimed(store: Store, ids: dict[str, t.Any]) -> None:
+    """Beside one that is over, a gate claims, as nothing more comes of it."""
+    assert gate(store, "first", of_an_old_job("Completed", **ids), nodes=NODES, dry=True)["decision"] == "admit"
     outcome = gate(store, "first", of_an_old_job(**ids), nodes=NODES)
     assert outcome["decision"] == "unknown"
     (reason, *_others) = outcome["pools"][0]["reasons"]
-    assert "a job called first tells no ID, so its claim could not tell it from the job that is to come" in reason
+    assert "a job called first shows no ID, and the claim could not tell it from the coming job" in reason
     assert "give the coming job another name" in reason
     assert text_of(store) is None
     assert gate(store, None, of_an_old_job(**ids), nodes=NODES)["decision"] == "admit", "it claims nothing"
