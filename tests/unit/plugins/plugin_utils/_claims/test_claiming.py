@@ -329,10 +329,15 @@ class Timed:
     def __init__(self, store: Store, clock: Clock, *fails: str, seconds: float = 0.0) -> None:
         self._store, self._clock, self._fails, self._seconds = store, clock, fails, seconds
         self.limits: list[float | None] = []
+        self._ends: float | None = None
         self.asked: list[str] = []
 
     def end_in(self, seconds: float | None) -> None:
         self.limits.append(seconds)
+        self._ends = None if seconds is None else self._clock.now + seconds
+
+    def has_time(self) -> bool:
+        return self._ends is None or self._clock.now < self._ends
 
     def read(self, pools: t.Any = None) -> t.Any:
         self.asked.append("read")
