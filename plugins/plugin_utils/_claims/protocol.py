@@ -383,11 +383,13 @@ def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[See
     }
     dropped = old if reading.is_complete else old - _claims_of_jobs_left_out(row, reading, old)
     takers = _claims_that_take_jobs(row.document, reading, found)
+    jobs = {job.uuid: job for key in dropped for job in found[key]}
+    taken_by: dict[str, list[str]] = {uuid: [] for uuid in jobs}
     # Two for each job, whatever number of claims has it: a claim itself is not one that would take its job.
-    taken_by = {
-        job.uuid: list(itertools.islice((one.key for one in takers if _is_job_of_claim(one, job, reading)), 2))
-        for job in {job.uuid: job for key in dropped for job in found[key]}.values()
-    }
+    for taker in takers:
+        for uuid, job in jobs.items():
+            if len(taken_by[uuid]) < 2 and _is_job_of_claim(taker, job, reading):
+                taken_by[uuid].append(taker.key)
     # Without its claim a job is free, and ends the next claim of its name, whose own job has not come. Whether that one
     # has all its jobs, or is dropped as well, is not asked: it would take a round for each of them.
     return {key for key in dropped if all(taker == key for job in found[key] for taker in taken_by[job.uuid])}

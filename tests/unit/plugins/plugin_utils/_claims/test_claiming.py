@@ -20,6 +20,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claimin
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     Ended,
+    PoolClaims,
     dump_claims,
     parse_claims,
 )
@@ -161,6 +162,9 @@ class Odd:
 
     def end_in(self, seconds: float | None) -> None:
         self._store.end_in(seconds)
+
+    def has_time(self) -> bool:
+        return self._store.has_time()
 
     def read(self, pools: t.Any = None) -> t.Any:
         self.reads += 1
@@ -316,6 +320,35 @@ def test_claims_that_wait_for_too_many_names_are_not_known(
     outcome = gate(store, "second", nodes=NODES)
     assert outcome["decision"] == "unknown"
     assert "Claims wait for more than 10 names of jobs, or 5 patterns" in outcome["reasons"][0]
+
+
+def test_documents_that_take_too_long_to_parse_are_not_known(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may have a million characters, and all of them come with one statement."""
+    for pool in range(20):
+        store.swap(f"pool-of-others-{pool}", 0, dump_claims(PoolClaims("born")))
+    clock, parse, parsed = Clock(), claiming.parse_claims, []
+
+    def parse_slowly(text: str) -> PoolClaims:
+        parsed.append(text)
+        clock.now += 3
+        return parse(text)
+
+    monkeypatch.setattr(claiming, "parse_claims", parse_slowly)
+    for seconds, most in ((0, 4), (10, 2)):
+        parsed.clear()
+        outcome, _told = gate_of_pools(Timed(store, clock), clock, seconds)
+        assert outcome["decision"] == "unknown"
+        assert "could not be read in the time" in str(outcome["reasons"])
+        assert len(parsed) == most * outcome["attempts"]
+
+
+def test_the_documents_of_other_pools_are_not_kept(store: Store) -> None:
+    store.swap("pool-of-others", 0, dump_claims(PoolClaims("born")))
+    claims = GateClaims(store, None, Clock().time)
+    claims.begin()
+    claims.look_at([{**observed(NODES), "found": []}])
+    assert claims._began is not None
+    assert claims._began.by_pool == {}
 
 
 def test_times_that_nobody_will_see() -> None:

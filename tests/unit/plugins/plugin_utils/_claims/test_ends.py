@@ -273,6 +273,14 @@ def test_an_end_that_has_no_time_looks_at_no_more_pools(store: Store) -> None:
     assert len(looked) == 2
 
 
+def test_an_end_that_has_no_time_reads_no_more_documents(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may write the store can have very many that take long to parse."""
+    times = [True, False]
+    monkeypatch.setattr(store, "has_time", lambda: times.pop(0))
+    with pytest.raises(StoreError, match="^The claims of 3 pools could not be read in time.$"):
+        renew_claim(store, "a/2/x", 60)
+
+
 @pytest.mark.parametrize("way", ["release", "void", "watch"])
 def test_an_end_leaves_the_claims_of_other_names_as_they_are(tmp_path: Path, way: str) -> None:
     """Of two claims of one name, the job of the first still runs when its own is long over, and the second waits."""

@@ -588,6 +588,27 @@ def test_claims_whose_jobs_are_left_out_fill_no_document() -> None:
     assert mark_claims(others, Reading(301, "born", 1e6, [], is_complete=False)).claims == {}
 
 
+def test_what_is_dropped_takes_no_time_for_each_claim_and_job_and_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old claims that share their jobs, and claims that could take those: who may write the store chooses both."""
+    jobs = [job(str(number), Stage.RUNS) for number in range(50)]
+    old = claimed(*(f"o{number}" for number in range(20)), at=1.0)
+    bound = tuple(one.uuid for one in jobs)
+    old = old.with_claims(*(replace(claim, jobs=bound) for claim in old.claims.values()))
+    document = claimed(*(f"t{number}" for number in range(60)), document=old, at=1e6, type="infer")
+    asked = 0
+    rule = protocol._is_job_of_claim
+
+    def count(*words: t.Any) -> bool:
+        nonlocal asked
+        asked += 1
+        return rule(*words)
+
+    monkeypatch.setattr(protocol, "_is_job_of_claim", count)
+    marked = mark_claims(Row(80, document, 1e6), reading(80, 1e6, *jobs))
+    assert set(marked.claims) == {f"t{number}" for number in range(60)}
+    assert asked <= len(jobs) * 60
+
+
 def test_a_watch_takes_a_job_with_all_its_ids() -> None:
     waits = replace(job("J", Stage.WAITS), other_id="U")
     runs = replace(waits, stage=Stage.RUNS)
