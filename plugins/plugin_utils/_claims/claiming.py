@@ -276,7 +276,9 @@ def bounded_names(names: Iterable[str]) -> list[str]:
             found.add(name)
             globs += is_glob_of_claim(name)
         if len(found) > _MOST_NAMES or globs > _MOST_GLOBS:
-            raise StoreError(f"Claims wait for more than {_MOST_NAMES} names of jobs, or {_MOST_GLOBS} patterns of names.")
+            raise StoreError(
+                f"Claims wait for more than {_MOST_NAMES} names of jobs, or {_MOST_GLOBS} patterns of names."
+            )
     return sorted(found)
 
 

@@ -14,8 +14,8 @@ from dataclasses import replace
 from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import (
-    claim_facts,
     bounded_names,
+    claim_facts,
     row_for_claiming,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
@@ -46,7 +46,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import ClaimFacts
 
-OwnClaim = t.Tuple[str, str]
+OwnClaim = tuple[str, str]
 """The ID of a claim, and its nonce, or an empty one for all claims that have the ID."""
 
 Look = t.Callable[[str, list[str]], "tuple[Sequence[FoundJobFacts], bool] | None"]

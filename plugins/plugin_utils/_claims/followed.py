@@ -65,7 +65,9 @@ class FollowedClaims:
 
 def read_followed_claims(value: object, name: str = "claims") -> list[OwnClaim]:
     """Return (ID, nonce) of each claim of a list, as gates return them. Raises InputError."""
-    given = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, dict) for one in given):
-        raise InputError(f"{name} is {shown(value)}, and must be a list of claims, each with its id and its nonce.")
-    return [(read_wished_id(one.get("id"), f"{name}.id"), read_nonce(one.get("nonce"), f"{name}.nonce")) for one in given]
+    own = []
+    for one in value if isinstance(value, list) else [value]:
+        if not isinstance(one, dict):
+            raise InputError(f"{name} has {shown(one)}, and must be a list of claims, each with its id and its nonce.")
+        own.append((read_wished_id(one.get("id"), f"{name}.id"), read_nonce(one.get("nonce"), f"{name}.nonce")))
+    return own

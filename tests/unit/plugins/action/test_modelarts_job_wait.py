@@ -229,8 +229,8 @@ def test_a_store_that_cannot_be_asked_is_a_warning(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("a", "claims is 'a', and must be a list of claims, each with its id and its nonce."),
-        (["a"], "claims is ['a'], and must be a list of claims, each with its id and its nonce."),
+        ("a", "claims has 'a', and must be a list of claims, each with its id and its nonce."),
+        (["a"], "claims has 'a', and must be a list of claims, each with its id and its nonce."),
         ([{"nonce": "n"}], "claims.id is None, and must have 1 to 200 letters, digits and characters of _.:/@-"),
         ([{"id": "a", "nonce": "{{ n }}"}], "claims.nonce is '{{ n }}', and must have 1 to 200 letters"),
     ],

@@ -229,7 +229,9 @@ def test_the_newest_of_an_id_tells_whether_it_was_renewed(store: Store) -> None:
 def test_a_watch_notes_the_job_where_it_is(store: Store) -> None:
     claims_again(store, "pool-0", "a/2/x", "retry")
     running = found("Running", "10.0.0.1")
-    end_claim_by_job(store, [("a/2/x", "")], "llm", "u", lambda pool, _names: ([running] if pool == "pool-b" else [], True))
+    end_claim_by_job(
+        store, [("a/2/x", "")], "llm", "u", lambda pool, _names: ([running] if pool == "pool-b" else [], True)
+    )
     assert why(store, "a/2/x") == "started"
     assert [one["pool"] for one in list_claims(store, print) if one["claim"]["id"] == "a/2/x"] == ["pool-0"]
 
