@@ -72,8 +72,72 @@ options:
     version_added: 1.1.0
   claims:
     description:
-      - Claims that gates of this run made, as they returned them. The task takes the one that names the job.
+      - Claims that gates made, as they returned them. The task takes the one that names the job, and touches no other.
       - Before the first look, the task renews that claim for 15 minutes. It ends when a look shows the job with its cards.
         If the store cannot be read, the task only warns.
     type: list
     elements: dict
+    version_added: 1.1.0
+    suboptions:
+      id:
+        description:
+          - ID of the claim.
+        type: str
+        required: true
+      nonce:
+        description:
+          - The C(nonce) of the claim. The task then leaves alone a claim that a retry made under the same ID.
+        type: str
+seealso:
+  - module: poolgate.modelarts.modelarts_capacity_gate
+  - module: poolgate.modelarts.modelarts_workload_info
+"""
+
+EXAMPLES = r"""
+- name: Wait up to ten minutes until the job runs
+  poolgate.modelarts.modelarts_job_wait:
+    pool_name: pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03
+    job: llm-pretrain-7b
+    wait_timeout: 600
+  register: watched
+
+- name: Show how long it waited
+  ansible.builtin.debug:
+    msg: "{{ watched.state }}: {{ watched.message }}"
+"""
+
+RETURN = r"""
+state:
+  description:
+    - V(running) or V(completed) if the job runs or has run.
+    - V(failed) if the job failed or was terminated.
+    - V(waiting) if the job is still queued, or is being created, when the time is up.
+    - V(gone) if the job was in the pool and no longer is.
+    - V(missing) if no job of this name has appeared.
+    - V(unread) if the state is not known, because the API did not answer at the end or its IDs do not identify the job.
+  returned: when the pool could be read
+  type: str
+  sample: running
+status:
+  description: The status of the job at the last look, as the API returns it. Null if that look did not show the job.
+  returned: when the pool could be read
+  type: str
+  sample: Running
+pool:
+  description: ID of the pool.
+  returned: when the pool could be read
+  type: str
+job_uuid:
+  description: ID of the job that was followed. Null if none was found.
+  returned: when the pool could be read
+  type: str
+ahead:
+  description: Number of jobs that are ahead in the queue. Null if the job is not queued, or if the number is not known.
+  returned: when the pool could be read
+  type: int
+message:
+  description: The outcome in one sentence.
+  returned: when the pool could be read
+  type: str
+  sample: llm-pretrain-7b runs in pool-train-a100-3c7e52d1f0984b6a8e5d2b7c41a96f03, after 5 s in the queue.
+"""
