@@ -73,8 +73,8 @@ options:
   claims:
     description:
       - Claims that gates made, as they returned them. The task takes the one that names the job, and touches no other.
-      - Before the first look, the task renews that claim for 15 minutes. It ends when a look shows the job with its cards.
-        If the store cannot be read, the task only warns.
+      - Before the first look, the task renews that claim for 15 minutes. The claim ends when a look shows the job with
+        its cards. If the store cannot be read, the task only warns.
     type: list
     elements: dict
     version_added: 1.1.0
