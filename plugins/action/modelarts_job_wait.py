@@ -98,13 +98,16 @@ class ActionModule(ObservingAction):
         )
         claims = self._claims_of_awaited_job(options)
         watch = JobWatch(pool, job)
+        # Before the time of the wait begins.
+        if claims is not None:
+            claims.renew_for(job)
         observer = self.observer(options)
         time = REAL_TIME
         end = 0.0
 
         def look(seconds_left: float | None) -> WorkloadsAnswer:
             nonlocal end
-            # Before the first look, and once more when a job that was given by its ID has told its name.
+            # A job that was given by its ID has told its name.
             if claims is not None:
                 claims.renew_for(watch.job_name)
             limit = None if seconds_left is None else max(seconds_left, _SHORTEST_LIMIT)
