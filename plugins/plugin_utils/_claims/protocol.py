@@ -29,7 +29,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.documen
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 if t.TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 SETTLE = 60.0
 """Seconds after which all reads show what one read may have shown: a job with its cards, or a submission whose answer
@@ -55,6 +55,9 @@ claim lasts for days; of jobs that are over, the newest are the last to be left 
 
 # Most claims have a plain name, which is compared without making a pattern of it.
 _GLOB = frozenset("*?[")
+
+# Stand for all names, and for all patterns of names. No name that is compared is one of them.
+_ANY, _GLOBS = "*", "?*"
 
 
 class Stage(enum.Enum):
@@ -168,13 +171,16 @@ class Wanted:
     family: str = ""
 
     def is_retry_of(self, claim: Claim) -> bool:
-        """Return whether the gate takes the place of the one that has made the claim."""
+        """Return whether the gate takes the place of the one that has made the claim: of itself, or of an earlier run.
+
+        A run that was cancelled may still look after its retry was admitted.
+        """
         if not self.family:
             return claim.id == self.id
         # What its own run has claimed is for another gate of that run, and counts as that of any other.
         head, _stroke, number = claim.id.rpartition("/")
         is_of_job = claim.id == self.family or (head == self.family and number.isdigit())
-        return is_of_job and (claim.owner != self.owner or claim.nonce == self.nonce)
+        return is_of_job and (claim.nonce == self.nonce or _is_run_before(claim.owner, self.owner))
 
     def within(self, document: PoolClaims) -> Wanted:
         """Return the claim with an id of the document under which no other gate of its run has one."""
@@ -337,12 +343,16 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
     free = [job for job in jobs.values() if not job.is_one_of(bound)]
     for claim in _claims_that_take_jobs(document, reading, found):
         own = found[claim.key]
+        has_all = _has_claim_all(claim, own)
         for job in list(free):
-            if not _has_claim_all(claim, own) and _is_job_of_claim(claim, job, reading):
+            if has_all:
+                break
+            if _is_job_of_claim(claim, job, reading):
                 # Of a claim that is newer it may be the job or not: a later look tells, and no other takes it before.
                 free.remove(job)
                 if not is_reading_older_than_claim(claim, reading):
                     own.append(job)
+                    has_all = _has_claim_all(claim, own)
     unknown = [job for job in reading.jobs if not job.ids and job.stage is Stage.WAITS]
     for claim in document.claims.values():
         found[claim.key] += [job for job in unknown if _has_name_of_claim(claim, job)]
@@ -417,13 +427,17 @@ def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[See
     }
     dropped = old if reading.is_complete else old - _claims_of_jobs_left_out(row, reading, old)
     takers = _claims_that_take_jobs(row.document, reading, found)
+    # One that tells no ID ends none.
+    jobs = {job.ids: job for key in dropped for job in found[key] if job.ids}
+    taken_by: dict[tuple[str, ...], list[str]] = {ids: [] for ids in jobs}
+    # Two for each job, whatever number of claims has it: a claim itself is not one that would take its job.
+    for taker in takers:
+        for ids, job in jobs.items():
+            if len(taken_by[ids]) < 2 and _is_job_of_claim(taker, job, reading):
+                taken_by[ids].append(taker.key)
     # Without its claim a job is free, and ends the next claim of its name, whose own job has not come. Whether that one
     # has all its jobs, or is dropped as well, is not asked: it would take a round for each of them.
-    return {
-        key
-        for key in dropped
-        if not any(_is_job_of_claim(taker, job, reading) for job in found[key] for taker in takers if taker.key != key)
-    }
+    return {key for key in dropped if all(taker == key for job in found[key] for taker in taken_by.get(job.ids, ()))}
 
 
 def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[str]:
@@ -433,15 +447,16 @@ def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[s
     and waits for jobs of their names, would take them for its own.
     """
     claims = row.document.claims
-    waiting = [one for one in claims.values() if one.ended is None and not has_claim_expired(one, reading)]
+    # Of each name, and of all patterns, the one that was made first: whether the others were as well changes nothing.
+    first: dict[str, int] = {}
+    for one in claims.values():
+        if one.ended is None and not has_claim_expired(one, reading) and one.key not in old:
+            for name in (_ANY, _GLOBS if is_glob_of_claim(one.job) else one.job):
+                first[name] = min(one.version, first.get(name, one.version))
 
     def is_waited_for(claim: Claim) -> bool:
-        return any(
-            (claim.ended is None or one.version <= claim.ended.version)
-            and (one.job == claim.job or is_glob_of_claim(one.job) or is_glob_of_claim(claim.job))
-            for one in waiting
-            if one.key != claim.key
-        )
+        names = (_ANY,) if is_glob_of_claim(claim.job) else (_GLOBS, claim.job)
+        return any(claim.ended is None or first[one] <= claim.ended.version for one in names if one in first)
 
     left_out = [
         key
@@ -620,23 +635,36 @@ def end_claim(row: Row, claim_id: str) -> tuple[PoolClaims, bool]:
 
 
 def bind_job_to_claim(
-    document: PoolClaims, claim_id: str, job_id: str, reading: Reading, nonce: str = ""
+    document: PoolClaims, own: Sequence[tuple[str, str]], job_id: str, reading: Reading
 ) -> PoolClaims:
-    """Return the document in which a job belongs to a claim for certain, as its own watch says."""
-    claim = claim_of_id(document, claim_id, nonce)
+    """Return the document in which a job belongs for certain to a claim of its run, as its own watch says.
+
+    ``own`` are (ID, nonce) of what the run has claimed: of those that the job can be the job of, it is that of the
+    oldest which has not all its jobs. With no such claim nothing changes.
+    """
     job = next((one for one in reading.jobs if job_id in one.ids), None)
-    ids = (job_id,) if job is None else job.ids
-    # A job from before the claim cannot be its own, whatever a watch says.
-    if claim is None or not claim.known.isdisjoint(ids) or (job and was_known_to_claim(claim, job, reading)):
+    if job is None:
         return document
-    if set(ids) <= set(claim.jobs):
+    claims = [claim_of_id(document, *one) for one in own]
+    # A job of another name or type, and one from before the claim, cannot be its own, whatever a watch says.
+    possible = [claim for claim in claims if claim is not None and _is_job_of_claim(claim, job, reading)]
+    if not possible:
+        return document
+
+    def order(claim: Claim) -> tuple[bool, bool, bool, int]:
+        jobs = [one for one in reading.jobs if one.is_one_of(claim.jobs)]
+        is_bound = job.is_one_of(claim.jobs)
+        return not is_bound, claim.ended is not None, _has_claim_all(claim, jobs), claim.version
+
+    claim = min(possible, key=order)
+    if set(job.ids) <= set(claim.jobs):
         return document
     others = [
-        replace(one, jobs=tuple(own for own in one.jobs if own not in ids))
+        replace(one, jobs=tuple(uuid for uuid in one.jobs if uuid not in job.ids))
         for one in document.claims.values()
-        if one.key != claim.key and not set(ids).isdisjoint(one.jobs)
+        if one.key != claim.key and job.is_one_of(one.jobs)
     ]
-    bound = tuple(dict.fromkeys((*claim.jobs, *ids)))
+    bound = tuple(dict.fromkeys((*claim.jobs, *job.ids)))
     return document.with_claims(*others, replace(claim, jobs=bound))
 
 
@@ -645,19 +673,22 @@ def names_claims_look_for(documents: Iterable[PoolClaims]) -> list[str]:
     return sorted({claim.job for document in documents for claim in document.claims.values()})
 
 
+def is_claim_for(claim: Claim, name: str) -> bool:
+    """Return whether the claim waits for jobs of a name."""
+    return _is_name_like(name, claim.job)
+
+
 def is_glob_of_claim(name: str) -> bool:
     return not _GLOB.isdisjoint(name)
 
 
-def jobs_after_their_claims(document: PoolClaims, reading: Reading) -> list[tuple[Claim, SeenJob]]:
-    """Return jobs that have come after the time of their claims, each with its claim."""
+def jobs_after_their_claims(document: PoolClaims, reading: Reading) -> Iterator[tuple[Claim, SeenJob]]:
+    """Yield jobs that have come after the time of their claims, each with its claim."""
     taken = {one for jobs in jobs_of_claims(document, reading).values() for job in jobs for one in job.ids}
-    late = []
+    jobs = [job for job in reading.jobs if job.ids and not job.is_one_of(taken)]
     for claim in _claims_by_age(document):
         if claim.ended is None and has_claim_expired(claim, reading):
-            jobs = [job for job in reading.jobs if job.ids and not job.is_one_of(taken)]
-            late += [(claim, job) for job in jobs if _is_job_of_claim(claim, job, reading)]
-    return late
+            yield from ((claim, job) for job in jobs if _is_job_of_claim(claim, job, reading))
 
 
 def _does_claim_count(claim: Claim, jobs: Sequence[SeenJob], reading: Reading) -> bool:
@@ -699,7 +730,7 @@ def _has_claim_all(claim: Claim, jobs: Sequence[SeenJob]) -> bool:
 
 
 def _is_job_of_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
-    is_like_it = has_type_of_claim(claim, job) and _has_name_of_claim(claim, job)
+    is_like_it = _has_name_of_claim(claim, job) and has_type_of_claim(claim, job)
     return is_like_it and not was_known_to_claim(claim, job, reading)
 
 
@@ -710,11 +741,17 @@ def _type_in_queue(job_type: str) -> str:
 
 
 def _has_name_of_claim(claim: Claim, job: SeenJob) -> bool:
-    return _is_name_like(job.name, claim.job)
+    return is_claim_for(claim, job.name)
 
 
 def _is_name_like(name: str, wanted: str) -> bool:
     return name == wanted or (is_glob_of_claim(wanted) and fnmatch.fnmatchcase(name, wanted))
+
+
+def _is_run_before(owner: str, later: str) -> bool:
+    """Return whether a run's page, which ends in its number, is that of an earlier run. Without a number it is not."""
+    numbers = [one.rpartition("/")[2] for one in (owner, later)]
+    return all(one.isascii() and one.isdigit() for one in numbers) and int(numbers[0]) < int(numbers[1])
 
 
 def _claims_by_age(document: PoolClaims) -> list[Claim]:

@@ -400,7 +400,7 @@ def _decides_to(phase: str) -> Step:
             own = next((job.uuid for job in reading.jobs if job.uuid == f"j{index}"), None)
             bound = row.document
             if own is not None:
-                bound = protocol.bind_job_to_claim(bound, claim_id, own, reading, deployer.nonce)
+                bound = protocol.bind_job_to_claim(bound, [(claim_id, deployer.nonce)], own, reading)
             document = protocol.mark_claims(replace(row, document=bound), reading)
         if document == row.document:
             yield f"has nothing to write for its {phase}", _with(world, index, _end_of(deployer))

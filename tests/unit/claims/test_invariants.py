@@ -240,6 +240,9 @@ class OddStore:
     def __init__(self, pool: str, text: str | None, failure: str = "") -> None:
         self.pool, self.text, self.failure, self.swaps = pool, text, failure, 0
 
+    def has_time(self) -> bool:
+        return True
+
     def end_in(self, seconds: float | None) -> None:
         """Take the limit, which a store in memory has no use for."""
 

@@ -20,6 +20,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claimin
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     Ended,
+    PoolClaims,
     dump_claims,
     parse_claims,
 )
@@ -161,6 +162,9 @@ class Odd:
 
     def end_in(self, seconds: float | None) -> None:
         self._store.end_in(seconds)
+
+    def has_time(self) -> bool:
+        return self._store.has_time()
 
     def read(self, pools: t.Any = None) -> t.Any:
         self.reads += 1
@@ -318,6 +322,35 @@ def test_claims_that_wait_for_too_many_names_are_not_known(
     assert "Claims wait for more than 10 names of jobs, or 5 patterns" in outcome["reasons"][0]
 
 
+def test_documents_that_take_too_long_to_parse_are_not_known(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may have a million characters, and all of them come with one statement."""
+    for pool in range(20):
+        store.swap(f"pool-of-others-{pool}", 0, dump_claims(PoolClaims("born")))
+    clock, parse, parsed = Clock(), claiming.parse_claims, []
+
+    def parse_slowly(text: str) -> PoolClaims:
+        parsed.append(text)
+        clock.now += 3
+        return parse(text)
+
+    monkeypatch.setattr(claiming, "parse_claims", parse_slowly)
+    for seconds, most in ((0, 4), (10, 2)):
+        parsed.clear()
+        outcome, _told = gate_of_pools(Timed(store, clock), clock, seconds)
+        assert outcome["decision"] == "unknown"
+        assert "could not be read in the time" in str(outcome["reasons"])
+        assert len(parsed) == most * outcome["attempts"]
+
+
+def test_the_documents_of_other_pools_are_not_kept(store: Store) -> None:
+    store.swap("pool-of-others", 0, dump_claims(PoolClaims("born")))
+    claims = GateClaims(store, None, Clock().time)
+    claims.begin()
+    claims.look_at([{**observed(NODES), "found": []}])
+    assert claims._began is not None
+    assert claims._began.by_pool == {}
+
+
 def test_times_that_nobody_will_see() -> None:
     assert iso_time_of_claim(0) == "1970-01-01T00:00:00Z"
     assert iso_time_of_claim(1e18) == "9999-12-31T23:59:59Z"
@@ -329,10 +362,15 @@ class Timed:
     def __init__(self, store: Store, clock: Clock, *fails: str, seconds: float = 0.0) -> None:
         self._store, self._clock, self._fails, self._seconds = store, clock, fails, seconds
         self.limits: list[float | None] = []
+        self._ends: float | None = None
         self.asked: list[str] = []
 
     def end_in(self, seconds: float | None) -> None:
         self.limits.append(seconds)
+        self._ends = None if seconds is None else self._clock.now + seconds
+
+    def has_time(self) -> bool:
+        return self._ends is None or self._clock.now < self._ends
 
     def read(self, pools: t.Any = None) -> t.Any:
         self.asked.append("read")
