@@ -8,6 +8,7 @@ import typing as t
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
+    is_blank,
     is_endless,
     one_line,
     shown,
@@ -35,6 +36,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import JobFacts, WorkloadsAnswer
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.followed import FollowedClaims
 
 _WAIT_TIMEOUT, _POLL_INTERVAL = 600.0, 15.0
 
@@ -76,8 +78,7 @@ class ActionModule(ObservingAction):
         "wait_timeout": {"type": "raw"},
         "poll_interval": {"type": "raw"},
         "store": {"type": "raw"},
-        "claim_id": {"type": "raw"},
-        "claim_nonce": {"type": "raw"},
+        "claims": {"type": "raw"},
     }
 
     def act(self, options: Mapping[str, object]) -> JobWaitFacts | JobWaitFailure:
@@ -95,57 +96,48 @@ class ActionModule(ObservingAction):
         interval = read_seconds(
             names["poll_interval"], options["poll_interval"], _POLL_INTERVAL, _value_in_line_of_job_wait
         )
+        claims = self._claims_of_awaited_job(options)
+        watch = JobWatch(pool, job)
+        # Before the time of the wait begins.
+        if claims is not None:
+            claims.renew_for(job)
         observer = self.observer(options)
         time = REAL_TIME
         end = 0.0
 
         def look(seconds_left: float | None) -> WorkloadsAnswer:
             nonlocal end
+            # A job that was given by its ID has told its name.
+            if claims is not None:
+                claims.renew_for(watch.job_name)
             limit = None if seconds_left is None else max(seconds_left, _SHORTEST_LIMIT)
             end = time.clock() + (limit or _SHORTEST_LIMIT)
             return observer.look({"pool_name": [pool], "fields": list(JOB_FIELDS), "time_limit": limit})
 
-        url = None if options.get("claim_id") is None else store_given_to_action(options.get("store"))
-        if url is not None and not self._task.check_mode:
-            self._end_or_renew_claim_of_awaited_job(url, options["claim_id"], None, options)
-        watch = JobWatch(pool, job)
         watch_job(watch, Wait(timeout, interval, time), look, self.say, self.remark)
         queued = _read_jobs_queued_with_awaited_one(observer, pool, end - time.clock()) if watch.is_queued else None
         watched = watch.result(timeout, queued)
         # Without an ID the job cannot be told from another, and its claim is left to its time.
-        if url is not None and watched["state"] in _ENDED and watch.job_id is not None and not self._task.check_mode:
-            self._end_or_renew_claim_of_awaited_job(url, options["claim_id"], watch.job_id, options)
+        if claims is not None and watched["state"] in _ENDED and watch.job_id is not None:
+            claims.end_by(watch.job_name, watch.job_id, self.job_look(options))
         if watched["state"] not in HAS_RUN:
             return {"failed": True, "changed": False, "msg": watched["message"], **watched}
         self.say([watched["message"]])
         return {"changed": False, **watched}
 
-    def _end_or_renew_claim_of_awaited_job(
-        self, url: object, claim_id: object, job_id: str | None, options: Mapping[str, object]
-    ) -> None:
-        """Renew the claim before the job is followed, or end it by the job that was. What fails is a warning.
-
-        A job that cannot be followed to its end is not what fails a deployment.
-        """
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import (
-            end_claim_by_job,
-            renew_claim,
+    def _claims_of_awaited_job(self, options: Mapping[str, object]) -> FollowedClaims | None:
+        """Return the claims of which one may be for the job; None without any. Raises InputError."""
+        given, url = options.get("claims"), store_given_to_action(options.get("store"))
+        if is_blank(given) or url is None:
+            return None
+        # Without a store, nothing of this is imported.
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.followed import (
+            FollowedClaims,
+            read_followed_claims,
         )
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import (
-            ending_store_of_task,
-        )
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_nonce, read_wished_id
 
-        own, store = read_wished_id(claim_id, "claim_id"), ending_store_of_task(url, self.remark)
-        nonce = read_nonce(options.get("claim_nonce"), "claim_nonce")
-        try:
-            if job_id is None:
-                renew_claim(store, own, nonce=nonce)
-            else:
-                end_claim_by_job(store, own, job_id, self.job_look(options), nonce=nonce)
-        except StoreError as error:
-            self.remark(f"{error} The claim is left to its time.")
+        own = read_followed_claims(given)
+        return FollowedClaims(url, own, self.remark) if own and not self._task.check_mode else None
 
 
 def _read_jobs_queued_with_awaited_one(observer: Observer, pool: str, seconds_left: float) -> list[JobFacts] | None:

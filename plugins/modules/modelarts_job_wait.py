@@ -70,17 +70,24 @@ options:
       - The claim store, see O(poolgate.modelarts.modelarts_capacity_gate#module:store).
     type: str
     version_added: 1.1.0
-  claim_id:
+  claims:
     description:
-      - ID of the claim that the gate made for the job. Before the first look, the task renews the claim for 15 minutes.
-        The claim ends when a look shows the job with its cards. If the store cannot be read, the task only warns.
-    type: str
+      - Claims that gates made, as they returned them. The task takes the one that names the job, and touches no other.
+      - Before the first look, the task renews that claim for 15 minutes. The claim ends when a look shows the job with
+        its cards. If the store cannot be read, the task only warns.
+    type: list
+    elements: dict
     version_added: 1.1.0
-  claim_nonce:
-    description:
-      - The C(nonce) of the claim. The task then leaves alone a claim that a retry made under the same O(claim_id).
-    type: str
-    version_added: 1.1.0
+    suboptions:
+      id:
+        description:
+          - ID of the claim.
+        type: str
+        required: true
+      nonce:
+        description:
+          - The C(nonce) of the claim. The task then leaves alone a claim that a retry made under the same ID.
+        type: str
 seealso:
   - module: poolgate.modelarts.modelarts_capacity_gate
   - module: poolgate.modelarts.modelarts_workload_info

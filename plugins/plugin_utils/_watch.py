@@ -225,6 +225,11 @@ class JobWatch:
         return self._job_uuid or (self._followed["uid"] if self._followed is not None else None) or None
 
     @property
+    def job_name(self) -> str:
+        """The name of the job that is followed; while there is none, or it has told none, what was given."""
+        return (self._followed["job_name"] if self._followed is not None else None) or self._wanted
+
+    @property
     def _job_uuid(self) -> str | None:
         return (self._followed["job_uuid"] or None) if self._followed is not None else None
 

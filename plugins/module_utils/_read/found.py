@@ -19,6 +19,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields im
     label_field,
     seconds_since,
     text_field,
+    text_field_or_none,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import hosts_of_job
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
@@ -77,9 +78,11 @@ def _matcher_of_names_to_find(names: Iterable[str]) -> Callable[[str], bool]:
 def _found_job(item: Document, name: str, requirements: Requirements, now: float) -> FoundJobFacts:
     created = integer_field(item.get("createTime"))
     amounts, unread = requirements.read(item.get("resourceRequirement"))
+    # An empty text is no ID: a job in the queue may have one in place of its uid, and so may all others.
+    uid = text_field_or_none(item.get("uid"))
     return {
-        "job_uuid": text_field(item.get("jobUUID")) or text_field(item.get("uid")),
-        "uid": text_field(item.get("uid")),
+        "job_uuid": text_field_or_none(item.get("jobUUID")) or uid,
+        "uid": uid,
         "job_name": name,
         "type": text_field(item.get("type")),
         "status": text_field(item.get("status")),

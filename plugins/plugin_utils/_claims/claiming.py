@@ -8,6 +8,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 import uuid
 from dataclasses import replace
@@ -45,6 +46,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     is_glob_of_claim,
     jobs_after_their_claims,
     names_claims_look_for,
+    shows_job_without_id,
     why_not_usable_with_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen import seen_jobs
@@ -53,7 +55,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claim
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolEntry
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import Claim
@@ -111,19 +113,26 @@ class GateClaims:
             self._began = self._read(self._pools)
         except StoreError:
             return []  # each pool says why
-        documents = []
-        for _version, text in self._began.by_pool.values():
-            try:
-                documents.append(_parse_for_claiming(text))
-            except UnreadableDocumentError:
-                continue  # the pool that it is of is not admitted to
-        # The own name, too: jobs that have it already are not the one to come, and must not end the new claim.
-        own = [] if self._wanted is None else [self._wanted.job]
         try:
-            return names_to_look_for(documents, *own)
+            return bounded_names(self._names_of_documents(self._began))
         except StoreError as error:
             self._failure = str(error)
             return []
+
+    def _names_of_documents(self, documents: Documents) -> Iterator[str]:
+        """Yield the names that claims wait for, of one document after the other. Raises StoreError."""
+        # The own name, too: jobs that have it already are not the one to come, and must not end the new claim.
+        if self._wanted is not None:
+            yield self._wanted.job
+        started = self._time.clock()
+        for _version, text in documents.by_pool.values():
+            # A statement has a limit of its own, and who may write the store can have much parsed after it.
+            if not self._store.has_time() or self._time.clock() - started > _MOST_SECONDS:
+                raise StoreError("What others have claimed could not be read in the time that there is for it.")
+            try:
+                yield from names_claims_look_for([_parse_for_claiming(text)])
+            except UnreadableDocumentError:
+                continue  # the pool that it is of is not admitted to
 
     def look_at(self, entries: Sequence[PoolEntry], left: float | None = None) -> None:
         """Note the IDs of the pools, which only a look tells: the next one reads no other documents.
@@ -131,6 +140,10 @@ class GateClaims:
         ``left`` are the seconds that are left for the verdicts on all of them.
         """
         self._pools = [entry["pool_name"] for entry in entries]
+        if self._began is not None:
+            # Those of all pools may have fifty million characters.
+            own = {pool: one for pool, one in self._began.by_pool.items() if pool in self._pools}
+            self._began = self._began._replace(by_pool=own)
         self._store.end_in(None if left is None else max(left, _LEAST_SECONDS))
 
     def judge(self, entry: PoolEntry, request: Request, decide: Decide, *, claims: bool) -> VerdictFacts:
@@ -162,6 +175,11 @@ class GateClaims:
         # A claim that does not know all jobs of its name that are not over would take one of the others for its own.
         if wanted is not None and found and not reading.shows_all_alive:
             raise StoreError("more jobs than are read have the names that claims wait for")
+        if wanted is not None and shows_job_without_id(reading, wanted):
+            raise StoreError(
+                f"a job called {wanted.job} shows no ID, and the claim could not tell it from the coming job: ask "
+                "again in a minute, or give the coming job another name"
+            )
         started = self._time.clock()
         lost = ""
         for _round in range(_MOST_ROUNDS):
@@ -255,12 +273,19 @@ class GateClaims:
             self._marks = False
 
 
-def names_to_look_for(documents: Sequence[PoolClaims], *own: str) -> list[str]:
-    """Return the names and globs of all jobs that claims of the documents wait for, and others. Raises StoreError."""
-    names = sorted({*names_claims_look_for(documents), *own})
-    if len(names) > _MOST_NAMES or sum(map(is_glob_of_claim, names)) > _MOST_GLOBS:
-        raise StoreError(f"Claims wait for more than {_MOST_NAMES} names of jobs, or {_MOST_GLOBS} patterns of names.")
-    return names
+def bounded_names(names: Iterable[str]) -> list[str]:
+    """Return the names and globs of jobs to look for, each once. Raises StoreError when they are too many."""
+    found: set[str] = set()
+    globs = 0
+    for name in names:
+        if name not in found:
+            found.add(name)
+            globs += is_glob_of_claim(name)
+        if len(found) > _MOST_NAMES or globs > _MOST_GLOBS:
+            raise StoreError(
+                f"Claims wait for more than {_MOST_NAMES} names of jobs, or {_MOST_GLOBS} patterns of names."
+            )
+    return sorted(found)
 
 
 def row_for_claiming(documents: Documents, pool: str) -> Row:
@@ -302,7 +327,8 @@ def claimed_room(counted: Sequence[Counted], now: float) -> Claimed:
         # Whole, even where a part has started: which replicas are still to come is not told.
         shapes=[group for each in counted if each.claim.is_placed for group in each.claim.groups],
         loose=[group for each in counted if not each.claim.is_placed for group in each.claim.groups],
-        jobs=frozenset(job.uuid for each in counted for job in each.jobs),
+        # A job without an ID is not among them, as None would be each of these.
+        jobs=frozenset(job.uuid for each in counted for job in each.jobs if job.uuid is not None),
         facts=[claim_facts(each.claim, each.amounts, now) for each in counted],
     )
 
@@ -347,6 +373,6 @@ def _verdict_with_late_jobs_of_claims(verdict: VerdictFacts, row: Row, reading: 
     late = [
         f"{job.name} came after the time of its claim, {clock(row.moment - claim.expires)} ago: give its claim more "
         "seconds"
-        for claim, job in jobs_after_their_claims(row.document, reading)
+        for claim, job in itertools.islice(jobs_after_their_claims(row.document, reading), 3)
     ]
-    return {**verdict, "notes": [*verdict["notes"], *(one_line(one) for one in late[:3])]} if late else verdict
+    return {**verdict, "notes": [*verdict["notes"], *map(one_line, late)]} if late else verdict

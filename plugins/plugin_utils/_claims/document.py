@@ -14,13 +14,15 @@ import json
 import math
 import re
 import typing as t
+from collections.abc import Set
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 FORMAT = 1
 """What this code reads and writes. A document of a later format may hold claims of a kind that counts otherwise."""
@@ -33,6 +35,9 @@ LONGEST_TEXT = 1_000_000
 
 LONGEST_WITH_NEW_CLAIM = 800_000
 """Characters that a document may have with another claim in it. The rest is left for the ends of those it has."""
+
+MOST_JOBS_OF_CLAIM = 100
+"""IDs of jobs that a claim keeps. Jobs that wait may have its name without end, and all of them have one document."""
 
 # Another word may be an end after which the room is still promised, so such a document is refused.
 WHY_ENDED = ("started", "over", "released", "void", "replaced")
@@ -72,6 +77,29 @@ class Ended:
     why: str
 
 
+class KnownJobs(Set[str]):
+    """Some of the jobs that a document lists: the bits of a number, the lowest the first of the list.
+
+    Others may have written the document, and a set of names for each claim would take far more memory than its text.
+    """
+
+    __slots__ = ("_bits", "_places")
+
+    def __init__(self, places: Mapping[str, int], bits: int) -> None:
+        self._places = places
+        self._bits = bits
+
+    def __contains__(self, uuid: object) -> bool:
+        place = self._places.get(t.cast(str, uuid))
+        return place is not None and bool(self._bits >> place & 1)
+
+    def __iter__(self) -> Iterator[str]:
+        return (uuid for uuid, bit in zip(self._places, reversed(f"{self._bits:b}")) if bit == "1")
+
+    def __len__(self) -> int:
+        return self._bits.bit_count()
+
+
 @dataclass(frozen=True)
 class Claim:
     """Room that a deployment has been promised and its job has not taken yet.
@@ -95,7 +123,7 @@ class Claim:
     expires: float
     version: int
     nonce: str
-    known: frozenset[str] = frozenset()
+    known: Set[str] = frozenset()
     knows_all: bool = False
     is_placed: bool = True
     jobs: tuple[str, ...] = ()
@@ -129,7 +157,7 @@ class PoolClaims:
         """Return the document with these in it, in place of those of their keys."""
         return PoolClaims(self.born, {**self.claims, **{claim.key: claim for claim in claims}})
 
-    @property
+    @cached_property
     def newest(self) -> float:
         """The latest moment that something was written at; a store whose clock has gone back is behind it."""
         ends = (claim.ended.at for claim in self.claims.values() if claim.ended is not None)
@@ -179,7 +207,9 @@ def parse_claims(text: str) -> PoolClaims:
         raise UnreadableDocumentError("it is no document of claims")
     if len(claims) > MOST_CLAIMS:
         raise UnreadableDocumentError(f"it has {len(claims)} claims")
-    known = table.names("known", _MOST_KNOWN)
+    known = {uuid: place for place, uuid in enumerate(table.names("known", _MOST_KNOWN))}
+    if len(known) != len(table.names("known", _MOST_KNOWN)):
+        raise UnreadableDocumentError("known has a job twice")
     parsed = [
         _parsed_claim(key, _ClaimTable(f"claims.{key[:_LONGEST_NAME]}", one), known) for key, one in claims.items()
     ]
@@ -211,7 +241,7 @@ def _dumped_claim(claim: Claim, bits: Mapping[str, int]) -> dict[str, object]:
     }
 
 
-def _parsed_claim(key: str, table: _ClaimTable, known: Sequence[str]) -> Claim:
+def _parsed_claim(key: str, table: _ClaimTable, known: Mapping[str, int]) -> Claim:
     groups = [_parsed_group_of_claim(one) for one in table.tables("groups", _MOST_GROUPS)]
     return Claim(
         key=key,
@@ -317,13 +347,13 @@ class _ClaimTable:
             raise self._wrong(key, "a list")
         return [_ClaimTable(self.place(key), one) for one in value]
 
-    def chosen(self, key: str, names: Sequence[str]) -> frozenset[str]:
-        """Return the names that the bits of a hexadecimal number choose, the lowest bit the first."""
+    def chosen(self, key: str, places: Mapping[str, int]) -> KnownJobs:
+        """Return the jobs that the bits of a hexadecimal number choose."""
         value = self.value(key)
         bits = int(value, 16) if isinstance(value, str) and _KNOWN.fullmatch(value) else -1
-        if bits < 0 or bits >> len(names) or bits.bit_count() > _MOST_NAMES:
+        if bits < 0 or bits >> len(places) or bits.bit_count() > _MOST_NAMES:
             raise self._wrong(key, "a choice of the known jobs")
-        return frozenset(name for name, bit in zip(names, reversed(f"{bits:b}")) if bit == "1")
+        return KnownJobs(places, bits)
 
     def names(self, key: str, most: int = _MOST_NAMES) -> list[str]:
         value = self.value(key)

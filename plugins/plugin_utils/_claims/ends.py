@@ -8,13 +8,14 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 from dataclasses import replace
 from functools import partial
 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claiming import (
+    bounded_names,
     claim_facts,
-    names_to_look_for,
     row_for_claiming,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
@@ -28,7 +29,9 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     bind_job_to_claim,
     claim_of_id,
     end_claim,
+    is_claim_for,
     mark_claims,
+    names_claims_look_for,
     release_claim_of,
     renew_claim_of,
 )
@@ -40,8 +43,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FoundJobFacts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import Claim, PoolClaims
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import Reading, Row
-    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Documents, Store
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import ClaimFacts
+
+OwnClaim = tuple[str, str]
+"""The ID of a claim, and its nonce, or an empty one for all claims that have the ID."""
 
 Look = t.Callable[[str, list[str]], "tuple[Sequence[FoundJobFacts], bool] | None"]
 """A look at the jobs of a pool that have certain names: (the jobs, whether these are all); None when they could not be
@@ -59,10 +65,14 @@ class ListedClaim(t.TypedDict):
 
 
 class _Place(t.NamedTuple):
-    """Where a claim is: its pool, and the row of that from before anything of it was asked."""
+    """Where a claim is: its pool, a reading that begins before anything of it is asked, and the names to look for.
+
+    The document is not kept: who may write the store can give one ID to claims in very many pools.
+    """
 
     pool: str
-    row: Row
+    began: Reading
+    names: Sequence[str]
     claim: Claim
 
 
@@ -72,7 +82,7 @@ def list_claims(store: Store, remark: Callable[[str], None]) -> list[ListedClaim
     ``remark`` is told of each pool whose claims cannot be read.
     """
     return [
-        {"pool": place.pool, "claim": claim_facts(place.claim, place.claim.amounts, place.row.moment)}
+        {"pool": place.pool, "claim": claim_facts(place.claim, place.claim.amounts, place.began.time)}
         for place in _claims_that_last(store, remark)
     ]
 
@@ -95,7 +105,7 @@ def release_claim(store: Store, claim_id: str, look: Look, *, nonce: str = "", s
     """
     said: list[str] = []
     failed: StoreError | None = None
-    for place in _find_claims(store, claim_id, nonce):
+    for place in _find_claims(store, [(claim_id, nonce)]):
         # A pool that cannot be looked at does not keep what is claimed in another.
         try:
             said.append(_release_in_pool(store, place, look, submitted))
@@ -107,10 +117,10 @@ def release_claim(store: Store, claim_id: str, look: Look, *, nonce: str = "", s
 
 
 def _release_in_pool(store: Store, place: _Place, look: Look, submitted: bool) -> str:
-    pool, began, claim = place
+    claim = place.claim
     # After the store was read: a job that shows up later makes its claim count on, and never end too early.
     # Without a look the job may have been submitted, and a release would give its room to another gate.
-    reading = _read_jobs_of_claims(store, pool, began, look) if submitted else began.reading(())
+    reading = _read_jobs_of_claims(store, place, look) if submitted else place.began
     said = ""
 
     def change(row: Row) -> PoolClaims:
@@ -119,39 +129,44 @@ def _release_in_pool(store: Store, place: _Place, look: Look, submitted: bool) -
         document, said = release_claim_of(row, reading, claim.id, nonce=claim.nonce, submitted=submitted)
         return document
 
-    _change_claim_until_written(store, pool, change)
+    _change_claim_until_written(store, place.pool, change)
     return said
 
 
-def end_claim_by_job(store: Store, claim_id: str, job_uuid: str, look: Look, *, nonce: str = "") -> None:
+def end_claim_by_job(store: Store, own: Sequence[OwnClaim], job_name: str, job_id: str, look: Look) -> bool:
     """Note that the job of a claim was seen by its own watch: it ends the claim if it has its cards.
 
+    Returns whether any of the run's own claims that are there is for a job of that name; no other one is touched.
     Raises StoreError, and what the look raises.
     """
-    places = _find_claims(store, claim_id, nonce)
-    for pool, began, claim in places:
-        reading = _read_jobs_of_claims(store, pool, began, look)
+    places = _find_claims(store, own)
+    of_job = [place for place in places if is_claim_for(place.claim, job_name)]
+    for pool in dict.fromkeys(place.pool for place in of_job):
+        here = [place for place in of_job if place.pool == pool]
+        reading = _read_jobs_of_claims(store, here[0], look)
         # Of claims in several pools it is the job of that one in whose pool it is.
-        if len(places) == 1 or any(job_uuid in job.ids for job in reading.jobs):
-            _change_claim_until_written(store, pool, partial(_note_in_document, reading, claim, job_uuid))
+        if any(job_id in job.ids for job in reading.jobs):
+            claims = [(place.claim.id, place.claim.nonce) for place in here]
+            _change_claim_until_written(store, pool, partial(_note_in_document, reading, claims, job_id))
+    return bool(of_job) or not places
 
 
-def _read_jobs_of_claims(store: Store, pool: str, began: Row, look: Look) -> Reading:
+def _read_jobs_of_claims(store: Store, place: _Place, look: Look) -> Reading:
     """Return what a gate would read: without the jobs of other claims, those would be dropped, or take this one's.
 
     Raises StoreError, also where the store has no time left, in which what follows could be written: who may write it
     can give an ID to claims in a thousand pools, and each takes a look.
     """
-    looked = look(pool, names_to_look_for([began.document])) if store.has_time() else None
+    looked = look(place.pool, bounded_names(place.names)) if store.has_time() else None
     if looked is None:
-        raise StoreError(f"The jobs of {pool} could not be read in time.")
+        raise StoreError(f"The jobs of {place.pool} could not be read in time.")
     found, is_complete = looked
-    return began.reading(seen_jobs(found), is_complete=is_complete)
+    return replace(place.began, jobs=seen_jobs(found), is_complete=is_complete)
 
 
-def _note_in_document(reading: Reading, claim: Claim, job_uuid: str, row: Row) -> PoolClaims:
+def _note_in_document(reading: Reading, own: Sequence[OwnClaim], job_id: str, row: Row) -> PoolClaims:
     # Bound before it is marked: the name alone could give the job to an older claim of that name.
-    bound = bind_job_to_claim(row.document, claim.id, job_uuid, reading, claim.nonce)
+    bound = bind_job_to_claim(row.document, own, job_id, reading)
     return mark_claims(replace(row, document=bound), reading)
 
 
@@ -161,9 +176,16 @@ def renew_claim(store: Store, claim_id: str, seconds: float = DEFAULT_SECONDS, *
     Of claims of the id in several pools all are renewed, and the newest is the one that is returned.
     """
     renewed: ClaimFacts | None = None
-    for pool, _row, claim in _find_claims(store, claim_id, nonce):
-        renewed = _renew_in_pool(store, pool, claim, seconds)
+    for place in _find_claims(store, [(claim_id, nonce)]):
+        renewed = _renew_in_pool(store, place.pool, place.claim, seconds)
     return renewed
+
+
+def renew_claims_for_job(store: Store, own: Sequence[OwnClaim], job_name: str) -> None:
+    """Renew those of a run's own claims that are for a job of that name. Raises StoreError."""
+    for place in _find_claims(store, own):
+        if is_claim_for(place.claim, job_name):
+            _renew_in_pool(store, place.pool, place.claim, DEFAULT_SECONDS)
 
 
 def _renew_in_pool(store: Store, pool: str, claim: Claim, seconds: float) -> ClaimFacts | None:
@@ -182,8 +204,8 @@ def _renew_in_pool(store: Store, pool: str, claim: Claim, seconds: float) -> Cla
 def end_claim_by_hand(store: Store, claim_id: str) -> bool:
     """End the claims of an id, in every pool, and return whether there was one to end. Raises StoreError."""
     is_any_ended = False
-    for pool, _row, _claim in _find_claims(store, claim_id):
-        is_any_ended = _end_in_pool(store, pool, claim_id) or is_any_ended
+    for place in _find_claims(store, [(claim_id, "")]):
+        is_any_ended = _end_in_pool(store, place.pool, claim_id) or is_any_ended
     return is_any_ended
 
 
@@ -199,24 +221,26 @@ def _end_in_pool(store: Store, pool: str, claim_id: str) -> bool:
     return is_ended
 
 
-def _find_claims(store: Store, claim_id: str, nonce: str = "") -> list[_Place]:
-    """Return the claims of an id that have not ended, the oldest first; those that have, where there are no others.
+def _find_claims(store: Store, own: Sequence[OwnClaim]) -> list[_Place]:
+    """Return the claims of some IDs that have not ended, the oldest first; of an ID without such, those that have.
 
     A retry that is admitted in another pool has the id of the try before.
     """
-    places: list[_Place] = []
-    for pool, row in _rows_of_listed_claims(store.read()):
-        claim = claim_of_id(row.document, claim_id, nonce)
-        if claim is not None:
-            places.append(_Place(pool, row, claim))
-    places.sort(key=lambda place: place.claim.created)
-    return [place for place in places if place.claim.ended is None] or places
+    found: dict[OwnClaim, list[_Place]] = {one: [] for one in own}
+    for pool, row in _rows_of_listed_claims(store):
+        for one, places in found.items():
+            claim = claim_of_id(row.document, *one)
+            if claim is not None:
+                names = names_claims_look_for([row.document])
+                places.append(_Place(pool, row.reading(()), names, claim))
+    lasting = [[place for place in places if place.claim.ended is None] or places for places in found.values()]
+    return sorted(itertools.chain.from_iterable(lasting), key=lambda place: place.claim.created)
 
 
 def _claims_that_last(store: Store, remark: Callable[[str], None] = lambda words: None) -> list[_Place]:
     return [
-        _Place(pool, row, claim)
-        for pool, row in _rows_of_listed_claims(store.read(), remark)
+        _Place(pool, row.reading(()), (), claim)
+        for pool, row in _rows_of_listed_claims(store, remark)
         for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key))
         # By the store's clock, and not this host's: only that one has set the times.
         if claim.ended is None and claim.expires > row.moment
@@ -224,10 +248,14 @@ def _claims_that_last(store: Store, remark: Callable[[str], None] = lambda words
 
 
 def _rows_of_listed_claims(
-    documents: Documents, remark: Callable[[str], None] = lambda words: None
+    store: Store, remark: Callable[[str], None] = lambda words: None
 ) -> Iterator[tuple[str, Row]]:
-    """Yield the pools whose document can be read, and remark on the others."""
+    """Yield the pools whose document can be read, and remark on the others. Raises StoreError."""
+    documents = store.read()
     for pool in sorted(documents.by_pool):
+        # Who may write the store can have very many documents that take long to parse.
+        if not store.has_time():
+            raise StoreError(f"The claims of {len(documents.by_pool)} pools could not be read in time.")
         try:
             yield pool, row_for_claiming(documents, pool)
         except UnreadableDocumentError as error:

@@ -21,6 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE, SCOPE_OF
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     MOST_CLAIMS,
+    MOST_JOBS_OF_CLAIM,
     Claim,
     Ended,
     PoolClaims,
@@ -28,7 +29,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.documen
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
 if t.TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 SETTLE = 60.0
 """Seconds after which all reads show what one read may have shown: a job with its cards, or a submission whose answer
@@ -55,6 +56,9 @@ claim lasts for days; of jobs that are over, the newest are the last to be left 
 # Most claims have a plain name, which is compared without making a pattern of it.
 _GLOB = frozenset("*?[")
 
+# Stand for all names, and for all patterns of names. No name that is compared is one of them.
+_ANY, _GLOBS = "*", "?*"
+
 
 class Stage(enum.Enum):
     """How far a job is. ``ENDS`` is every other status in which it may still hold its cards."""
@@ -70,21 +74,22 @@ class Stage(enum.Enum):
 class SeenJob:
     """A job as a reading shows it, of those whose names were looked for.
 
-    A look may tell one of its two IDs alone, so it is the same job where any of them is.
+    A look may tell one of its IDs alone, so it is the same job where any of them is. One that tells none may be any
+    job: it ends no claim, and keeps each claim that may be its own.
     """
 
-    uuid: str
+    uuid: str | None
     name: str
     type: str | None
     stage: Stage
     shows_node: bool
     amounts: Amounts
     age: float | None = None
-    other_id: str | None = None
+    other_ids: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return (self.uuid,) if self.other_id is None else (self.uuid, self.other_id)
+        return () if self.uuid is None else (self.uuid, *self.other_ids)
 
     def is_one_of(self, ids: Container[str]) -> bool:
         return any(one in ids for one in self.ids)
@@ -166,13 +171,16 @@ class Wanted:
     family: str = ""
 
     def is_retry_of(self, claim: Claim) -> bool:
-        """Return whether the gate takes the place of the one that has made the claim."""
+        """Return whether the gate takes the place of the one that has made the claim: of itself, or of an earlier run.
+
+        A run that was cancelled may still look after its retry was admitted.
+        """
         if not self.family:
             return claim.id == self.id
         # What its own run has claimed is for another gate of that run, and counts as that of any other.
         head, _stroke, number = claim.id.rpartition("/")
         is_of_job = claim.id == self.family or (head == self.family and number.isdigit())
-        return is_of_job and (claim.owner != self.owner or claim.nonce == self.nonce)
+        return is_of_job and (claim.nonce == self.nonce or _is_run_before(claim.owner, self.owner))
 
     def within(self, document: PoolClaims) -> Wanted:
         """Return the claim with an id of the document under which no other gate of its run has one."""
@@ -203,12 +211,27 @@ def was_known_to_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
     # A name may be used again, while the UUID of a job is its own.
     if job.is_one_of(claim.known):
         return True
+    # The look that claimed may not have shown an old job, or may have told another of its IDs.
+    if is_job_older_than_claim(claim, job, reading):
+        return True
     # A claim knows all jobs that were not over. Of very many that were, it knows some, and one of the others ends it
-    # only if it is younger than the claim. The two ages are of two clocks, so none is ever compared with a time of the
-    # other. That of the job may be told too low, as the API writes dates and times of creation by clocks of its own.
+    # only if it is certainly younger than the claim.
     if claim.knows_all or job.stage is not Stage.OVER:
         return False
     return job.age is None or job.age + CLOCK_TOLERANCE >= reading.time - claim.created
+
+
+def is_job_older_than_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
+    """Return whether the job is certainly older than the claim."""
+    # The two ages are of two clocks, so none is ever compared with a time of the other. That of the job may be told too
+    # high or too low, as the API writes dates and times of creation by clocks of its own.
+    return job.age is not None and job.age - CLOCK_TOLERANCE > reading.time - claim.created
+
+
+def is_reading_older_than_claim(claim: Claim, reading: Reading) -> bool:
+    """Return whether the claim was written after the reading began: its jobs may be those that the claim replaces."""
+    # The claim knows only the jobs of its own look, and one of this reading may have been deleted before that look.
+    return reading.version < claim.version
 
 
 def has_type_of_claim(claim: Claim, job: SeenJob) -> bool:
@@ -286,14 +309,16 @@ def why_not_usable_with_claims(reading: Reading, row: Row) -> str:
 def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = None) -> list[Counted]:
     """Return the claims that count for the reading, the oldest first, whatever their priority.
 
-    Those that ``own`` takes the place of do not: a gate is never refused because of its own earlier try.
+    Those that ``own`` takes the place of do not: a gate is not refused because of its own earlier try. One whose job
+    is seen to wait is submitted, and takes its room as any other.
     """
     found = jobs_of_claims(document, reading)
     counted = []
     for claim in _claims_by_age(document):
         jobs = found[claim.key]
         is_own = own is not None and own.is_retry_of(claim)
-        if not is_own and _does_claim_count(claim, jobs, reading):
+        is_submitted = any(job.stage is Stage.WAITS for job in jobs)
+        if (is_submitted or not is_own) and _does_claim_count(claim, jobs, reading):
             left = _left_of_claim(claim, jobs)
             # A claim without amounts counts until one of its jobs has begun: its replicas still need places.
             if left or not any(map(covers_claim, jobs)):
@@ -304,9 +329,10 @@ def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = 
 def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[SeenJob]]:
     """Return the jobs of each claim, by its key. A job belongs to one claim, the oldest that it may be the job of.
 
-    Claims that have ended come after all others: else an earlier try of a gate would take the job of its claim.
+    Claims with its exact name come before globs, and claims that have ended after all others: else an earlier try of
+    a gate would take the job of its claim. A job that waits and tells no ID belongs to each claim of its name.
     """
-    jobs = {job.uuid: job for job in sorted(reading.jobs, key=lambda one: one.uuid)}
+    jobs = {job.uuid: job for job in sorted(reading.jobs, key=lambda one: one.ids) if job.ids}
     by_id = {one: job for job in jobs.values() for one in reversed(job.ids)}
     # A job that was bound once stays with its claim, whatever other claims of its name come.
     found = {
@@ -317,10 +343,19 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
     free = [job for job in jobs.values() if not job.is_one_of(bound)]
     for claim in _claims_that_take_jobs(document, reading, found):
         own = found[claim.key]
+        has_all = _has_claim_all(claim, own)
         for job in list(free):
-            if not _has_claim_all(claim, own) and _is_job_of_claim(claim, job, reading):
-                own.append(job)
+            if has_all:
+                break
+            if _is_job_of_claim(claim, job, reading):
+                # Of a claim that is newer it may be the job or not: a later look tells, and no other takes it before.
                 free.remove(job)
+                if not is_reading_older_than_claim(claim, reading):
+                    own.append(job)
+                    has_all = _has_claim_all(claim, own)
+    unknown = [job for job in reading.jobs if not job.ids and job.stage is Stage.WAITS]
+    for claim in document.claims.values():
+        found[claim.key] += [job for job in unknown if _has_name_of_claim(claim, job)]
     return found
 
 
@@ -337,7 +372,7 @@ def _claims_that_take_jobs(
         and not needs_claim_no_grace(claim)
         and (_does_claim_count(claim, found[claim.key], reading) or may_come_after_claim(claim, reading))
     ]
-    return waiting + ended
+    return sorted(waiting + ended, key=lambda claim: is_glob_of_claim(claim.job))
 
 
 def mark_claims(row: Row, reading: Reading) -> PoolClaims:
@@ -352,14 +387,33 @@ def mark_claims(row: Row, reading: Reading) -> PoolClaims:
     for key, claim in document.claims.items():
         if key in dropped:
             continue
-        # In the order of their coming: equal documents have to have equal texts.
-        bound = tuple(dict.fromkeys((*claim.jobs, *(one for job in found[key] for one in job.ids))))
+        bound = _ids_that_claim_keeps(claim, found[key])
         marked[key] = (
             _marked_claim(claim, found[key], row)
             if bound == claim.jobs
             else _marked_claim(replace(claim, jobs=bound), found[key], row)
         )
     return PoolClaims(document.born, marked)
+
+
+def _ids_that_claim_keeps(claim: Claim, jobs: Sequence[SeenJob]) -> tuple[str, ...]:
+    """Return the IDs of the jobs that have come, in the order of their coming, as equal documents have equal texts.
+
+    Of more than a document may have, those are kept that have ended the claim, and else those that are still seen.
+    """
+    ids = list(dict.fromkeys((*claim.jobs, *(one for job in jobs for one in job.ids))))
+    if len(ids) <= MOST_JOBS_OF_CLAIM:
+        return tuple(ids)
+    ending = {one for job in jobs if ends_its_claim(job) for one in job.ids}
+    seen = {one for job in jobs for one in job.ids}
+
+    # Those that came first are kept of those that are seen, or each look would keep others.
+    def rank(place: int) -> tuple[bool, bool, int]:
+        is_seen = ids[place] in seen
+        return ids[place] not in ending, not is_seen, place if is_seen else -place
+
+    kept = sorted(range(len(ids)), key=rank)[:MOST_JOBS_OF_CLAIM]
+    return tuple(ids[place] for place in sorted(kept))
 
 
 def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[SeenJob]]) -> set[str]:
@@ -373,13 +427,17 @@ def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[See
     }
     dropped = old if reading.is_complete else old - _claims_of_jobs_left_out(row, reading, old)
     takers = _claims_that_take_jobs(row.document, reading, found)
+    # One that tells no ID ends none.
+    jobs = {job.ids: job for key in dropped for job in found[key] if job.ids}
+    taken_by: dict[tuple[str, ...], list[str]] = {ids: [] for ids in jobs}
+    # Two for each job, whatever number of claims has it: a claim itself is not one that would take its job.
+    for taker in takers:
+        for ids, job in jobs.items():
+            if len(taken_by[ids]) < 2 and _is_job_of_claim(taker, job, reading):
+                taken_by[ids].append(taker.key)
     # Without its claim a job is free, and ends the next claim of its name, whose own job has not come. Whether that one
     # has all its jobs, or is dropped as well, is not asked: it would take a round for each of them.
-    return {
-        key
-        for key in dropped
-        if not any(_is_job_of_claim(taker, job, reading) for job in found[key] for taker in takers if taker.key != key)
-    }
+    return {key for key in dropped if all(taker == key for job in found[key] for taker in taken_by.get(job.ids, ()))}
 
 
 def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[str]:
@@ -389,15 +447,16 @@ def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[s
     and waits for jobs of their names, would take them for its own.
     """
     claims = row.document.claims
-    waiting = [one for one in claims.values() if one.ended is None and not has_claim_expired(one, reading)]
+    # Of each name, and of all patterns, the one that was made first: whether the others were as well changes nothing.
+    first: dict[str, int] = {}
+    for one in claims.values():
+        if one.ended is None and not has_claim_expired(one, reading) and one.key not in old:
+            for name in (_ANY, _GLOBS if is_glob_of_claim(one.job) else one.job):
+                first[name] = min(one.version, first.get(name, one.version))
 
     def is_waited_for(claim: Claim) -> bool:
-        return any(
-            (claim.ended is None or one.version <= claim.ended.version)
-            and (one.job == claim.job or is_glob_of_claim(one.job) or is_glob_of_claim(claim.job))
-            for one in waiting
-            if one.key != claim.key
-        )
+        names = (_ANY,) if is_glob_of_claim(claim.job) else (_GLOBS, claim.job)
+        return any(claim.ended is None or first[one] <= claim.ended.version for one in names if one in first)
 
     left_out = [
         key
@@ -444,8 +503,9 @@ def add_claim(
         nonce=wanted.nonce,
     )
     # Jobs that have the name already are older than the claim, and would end it at once.
-    known = frozenset(one for job in reading.jobs if _has_name_of_claim(claim, job) for one in job.ids)
-    claim = replace(claim, known=known, knows_all=reading.is_complete)
+    there = [job for job in reading.jobs if _has_name_of_claim(claim, job)]
+    known = frozenset(one for job in there for one in job.ids)
+    claim = replace(claim, known=known, knows_all=reading.is_complete and all(job.ids for job in there))
     earlier = document.claims.get(wanted.id)
     tries = [one for one in document.claims.values() if one.ended is None and wanted.is_retry_of(one)]
     end = Ended(row.moment, row.version + 1, "replaced")
@@ -459,6 +519,12 @@ def add_claim(
     if len(document.claims) > MOST_CLAIMS:
         raise TooManyClaimsError
     return document, claim
+
+
+def shows_job_without_id(reading: Reading, wanted: Wanted) -> bool:
+    """Return whether a job of the wanted name may be alive that a claim could not tell from the one that is to come."""
+    alive = (job for job in reading.jobs if job.stage is not Stage.OVER)
+    return any(not job.ids and _is_name_like(job.name, wanted.job) for job in alive)
 
 
 def is_claim_written(row: Row, claim: Claim) -> bool:
@@ -537,11 +603,12 @@ def release_claim_of(
 def _may_job_come_for_claim(document: PoolClaims, claim: Claim, reading: Reading) -> bool:
     """Return whether a job may be that of the claim by its name, though its type or its age tell otherwise."""
     # What keeps a claim has to match more than what ends it: the room of a job that waits would be given to others.
-    others = {job.uuid for key, jobs in jobs_of_claims(document, reading).items() if key != claim.key for job in jobs}
+    found = jobs_of_claims(document, reading)
+    others = {one for key, jobs in found.items() if key != claim.key for job in jobs for one in job.ids}
     return any(
         job.stage is not Stage.OVER
         and not job.is_one_of(claim.known)
-        and job.uuid not in others
+        and not job.is_one_of(others)
         and _has_name_of_claim(claim, job)
         for job in reading.jobs
     )
@@ -568,23 +635,36 @@ def end_claim(row: Row, claim_id: str) -> tuple[PoolClaims, bool]:
 
 
 def bind_job_to_claim(
-    document: PoolClaims, claim_id: str, job_id: str, reading: Reading, nonce: str = ""
+    document: PoolClaims, own: Sequence[tuple[str, str]], job_id: str, reading: Reading
 ) -> PoolClaims:
-    """Return the document in which a job belongs to a claim for certain, as its own watch says."""
-    claim = claim_of_id(document, claim_id, nonce)
+    """Return the document in which a job belongs for certain to a claim of its run, as its own watch says.
+
+    ``own`` are (ID, nonce) of what the run has claimed: of those that the job can be the job of, it is that of the
+    oldest which has not all its jobs. With no such claim nothing changes.
+    """
     job = next((one for one in reading.jobs if job_id in one.ids), None)
-    ids = (job_id,) if job is None else job.ids
-    # A job from before the claim cannot be its own, whatever a watch says.
-    if claim is None or not claim.known.isdisjoint(ids) or (job and was_known_to_claim(claim, job, reading)):
+    if job is None:
         return document
-    if set(ids) <= set(claim.jobs):
+    claims = [claim_of_id(document, *one) for one in own]
+    # A job of another name or type, and one from before the claim, cannot be its own, whatever a watch says.
+    possible = [claim for claim in claims if claim is not None and _is_job_of_claim(claim, job, reading)]
+    if not possible:
+        return document
+
+    def order(claim: Claim) -> tuple[bool, bool, bool, int]:
+        jobs = [one for one in reading.jobs if one.is_one_of(claim.jobs)]
+        is_bound = job.is_one_of(claim.jobs)
+        return not is_bound, claim.ended is not None, _has_claim_all(claim, jobs), claim.version
+
+    claim = min(possible, key=order)
+    if set(job.ids) <= set(claim.jobs):
         return document
     others = [
-        replace(one, jobs=tuple(own for own in one.jobs if own not in ids))
+        replace(one, jobs=tuple(uuid for uuid in one.jobs if uuid not in job.ids))
         for one in document.claims.values()
-        if one.key != claim.key and not set(ids).isdisjoint(one.jobs)
+        if one.key != claim.key and job.is_one_of(one.jobs)
     ]
-    bound = tuple(dict.fromkeys((*claim.jobs, *ids)))
+    bound = tuple(dict.fromkeys((*claim.jobs, *job.ids)))
     return document.with_claims(*others, replace(claim, jobs=bound))
 
 
@@ -593,19 +673,22 @@ def names_claims_look_for(documents: Iterable[PoolClaims]) -> list[str]:
     return sorted({claim.job for document in documents for claim in document.claims.values()})
 
 
+def is_claim_for(claim: Claim, name: str) -> bool:
+    """Return whether the claim waits for jobs of a name."""
+    return _is_name_like(name, claim.job)
+
+
 def is_glob_of_claim(name: str) -> bool:
     return not _GLOB.isdisjoint(name)
 
 
-def jobs_after_their_claims(document: PoolClaims, reading: Reading) -> list[tuple[Claim, SeenJob]]:
-    """Return jobs that have come after the time of their claims, each with its claim."""
-    taken = {job.uuid for jobs in jobs_of_claims(document, reading).values() for job in jobs}
-    late = []
+def jobs_after_their_claims(document: PoolClaims, reading: Reading) -> Iterator[tuple[Claim, SeenJob]]:
+    """Yield jobs that have come after the time of their claims, each with its claim."""
+    taken = {one for jobs in jobs_of_claims(document, reading).values() for job in jobs for one in job.ids}
+    jobs = [job for job in reading.jobs if job.ids and not job.is_one_of(taken)]
     for claim in _claims_by_age(document):
         if claim.ended is None and has_claim_expired(claim, reading):
-            jobs = [job for job in reading.jobs if job.uuid not in taken]
-            late += [(claim, job) for job in jobs if _is_job_of_claim(claim, job, reading)]
-    return late
+            yield from ((claim, job) for job in jobs if _is_job_of_claim(claim, job, reading))
 
 
 def _does_claim_count(claim: Claim, jobs: Sequence[SeenJob], reading: Reading) -> bool:
@@ -647,7 +730,7 @@ def _has_claim_all(claim: Claim, jobs: Sequence[SeenJob]) -> bool:
 
 
 def _is_job_of_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
-    is_like_it = has_type_of_claim(claim, job) and _has_name_of_claim(claim, job)
+    is_like_it = _has_name_of_claim(claim, job) and has_type_of_claim(claim, job)
     return is_like_it and not was_known_to_claim(claim, job, reading)
 
 
@@ -658,7 +741,17 @@ def _type_in_queue(job_type: str) -> str:
 
 
 def _has_name_of_claim(claim: Claim, job: SeenJob) -> bool:
-    return job.name == claim.job or (is_glob_of_claim(claim.job) and fnmatch.fnmatchcase(job.name, claim.job))
+    return is_claim_for(claim, job.name)
+
+
+def _is_name_like(name: str, wanted: str) -> bool:
+    return name == wanted or (is_glob_of_claim(wanted) and fnmatch.fnmatchcase(name, wanted))
+
+
+def _is_run_before(owner: str, later: str) -> bool:
+    """Return whether a run's page, which ends in its number, is that of an earlier run. Without a number it is not."""
+    numbers = [one.rpartition("/")[2] for one in (owner, later)]
+    return all(one.isascii() and one.isdigit() for one in numbers) and int(numbers[0]) < int(numbers[1])
 
 
 def _claims_by_age(document: PoolClaims) -> list[Claim]:

@@ -9,6 +9,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ACTIVE, OVER, WAITING
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import SeenJob, Stage
@@ -20,25 +21,50 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FoundJobFacts
 
 
+# How far a job is, the least first.
+_STAGES = tuple(Stage)
+
+
 def seen_jobs(found: Sequence[FoundJobFacts] | None) -> tuple[SeenJob, ...]:
     """Return the jobs, with what they have of their claims rounded down.
 
-    One that tells no ID cannot be told from those that were there before, and is left out.
+    A job that was restarted is listed as it was and as it is: the entry that is least far counts, with all IDs of it.
     """
-    return tuple(
-        SeenJob(
-            uuid=job["job_uuid"],
-            name=job["job_name"],
-            type=job["type"],
-            stage=_stage_of_seen_job(job),
-            shows_node=bool(job["host_ips"]),
-            amounts=amounts_in_situation(job["resources"], down=True)[0],
-            age=job["age_seconds"],
-            other_id=job["uid"] if job["uid"] != job["job_uuid"] else None,
-        )
-        for job in found or ()
-        if job["job_uuid"] is not None
+    without_id: list[SeenJob] = []
+    entries_of: dict[str, list[SeenJob]] = {}
+    for job in map(_seen_job, found or ()):
+        if not job.ids:
+            without_id.append(job)
+            continue
+        same = {id(entries): entries for entries in (entries_of.get(one, []) for one in job.ids)}
+        joined = [entry for entries in same.values() for entry in entries] + [job]
+        for entry in joined:
+            entries_of.update(dict.fromkeys(entry.ids, joined))
+    each = {id(entries): entries for entries in entries_of.values()}
+    return (*map(_joined_entries, each.values()), *without_id)
+
+
+def _seen_job(job: FoundJobFacts) -> SeenJob:
+    # An empty ID is none: all jobs that have it would be one.
+    ids = tuple(dict.fromkeys(one for one in (job["job_uuid"], job["uid"]) if one))
+    return SeenJob(
+        uuid=ids[0] if ids else None,
+        name=job["job_name"],
+        type=job["type"],
+        stage=_stage_of_seen_job(job),
+        shows_node=bool(job["host_ips"]),
+        amounts=amounts_in_situation(job["resources"], down=True)[0],
+        age=job["age_seconds"],
+        other_ids=ids[1:],
     )
+
+
+def _joined_entries(entries: Sequence[SeenJob]) -> SeenJob:
+    counts = min(entries, key=lambda entry: _STAGES.index(entry.stage))
+    ids = dict.fromkeys((*counts.ids, *(one for entry in entries for one in entry.ids)))
+    # The greatest age, as a claim is ended only by a job that came after it.
+    ages = [entry.age for entry in entries if entry.age is not None]
+    return replace(counts, other_ids=tuple(ids)[1:], age=max(ages, default=None))
 
 
 def _stage_of_seen_job(job: FoundJobFacts) -> Stage:

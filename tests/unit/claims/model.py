@@ -42,6 +42,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 
 CARD = "nvidia.com/gpu"
 ASKED = Asked("train", 1, (Group(1, {CARD: 1000}, None),), {CARD: 1000})
+# The age of the job that was there before all deployers.
+OLD = 1000.0
 TICKS = {"SETTLE": 1, "KEPT": 1, "OLDEST_READING": 1}
 
 # What a job is: not there, in the queue, on a node that neither it nor the node shows, on a node, ending, ended, gone.
@@ -125,7 +127,9 @@ class Rules:
     looks: int = 2
     ttl: int = 2
     watches: bool = True
+    # A job of the first deployer's name runs already, and may be ended before the gate looks, or be seen after that.
     with_earlier_job: bool = False
+    tells_ages: bool = True
     # The first deployer was cancelled once it was admitted, and the second one is its retry, which has the same id.
     with_retry: bool = False
     horizon: int = 6
@@ -157,10 +161,15 @@ def row_of(world: World) -> Row:
     return Row(world.version, parsed(world.text), float(world.now))
 
 
-def reading_of(deployer: Deployer) -> Reading:
+def reading_of(deployer: Deployer, rules: Rules) -> Reading:
     assert deployer.began is not None
-    jobs = [SeenJob(uuid, name, "train", *SHOWN[stage], {CARD: 1000}) for uuid, name, stage in deployer.seen]
-    return Reading(*deployer.began, jobs)
+    return Reading(*deployer.began, [seen_job(*one, rules) for one in deployer.seen])
+
+
+def seen_job(uuid: str, name: str, stage: int, rules: Rules) -> SeenJob:
+    """Return a job as a read shows it. Of the deployers' own, no age is told, as may be."""
+    age = OLD if uuid == "old" and rules.tells_ages else None
+    return SeenJob(uuid, name, "train", *SHOWN[stage], {CARD: 1000}, age)
 
 
 def broken(world: World, rules: Rules) -> bool:
@@ -291,7 +300,7 @@ def _used(deployer: Deployer, rules: Rules) -> int:
 
 
 def _row(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
-    row, reading = row_of(world), reading_of(deployer)
+    row, reading = row_of(world), reading_of(deployer, rules)
     if not rules.store_comes_first:
         reading = row.reading(reading.jobs)
     if protocol.why_not_usable_with_claims(reading, row):
@@ -384,14 +393,14 @@ def _reads_jobs_to(phase: str) -> Step:
 
 def _decides_to(phase: str) -> Step:
     def decide(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
-        row, reading, claim_id = row_of(world), reading_of(deployer), claim_id_of(index, rules)
+        row, reading, claim_id = row_of(world), reading_of(deployer, rules), claim_id_of(index, rules)
         if phase == "release":
             document, _word = protocol.release_claim_of(row, reading, claim_id, nonce=deployer.nonce)
         else:
             own = next((job.uuid for job in reading.jobs if job.uuid == f"j{index}"), None)
             bound = row.document
             if own is not None:
-                bound = protocol.bind_job_to_claim(bound, claim_id, own, reading, deployer.nonce)
+                bound = protocol.bind_job_to_claim(bound, [(claim_id, deployer.nonce)], own, reading)
             document = protocol.mark_claims(replace(row, document=bound), reading)
         if document == row.document:
             yield f"has nothing to write for its {phase}", _with(world, index, _end_of(deployer))
@@ -471,12 +480,17 @@ def run_of(path: t.Any) -> list[str]:
     return labels[::-1]
 
 
-def wander(count: int, rules: Rules, rng: random.Random, moves_left: int) -> tuple[int, list[str]]:
-    """Make so many random moves, life after life; return how many lives there were, and the run that breaks."""
-    lives = 0
+def wander(
+    count: int, rules: Rules, rng: random.Random, moves_left: int, begin: t.Sequence[str] = ()
+) -> tuple[int, list[str]]:
+    """Make so many random moves, life after life; return how many lives there were, and the run that breaks.
+
+    Each life goes on from what it begins with.
+    """
+    lives, first = 0, play(count, rules, begin)
     while moves_left > 0:
         lives += 1
-        world, run = first_world(count, rules), []
+        world, run = first, [*begin]
         while True:
             found = list(moves(world, rules))
             if not found:

@@ -216,7 +216,7 @@ def _remembered(world: World, index: int, rules: Rules) -> Deployer:
     if deployer.phase == "lost" and not protocol.is_claim_written(row_of(world), own_claim(index, deployer, rules)):
         deployer = deployer._replace(phase="row", writing=None, row_at=0)
     if deployer.phase in ("jobs", "nodes", "row") and protocol.why_not_usable_with_claims(
-        reading_of(deployer), row_of(world)
+        reading_of(deployer, rules), row_of(world)
     ):
         deployer = Deployer("idle", deployer.looks)
     if deployer.taken <= {uuid for uuid, _name, stage in deployer.seen if stage in (RUNS, ENDS)} and rules.sees_ending:

@@ -41,6 +41,9 @@ class OneDocument:
     def __init__(self, pool: str, text: str) -> None:
         self._documents = Documents(NOW, {pool: (7, text)})
 
+    def has_time(self) -> bool:
+        return True
+
     def end_in(self, seconds: float | None) -> None:
         """Take the limit, which a store in memory has no use for."""
 

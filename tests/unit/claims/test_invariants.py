@@ -30,6 +30,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     Reading,
     Row,
     SeenJob,
+    Stage,
     Wanted,
     counted_claims,
 )
@@ -49,6 +50,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.claims.model import (
     in_ticks,
     moves,
     row_of,
+    seen_job,
 )
 from ansible_collections.poolgate.modelarts.tests.unit.claims.test_ascend_cards import verdict_beside
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
@@ -62,7 +64,7 @@ RULES = Rules(room=1, looks=2, ttl=2, horizon=7)
 def jobs_of(world: World) -> list[SeenJob]:
     """The jobs as a read shows them that is not behind."""
     there = [job for job in world.jobs if job is not None and job.stage in SHOWN]
-    return [SeenJob(job.uuid, job.name, "train", *SHOWN[job.stage], {CARD: 1000}) for job in there]
+    return [seen_job(job.uuid, job.name, job.stage, RULES) for job in there]
 
 
 def reading_of_now(world: World) -> Reading:
@@ -91,10 +93,13 @@ def claims_never_add_room(_before: World, world: World) -> bool:
 
 
 def no_gate_waits_for_its_own_claim(_before: World, world: World) -> bool:
-    """No gate is refused because of its own claim, or of an earlier try with its ID."""
+    """No gate is refused because of its own claim, or of an earlier try with its ID, of which no job is submitted.
+
+    The claim of a job that is seen to wait counts: it has its room, and a retry would submit another job.
+    """
     document = row_of(world).document
     return not any(
-        one.claim.id == f"c{index}"
+        one.claim.id == f"c{index}" and not any(job.stage is Stage.WAITS for job in one.jobs)
         for index in range(len(world.deployers))
         for one in protocol.counted_claims(document, reading_of_now(world), Wanted(f"c{index}", "", 0, "", {}, ""))
     )
@@ -234,6 +239,9 @@ class OddStore:
 
     def __init__(self, pool: str, text: str | None, failure: str = "") -> None:
         self.pool, self.text, self.failure, self.swaps = pool, text, failure, 0
+
+    def has_time(self) -> bool:
+        return True
 
     def end_in(self, seconds: float | None) -> None:
         """Take the limit, which a store in memory has no use for."""

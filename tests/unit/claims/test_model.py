@@ -103,7 +103,27 @@ BESIDE_AN_EARLIER_JOB = (
     "reads the nodes: ['old']",
     *ADMITTED[3:],
 )
+ENDED_BEFORE = ["job 2 becomes 4", "job 2 becomes 6"]
+SEES_OLD = of(1, "reads the store", "reads the jobs: [('old', 'runs')]")
+# A deployer ends the job that has its name, and asks. Another sees the job: it looked before, or its list is behind.
+USED_AGAIN = {
+    "is_reading_older_than_claim": (
+        Rules(looks=2, with_earlier_job=True, tells_ages=False),
+        [*SEES_OLD, *ENDED_BEFORE, *ZERO],
+    ),
+    "is_job_older_than_claim": (Rules(looks=2, with_earlier_job=True), [*ENDED_BEFORE, *ZERO, *SEES_OLD]),
+}
 TIME = "time passes"
+
+
+@pytest.mark.parametrize("rule", USED_AGAIN)
+def test_a_name_that_is_used_again(rule: str) -> None:
+    """Without the rule, the old job would soon be taken for that of the claim."""
+    rules, begin = USED_AGAIN[rule]
+    with in_ticks():
+        assert wander(2, rules, random.Random(rule), MOVES // 8 if IS_WHOLE else 3_000, begin)[1] == []
+    with in_ticks(**{rule: lambda *_words: False}):
+        assert wander(2, rules, random.Random(rule), 30_000, begin)[1]
 
 
 class Left(t.NamedTuple):
@@ -222,6 +242,17 @@ LEFT_OUT = {
         Rules(looks=1, room=2, with_earlier_job=True),
         [*of(0, *BESIDE_AN_EARLIER_JOB), *of(1, *BESIDE_AN_EARLIER_JOB)],
     ),
+    **{
+        f"a name is used again: {rule}": Left(
+            {rule: lambda *_words: False},
+            rules,
+            [
+                *(*begin, *of(1, "reads the nodes: ['old']", "is refused", "writes marks"), TIME),
+                *of(1, "reads the store", "reads the jobs: []", "reads the nodes: []", *ADMITTED[3:]),
+            ],
+        )
+        for rule, (rules, begin) in USED_AGAIN.items()
+    },
     "an ended claim is kept": Left(
         {"may_claim_be_dropped": lambda claim, _now: claim.ended is not None}, BASE, [*WATCHED, *ONE]
     ),

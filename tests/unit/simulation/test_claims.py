@@ -49,6 +49,9 @@ class SimulatedStore:
         self._pool = pool
         self._rows: dict[str, tuple[int, str | None]] = {}
 
+    def has_time(self) -> bool:
+        return True
+
     def end_in(self, seconds: float | None) -> None:
         """Take the limit, which a store in memory has no use for."""
 

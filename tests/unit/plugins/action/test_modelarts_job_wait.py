@@ -11,6 +11,7 @@ from unittest import mock
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import followed as claims
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError, Observer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._watch import JOB_FIELDS
 from ansible_collections.poolgate.modelarts.tests.unit.clock import Clock
@@ -21,7 +22,9 @@ WAIT = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.a
 JOB = {**dict.fromkeys(JOB_FIELDS), "job_name": "llm", "job_uuid": "u-1", "status": "Running", "pending_duration": 5}
 
 
-def run(options: Facts, *results: Facts, role: str = "") -> tuple[Facts, list[Facts], list[str]]:
+def run(
+    options: Facts, *results: Facts, role: str = "", check_mode: bool = False, remarks: list[str] | None = None
+) -> tuple[Facts, list[Facts], list[str]]:
     """(the task's result, what it asked, what it displayed): its looks have these results, one after the other."""
     asked: list[Facts] = []
     said: list[str] = []
@@ -33,6 +36,9 @@ def run(options: Facts, *results: Facts, role: str = "") -> tuple[Facts, list[Fa
 
     action = mock.Mock(say=said.extend, observer=lambda options: Observer(look, "a login of its own"))
     action._task._role = mock.Mock(get_name=lambda: role) if role else None
+    action._task.check_mode = check_mode
+    action.remark = [].append if remarks is None else remarks.append
+    action._claims_of_awaited_job = WAIT.ActionModule._claims_of_awaited_job.__get__(action)
     given = {"pool_name": "pool-a", "job": "llm", "wait_timeout": 0, "poll_interval": None, **options}
     return WAIT.ActionModule.act(action, given), asked, said
 
@@ -151,3 +157,63 @@ def test_a_number_without_end_is_refused_in_a_sentence(option: str) -> None:
 def test_a_name_in_every_form(name: t.Any) -> None:
     result, asked, _said = run({"pool_name": name, "job": name}, looked({**JOB, "job_name": "4711"}))
     assert (result["state"], asked[0]["pool_name"]) == ("running", ["4711"])
+
+
+@pytest.fixture
+def followed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """What is done with the claims of a run, which are for the job llm."""
+    done: list[tuple[object, ...]] = []
+    monkeypatch.setattr(claims, "ending_store_of_task", lambda url, _remark: url)
+
+    def end(_store: object, own: object, name: str, job_id: str, _look: object) -> bool:
+        done.append(("end", own, name, job_id))
+        return name == "llm"
+
+    monkeypatch.setattr(claims, "renew_claims_for_job", lambda _store, own, name: done.append(("renew", own, name)))
+    monkeypatch.setattr(claims, "end_claim_by_job", end)
+    return done
+
+
+CLAIMS = {"store": "sqlite:////c.db", "claims": [{"id": "a", "nonce": "n", "job": "llm"}, {"id": "b"}]}
+OWN = [("a", "n"), ("b", "")]
+
+
+def test_the_claims_of_a_run_are_renewed_and_ended_for_the_name_of_the_job(
+    followed: list[tuple[object, ...]],
+) -> None:
+    run(CLAIMS, looked(JOB))
+    assert followed == [("renew", OWN, "llm"), ("end", OWN, "llm", "u-1")]
+    followed.clear()
+    run(CLAIMS, looked({**JOB, "status": "Queue"}), looked(queued=None))
+    assert followed == [("renew", OWN, "llm")], "a job that waits ends no claim"
+
+
+def test_a_job_that_is_given_by_its_id_tells_its_name(
+    followed: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WAIT, "REAL_TIME", Clock().time)
+    waits = {**JOB, "status": "Queue"}
+    asked = {**CLAIMS, "job": "u-1", "wait_timeout": 600}
+    run(asked, looked(waits), looked(waits), looked(JOB))
+    assert followed == [("renew", OWN, "u-1"), ("renew", OWN, "llm"), ("end", OWN, "llm", "u-1")]
+
+
+def test_a_job_that_nothing_was_claimed_for_is_told(followed: list[tuple[object, ...]]) -> None:
+    remarks: list[str] = []
+    run({**CLAIMS, "job": "asr"}, looked({**JOB, "job_name": "asr"}), remarks=remarks)
+    assert followed == [("renew", OWN, "asr"), ("end", OWN, "asr", "u-1")]
+    assert remarks == ["What was claimed before is not for a job asr, and is left as it is."]
+
+
+@pytest.mark.parametrize("more", [{"claims": []}, {"claims": None}, {"store": None}])
+def test_without_a_store_or_a_claim_nothing_is_asked(
+    followed: list[tuple[object, ...]], more: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MODELARTS_CLAIM_STORE", raising=False)
+    run({**CLAIMS, **more}, looked(JOB))
+    run(CLAIMS, looked(JOB), check_mode=True)
+    assert followed == []
+
+
+def test_what_is_no_list_of_claims_is_refused() -> None:
+    assert refusal({**CLAIMS, "claims": "a"}).startswith("claims has 'a', and must be a list of claims")

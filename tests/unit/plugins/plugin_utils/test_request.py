@@ -152,6 +152,8 @@ def test_all_of_a_request() -> None:
         ({"resources": {GPU: 1}, "priority": "high"}, ["request.priority is 'high'"]),
         ({"resources": {GPU: 1}, "replaces": "c237e9e1"}, ["request.replaces", "job_uuid"]),
         ({"resources": {GPU: 1}, "replaces": {"replicas": 2}}, ["request.replaces", "job_uuid"]),
+        ({"resources": {GPU: 1}, "replaces": {"job_uuid": ""}}, ["request.replaces", "job_uuid"]),
+        ({"resources": {GPU: 1}, "replaces": {"job_uuid": " \u200b"}}, ["request.replaces", "job_uuid"]),
         ({"resources": {GPU: 1}, "replaces": {"job_uuid": "c", "replicas": 0}}, ["replaces.replicas is 0"]),
         ({"resources": {GPU: 1}, "replaces": {"job_uid": "c"}}, ["'job_uid'", "did you mean job_uuid?"]),
     ],

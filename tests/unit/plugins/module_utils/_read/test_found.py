@@ -68,6 +68,21 @@ def test_what_a_job_does_not_tell_is_null() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("told", "ids"),
+    [
+        ({"jobUUID": "j", "uid": ""}, ("j", None)),
+        ({"jobUUID": "", "uid": "u"}, ("u", "u")),
+        ({"jobUUID": "", "uid": ""}, (None, None)),
+        ({"jobUUID": 0, "uid": True}, (None, None)),
+    ],
+)
+def test_what_is_no_text_or_empty_is_no_id(told: dict[str, t.Any], ids: tuple[str | None, str | None]) -> None:
+    """All jobs could have it."""
+    (found,) = find_jobs([job(1, **told)], ["train"], NOW)["found"]
+    assert (found["job_uuid"], found["uid"]) == ids
+
+
 def test_of_very_many_the_newest_that_are_not_over_are_found() -> None:
     jobs = [job(number, status="Completed" if number >= 100 else "Queue") for number in range(700)]
     answer = find_jobs(jobs, ["train"], NOW)

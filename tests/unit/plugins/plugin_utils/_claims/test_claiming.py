@@ -20,10 +20,11 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.claimin
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import AnswerLostError, StoreError
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     Ended,
+    PoolClaims,
     dump_claims,
     parse_claims,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import end_claim_by_hand
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import end_claim_by_hand, release_claim
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import Store, open_store
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_wish
@@ -49,7 +50,7 @@ REQUEST = read_request({"type": "train", "replicas": 1, "resources": {GPU: 8}})
 
 # A node with the job of the first claim, and a free one.
 NODES = gpu_nodes(0, 8)
-RUNNING = job({GPU: "8"}, "Running", name="first", on={address_of(NODES[0]): {GPU: "8"}})
+RUNNING = job({GPU: "8"}, "Running", name="first", on={address_of(NODES[0]): {GPU: "8"}}, seconds=5)
 
 
 @pytest.fixture
@@ -161,6 +162,9 @@ class Odd:
 
     def end_in(self, seconds: float | None) -> None:
         self._store.end_in(seconds)
+
+    def has_time(self) -> bool:
+        return self._store.has_time()
 
     def read(self, pools: t.Any = None) -> t.Any:
         self.reads += 1
@@ -318,6 +322,35 @@ def test_claims_that_wait_for_too_many_names_are_not_known(
     assert "Claims wait for more than 10 names of jobs, or 5 patterns" in outcome["reasons"][0]
 
 
+def test_documents_that_take_too_long_to_parse_are_not_known(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may have a million characters, and all of them come with one statement."""
+    for pool in range(20):
+        store.swap(f"pool-of-others-{pool}", 0, dump_claims(PoolClaims("born")))
+    clock, parse, parsed = Clock(), claiming.parse_claims, []
+
+    def parse_slowly(text: str) -> PoolClaims:
+        parsed.append(text)
+        clock.now += 3
+        return parse(text)
+
+    monkeypatch.setattr(claiming, "parse_claims", parse_slowly)
+    for seconds, most in ((0, 4), (10, 2)):
+        parsed.clear()
+        outcome, _told = gate_of_pools(Timed(store, clock), clock, seconds)
+        assert outcome["decision"] == "unknown"
+        assert "could not be read in the time" in str(outcome["reasons"])
+        assert len(parsed) == most * outcome["attempts"]
+
+
+def test_the_documents_of_other_pools_are_not_kept(store: Store) -> None:
+    store.swap("pool-of-others", 0, dump_claims(PoolClaims("born")))
+    claims = GateClaims(store, None, Clock().time)
+    claims.begin()
+    claims.look_at([{**observed(NODES), "found": []}])
+    assert claims._began is not None
+    assert claims._began.by_pool == {}
+
+
 def test_times_that_nobody_will_see() -> None:
     assert iso_time_of_claim(0) == "1970-01-01T00:00:00Z"
     assert iso_time_of_claim(1e18) == "9999-12-31T23:59:59Z"
@@ -329,10 +362,15 @@ class Timed:
     def __init__(self, store: Store, clock: Clock, *fails: str, seconds: float = 0.0) -> None:
         self._store, self._clock, self._fails, self._seconds = store, clock, fails, seconds
         self.limits: list[float | None] = []
+        self._ends: float | None = None
         self.asked: list[str] = []
 
     def end_in(self, seconds: float | None) -> None:
         self.limits.append(seconds)
+        self._ends = None if seconds is None else self._clock.now + seconds
+
+    def has_time(self) -> bool:
+        return self._ends is None or self._clock.now < self._ends
 
     def read(self, pools: t.Any = None) -> t.Any:
         self.asked.append("read")
@@ -467,6 +505,90 @@ def test_among_very_many_jobs_that_are_not_over_nothing_is_claimed(store: Store)
     assert "more jobs than are read" in outcome["pools"][0]["reasons"][0]
     assert text_of(store) is None
     assert gate(store, None, *waiting[:500])["decision"] != "unknown"
+
+
+def of_an_old_job(status: str = "Running", **more: t.Any) -> t.Any:
+    return {**job({GPU: "8"}, status, name="first", on={address_of(NODES[0]): {GPU: "8"}}, seconds=86400), **more}
+
+
+@pytest.mark.parametrize("ids", [{"uid": None, "jobUUID": None}, {"uid": "", "jobUUID": ""}, {"uid": "", "jobUUID": 7}])
+def test_beside_a_job_of_its_name_without_an_id_nothing_is_claimed(store: Store, ids: dict[str, t.Any]) -> None:
+    """Beside one that is over, a gate claims, as nothing more comes of it."""
+    assert gate(store, "first", of_an_old_job("Completed", **ids), nodes=NODES, dry=True)["decision"] == "admit"
+    outcome = gate(store, "first", of_an_old_job(**ids), nodes=NODES)
+    assert outcome["decision"] == "unknown"
+    (reason, *_others) = outcome["pools"][0]["reasons"]
+    assert "a job called first shows no ID, and the claim could not tell it from the coming job" in reason
+    assert "give the coming job another name" in reason
+    assert text_of(store) is None
+    assert gate(store, None, of_an_old_job(**ids), nodes=NODES)["decision"] == "admit", "it claims nothing"
+    assert gate(store, "other", of_an_old_job(**ids), nodes=NODES)["decision"] == "admit", "it is of another name"
+
+
+def test_an_empty_id_is_not_that_of_all_jobs(store: Store) -> None:
+    """A job in the queue may have an empty text in place of the ID of its object in Kubernetes."""
+    nodes = gpu_nodes(0, 8, 8)
+    assert gate(store, "first", nodes=gpu_nodes(8, 8, 8))["decision"] == "admit"
+    assert gate(store, "second", nodes=gpu_nodes(8, 8, 8))["decision"] == "admit"
+    waits = {**job({GPU: "8"}, "Queue", name="first", seconds=5), "uid": ""}
+    gate(store, None, waits, nodes=gpu_nodes(8, 8, 8))
+    runs = job({GPU: "8"}, "Running", name="second", on={address_of(nodes[0]): {GPU: "8"}}, seconds=5)
+    gate(store, None, waits, {**runs, "uid": ""}, nodes=nodes)
+    claims = parse_claims(str(text_of(store))).claims
+    assert [claims[name].ended is not None for name in ("first", "second")] == [False, True]
+
+
+def test_a_job_whose_ids_are_told_by_turns_stays_the_old_one(store: Store) -> None:
+    old = of_an_old_job()
+    assert gate(store, "first", {**old, "jobUUID": None}, nodes=NODES)["decision"] == "admit"
+    gate(store, None, {**old, "uid": ""}, nodes=NODES)
+    assert parse_claims(str(text_of(store))).claims["first"].ended is None
+
+
+@pytest.mark.parametrize("uid", ["", "that of before"])
+def test_a_job_that_failed_and_waits_again_keeps_its_claim(store: Store, uid: str) -> None:
+    """For a while it is listed as it was and as it is."""
+    gate(store, "first")
+    waits = job({GPU: "8"}, "Queue", name="first", seconds=5)
+    failed = {**waits, "status": "Failed", "uid": uid}
+    for jobs in ((waits, failed), (failed, waits)):
+        assert gate(store, None, *jobs)["decision"] == "wait"
+    assert parse_claims(str(text_of(store))).claims["first"].ended is None
+
+
+def test_a_job_that_was_deleted_before_the_claim_does_not_end_it(store: Store) -> None:
+    """Another gate has seen it, and decides after the claim was written."""
+    free, old = gpu_nodes(8, 8), {**of_an_old_job(), "createTime": None}
+    big = read_request({"type": "train", "replicas": 2, "resources": {GPU: 8}})
+    gate(store, "first", nodes=free)
+    assert release_claim(store, "first", lambda _pool, _names: ([], True), submitted=True) == ["released"]
+
+    def meanwhile() -> None:
+        nodes = gpu_nodes(8, 8, 8)
+        assert gate(store, "first", nodes=nodes, request=big)["decision"] == "admit"
+
+    gate(store, None, old, nodes=free, meanwhile=meanwhile)
+    assert parse_claims(str(text_of(store))).claims["first"].ended is None
+
+
+def test_very_many_jobs_of_a_name_stop_no_gate(store: Store) -> None:
+    nodes = gpu_nodes(8, 8, 8, 8)
+    gate(store, "first", nodes=nodes)
+    for _round in range(3):
+        jobs = [job({"cpu": "1"}, "Queue", name="first", seconds=100) for _number in range(400)]
+        # Of those that have just come, the queue would tell that they may be about to start.
+        jobs = [{**one, "createTime": None} for one in jobs]
+        gate(store, None, *jobs, nodes=nodes)
+    assert gate(store, "second", *jobs, nodes=nodes)["decision"] == "admit"
+
+
+@pytest.mark.parametrize("strategy", ["traversal", "backfill"])
+def test_a_retry_whose_job_waits_is_not_admitted_to_its_room(store: Store, strategy: str) -> None:
+    gate(store, "first")
+    # The queue alone would let it through.
+    waits = {**job({GPU: "8"}, "Queue", name="first", seconds=100), "createTime": None}
+    assert gate(store, "first", waits, queue_strategy=strategy)["decision"] == "wait"
+    assert gate(store, "first", queue_strategy=strategy)["decision"] == "admit"
 
 
 def over_two_pools(store: Store, free: dict[str, int], nonce: str = "") -> t.Any:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import typing as t
 import uuid
 from dataclasses import replace
@@ -64,6 +65,25 @@ def test_jobs_that_all_claims_know_are_written_once() -> None:
     text = dump_claims(document)
     assert len(text) < 100_000
     assert parse_claims(text) == document
+
+
+def test_what_claims_know_takes_no_memory_of_its_own() -> None:
+    """A document of a third of a million characters, in which each of a thousand claims knows a thousand jobs."""
+    known = [f"{number:x}" for number in range(1000)]
+    first = raw()
+    claim = {**next(iter(first["claims"].values())), "known": "f" * 250}
+    text = json.dumps({**first, "known": known, "claims": {str(number): claim for number in range(1000)}})
+    tracemalloc.start()
+    try:
+        document = parse_claims(text)
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20e6
+    assert {len(claim.known) for claim in document.claims.values()} == {1000}
+    assert document.claims["7"].known == frozenset(known)
+    assert "3e7" in document.claims["7"].known
+    assert "3e8" not in document.claims["7"].known
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends im
     list_claims,
     release_claim,
     renew_claim,
+    renew_claims_for_job,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.location import read_location
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
@@ -116,6 +117,13 @@ def test_a_release(store: Store, jobs: list[t.Any], submitted: bool, said: str, 
     assert why(store, "a/2/x") == ended
 
 
+@pytest.mark.parametrize("uuid", [None, ""])
+def test_a_job_that_waits_keeps_its_claim_without_an_id(store: Store, uuid: str | None) -> None:
+    waits = {**found("Queue"), "job_uuid": uuid, "uid": uuid}
+    assert release_claim(store, "a/2/x", lambda _pool, _names: ([waits], True), submitted=True) == ["waits"]
+    assert why(store, "a/2/x") is None
+
+
 def test_a_release_without_jobs_leaves_the_claim_to_its_time(store: Store) -> None:
     with pytest.raises(StoreError, match="^The jobs of pool-b could not be read in time.$"):
         release_claim(store, "a/2/x", lambda _pool, _names: None, submitted=True)
@@ -126,7 +134,7 @@ def test_what_is_not_there(store: Store) -> None:
     assert release_claim(store, "b", lambda _pool, _names: ([], True), submitted=True) == ["gone"]
     assert renew_claim(store, "b", 60) is None
     assert not end_claim_by_hand(store, "b")
-    end_claim_by_job(store, "b", "u", lambda _pool, _names: ([], True))
+    end_claim_by_job(store, [("b", "")], "llm", "u", lambda _pool, _names: ([], True))
 
 
 def test_a_renewal(store: Store) -> None:
@@ -139,8 +147,29 @@ def test_a_renewal(store: Store) -> None:
 
 def test_a_watch_ends_its_own_claim(store: Store) -> None:
     """Not the older one of the same name."""
-    end_claim_by_job(store, "a/1/y", "u", lambda _pool, _names: ([found("Running", "10.0.0.1")], True))
+    end_claim_by_job(store, [("a/1/y", "")], "llm", "u", lambda _pool, _names: ([found("Running", "10.0.0.1")], True))
     assert (why(store, "a/1/x"), why(store, "a/1/y")) == (None, "started")
+
+
+def test_a_watch_touches_nothing_that_is_claimed_for_other_jobs(store: Store) -> None:
+    """As with two gates in one play, of which the watch follows the job of the first."""
+    before = store.read().by_pool
+    own = [("a/1/x", "a/1/x"), ("a/2/x", "a/2/x"), ("b", "")]
+    asked: list[str] = []
+
+    def look(pool: str, _names: list[str]) -> t.Any:
+        asked.append(pool)
+        return [found("Running", "10.0.0.1")] if pool == "pool-a" else [], True
+
+    renew_claims_for_job(store, own, "asr")
+    assert end_claim_by_job(store, own, "asr", "u", look) is False
+    assert (store.read().by_pool, asked) == (before, [])
+    assert end_claim_by_job(store, own, "llm", "u", look) is True
+    assert (why(store, "a/1/x"), why(store, "a/1/y"), why(store, "a/2/x")) == ("started", None, None)
+    assert end_claim_by_job(store, [("b", "")], "asr", "u", look) is True, "what is gone needs no words"
+    renew_claims_for_job(store, own, "llm")
+    changed = {pool for pool, one in store.read().by_pool.items() if one != before[pool]}
+    assert changed == {"pool-a", "pool-b"}
 
 
 def test_changes_that_others_make_first_are_made_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +236,9 @@ def test_the_newest_of_an_id_tells_whether_it_was_renewed(store: Store) -> None:
 def test_a_watch_notes_the_job_where_it_is(store: Store) -> None:
     claims_again(store, "pool-0", "a/2/x", "retry")
     running = found("Running", "10.0.0.1")
-    end_claim_by_job(store, "a/2/x", "u", lambda pool, _names: ([running] if pool == "pool-b" else [], True))
+    end_claim_by_job(
+        store, [("a/2/x", "")], "llm", "u", lambda pool, _names: ([running] if pool == "pool-b" else [], True)
+    )
     assert why(store, "a/2/x") == "started"
     assert [one["pool"] for one in list_claims(store, print) if one["claim"]["id"] == "a/2/x"] == ["pool-0"]
 
@@ -223,7 +254,7 @@ def test_what_a_retry_has_claimed_is_not_that_of_the_run_before(store: Store, po
     assert first == ([] if pool == "pool-b" else [("a/2/x", "a/2/x")])
     ended = release_claim(store, "a/2/x", look, nonce="a/2/x", submitted=False)
     assert ended == (["replaced"] if pool == "pool-b" else ["void"])
-    end_claim_by_job(store, "a/2/x", "u", lambda _pool, _names: ([found("Running", "10.0.0.1")], True), nonce="a/2/x")
+    end_claim_by_job(store, [("a/2/x", "a/2/x")], "llm", "u", lambda *_asked: ([found("Running", "10.0.0.1")], True))
     assert (renew_claim(store, "a/2/x", 60, nonce="a/2/x"), renew_claim(store, "a/2/x", 60, nonce="other")) == (
         None,
         None,
@@ -247,8 +278,16 @@ def test_an_end_that_has_no_time_looks_at_no_more_pools(store: Store) -> None:
     assert len(looked) == 1
     store.end_in(None)
     with pytest.raises(StoreError, match="time"):
-        end_claim_by_job(store, "a/2/x", "u", look)
+        end_claim_by_job(store, [("a/2/x", "")], "llm", "u", look)
     assert len(looked) == 2
+
+
+def test_an_end_that_has_no_time_reads_no_more_documents(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may write the store can have very many that take long to parse."""
+    times = [True, False]
+    monkeypatch.setattr(store, "has_time", lambda: times.pop(0))
+    with pytest.raises(StoreError, match="^The claims of 3 pools could not be read in time.$"):
+        renew_claim(store, "a/2/x", 60)
 
 
 @pytest.mark.parametrize("way", ["release", "void", "watch"])
@@ -271,7 +310,7 @@ def test_an_end_leaves_the_claims_of_other_names_as_they_are(tmp_path: Path, way
         return [found("Running", "10.0.0.1"), {**found("Queue"), "job_uuid": "v", "uid": "v", "job_name": "asr"}], True
 
     if way == "watch":
-        end_claim_by_job(store, "other", "v", look)
+        end_claim_by_job(store, [("other", "")], "asr", "v", look)
     else:
         release_claim(store, "other", look, submitted=way == "release")
     assert names_asked == ([] if way == "void" else [["asr", "llm"]])

@@ -11,7 +11,12 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims import protocol
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import Ended, PoolClaims
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
+    MOST_JOBS_OF_CLAIM,
+    Ended,
+    PoolClaims,
+    dump_claims,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protocol import (
     Asked,
     Reading,
@@ -58,7 +63,7 @@ def claimed(
     )
     for claim_id in ids:
         row = Row(len(document.claims), document, at)
-        wanted = Wanted(claim_id, name, TTL, "owner", {}, f"nonce of {claim_id} {at}")
+        wanted = Wanted(claim_id, name, TTL, "g/-/jobs/7", {}, f"nonce of {claim_id} {at}")
         reading = row.reading(more.get("seen", ()), is_complete=more.get("is_complete", True))
         document, _claim = add_claim(document, row, reading, wanted, asked)
     return document
@@ -127,7 +132,8 @@ def test_a_job_that_was_there_before_is_not_the_one() -> None:
         (Stage.OVER, None, False, False),
         (Stage.OVER, 70.0, False, False),
         (Stage.OVER, 69.9, False, True),
-        (Stage.OVER, 9999.0, True, True),
+        (Stage.OVER, 130.0, True, True),
+        (Stage.OVER, 130.1, True, False),
         (Stage.RUNS, None, False, True),
     ],
 )
@@ -140,6 +146,126 @@ def test_of_very_many_jobs_only_one_that_came_after_the_claim_ends_it(
     assert (mark_claims(Row(1, document, 1101.0), seen).claims["a"].ended is not None) == ends
     released = release_claim_of(Row(1, document, 1101.0), seen, "a")[1]
     assert released == ("released" if not ends else "over" if stage is Stage.OVER else "started")
+
+
+@pytest.mark.parametrize("is_complete", [True, False])
+@pytest.mark.parametrize("stage", [Stage.STARTS, Stage.RUNS, Stage.ENDS, Stage.OVER])
+def test_a_job_that_is_older_than_the_claim_is_not_its_job(stage: Stage, is_complete: bool) -> None:
+    """A list that was behind did not show it at the admission, or told another of its IDs."""
+    row = Row(1, claimed("a", at=1000.0, is_complete=is_complete), 1101.0)
+    seen = reading(1, 1100.0, job("1", stage, age=130.1, node=True))
+    assert counted(row.document, seen) == {"a": 8}
+    assert mark_claims(row, seen).claims["a"].ended is None
+    assert bind_job_to_claim(row.document, [("a", "")], "1", seen) == row.document
+    # What keeps a claim needs less than what ends it.
+    assert release_claim_of(row, seen, "a")[1] == ("released" if stage is Stage.OVER else "waits")
+
+
+def test_a_reading_from_before_a_claim_gives_it_no_job() -> None:
+    """The job of its name was deleted between that reading and the look that claimed."""
+    row = Row(1, claimed("a"), 1010.0)
+    old = job("old", Stage.RUNS)
+    assert counted(row.document, reading(0, 999, old)) == {"a": 8}
+    assert mark_claims(row, reading(0, 999, old)) == row.document
+    assert counted(row.document, reading(1, 1001, old)) == {}
+    bound = mark_claims(row, reading(1, 1001, job("1", Stage.WAITS)))
+    assert counted(bound, reading(0, 999, job("1", Stage.RUNS))) == {}, "what is bound is its job in each reading"
+
+
+def test_a_job_that_may_be_that_of_a_newer_claim_is_bound_to_no_claim_that_was_given_back() -> None:
+    released, _why = release_claim_of(Row(1, claimed("a"), 1010.0), reading(1, 1005), "a")
+    row = Row(2, claimed("b", document=released, at=1020.0), 1030.0)
+    row = replace(row, document=row.document.with_claims(replace(row.document.claims["b"], version=3)), version=3)
+    older = reading(2, 1015, job("1", Stage.WAITS))
+    assert mark_claims(row, older) == row.document
+    assert mark_claims(row, reading(3, 1031, job("1", Stage.WAITS))).claims["b"].jobs == ("1",)
+
+
+def test_a_claim_is_kept_while_its_job_could_end_one_that_is_newer_than_the_reading() -> None:
+    document = mark_claims(Row(1, claimed("a"), 1010.0), reading(1, 1005, job("1", Stage.RUNS)))
+    at = 1010.0 + protocol.SETTLE + protocol.KEPT + 1
+    document = claimed("b", document=document, at=at)
+    row = Row(3, document.with_claims(replace(document.claims["b"], version=3)), at)
+    assert set(mark_claims(row, reading(2, at - 1, job("1", Stage.RUNS))).claims) == {"a", "b"}
+
+
+def without_id(stage: Stage, **more: t.Any) -> SeenJob:
+    return replace(job("", stage, **more), uuid=None)
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_a_job_without_an_id_ends_nothing(stage: Stage) -> None:
+    row = Row(2, claimed("a", "b"), 1010.0)
+    seen = reading(2, 1005, without_id(stage))
+    assert counted(row.document, seen) == {"a": 8, "b": 8}
+    assert mark_claims(row, seen) == row.document
+    assert [*jobs_after_their_claims(row.document, replace(seen, time=9999))] == []
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_a_job_without_an_id_keeps_all_that_it_may_be_of(stage: Stage) -> None:
+    document = claimed("a", "b")
+    row = Row(3, claimed("other", document=document, name="eval"), 1010.0)
+    seen = reading(3, 1005, without_id(stage))
+    kept = "released" if stage is Stage.OVER else "waits"
+    assert [release_claim_of(row, seen, key)[1] for key in ("a", "b", "other")] == [kept, kept, "released"]
+    released, _why = release_claim_of(row, reading(3, 1005), "a")
+    for key in ("b", "other"):
+        released, _why = release_claim_of(replace(row, document=released), reading(3, 1005), key)
+    # All of them have settled, and the job may have come after the release.
+    seen = replace(seen, version=4, time=1800.0)
+    assert counted(released, seen) == ({"a": 8, "b": 8} if stage is Stage.WAITS else {})
+    assert set(mark_claims(Row(4, released, 1800.0), seen).claims) == ({"a", "b"} if stage is Stage.WAITS else set())
+
+
+def test_a_claim_does_not_know_all_where_a_job_told_no_id() -> None:
+    document = claimed("a", seen=(without_id(Stage.OVER),))
+    assert mark_claims(Row(1, document, 1010.0), reading(1, 1005, job("1", Stage.OVER))) == document
+    others = claimed("a", seen=(without_id(Stage.OVER, name="eval"),))
+    assert mark_claims(Row(1, others, 1010.0), reading(1, 1005, job("1", Stage.OVER))).claims["a"].ended is not None
+
+
+def test_a_retry_counts_what_its_try_before_has_submitted() -> None:
+    document = claimed("a")
+    retry = Wanted("a", "train", TTL, "owner", {}, "n")
+    assert counted(document, reading(1, 1001), retry) == {}
+    assert counted(document, reading(1, 1001, job("1", Stage.WAITS)), retry) == {"a": 8}
+    assert counted(document, reading(1, 1001, job("1", Stage.RUNS)), retry) == {}
+    assert counted(document, reading(1, 1001, job("1", Stage.OVER)), retry) == {}
+    released, _why = release_claim_of(Row(1, document, 1010.0), reading(1, 1005), "a")
+    assert counted(released, reading(2, 1200, job("1", Stage.WAITS)), retry) == {"a": 8}, "it came after all"
+    void, _why = release_claim_of(Row(1, document, 1010.0), reading(1, 1005), "a", submitted=False)
+    assert counted(void, reading(2, 1200, job("1", Stage.WAITS)), retry) == {}
+
+
+def test_very_many_jobs_of_a_name_fill_no_document() -> None:
+    """Jobs that wait and ask for no cards never make up what a claim waits for, and are bound one after the other."""
+    document = claimed("a")
+    for version in range(1, 10):
+        jobs = [job(f"{version}-{number}", Stage.WAITS, cards=0) for number in range(400)]
+        document = mark_claims(Row(version, document, 1010.0), reading(version, 1005, *jobs))
+        assert len(document.claims["a"].jobs) == MOST_JOBS_OF_CLAIM
+        assert all(one.startswith(f"{version}-") for one in document.claims["a"].jobs), "the oldest are forgotten"
+        assert mark_claims(Row(version, document, 1010.0), reading(version, 1005, *jobs)) == document
+    own = job("z", Stage.RUNS)
+    ended = mark_claims(Row(10, document, 1010.0), reading(10, 1005, *jobs, own)).claims["a"]
+    assert ended.ended is not None
+    assert "z" in ended.jobs, "what has ended it is kept"
+    assert len(dump_claims(PoolClaims("born", {"a": ended}))) < 10_000
+
+
+@pytest.mark.parametrize("is_glob_older", [True, False])
+@pytest.mark.parametrize("is_given_back", [True, False])
+def test_an_exact_name_takes_its_job_before_a_glob_does(is_glob_older: bool, is_given_back: bool) -> None:
+    names = {"glob": "llm-*", "exact": "llm-7"}
+    document = EMPTY
+    for key in names if is_glob_older else reversed(names):
+        document = claimed(key, document=document, name=names[key])
+    if is_given_back:
+        document, _why = release_claim_of(Row(2, document, 1010.0), reading(2, 1005), "exact")
+    seen = reading(3, 1012, job("7", Stage.WAITS, name="llm-7"), job("8", Stage.WAITS, name="llm-8"))
+    marked = mark_claims(Row(3, document, 1020.0), seen)
+    assert {key: claim.jobs for key, claim in marked.claims.items()} == {"glob": ("8",), "exact": ("7",)}
 
 
 @pytest.mark.parametrize(
@@ -323,13 +449,40 @@ def test_a_watch_tells_whose_job_it_is() -> None:
     """Of two claims of one name, the job was taken for that of the older."""
     seen = reading(2, 1001, job("1", Stage.RUNS))
     document = mark_claims(Row(2, claimed("a", "b"), 1002.0), seen)
-    bound = bind_job_to_claim(document, "b", "1", reading(2, 1001))
+    bound = bind_job_to_claim(document, [("b", "")], "1", seen)
     assert (bound.claims["a"].jobs, bound.claims["b"].jobs) == ((), ("1",))
-    assert bind_job_to_claim(bound, "b", "1", reading(2, 1001)) == bound
+    assert bind_job_to_claim(bound, [("b", "")], "1", seen) == bound
     known = claimed("a", seen=(job("old", Stage.RUNS),))
-    assert bind_job_to_claim(known, "a", "old", reading(2, 1001)) == known, (
+    there = reading(2, 1001, job("old", Stage.RUNS))
+    assert bind_job_to_claim(known, [("a", "")], "old", there) == known, (
         "one that was there before is not the job of the claim"
     )
+
+
+@pytest.mark.parametrize("more", [{"name": "eval"}, {"type": "infer"}])
+def test_a_watch_of_a_job_that_no_claim_of_its_run_is_for_touches_none(more: dict[str, t.Any]) -> None:
+    """As with two gates in one play, of which the watch follows the job of the first."""
+    document = claimed("a", **more)
+    seen = reading(1, 1001, job("1", Stage.RUNS))
+    assert bind_job_to_claim(document, [("a", "")], "1", seen) == document
+    both = claimed("b", document=document)
+    bound = bind_job_to_claim(both, [("a", ""), ("b", "")], "1", seen)
+    assert (bound.claims["a"].jobs, bound.claims["b"].jobs) == ((), ("1",))
+    assert bind_job_to_claim(both, [("a", ""), ("b", "")], "2", seen) == both, "a job that does not show"
+
+
+def test_of_two_claims_of_a_run_for_one_name_each_has_a_job() -> None:
+    document, own = claimed("a", "b"), [("b", ""), ("a", "")]
+    jobs = [job("1", Stage.RUNS), job("2", Stage.RUNS)]
+    document = bind_job_to_claim(document, own, "2", reading(2, 1001, *jobs))
+    assert (document.claims["a"].jobs, document.claims["b"].jobs) == (("2",), ())
+    document = bind_job_to_claim(document, own, "1", reading(2, 1001, *jobs))
+    assert (document.claims["a"].jobs, document.claims["b"].jobs) == (("2",), ("1",))
+    again = replace(jobs[0], other_ids=("U",))
+    document = bind_job_to_claim(document, own, "U", reading(2, 1001, again, jobs[1]))
+    assert (document.claims["a"].jobs, document.claims["b"].jobs) == (("2",), ("1", "U"))
+    lasting, _end = end_claim(Row(2, claimed("a", "b"), 1001.0), "a")
+    assert bind_job_to_claim(lasting, own, "1", reading(2, 1001, *jobs)).claims["b"].jobs == ("1",)
 
 
 def test_what_nobody_has_to_know_is_dropped() -> None:
@@ -389,7 +542,7 @@ def test_a_job_that_comes_after_its_claim_is_late() -> None:
     document = claimed("a")
     seen = reading(1, 1960, job("1", Stage.RUNS))
     assert [(claim.id, one.uuid) for claim, one in jobs_after_their_claims(document, seen)] == [("a", "1")]
-    assert jobs_after_their_claims(document, replace(seen, time=1959)) == []
+    assert list(jobs_after_their_claims(document, replace(seen, time=1959))) == []
 
 
 def test_names_that_are_looked_for() -> None:
@@ -408,7 +561,7 @@ def test_nothing_counts_for_ever() -> None:
 def test_of_two_claims_of_one_id_in_two_pools_the_later_one_stays() -> None:
     """Two gates that were given one id by mistake would else end the claims of each other."""
     first, second = claimed("a", at=1000.0), claimed("a", at=1001.0)
-    gate = Wanted("a", "train", TTL, "owner", {}, "nonce")
+    gate = Wanted("a", "train", TTL, "g/-/jobs/7", {}, "nonce")
     ended = end_earlier_claims(Row(1, first, 1002.0), second.claims["a"], gate)
     assert ended.claims["a"].ended == Ended(1002.0, 2, "replaced")
     assert end_earlier_claims(Row(2, ended, 1003.0), second.claims["a"], gate) == ended
@@ -417,12 +570,31 @@ def test_of_two_claims_of_one_id_in_two_pools_the_later_one_stays() -> None:
     assert end_earlier_claims(Row(1, first, 1960.0), second.claims["a"], gate) == first, "it is over, and has settled"
     of_run = replace(gate, family="a")
     assert end_earlier_claims(Row(1, first, 1002.0), second.claims["a"], of_run) == first, "of another gate of its run"
-    retry = replace(of_run, owner="the next run")
+    retry = replace(of_run, owner="g/-/jobs/8")
     assert end_earlier_claims(Row(1, first, 1002.0), second.claims["a"], retry) == ended
     # As in the pool itself: a submission of the earlier try may still come, and its job is promised its room.
     assert counted(ended, reading(2, 1010)) == {"a": 8}
     assert counted(ended, reading(2, 1100, job("1", Stage.WAITS))) == {"a": 8}
     assert counted(ended, reading(2, 1100)) == {}
+
+
+def test_an_earlier_run_does_not_take_the_place_of_a_later_one() -> None:
+    """A run that was cancelled while its gate looked goes on for a while, and its retry may be admitted before it."""
+
+    def of_run(page: str, nonce: str) -> Wanted:
+        return Wanted("g/1", "train", TTL, page, {}, nonce, family="g/1")
+
+    seen, row = reading(0, 1001), Row(0, EMPTY, 1000.0)
+    asked = Asked("train", 1, (), {GPU: 8000})
+    document, _claim = add_claim(EMPTY, row, row.reading(()), of_run("g/-/jobs/10", "n1"), asked)
+    for page, counts in (("9", True), ("11", False), ("10", True), ("", True), ("\u0661\u0662", True)):
+        gate = of_run(f"g/-/jobs/{page}", "n2").within(document)
+        assert (counted(document, seen, gate) != {}) == counts, page
+        assert (gate.id == "g/1/2") == counts, page
+    earlier = of_run("g/-/jobs/9", "n2").within(document)
+    both, _claim = add_claim(document, Row(1, document, 1001.0), seen, earlier, asked)
+    assert [claim.ended for claim in both.claims.values()] == [None, None]
+    assert end_earlier_claims(Row(1, document, 1002.0), both.claims["g/1/2"], earlier) == document
 
 
 def test_two_gates_of_one_run_have_two_claims_and_a_retry_takes_the_place_of_both() -> None:
@@ -434,18 +606,18 @@ def test_two_gates_of_one_run_have_two_claims_and_a_retry_takes_the_place_of_bot
         document, claim = add_claim(document, row, row.reading(()), wanted, Asked("train", 1, (), {GPU: 8000}))
         return document, claim.id
 
-    document, first = gate(EMPTY, "run 1", "n1")
-    document, second = gate(document, "run 1", "n2")
+    document, first = gate(EMPTY, "g/-/jobs/1", "n1")
+    document, second = gate(document, "g/-/jobs/1", "n2")
     assert (first, second) == ("g/1", "g/1/2")
     assert counted(document, reading(2, 1001)) == {"g/1": 8, "g/1/2": 8}
-    assert gate(document, "run 1", "n2")[1] == "g/1/2", "the same gate, whose answer was lost"
+    assert gate(document, "g/-/jobs/1", "n2")[1] == "g/1/2", "the same gate, whose answer was lost"
     released, _why = release_claim_of(Row(2, document, 1001.0), reading(2, 1001), "g/1")
-    third = Wanted("g/1", "train-*", TTL, "run 1", {}, "n5", family="g/1")
+    third = Wanted("g/1", "train-*", TTL, "g/-/jobs/1", {}, "n5", family="g/1")
     assert counted(released, reading(3, 1002), third) == {"g/1": 8, "g/1/2": 8}, "its job may still come"
-    assert counted(released, reading(3, 1002), replace(third, owner="run 2")) == {}, "a retry of both"
-    document, first = gate(document, "run 2", "n3")
+    assert counted(released, reading(3, 1002), replace(third, owner="g/-/jobs/2")) == {}, "a retry of both"
+    document, first = gate(document, "g/-/jobs/2", "n3")
     assert [claim.nonce for claim in document.claims.values() if claim.ended is None] == ["n3"], "that of both"
-    document, second = gate(document, "run 2", "n4")
+    document, second = gate(document, "g/-/jobs/2", "n4")
     assert (first, second) == ("g/1", "g/1/2")
     lasting = {claim.nonce for claim in document.claims.values() if claim.ended is None}
     assert lasting == {"n3", "n4"}
@@ -491,7 +663,7 @@ def test_a_clock_that_is_a_little_behind_stands_still() -> None:
 )
 def test_a_job_is_the_same_by_any_of_its_ids(before: tuple[str, str | None], after: tuple[str, str | None]) -> None:
     def seen(ids: tuple[str, str | None]) -> SeenJob:
-        return replace(job(ids[0], Stage.RUNS), other_id=ids[1])
+        return replace(job(ids[0], Stage.RUNS), other_ids=() if ids[1] is None else (ids[1],))
 
     known = claimed("a", seen=[seen(before)])
     row = Row(1, known, 1001.0)
@@ -542,14 +714,35 @@ def test_claims_whose_jobs_are_left_out_fill_no_document() -> None:
     assert mark_claims(others, Reading(301, "born", 1e6, [], is_complete=False)).claims == {}
 
 
+def test_what_is_dropped_takes_no_time_for_each_claim_and_job_and_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old claims that share their jobs, and claims that could take those: who may write the store chooses both."""
+    jobs = [job(str(number), Stage.RUNS) for number in range(50)]
+    old = claimed(*(f"o{number}" for number in range(20)), at=1.0)
+    bound = tuple(one.uuid for one in jobs)
+    old = old.with_claims(*(replace(claim, jobs=bound) for claim in old.claims.values()))
+    document = claimed(*(f"t{number}" for number in range(60)), document=old, at=1e6, type="infer")
+    asked = 0
+    rule = protocol._is_job_of_claim
+
+    def count(*words: t.Any) -> bool:
+        nonlocal asked
+        asked += 1
+        return rule(*words)
+
+    monkeypatch.setattr(protocol, "_is_job_of_claim", count)
+    marked = mark_claims(Row(80, document, 1e6), reading(80, 1e6, *jobs))
+    assert set(marked.claims) == {f"t{number}" for number in range(60)}
+    assert asked <= len(jobs) * 60
+
+
 def test_a_watch_takes_a_job_with_all_its_ids() -> None:
-    waits = replace(job("J", Stage.WAITS), other_id="U")
+    waits = replace(job("J", Stage.WAITS), other_ids=("U",))
     runs = replace(waits, stage=Stage.RUNS)
     document = mark_claims(Row(2, claimed("a", "b"), 1001.0), reading(2, 1001, waits))
     assert document.claims["a"].jobs == ("J", "U")
     seen = reading(3, 1002, runs)
     for one in ("J", "U"):
-        bound = bind_job_to_claim(document, "b", one, seen)
+        bound = bind_job_to_claim(document, [("b", "")], one, seen)
         assert (bound.claims["a"].jobs, bound.claims["b"].jobs) == ((), ("J", "U"))
         marked = mark_claims(Row(3, bound, 1002.0), seen)
         assert marked.claims["a"].ended is None
@@ -558,11 +751,12 @@ def test_a_watch_takes_a_job_with_all_its_ids() -> None:
 
 def test_a_watch_binds_no_job_that_was_there_before_by_any_of_its_ids() -> None:
     known = claimed("a", seen=[job("U", Stage.RUNS)])
-    now = replace(job("J", Stage.RUNS), other_id="U")
-    assert bind_job_to_claim(known, "a", "J", reading(1, 1001, now)) == known
+    now = replace(job("J", Stage.RUNS), other_ids=("U",))
+    assert bind_job_to_claim(known, [("a", "")], "J", reading(1, 1001, now)) == known
     over = replace(claimed("a", is_complete=False).claims["a"], knows_all=False)
     document = PoolClaims("born", {"a": over})
-    assert bind_job_to_claim(document, "a", "1", reading(1, 1001, job("1", Stage.OVER, age=5000.0))) == document
+    seen = reading(1, 1001, job("1", Stage.OVER, age=5000.0))
+    assert bind_job_to_claim(document, [("a", "")], "1", seen) == document
 
 
 def test_of_two_old_claims_of_a_name_none_leaves_its_job_to_a_third() -> None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 import typing as t
 
 import pytest
@@ -48,9 +50,39 @@ def test_stages(status: str | None, hosts: list[str], stage: Stage) -> None:
     assert (job.stage, job.shows_node, job.amounts, job.age) == (stage, bool(hosts), {"nvidia.com/gpu": 8000}, 7)
 
 
-def test_a_job_without_an_id_and_jobs_that_were_not_read() -> None:
-    assert seen_jobs([found("Running", uuid=None)]) == ()
+@pytest.mark.parametrize("uuid", [None, ""])
+def test_a_job_without_an_id(uuid: str | None) -> None:
+    """An empty text is none: else all jobs that have it would be one."""
+    two = seen_jobs([found("Running", uuid=uuid), found("Queue", uuid=uuid)])
+    assert [(job.uuid, job.ids, job.stage) for job in two] == [(None, (), Stage.RUNS), (None, (), Stage.WAITS)]
+    (one,) = seen_jobs([{**found("Running", uuid=uuid), "uid": "u"}])
+    assert one.ids == ("u",)
+
+
+def test_jobs_that_were_not_read() -> None:
     assert seen_jobs(None) == ()
+
+
+ENTRIES = [
+    {**found("Failed"), "uid": "before", "age_seconds": 50},
+    {**found("Queue"), "uid": "now", "age_seconds": 5},
+    {**found("Completed", uuid=None), "job_uuid": "before", "age_seconds": None},
+]
+
+
+@pytest.mark.parametrize("entries", [*itertools.permutations(ENTRIES)])
+def test_of_entries_of_one_job_the_one_that_is_least_far_counts(entries: t.Any) -> None:
+    """A job that was restarted is listed as it was and as it is."""
+    (one,) = seen_jobs(entries)
+    assert (one.stage, one.age, one.uuid, set(one.ids)) == (Stage.WAITS, 50, "u", {"u", "now", "before"})
+
+
+def test_very_many_jobs_take_little_time() -> None:
+    many = [{**found("Queue", uuid=f"j{number}"), "uid": f"u{number}"} for number in range(500)]
+    began = time.process_time()
+    for _time in range(10):
+        assert len(seen_jobs(many)) == 500
+    assert time.process_time() - began < 1
 
 
 def test_what_a_job_has_of_its_claim_is_rounded_down() -> None:
