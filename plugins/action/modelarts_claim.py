@@ -34,8 +34,8 @@ if t.TYPE_CHECKING:
 _STATES = ("listed", "released", "renewed", "ended")
 
 _SAID = {
-    "released": "Claim {id} is given back; it counts for a minute more, in which a lost submission would show.",
-    "void": "Claim {id} is given back.",
+    "released": "Claim {id} is released. It takes room for a minute more, in which a lost submission would show.",
+    "void": "Claim {id} is released.",
     "started": "Claim {id} has ended: its job runs.",
     "over": "Claim {id} has ended: its job is over.",
     "replaced": "Claim {id} was replaced by another one of its ID.",
@@ -127,6 +127,9 @@ class ActionModule(ObservingAction):
                 return self._list_claims(store)
             if state == "released":
                 own = self._claims_of_run(store, all_hosts) if claim_id is None else [(claim_id, nonce)]
+                if all_hosts and not own:
+                    # The last step of a pipeline: an ID that was forgotten would look like success.
+                    self.say(["There is no claim to release. Outside GitLab, give the ID of the claim."])
                 return self._release_claim(store, own, submitted, options)
             if claim_id is None:
                 raise InputError("id is missing: give the ID of the claim.")
@@ -204,7 +207,8 @@ class ActionModule(ObservingAction):
         if self._task.check_mode:
             return {"changed": True}
         if not end_claim_by_hand(store, claim_id):
-            return {"failed": True, "changed": False, "msg": sentence(f"There is no claim {claim_id} to end.")}
+            message = f"There is no claim {claim_id} to end. One that was released takes room for a minute more."
+            return {"failed": True, "changed": False, "msg": sentence(message)}
         self.say([sentence(_SAID["released"].format(id=claim_id))])
         return {"changed": True}
 
@@ -216,7 +220,9 @@ def _lines_of_claims_to_list(claims: list[ListedClaim]) -> list[str]:
         claim = one["claim"]
         amounts = ", ".join(word_amount(name, value) for name, value in claim["resources"].items() if value)
         owner = f" of {claim['owner']}" if claim["owner"] else ""
-        lines.append(sentence(f"{one['pool']}: {amounts} for {claim['job']}{owner}, {clock(claim['seconds_left'])}"))
+        released = " (released)" if one["is_released"] else ""
+        left = f"{clock(claim['seconds_left'])}{released}"
+        lines.append(sentence(f"{one['pool']}: {amounts} for {claim['job']}{owner}, {left}"))
         lines.append("  " + sentence(claim["id"]))
     return lines
 

@@ -97,7 +97,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 claims:
-  description: The claims whose time is not over, the oldest of each pool first.
+  description: The claims that take room, the oldest of each pool first.
   returned: when O(state=listed)
   type: list
   elements: dict
@@ -108,6 +108,11 @@ claims:
     claim:
       description: The claim with its C(id), C(job), C(owner), C(resources), C(seconds_left) and C(expires_at).
       type: dict
+    is_released:
+      description:
+        - Whether the claim was released.
+        - It then takes room for one more minute, in which a late job would show.
+      type: bool
 released:
   description: The end of each claim, with its C(id), its C(end) and a C(message).
   returned: when O(state=released)

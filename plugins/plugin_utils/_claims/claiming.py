@@ -42,6 +42,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     TooManyClaimsError,
     does_claim_hold,
     end_earlier_claims,
+    end_of_claimed_room,
     is_claim_written,
     is_glob_of_claim,
     jobs_after_their_claims,
@@ -334,14 +335,15 @@ def claimed_room(counted: Sequence[Counted], now: float) -> Claimed:
 
 
 def claim_facts(claim: Claim, amounts: dict[str, int], now: float) -> ClaimFacts:
-    """Return a claim as verdicts and lists have it."""
+    """Return a claim as verdicts and lists have it. One that was released takes room for a short time only."""
+    end = end_of_claimed_room(claim)
     return {
         "id": claim.id,
         "job": claim.job,
         "owner": claim.owner,
         "resources": amounts_to_numbers(amounts),
-        "seconds_left": _seconds_left_of_claim(claim, now),
-        "expires_at": iso_time_of_claim(claim.expires),
+        "seconds_left": max(0, int(end - now)),
+        "expires_at": iso_time_of_claim(end),
     }
 
 
@@ -353,16 +355,12 @@ def iso_time_of_claim(seconds: float) -> str:
         return "9999-12-31T23:59:59Z"
 
 
-def _seconds_left_of_claim(claim: Claim, now: float) -> int:
-    return max(0, int(claim.expires - now))
-
-
 def _verdict_with_own_claim(verdict: VerdictFacts, claim: Claim, row: Row, *, is_made: bool) -> VerdictFacts:
     own: OwnClaimFacts = {
         "id": claim.id,
         "job": claim.job,
         "expires_at": iso_time_of_claim(claim.expires),
-        "seconds_left": _seconds_left_of_claim(claim, row.moment),
+        "seconds_left": max(0, int(claim.expires - row.moment)),
         "is_made": is_made,
         "nonce": claim.nonce,
     }

@@ -29,8 +29,10 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     bind_job_to_claim,
     claim_of_id,
     end_claim,
+    end_of_claimed_room,
     is_claim_for,
     mark_claims,
+    may_be_submitted_late,
     names_claims_look_for,
     release_claim_of,
     renew_claim_of,
@@ -58,10 +60,11 @@ _MOST_ROUNDS = 20
 
 
 class ListedClaim(t.TypedDict):
-    """A claim of a list, and its pool."""
+    """A claim of a list, its pool, and whether it was released and only takes room until a late job would show."""
 
     pool: str
     claim: ClaimFacts
+    is_released: bool
 
 
 class _Place(t.NamedTuple):
@@ -77,13 +80,17 @@ class _Place(t.NamedTuple):
 
 
 def list_claims(store: Store, remark: Callable[[str], None]) -> list[ListedClaim]:
-    """Return the claims of all pools that have not ended, the oldest first. Raises StoreError.
+    """Return the claims of all pools that take room, the oldest first. Raises StoreError.
 
     ``remark`` is told of each pool whose claims cannot be read.
     """
     return [
-        {"pool": place.pool, "claim": claim_facts(place.claim, place.claim.amounts, place.began.time)}
-        for place in _claims_that_last(store, remark)
+        {
+            "pool": place.pool,
+            "claim": claim_facts(place.claim, place.claim.amounts, place.began.time),
+            "is_released": place.claim.ended is not None,
+        }
+        for place in _claims_that_take_room(store, remark)
     ]
 
 
@@ -93,7 +100,7 @@ def ids_of_claims_to_end(store: Store, prefix: str, owner: str) -> list[tuple[st
     Raises StoreError.
     """
     begin = f"{prefix}/"
-    claims = [place.claim for place in _claims_that_last(store)]
+    claims = [place.claim for place in _claims_that_take_room(store) if place.claim.ended is None]
     # A retry has the same IDs, and may have claimed before the run that was cancelled gives its own back.
     return [(claim.id, claim.nonce) for claim in claims if claim.id.startswith(begin) and claim.owner == owner]
 
@@ -237,13 +244,13 @@ def _find_claims(store: Store, own: Sequence[OwnClaim]) -> list[_Place]:
     return sorted(itertools.chain.from_iterable(lasting), key=lambda place: place.claim.created)
 
 
-def _claims_that_last(store: Store, remark: Callable[[str], None] = lambda words: None) -> list[_Place]:
+def _claims_that_take_room(store: Store, remark: Callable[[str], None] = lambda words: None) -> list[_Place]:
     return [
         _Place(pool, row.reading(()), (), claim)
         for pool, row in _rows_of_listed_claims(store, remark)
         for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key))
         # By the store's clock, and not this host's: only that one has set the times.
-        if claim.ended is None and claim.expires > row.moment
+        if (claim.ended is None or may_be_submitted_late(claim)) and end_of_claimed_room(claim) > row.moment
     ]
 
 

@@ -271,15 +271,26 @@ def has_claim_settled(claim: Claim, reading: Reading) -> bool:
     return claim.ended is not None and claim.ended.at + SETTLE <= reading.time
 
 
+def end_of_claimed_room(claim: Claim) -> float:
+    """Return when a claim without a job takes no room any more, in seconds since the epoch by the store's clock."""
+    if claim.ended is None:
+        return claim.expires
+    return claim.ended.at + (0.0 if needs_claim_no_grace(claim) else SETTLE)
+
+
 def needs_claim_no_grace(claim: Claim) -> bool:
     """Return whether it is sure that no job comes after the end of the claim."""
     return claim.ended is not None and claim.ended.why == "void"
 
 
+def may_be_submitted_late(claim: Claim) -> bool:
+    """Return whether the claim was given back, and its job may have been submitted all the same."""
+    return claim.ended is not None and claim.ended.why in ("released", "replaced")
+
+
 def may_come_after_claim(claim: Claim, reading: Reading) -> bool:
     """Return whether a job that comes after the claim was given back is still promised its room."""
-    is_given_back = claim.ended is not None and claim.ended.why in ("released", "replaced")
-    return is_given_back and not has_claim_expired(claim, reading)
+    return may_be_submitted_late(claim) and not has_claim_expired(claim, reading)
 
 
 def may_claim_be_dropped(claim: Claim, now: float) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import typing as t
 from pathlib import Path
 from unittest import mock
@@ -79,6 +80,12 @@ def test_a_list(url: str) -> None:
     assert said[0].startswith(f"pool-a: gpu 8 for llm of {OWNER}, 0:14:5")
     assert said[1] == f"  {ID}"
     run(url, state="ended", id=ID)
+    (released, _id) = run(url)[1]
+    assert re.fullmatch(rf"pool-a: gpu 8 for llm of {OWNER}, 0:0(0:5\d|1:00) \(released\)", released)
+
+
+def test_an_empty_list(url: str) -> None:
+    run(url, state="released", id=ID, submitted=False)
     assert run(url)[1] == [f"Nothing is claimed in {url}."]
 
 
@@ -86,7 +93,7 @@ def test_a_release_says_what_became_of_it(url: str) -> None:
     result, said, _remarks = run(url, state="released", id=ID)
     assert (result["changed"], result["released"][0]["end"]) == (True, "released")
     assert said == result["messages"]
-    assert "is given back" in said[0]
+    assert "is released" in said[0]
     assert run(url, state="released", id="other")[0]["released"][0]["end"] == "gone"
 
 
@@ -97,7 +104,9 @@ def test_a_release_in_gitlab_finds_its_claims(url: str, monkeypatch: pytest.Monk
     # Another host of the play has claimed nothing, and must not give back what this one has.
     assert run(url, state="released", host="other")[0]["released"] == []
     monkeypatch.setenv("CI_JOB_NAME", "trai")
-    assert run(url, state="released", all_hosts=True)[0]["released"] == []
+    result, said, _remarks = run(url, state="released", all_hosts=True)
+    assert result["released"] == []
+    assert said == ["There is no claim to release. Outside GitLab, give the ID of the claim."]
     monkeypatch.setenv("CI_JOB_NAME", "train")
     monkeypatch.setenv("CI_JOB_URL", f"{JOB_URL}0")
     assert run(url, state="released", all_hosts=True)[0]["released"] == [], "a retry has claimed it"
