@@ -26,9 +26,16 @@ from ansible_collections.poolgate.modelarts.tests.unit.scripted import Answer, S
 
 # Each of these takes a second or more of a processor, or as long as some process does. `make quick` leaves them out.
 SLOW = (
-    *("claims/", "fuzz/", "faults/", "simulation/", "emulator/test_process.py", "plugins/event_source/"),
+    *("claims/", "fuzz/", "faults/", "simulation/", "plugins/event_source/"),
+    *("emulator/test_process.py", "emulator/test_wrong_scenarios.py"),
     *("plugins/module_utils/test_counts.py", "plugins/module_utils/_api/test_pages.py"),
-    *("plugins/plugin_utils/_decision/test_placement.py", "plugins/plugin_utils/_report/test_html.py"),
+    *(
+        f"plugins/module_utils/_read/test_{name}.py"
+        for name in ("job_query", "jobs_of_the_emulator", "one_node", "summary")
+    ),
+    *("plugins/plugin_utils/test_decisions_take_time_by_length.py", "plugins/plugin_utils/_claims/test_sqlite.py"),
+    *(f"plugins/plugin_utils/_decision/test_{name}.py" for name in ("cards", "placement")),
+    *(f"plugins/plugin_utils/_report/test_{name}.py" for name in ("html", "schema", "view_nodes")),
 )
 
 settings.register_profile(
