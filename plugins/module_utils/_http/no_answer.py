@@ -108,7 +108,7 @@ def _fault_of_request(
         return _fault_of_tls(tls)
     if _has_cause_of_fault(chain, zlib.error):
         return NoAnswerError(
-            "the answer is not compressed as its header says", "Check {address}, and proxies.", lasts=True
+            "the answer is not compressed as its header says", "Check {address} and proxies.", lasts=True
         )
     if _has_cause_of_fault(chain, http.client.IncompleteRead):
         return NoAnswerError("the answer broke off", unreached=True)
@@ -125,7 +125,7 @@ def _fault_of_request(
     if isinstance(innermost, http.client.RemoteDisconnected):
         return NoAnswerError(one_line(str(innermost)), unreached=True)
     if isinstance(innermost, (UnicodeError, requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError)):
-        return NoAnswerError("this is not a valid address", "Check {address}, and proxies.", lasts=True)
+        return NoAnswerError("this is not a valid address", "Check {address} and proxies.", lasts=True)
     if _has_cause_of_fault(chain, urllib3.exceptions.ProtocolError):
         return NoAnswerError("the answer broke off", unreached=True)
     # Not met in any test; the name of its class is all that can be shown of it without the risk of a secret.
@@ -206,11 +206,11 @@ def _fault_of_tls(error: ssl.SSLError) -> NoAnswerError:
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "EOF" in name:
         return NoAnswerError("it closed the connection before TLS was established", unreached=True)
     words = one_line(name.replace("_", " ").lower()) or "no reason was given"
-    return NoAnswerError(f"the two sides do not agree on TLS ({words})", "Check {address}, and proxies.", lasts=True)
+    return NoAnswerError(f"the two sides do not agree on TLS ({words})", "Check {address} and proxies.", lasts=True)
 
 
 def _fault_of_protocol(error: http.client.HTTPException, url: str) -> NoAnswerError:
     # A TLS alert begins with these two bytes.
     if isinstance(error, http.client.BadStatusLine) and "\x15\x03" in str(error) and url.startswith("http:"):
         return NoAnswerError("the server speaks TLS on this port", "Write https in {address}.", lasts=True)
-    return NoAnswerError("the answer is not HTTP/1.1", "Check {address}, and proxies.", lasts=True)
+    return NoAnswerError("the answer is not HTTP/1.1", "Check {address} and proxies.", lasts=True)
