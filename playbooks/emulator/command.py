@@ -59,7 +59,7 @@ def _number(value: str, most: float, unit: str) -> float:
 def _process(value: str) -> int:
     # A process number below 1 would mean a whole group of processes.
     if not value.isascii() or not value.isdigit() or len(value) > 9 or int(value) < 1:
-        raise argparse.ArgumentTypeError(f"{value!r} is not the number of a process")
+        raise argparse.ArgumentTypeError(f"{value!r} is not a process ID")
     return int(value)
 
 
@@ -71,15 +71,15 @@ def arguments(argv: t.Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--scenario", default="demo", help="name of a shipped scenario, or a file (default: demo)")
     parser.add_argument("--port", type=_port, default=0, help="port to listen on (default: any free one)")
     parser.add_argument("--bind", default="127.0.0.1", choices=["127.0.0.1"], help="address to listen on")
-    parser.add_argument("--lifetime", type=_seconds, metavar="SECONDS", help="end after so long")
+    parser.add_argument("--lifetime", type=_seconds, metavar="SECONDS", help="end after this time")
     parser.add_argument("--parent-pid", type=_process, metavar="PID", help="end when this process is gone")
     parser.add_argument(
         "--parent-name", metavar="NAME", help="end when the outermost process above this one that runs NAME is gone"
     )
     parser.add_argument("--state-file", type=Path, metavar="FILE", help="write a JSON file once it listens")
-    parser.add_argument("--request-log", type=Path, metavar="FILE", help="append a JSON line a request")
+    parser.add_argument("--request-log", type=Path, metavar="FILE", help="append a JSON line for each request")
     parser.add_argument(
-        "--latency-ms", type=_milliseconds, default=0, metavar="N", help="wait so long before each answer"
+        "--latency-ms", type=_milliseconds, default=0, metavar="N", help="wait this long before each answer"
     )
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate to serve HTTPS with")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="key of the certificate (default: in its file)")
@@ -90,7 +90,7 @@ def arguments(argv: t.Sequence[str]) -> argparse.Namespace:
     )
     options = parser.parse_args(argv)
     if options.tls_key and not options.tls_cert:
-        parser.error("--tls-key is of no use without --tls-cert")
+        parser.error("--tls-key needs --tls-cert")
     return options
 
 

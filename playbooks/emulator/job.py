@@ -132,7 +132,7 @@ class JobReader:
         if wanted_nodes and len(wanted_nodes) != replicas:
             raise ScenarioError(f"{where}: {replicas} replicas, but {len(wanted_nodes)} nodes")
         if "cards" in scenario and not wanted_nodes:
-            raise ScenarioError(f"{where}: cards are those of nodes, so give nodes")
+            raise ScenarioError(f"{where}: cards needs nodes, as it lists the cards of each node")
         now = int(self._clock.now)
         create_ms = whole(scenario.get("createTime", (now - int(age)) * 1000), f"{where}.createTime")
         began = create_ms // 1000 + int(number(scenario.get("waited", 0), f"{where}.waited"))
@@ -169,7 +169,7 @@ def _cards(value: object, where: str) -> list[int]:
     """Return the numbers of the cards that each replica has on its node."""
     numbers = [whole(number, where, most=MOST_CARDS) for number in listed(value, where)]
     if len(set(numbers)) != len(numbers) or 0 in numbers:
-        raise ScenarioError(f"{where} must be different numbers of cards, from 1 on")
+        raise ScenarioError(f"{where} must be different card numbers of 1 or more")
     return numbers
 
 

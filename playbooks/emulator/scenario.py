@@ -48,7 +48,7 @@ def load(scenario: dict[str, t.Any] | str) -> dict[str, t.Any]:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def checked(mapping: object, known: t.Iterable[str], where: str) -> dict[str, t.Any]:
@@ -63,13 +63,13 @@ def checked(mapping: object, known: t.Iterable[str], where: str) -> dict[str, t.
 
 def one_of(value: object, choices: t.Iterable[str], where: str) -> str:
     if not isinstance(value, str) or value not in choices:
-        raise ScenarioError(f"{where}: {_shown(value)} is none of {', '.join(choices)}")
+        raise ScenarioError(f"{where}: {_shown(value)} is not one of {', '.join(choices)}")
     return value
 
 
 def text(value: object, where: str) -> str:
     if not isinstance(value, str) or not value:
-        raise ScenarioError(f"{where}: {_shown(value)} is not a text")
+        raise ScenarioError(f"{where}: {_shown(value)} is not text")
     return value
 
 

@@ -107,7 +107,7 @@ class ActionModule(ObservingAction):
         url = store_given_to_action(store)
         if url is None:
             if claim is not None:
-                raise InputError(f"claim is given, and there is no store to claim in: set store, or {STORE_VARIABLE}.")
+                raise InputError(f"claim needs a claim store: set store, or {STORE_VARIABLE}.")
             return None
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import gate_claims_of_task
 
@@ -171,11 +171,11 @@ def read_gate_report_directory(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InputError(f"report_dir is {shown(value)}, and must be the path of a directory.")
+        raise InputError(f"report_dir is {shown(value)}, but must be the path of a directory.")
     path = str(check_type_path(value))
     # What is not known stays in the text, which would become the name of a directory.
     if path.startswith("~") or re.search(r"\$(?:\w+|\{[^}]*\})", path):
         raise InputError(
-            f"report_dir is {shown(value)}, which names a user or a variable of the environment that is not there."
+            f"report_dir is {shown(value)}, which names a user or an environment variable that does not exist."
         )
     return path

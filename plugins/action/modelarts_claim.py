@@ -38,9 +38,9 @@ _SAID = {
     "void": "Claim {id} is released.",
     "started": "Claim {id} has ended: its job runs.",
     "over": "Claim {id} has ended: its job is over.",
-    "replaced": "Claim {id} was replaced by another one of its ID.",
-    "waits": "Claim {id} is left alone, as its job waits: its time ends it.",
-    "expired": "Claim {id} has ended: its time is over.",
+    "replaced": "Claim {id} was replaced by another claim with the same ID.",
+    "waits": "Claim {id} stays until it expires, as its job waits.",
+    "expired": "Claim {id} has expired.",
     "gone": "There is no claim {id}.",
 }
 
@@ -111,7 +111,7 @@ class ActionModule(ObservingAction):
         if url is None:
             if state == "released":
                 return {"changed": False, "released": [], "messages": []}
-            raise InputError(f"There is no store of claims: set store, or {STORE_VARIABLE}.")
+            raise InputError(f"There is no claim store: set store, or {STORE_VARIABLE}.")
         # Without a store, nothing of this is imported.
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import (
@@ -138,7 +138,7 @@ class ActionModule(ObservingAction):
             return self._end_claim(store, claim_id)
         except StoreError as error:
             if state == "released":
-                self.remark(f"{error} The claim is left to its time.")
+                self.remark(f"{error} The claim stays until it expires.")
                 return {"changed": False, "released": [], "messages": []}
             return {"failed": True, "changed": False, "msg": sentence(str(error))}
 
@@ -175,7 +175,7 @@ class ActionModule(ObservingAction):
                 ends = release_claim(store, one, self.job_look(options), nonce=nonce, submitted=submitted)
             except StoreError as error:
                 # A deployment that went well does not fail because of it, and the claims of other hosts can still go.
-                self.remark(f"{error} The claim is left to its time.")
+                self.remark(f"{error} The claim stays until it expires.")
                 continue
             released += [{"id": one, "end": why, "message": sentence(_SAID[why].format(id=one))} for why in ends]
         messages = [one["message"] for one in released]
@@ -195,7 +195,7 @@ class ActionModule(ObservingAction):
             return {"changed": True}
         claim = renew_claim(store, claim_id, seconds, nonce=nonce)
         if claim is None:
-            message = f"There is no claim {claim_id} any more: others may have its room. Run the gate again."
+            message = f"Claim {claim_id} no longer exists: others may have its room. Run the gate again."
             return {"failed": True, "changed": False, "msg": sentence(message)}
         until = coming_time(claim["expires_at"], claim["seconds_left"])
         self.say([sentence(f"Claim {claim_id} lasts until {until}.")])
@@ -233,4 +233,4 @@ def _read_claim_boolean(name: str, value: object, *, default: bool) -> bool:
     try:
         return bool(boolean(value))
     except TypeError:
-        raise InputError(f"{name} is {shown(value)}, and must be true or false.") from None
+        raise InputError(f"{name} is {shown(value)}, but must be true or false.") from None

@@ -86,10 +86,10 @@ class ActionModule(ObservingAction):
         names = _VARIABLES if of_role else {name: name for name in _VARIABLES}
         pool, job = (_read_name_of_awaited_job(names[name], options[name]) for name in ("pool_name", "job"))
         if not pool:
-            run_the_gate = "Run the gate before, or set" if of_role else "Set"
-            raise InputError(f"There is no pool to look at. {run_the_gate} {names['pool_name']}.")
+            run_the_gate = "Run the gate first, or set" if of_role else "Set"
+            raise InputError(f"There is no pool to watch. {run_the_gate} {names['pool_name']}.")
         if not job:
-            raise InputError(f"There is no job to follow: set {names['job']}.")
+            raise InputError(f"There is no job to watch: set {names['job']}.")
         timeout = read_seconds(
             names["wait_timeout"], options["wait_timeout"], _WAIT_TIMEOUT, _value_in_line_of_job_wait
         )
@@ -157,7 +157,7 @@ def _read_name_of_awaited_job(option: str, value: object) -> str:
         return ""
     if isinstance(value, (bool, dict, list, tuple)) or is_endless(value):
         raise InputError(
-            f"{option} is {shown(value)}, and must be one name, in quotes where YAML reads something else."
+            f"{option} is {shown(value)}, but must be one name, in quotes where YAML reads something else."
         )
     return trimmed(str(value))
 

@@ -106,8 +106,8 @@ def capacity_verdict(
         what = "an empty list" if not pools else "" if isinstance(facts, (dict, list, tuple)) else shown(facts)
         raise AnsibleFilterError(
             sentence(
-                f"capacity_verdict: the input{what and f', {what},'} is no entry of pools of modelarts_workload_info "
-                "with include_capacity=true."
+                f"capacity_verdict: the input{what and f', {what},'} is not an entry of pools of "
+                "modelarts_workload_info with include_capacity=true."
             )
         )
     try:
@@ -123,7 +123,7 @@ def capacity_verdict(
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         what = one_line(f"{type(error).__name__} {error}")
         raise AnsibleFilterError(
-            sentence(f"capacity_verdict: the facts are not whole ({what}): pass an entry of pools whole.")
+            sentence(f"capacity_verdict: the facts are not complete ({what}): pass a complete entry of pools.")
         ) from None
     return verdicts[0] if isinstance(facts, dict) else best_decision_of_pools(verdicts)
 

@@ -234,7 +234,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return error.message
         known = self.inventory.hosts.get(host)
         if known is not None and GROUP not in {group.name for group in known.groups}:
-            return f"{host} is a host of another inventory source already."
+            return f"{host} is already a host of another inventory source."
         if host in self.inventory.groups:
             # Its variables would become those of the group, and all hosts of it would have the connection local.
             return f"{host} is the name of a group."
@@ -277,7 +277,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if errors:
             count = f"{len(errors)} of {len(pools)} pools"
             where = "see modelarts_pool.errors of these hosts"
-            self.display.warning(sentence(f"{count} could not be read whole, {where}. The first: {errors[0]}"))
+            self.display.warning(sentence(f"{count} could not be read completely, {where}. The first: {errors[0]}"))
 
 
 def _read_inventory_pools(options: Mapping[str, object], names: list[str], capacity: bool) -> list[InventoryPool]:

@@ -118,7 +118,7 @@ def _why_no_gated_host(pattern: list[str], hosts: list[str], variables: dict[str
     if context.CLIARGS.get("start_at_task"):
         return "--start-at-task begins after it"
     if not hosts:
-        return f"no host is in {where}; see capacity_gate_hosts, and whether the inventory could be read"
+        return f"no host is in {where}; check capacity_gate_hosts, and that the inventory could be read"
     if limit:
         return f"--limit {limit} may leave out its host; leave it in, as in --limit '{limit},{where}'"
     return f"tags left it out, or {where} had failed before or could not be reached"

@@ -177,7 +177,7 @@ def _quoted_quantity(value: object) -> str:
     try:
         text = reprlib.repr(value) if isinstance(value, (list, dict)) else repr(value)  # of millions, the first few
     except ValueError:
-        return "a number of too many digits"
+        return "a number with too many digits"
     return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 3] + "..."
 
 

@@ -42,7 +42,7 @@ def read_candidates(pools: object, request: object) -> list[Candidate]:
         asked = None if is_blank(own.get("request")) else read_dictionary_of_candidate("request", own["request"])
         if not asked:
             if not request:
-                raise InputError("request is missing: say what the deployment asks for.")
+                raise InputError("request is missing: give the resources that the deployment needs.")
             # Only when a pool needs it: with a request of its own for each, the common one may be missing.
             common = common or read_request(request)
         name = given_pool_name("pools", own.get("pool"))
@@ -66,5 +66,5 @@ def read_dictionary_of_candidate(name: str, value: object) -> object:
         return check_type_dict(trimmed(value)) if trimmed(value) else None
     except (TypeError, ValueError, SyntaxError, MemoryError, RecursionError):
         raise InputError(
-            f"{name} is {shown(value)}, which is no dictionary: write it as JSON, with double quotes around texts."
+            f"{name} is {shown(value)}, which is not a dictionary: write it as JSON, with double quotes around texts."
         ) from None

@@ -181,7 +181,7 @@ class PoolEvents:
         verdict = capacity_verdict(entry, request, self._policy, self._declared, age=age)
         reasons = "; ".join(verdict["reasons"])
         if verdict["decision"] == "unknown":
-            self.remarks["room"] = f"whether there is room is not known: {reasons}"
+            self.remarks["room"] = f"it is not known whether there is room: {reasons}"
         elif verdict["decision"] == "reject":
             self.remarks["never"] = f"waiting for room cannot help: {reasons}"
         return verdict
@@ -198,7 +198,7 @@ class PoolEvents:
         for job in t.cast("JobsEntryWithJobs", entry)["workloads"]:
             job_id = job["uid"] or by_name.get(_identity_of_job_in_events(job)) or _identity_of_job_in_events(job)
             if job_id in jobs:
-                self.remarks["jobs"] = "its jobs are not known: one ID stands for two of them."
+                self.remarks["jobs"] = "its jobs are not known: two of them have the same ID."
                 return None
             if job_id:
                 jobs[job_id] = job

@@ -49,7 +49,7 @@ def given_pool_name(where: str, given: object) -> str:
         raise InputError(f"{where}: an entry names no pool; it must be a pool, or a dictionary with pool and request.")
     # no, 1.10 and 2026-01-01 have become False, 1.1 and a date, and 1.1 may be another pool.
     raise InputError(
-        f"{where} has {shown(given)}, which YAML has made of a name without quotes: quote it, as in 'no' or '1.10'."
+        f"{where} has {shown(given)}, which YAML has read from a name without quotes: quote it, as in 'no' or '1.10'."
     )
 
 
@@ -78,5 +78,5 @@ def _given_names_in_text(where: str, text: str) -> object:
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             listed = None
     if not isinstance(listed, list):
-        raise InputError(f'{where} is {shown(text)}, which is no list: write it as JSON, like ["train", "infer"].')
+        raise InputError(f'{where} is {shown(text)}, which is not a list: write it as JSON, like ["train", "infer"].')
     return listed

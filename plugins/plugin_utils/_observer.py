@@ -96,7 +96,7 @@ def _failure_of_observation(result: Mapping[str, object]) -> Mapping[str, object
     """Return the failure that leaves no facts, or none to go on with; None when there are facts."""
     part = _malformed_part(result.get("pools", []))
     if part:
-        return {"failed": True, "msg": f"modelarts_workload_info returned {part} of another form than its own."}
+        return {"failed": True, "msg": f"modelarts_workload_info returned {part} in an unexpected form."}
     # A module that failed may still return pools: their errors tell which documents are missing.
     if "pools" not in result or result.get("status") == HTTPStatus.UNAUTHORIZED:
         return {**result, "msg": why_nothing_observed(result)}

@@ -166,7 +166,7 @@ def read_request(request: object) -> Request:
         groups = (_read_group_of_request("request", given),)
     job_type = given.get("type")
     if job_type is not None and not (isinstance(job_type, str) and _JOB_TYPE.fullmatch(job_type.strip())):
-        raise InputError(f"request.type is {shown(job_type)}, and must be the name of a job type, like train.")
+        raise InputError(f"request.type is {shown(job_type)}, but must be the name of a job type, like train.")
     priority = given.get("priority")
     return Request(
         groups=groups,
@@ -183,13 +183,13 @@ def read_request(request: object) -> Request:
 def _read_group_of_request(where: str, given: Mapping[str, object]) -> Group:
     replicas = _read_integer_of_request(f"{where}.replicas", given.get("replicas", 1), least=1)
     if replicas > _MAX_REPLICAS:
-        raise InputError(f"{where}.replicas is {replicas}, and must be at most {_MAX_REPLICAS}.")
+        raise InputError(f"{where}.replicas is {replicas}, but must be at most {_MAX_REPLICAS}.")
     flavor, resources = given.get("flavor"), given.get("resources")
     if (flavor is None) == (resources is None):
-        raise InputError(f"{where} must have either resources (of one replica) or flavor (one whole node a replica).")
+        raise InputError(f"{where} must have either resources (of one replica) or flavor (one whole node per replica).")
     if flavor is not None:
         if not isinstance(flavor, str):
-            raise InputError(f"{where}.flavor is {shown(flavor)}, and must be the name of a flavor.")
+            raise InputError(f"{where}.flavor is {shown(flavor)}, but must be the name of a flavor.")
         return Group(replicas, None, flavor)
     amounts = {
         resource: amount
@@ -244,14 +244,14 @@ def _read_card_groups_of_policy(given: object) -> CardGroups:
         return NO_CARD_GROUPS
     if not isinstance(given, dict):
         raise InputError(
-            f"policy.card_groups is {shown(given)}, and must map flavors to the number of cards that lie together, as "
+            f"policy.card_groups is {shown(given)}, but must map flavors to the number of cards that lie together, as "
             "in {'my.flavor.8': 4}."
         )
     groups: dict[str, int] = {}
     for flavor, size in given.items():
         name = trimmed(flavor) if isinstance(flavor, str) else ""
         if not name:
-            raise InputError(f"policy.card_groups has {shown(flavor)}, and must have names of flavors.")
+            raise InputError(f"policy.card_groups has {shown(flavor)}, but must have names of flavors.")
         where = f"policy.card_groups[{shown(name)}]"
         groups[name] = _read_integer_of_request(where, size, least=1)
         if groups[name] > MOST_CARDS:
@@ -277,14 +277,14 @@ def read_seconds(name: str, value: object, default: float = 0.0, show: Callable[
         seconds = -1.0
     # Three years, which a clock can still add to now; NaN fails both comparisons.
     if isinstance(value, bool) or not 0 <= seconds < 10**8:
-        raise InputError(f"{name} is {show(value)}, and must be a number of seconds, 0 or more.")
+        raise InputError(f"{name} is {show(value)}, but must be a number of seconds, 0 or more.")
     return seconds
 
 
 def check_request_with_policy(request: Request, policy: Policy, wait_timeout: float) -> None:
     """Raise InputError where request, policy and the seconds to wait cannot be meant together."""
     if policy.queue_scope == "type" and request.type is None:
-        raise InputError("policy.queue_scope is type, and request.type is missing: say which type is asked for.")
+        raise InputError("policy.queue_scope is type, but request.type is missing: give the type of the job.")
     if policy.ladder_seconds is not None and not (policy.queue_strategy == "auto" or has_ladder(policy.queue_strategy)):
         raise InputError(
             f"policy.ladder_seconds is {policy.ladder_seconds}, and policy.queue_strategy is {policy.queue_strategy}, "
@@ -364,7 +364,7 @@ def _read_headroom_of_policy(given: object) -> tuple[dict[str, int | Fraction], 
             return {}, share
     if not isinstance(given, dict):
         raise InputError(
-            f"policy.headroom is {shown(given)}, and must be a percentage like '10%', or map resources to quantities "
+            f"policy.headroom is {shown(given)}, but must be a percentage like '10%', or map resources to quantities "
             "or percentages."
         )
     headroom: dict[str, int | Fraction] = {}
@@ -384,18 +384,18 @@ def _read_percent_of_policy(where: str, value: object) -> Fraction | None:
     share = Fraction(match.group(1)) / 100
     # More than all of it could never be kept, so every request would be refused.
     if share > 1:
-        raise InputError(f"{where} is {shown(value)}, and must be 0% to 100%.")
+        raise InputError(f"{where} is {shown(value)}, but must be 0% to 100%.")
     return share
 
 
 def _read_amounts_of_request(where: str, given: object, *, down: bool = False) -> Amounts:
     if not isinstance(given, dict):
-        raise InputError(f"{where} is {shown(given)}, and must map resources to quantities, as in {{'cpu': '60'}}.")
+        raise InputError(f"{where} is {shown(given)}, but must map resources to quantities, as in {{'cpu': '60'}}.")
     amounts: Amounts = {}
     for resource, value in given.items():
         name = _read_requested_resource(where, resource, given)
         if isinstance(value, str) and not is_quantity_of_bytes(name) and _SIZE.fullmatch(trimmed(value)):
-            raise InputError(f"{where} has {name} {shown(value)}, which is a size: write how many, like 8.")
+            raise InputError(f"{where} has {name} {shown(value)}, which is a size: write a number, like 8.")
         try:
             amounts[name] = parse_quantity(name, trimmed(value) if isinstance(value, str) else value, down=down)
         except UnreadableQuantityError as error:
@@ -408,11 +408,11 @@ def _read_requested_resource(where: str, resource: object, given: Iterable[objec
     written = trimmed(resource) if isinstance(resource, str) else ""
     odd = odd_character(written)
     if not written or odd:
-        why = f": it has {odd} in it." if odd else "."
+        why = f": it contains {odd}." if odd else "."
         raise InputError(f"{where} has {shown(resource)}, which cannot be the name of a resource{why}")
     for known in ("cpu", "memory"):
         if written != known and written.lower() == known:
-            raise InputError(f"{where} has {shown(written)}, which is no resource: did you mean {known}?")
+            raise InputError(f"{where} has {shown(written)}, which is not a resource: did you mean {known}?")
     name = canonical_resource(written)
     same = [str(one) for one in given if isinstance(one, str) and canonical_resource(trimmed(one)) == name]
     if len(same) > 1:
@@ -423,7 +423,7 @@ def _read_requested_resource(where: str, resource: object, given: Iterable[objec
 def _read_mapping_of_request(where: str, given: object, known: Iterable[str]) -> dict[str, object]:
     """Return the given keys that have a value. Raises InputError for a key that is not known, naming the nearest."""
     if not isinstance(given, dict):
-        raise InputError(f"{where} is {shown(given)}, and must be a dictionary with keys like {', '.join(known)}.")
+        raise InputError(f"{where} is {shown(given)}, but must be a dictionary with keys like {', '.join(known)}.")
     for key in given:
         if key not in known:
             near = get_close_matches(written(key) or "", list(known), 1, 0.5)
@@ -444,11 +444,11 @@ def _read_integer_of_request(where: str, value: object, least: int | None = None
         bound = "" if least is None else f" of {least} or more"
         if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
             bound += " with at most nine digits"
-        raise InputError(f"{where} is {shown(value)}, and must be a whole number{bound}.")
+        raise InputError(f"{where} is {shown(value)}, but must be a whole number{bound}.")
     return number
 
 
 def _read_choice_of_request(where: str, value: object, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
-        raise InputError(f"{where} is {shown(value)}, and must be one of {', '.join(choices)}.")
+        raise InputError(f"{where} is {shown(value)}, but must be one of {', '.join(choices)}.")
     return value

@@ -132,9 +132,9 @@ def _complaint_about_source(value: object, variables: Mapping[str, object], fact
             names, blind_spot = _variables_as_sources_of_template(one)
             for fact in sorted(names & facts.own):
                 return (
-                    f"is made from {one_line(fact, 60)}, which is a fact that {_source_host(variables)} sees, and a "
-                    "host must not choose what the gate does or where credentials go. Give it by a variable that has "
-                    "the name of no fact, or use a play without facts."
+                    f"is made from {one_line(fact, 60)}, which {_source_host(variables)} reports as a fact, and a "
+                    "host must not choose what the gate does or where credentials go. Set it by a variable whose name "
+                    "no fact has, or use a play without facts."
                 )
             # A variable of such a name hides the function.
             for name in sorted((names & _ALL_VARIABLES) | (names & _LOOKUPS - variables.keys())):
@@ -161,7 +161,7 @@ def _variables_as_sources_of_template(template: str) -> tuple[set[str], str]:
     The tree is only parsed. To compile it would take the filters and tests of Ansible and of all collections.
     """
     if template.startswith("#jinja2:"):
-        return set(), "a header that sets the signs of a template"
+        return set(), "a header that sets the delimiters of a template"
     # Most values are no templates, and need no parsing.
     if "{{" not in template and "{%" not in template:
         return set(), ""

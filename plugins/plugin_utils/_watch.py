@@ -171,7 +171,7 @@ class JobWatch:
         if self._status is None:
             return self._result(
                 "unread",
-                f"Whether {self._name_in_line} runs is not known: {self._pool_in_line} does not tell its status.",
+                f"It is not known whether {self._name_in_line} runs: {self._pool_in_line} does not report its status.",
             )
         status = one_line(self._status, _LONGEST_STATUS)
         known = {one.lower(): one for one in STATUSES}.get(status.strip().lower(), self._status)
@@ -182,19 +182,19 @@ class JobWatch:
         if self._is_ambiguous:
             return self._result(
                 "unread",
-                f"Whether {self._name_in_line} runs is not known: "
-                f"the IDs that {self._pool_in_line} gives do not tell which job it is.",
+                f"It is not known whether {self._name_in_line} runs: "
+                f"the IDs that {self._pool_in_line} gives do not identify the job.",
             )
         if not self._complete:
             return self._result(
                 "unread",
-                f"Whether {self._name_in_line} runs is not known: "
+                f"It is not known whether {self._name_in_line} runs: "
                 f"the jobs of {self._pool_in_line} could not be read{within}.",
             )
         if not self.has_found:
             return self._result("missing", f"No job {self._name_in_line} has come up in {self._pool_in_line}{within}.")
         return self._result(
-            "gone", f"{self._name_in_line} has disappeared from {self._pool_in_line} without having been seen to run."
+            "gone", f"{self._name_in_line} has disappeared from {self._pool_in_line}, and was not seen to run."
         )
 
     def _queued_job(self, within: str, queued: Sequence[JobFacts] | None) -> WatchedFacts:
@@ -292,9 +292,9 @@ def watch_job(
 
 # The sentence of each status in which a job has ended.
 _ENDS = {
-    "Completed": ("completed", " has completed, after it ran for {ran} s."),
-    "Failed": ("failed", " has failed, after it ran for {ran} s: its log says why."),
-    "Terminated": ("failed", " was terminated, after it ran for {ran} s."),
+    "Completed": ("completed", " has completed after running for {ran} s."),
+    "Failed": ("failed", " has failed after running for {ran} s: its log says why."),
+    "Terminated": ("failed", " was terminated after running for {ran} s."),
 }
 
 

@@ -143,8 +143,8 @@ def test_nothing_is_deployed_without_a_gate(awx: Awx) -> None:
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        ({"capacity_gate_request": '{"replicas": 2'}, "which is no dictionary: write it as JSON"),
-        ({"capacity_gate_wait_timeout": "soon"}, "wait_timeout is 'soon', and must be a number of seconds, 0 or more."),
+        ({"capacity_gate_request": '{"replicas": 2'}, "which is not a dictionary: write it as JSON"),
+        ({"capacity_gate_wait_timeout": "soon"}, "wait_timeout is 'soon', but must be a number of seconds, 0 or more."),
         ({"capacity_gate_pools": "{{ lookup('pipe', 'id') }}"}, "is not a pool ID"),
     ],
 )

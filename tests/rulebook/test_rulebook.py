@@ -188,7 +188,7 @@ def test_a_name_that_is_a_template_stays_text(runs: dict[str, Run]) -> None:
 def test_refused_credentials_end_it_with_one_sentence_and_one_request(runs: dict[str, Run]) -> None:
     code, printed = runs["refused"].ended()
     assert code == 1, printed
-    assert re.search(r"ModelArtsError: GET \S+ was answered 401 \(APIG\.0301: .*Check the credentials", printed)
+    assert re.search(r"ModelArtsError: GET \S+ returned 401 \(APIG\.0301: .*Check the credentials", printed)
     assert len(re.findall(r" - ERROR - /", printed)) == 2, "frames of Python, which hide the sentence"
     assert len(runs["refused"].requests()) == 1
 

@@ -86,8 +86,8 @@ def check_pool_of_call(pool_name: str) -> str:
 def _why_no_pool_of_call(pool_name: str) -> str:
     odd = odd_character(pool_name)
     if odd:
-        return f" It has {odd} in it."
-    return " Several pools are a list of names, and not one text." if "," in pool_name else ""
+        return f" It contains {odd}."
+    return " Write several pools as a list of names, not as one text." if "," in pool_name else ""
 
 
 class Client:
@@ -139,7 +139,7 @@ class Client:
         metadata = document.get("metadata")
         # A proxy may answer with the document of another pool, on whose room the gate would admit.
         if not isinstance(metadata, dict) or metadata.get("name") != pool_name:
-            raise ApiError(f"GET {path} was answered with another pool, or with one that has no name.", status=200)
+            raise ApiError(f"GET {path} returned another pool, or one without a name.", status=200)
         return document
 
     def list_pools(self) -> list[Document]:
@@ -208,9 +208,11 @@ class Client:
         require_document_kind(f"GET {path}", document, "WorkloadList")
         # Before the document is kept: each node of a job becomes several facts.
         if any(map(_has_too_many_nodes, items_of_document(document))):
-            raise ApiError(f"GET {path}: a job shows more than {_MOST_NODES_OF_JOB} nodes, given up.", status=200)
+            raise ApiError(
+                f"GET {path}: a job shows more than {_MOST_NODES_OF_JOB} nodes, which is too many to read.", status=200
+            )
         if _is_call_of_another_pool(document, pool_name):
-            raise ApiError(f"GET {path} was answered with the jobs of another pool.", status=200)
+            raise ApiError(f"GET {path} returned the jobs of another pool.", status=200)
         return document
 
     def _get_document(self, path: str, query: Iterable[tuple[str, str]] = ()) -> Document:
@@ -242,14 +244,14 @@ class Client:
             self._memory += size.memory
             memory = self._memory
         if size.memory > MOST_MEMORY or memory > _MEMORY_OF_ALL:
-            raise ApiError(f"{name}: the answer holds more than can be read, given up.", status=200)
+            raise ApiError(f"{name}: the answer holds more than can be read.", status=200)
         if self._sender.left() < -_GRACE_SECONDS:
             raise TransportError(f"{name}: the time limit was reached before its answer could be read.")
 
     def _advice_on_error(self, error: ApiError, path: str, headers: Mapping[str, str]) -> str:
         """Return what to do about the error."""
         if error.status == 404 and error.error_code in URL_NOT_KNOWN:
-            return "The URL is not known there: check endpoint and region."
+            return "The server does not know this URL: check endpoint and region."
         if error.status == 401:
             skew = _clock_skew_of_call(headers.get("Date", ""))
             if self._connection.method == "access_key" and skew is not None and abs(skew) > _CLOCK_SKEW:
@@ -257,7 +259,7 @@ class Client:
             return f"Check the credentials ({self._connection.method})."
         # An unpaid bill and a missing right have the same status, and other people to ask.
         if error.status == 403 and error.error_code == SUSPENDED:
-            return "The account is suspended, as it is for an unpaid bill; no permission is missing."
+            return "The account is suspended, for example for an unpaid bill; no permission is missing."
         if error.status == 403:
             return f"The credentials lack the permission {_iam_action_of_call(path)}, or belong to another project."
         return ""
@@ -269,7 +271,7 @@ def _document_of_call(name: str, headers: Mapping[str, str], body: bytes) -> Doc
     if reason is None:
         return document_of(name, headers, body)
     raise ApiError(
-        f"{name} was answered 200, and the answer cannot be read: {reason}. Check the endpoint, and proxies.",
+        f"{name} returned 200, but the answer cannot be read: {reason}. Check the endpoint and proxies.",
         status=200,
     )
 
@@ -299,7 +301,7 @@ def _may_call_wrong_address(error: ApiError) -> bool:
 
 def _error_with_called_address(error: ApiError, url: str) -> ApiError:
     """Return the error, which then says what address was asked."""
-    return error.with_advice(f"The address asked was {url.partition('?')[0]}.")
+    return error.with_advice(f"The request went to {url.partition('?')[0]}.")
 
 
 def _iam_action_of_call(path: str) -> str:

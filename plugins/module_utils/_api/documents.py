@@ -71,31 +71,33 @@ def document_of(request: str, headers: Mapping[str, str], body: bytes) -> Docume
         document = _parse_json_document(body.decode("utf-8-sig", "replace"))
     except _ContradictionError as error:
         raise ApiError(
-            f"{request}: the answer contradicts itself: {error} stands in it twice, with two values.", status=200
+            f"{request}: the answer contradicts itself: {error} is in it twice, with two values.", status=200
         ) from None
     except _TooManyKeysError:
         raise ApiError(
-            f"{request}: the answer has an object of more than {_MOST_KEYS} keys, which none of the reference has.",
+            f"{request}: the answer has an object of more than {_MOST_KEYS} keys, more than any in the API reference.",
             status=200,
         ) from None
     except (ValueError, RecursionError) as error:
         # Began as JSON and did not end: broken off, which is worth another try.
         if body.lstrip()[:1] in (b"{", b"["):
-            raise TransportError(f"{request}: the JSON that came is broken off or damaged.", status=200) from error
+            raise TransportError(f"{request}: the JSON is cut off or damaged.", status=200) from error
         raise error_of_answer(
-            request, 200, headers, body, "That is not JSON: check the endpoint, and proxies."
+            request, 200, headers, body, "The answer is not JSON: check the endpoint and proxies."
         ) from error
     if not isinstance(document, dict):
-        raise ApiError(f"{request}: the answer is JSON, but no object.", status=200)
+        raise ApiError(f"{request}: the answer is JSON, but not an object.", status=200)
     # Also beside items: an error with status 200 and empty items would be an empty list.
     if any(document.get(name) not in _NOTHING for name in _ERROR_KEYS):
         raise error_of_answer(request, 200, headers, body)
     # {} is left to the check of its kind, which says what was expected.
     if document and _OWN_KEYS.isdisjoint(document):
-        raise error_of_answer(request, 200, headers, body, "That is no document of ModelArts: check the endpoint.")
+        raise error_of_answer(
+            request, 200, headers, body, "The answer is not a document of ModelArts: check the endpoint."
+        )
     # The cheap test first: most documents prove shallow by their brackets alone.
     if _may_json_nest_deep(body) and _is_json_nested_deep(document):
-        raise ApiError(f"{request}: the answer is nested deeper than any that the reference knows.", status=200)
+        raise ApiError(f"{request}: the answer is nested deeper than any in the API reference.", status=200)
     return document
 
 
@@ -148,7 +150,7 @@ def _short_json_integer(text: str) -> int | str:
 
 def _refuse_json_constant(name: str) -> t.NoReturn:
     # Python's parser takes NaN and Infinity, which compare as no amount does.
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _may_json_nest_deep(body: bytes) -> bool:
@@ -183,7 +185,7 @@ def require_document_kind(request: str, document: Document, kind: str) -> None:
     """Raise ApiError for a document of another kind: the reference gives one to each call, and none is optional."""
     if document.get("kind") != kind:
         found = one_line(repr(document.get("kind")), 60) if "kind" in document else "none"
-        raise ApiError(f"{request}: the answer is no {kind}, its kind is {found}.", status=200)
+        raise ApiError(f"{request}: the answer is not a {kind}: its kind is {found}.", status=200)
 
 
 def items_of_document(document: Document) -> list[Document]:
@@ -197,7 +199,7 @@ def items_of_document(document: Document) -> list[Document]:
         return []
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise ApiError(
-            f"The {one_line(str(document.get('kind', 'list')), 40)} that the API sent has no list of objects in items."
+            f"The {one_line(str(document.get('kind', 'list')), 40)} from the API has no list of objects in items."
         )
     return items
 
@@ -229,17 +231,19 @@ def continue_token_of_document(request: str, document: Document) -> str | None:
     if metadata is None:
         return None
     if not isinstance(metadata, dict):
-        raise ApiError(f"{request}: the metadata of the list is no object, which would tell whether it goes on.")
+        raise ApiError(
+            f"{request}: the metadata of the list is not an object, so it is not known whether the list goes on."
+        )
     token, remaining = metadata.get("continue"), metadata.get("remainingItemCount")
     if token:
         # Before it becomes a part of an address: quoting it takes memory for each of its characters.
         if not isinstance(token, str) or len(token) > _LONGEST_TOKEN:
-            raise ApiError(f"{request}: the token to ask for the rest of the list with is no text of a token's length.")
+            raise ApiError(f"{request}: the token for the rest of the list is not a text, or is too long for a token.")
         return token
     # Items that cannot be asked for could hold cards, or share a display name.
     if remaining not in _NOTHING:
         raise ApiError(
-            f"{request}: the list has {one_line(repr(remaining), 40)} items more, and no token to ask for them with."
+            f"{request}: the list has {one_line(repr(remaining), 40)} more items, but no token to request them."
         )
     return None
 

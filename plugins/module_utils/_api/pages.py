@@ -133,7 +133,7 @@ class PageReader:
         told = self._totals[0] if self._totals else None  # a later one may grow for ever
         most = _MAX_PAGES if told is None else _SPARE_PAGES + 3 * min(told, _MAX_RECORDS) // self._page_step()
         if len(self._totals) > most:
-            raise ApiError(f"The list of jobs does not end: given up after {len(self._totals)} pages.")
+            raise ApiError(f"The list of jobs does not end: the read stopped after {len(self._totals)} pages.")
         return self._read_page(start, self._limit)
 
     def _take_page(self, start: int, document: Document) -> bool:
@@ -220,11 +220,11 @@ class PageReader:
             # From an offset the list is complete only where there is nothing to skip.
             return Pages(items, total, self._offset == 0 or total == 0)
         if self._has_unreadable_total:
-            warning = "The list of jobs may not be complete: the API tells a total that is no number."
+            warning = "The list of jobs may not be complete: the total from the API is not a number."
         else:
             warning = (
                 "The list of jobs is not complete: it changed faster than its pages could be read, or the API does "
-                f"not keep its order ({count} read, total {'not told' if total is None else total})."
+                f"not keep its order ({count} read, total {'not given' if total is None else total})."
             )
         return Pages(items, total, False, [warning])
 

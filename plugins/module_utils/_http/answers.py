@@ -41,7 +41,7 @@ def error_of_answer(request: str, status: int, headers: Mapping[str, str], body:
     request_id = request_id or one_line(lower.get("x-request-id", "")) or None
     said = f"{code}: {text}" if code and text else code or text or "no explanation"
     return ApiError(
-        f"{request} was answered {status} ({said}). {hint}",
+        f"{request} returned {status} ({said}). {hint}",
         status=status,
         error_code=code,
         error_msg=text,
@@ -58,7 +58,7 @@ def why_answer_is_no_text(body: bytes, headers: Mapping[str, str]) -> str | None
     lower = {name.lower(): value for name, value in headers.items()}
     # Told in words: bytes on a terminal could move its cursor.
     if body.startswith(b"\x1f\x8b"):
-        return "it is packed by gzip, and its header does not say so"
+        return "it is compressed with gzip, but its header does not say so"
     if body.startswith(_UTF_16_OR_32) or b"\0" in body[:4]:
         return "it is text in UTF-16 or UTF-32, not in UTF-8"
     try:
@@ -70,7 +70,7 @@ def why_answer_is_no_text(body: bytes, headers: Mapping[str, str]) -> str | None
         return None
     packed = lower.get("content-encoding", "").strip()
     if packed and packed.lower() not in ("identity", "gzip", "x-gzip"):
-        return f"it is packed by {one_line(packed, 30)}, which was not asked for"
+        return f"it is compressed with {one_line(packed, 30)}, which was not requested"
     charset = _CHARSET.search(lower.get("content-type", ""))
     if charset is not None and charset[1].lower() not in ("utf-8", "utf8"):
         return f"it is text in {one_line(charset[1], 30)}, not in UTF-8"
@@ -88,7 +88,7 @@ def _error_details_in_answer(body: bytes, headers: Mapping[str, str]) -> tuple[s
     # Python's parser ends with a RecursionError on JSON that is nested some thousand times.
     except (ValueError, RecursionError):
         if is_html:
-            return None, "an HTML page, not JSON: another server than ModelArts answered", None
+            return None, "an HTML page, not JSON: a server other than ModelArts answered", None
         return None, one_line(text) or None, None
     if not isinstance(document, dict):
         return None, None, None

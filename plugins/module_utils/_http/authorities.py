@@ -32,5 +32,5 @@ def unusable_authorities(path: str) -> str | None:
     except ssl.SSLError:
         return f"a file without a certificate in PEM, {file}"
     except OSError as error:
-        return f"what cannot be read ({error.strerror}), {file}"
+        return f"a path that cannot be read ({error.strerror}), {file}"
     return None

@@ -102,17 +102,19 @@ class Bodies:
             yield piece, allowed
             # Bytes behind the packed text would be dropped unread.
             if unpacker.unused_data:
-                raise zlib.error("more than one packed answer")
+                raise zlib.error("more than one compressed answer")
         if is_packed and received and not unpacker.eof:
             raise NoAnswerError("the answer broke off", unreached=True)
 
     def _wait_for_memory(self) -> None:
         # One at a time: of two that both passed their share, each could wait for memory that the other holds.
         if not self._turn.acquire(timeout=min(max(self._left(), 0.0), threading.TIMEOUT_MAX)):
-            raise NoAnswerError(f"the answers under way are larger than {MOST_UNDER_WAY // 2**20} MiB together")
+            raise NoAnswerError(
+                f"the answers that are being read are larger than {MOST_UNDER_WAY // 2**20} MiB together"
+            )
 
 
 def _body_too_large(allowed: int, largest: int) -> NoAnswerError:
     if allowed == largest:
         return NoAnswerError(f"the answer is larger than {largest // 2**20} MiB", lasts=True)
-    return NoAnswerError(f"the answer unpacks to more than {_HIGHEST_RATIO} times what came", lasts=True)
+    return NoAnswerError(f"the answer unpacks to more than {_HIGHEST_RATIO} times its size", lasts=True)

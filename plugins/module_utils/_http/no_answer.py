@@ -102,13 +102,13 @@ def _fault_of_request(
     if _has_cause_of_fault(chain, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
         return _fault_of_proxy(chain, url)
     if _is_fault_of_timeout(chain):
-        return NoAnswerError("no answer within the time" if timeout is None else f"no answer within {timeout:g} s")
+        return NoAnswerError("no answer in time" if timeout is None else f"no answer within {timeout:g} s")
     tls = next((error for error in chain if isinstance(error, ssl.SSLError)), None)
     if tls is not None:
         return _fault_of_tls(tls)
     if _has_cause_of_fault(chain, zlib.error):
         return NoAnswerError(
-            "the answer is packed in another way than its header says", "Check {address}, and proxies.", lasts=True
+            "the answer is not compressed as its header says", "Check {address} and proxies.", lasts=True
         )
     if _has_cause_of_fault(chain, http.client.IncompleteRead):
         return NoAnswerError("the answer broke off", unreached=True)
@@ -117,7 +117,7 @@ def _fault_of_request(
     refused = next((error for error in chain if error.__class__ is OSError or isinstance(error, _FILE_ERRORS)), None)
     file = None if refused is None else _file_at_fault(refused)
     if file is not None:
-        reason = getattr(refused, "strerror", None) or "it is not there, or it is no such file"
+        reason = getattr(refused, "strerror", None) or "it does not exist, or has another format"
         name = next((name for name in AUTHORITIES if os.environ.get(name) == file), "The libraries' settings")
         return InputError(f"{name} on {where} names {one_line(file, 300)!r}, which cannot be used: {reason}.")
     if isinstance(innermost, OSError) and innermost.strerror:
@@ -125,7 +125,7 @@ def _fault_of_request(
     if isinstance(innermost, http.client.RemoteDisconnected):
         return NoAnswerError(one_line(str(innermost)), unreached=True)
     if isinstance(innermost, (UnicodeError, requests.exceptions.InvalidURL, urllib3.exceptions.LocationValueError)):
-        return NoAnswerError("this is no address that can be asked", "Check {address}, and proxies.", lasts=True)
+        return NoAnswerError("this is not a valid address", "Check {address} and proxies.", lasts=True)
     if _has_cause_of_fault(chain, urllib3.exceptions.ProtocolError):
         return NoAnswerError("the answer broke off", unreached=True)
     # Not met in any test; the name of its class is all that can be shown of it without the risk of a secret.
@@ -168,11 +168,11 @@ def _fault_of_proxy(chain: list[BaseException], url: str) -> NoAnswerError:
         # The proxy's own 407 needs another user; asking again would repeat the refusal.
         if status == 407:
             return NoAnswerError(
-                f"{proxy} wants another user and password (407)", f"Set them in the URL of {name}.", lasts=True
+                f"{proxy} requires another user and password (407)", f"Set them in the URL of {name}.", lasts=True
             )
         return NoAnswerError(
-            f"{proxy} does not let it through to {origin_of_url(url)} ({status})",
-            "It has to allow that host, or no_proxy has to name it.",
+            f"{proxy} does not allow connections to {origin_of_url(url)} ({status})",
+            "Allow that host there, or name it in no_proxy.",
             # Only throttling and failures of the proxy's side pass by waiting.
             lasts=400 <= status < 500 and status != 429,
         )
@@ -182,7 +182,7 @@ def _fault_of_proxy(chain: list[BaseException], url: str) -> NoAnswerError:
         return NoAnswerError(f"{proxy} did not answer in time")
     innermost = chain[-1]
     if isinstance(innermost, ssl.SSLError):
-        return NoAnswerError(f"{proxy} has a certificate or a TLS that is not accepted", lasts=True)
+        return NoAnswerError(f"{proxy} has a certificate or a TLS version that is not accepted", lasts=True)
     if isinstance(innermost, http.client.HTTPException) and not isinstance(innermost, OSError):
         return NoAnswerError(f"{proxy} does not speak HTTP", f"Check {name}.", lasts=True)
     reason = one_line(getattr(innermost, "strerror", None) or "it closed the connection")
@@ -196,21 +196,21 @@ def _fault_of_tls(error: ssl.SSLError) -> NoAnswerError:
         if error.verify_code in _OTHER_NAME:
             return NoAnswerError(cause, "Set {address} to a name that the certificate has.", lasts=True)
         if error.verify_code in _OTHER_TIME:
-            return NoAnswerError(cause, "It has to be renewed there, or this host's clock is wrong.", lasts=True)
+            return NoAnswerError(cause, "Renew it on the server, or correct this host's clock.", lasts=True)
         return NoAnswerError(cause, "Set ca_path to the authority that signed it.", lasts=True)
     name = str(error.reason or "")
     if name in _NO_TLS:
         return NoAnswerError(
-            "the server does not speak TLS on this port, as one for http does", "Check {address}.", lasts=True
+            "the server does not speak TLS on this port, as if it were a port for http", "Check {address}.", lasts=True
         )
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "EOF" in name:
-        return NoAnswerError("it closed the connection before TLS was agreed on", unreached=True)
+        return NoAnswerError("it closed the connection before TLS was established", unreached=True)
     words = one_line(name.replace("_", " ").lower()) or "no reason was given"
-    return NoAnswerError(f"the two sides do not agree on TLS ({words})", "Check {address}, and proxies.", lasts=True)
+    return NoAnswerError(f"the two sides do not agree on TLS ({words})", "Check {address} and proxies.", lasts=True)
 
 
 def _fault_of_protocol(error: http.client.HTTPException, url: str) -> NoAnswerError:
     # A TLS alert begins with these two bytes.
     if isinstance(error, http.client.BadStatusLine) and "\x15\x03" in str(error) and url.startswith("http:"):
         return NoAnswerError("the server speaks TLS on this port", "Write https in {address}.", lasts=True)
-    return NoAnswerError("what came is no answer in HTTP/1.1", "Check {address}, and proxies.", lasts=True)
+    return NoAnswerError("the answer is not HTTP/1.1", "Check {address} and proxies.", lasts=True)

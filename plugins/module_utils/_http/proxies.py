@@ -44,8 +44,8 @@ def check_proxy(url: str, proxies: Mapping[str, str] | None, where: str) -> None
     parts = _PROXY.fullmatch(proxy)
     if parts is None or int(parts["port"] or 0) > 65535:
         raise InputError(
-            f"{name} is no URL of a proxy like http://host:port. Where user:password@ stands before the host, "
-            "percent-encode in both what is no letter and no digit: / is %2F, ? is %3F, # is %23, @ is %40, [ is %5B."
+            f"{name} is not the URL of a proxy, like http://host:port. In user:password@ before the host, "
+            "percent-encode all characters but letters and digits: / is %2F, ? is %3F, # is %23, @ is %40, [ is %5B."
         )
     # socks5 needs a library of its own, whose absence would surface as another error.
     if (parts["scheme"] or "http").lower() not in ("http", "https"):

@@ -269,7 +269,7 @@ class Sender:
             self._bodies.release(len(response.content))
             raise ApiError(
                 f"{call.name} was redirected ({response.status_code}); redirects are not followed, because credentials "
-                f"would go along. Check the endpoint. The address asked was {url.partition('?')[0]}.",
+                f"would go along. Check the endpoint. The request went to {url.partition('?')[0]}.",
                 status=response.status_code,
             )
         return response.status_code, response.headers, response.content
@@ -319,7 +319,7 @@ class Sender:
         asked = error.retry_after if error.status in (429, 503) else None
         if asked is None or asked < self._longest_pause():
             return ""
-        return f"It asks for a pause of {min(asked, 1e9):.0f} s, which is more than this call can wait."
+        return f"The server asks for a pause of {min(asked, 1e9):.0f} s, which is longer than this call can wait."
 
     def _note_server_time(self, name: str, headers: Mapping[str, str], sent: float) -> None:
         """Set the clock of the API by the Date of an answer to a request that was ``sent`` at that monotonic time.
@@ -364,8 +364,8 @@ def _error_of_late_sending(name: str) -> TransportError:
 def _error_of_kept_answer(name: str, age: float, *, lasts: bool = False) -> TransportError:
     old = f"is {age:.0f} s old" if math.isfinite(age) else "has an Age that cannot be read"
     return TransportError(
-        f"{name}: {'an earlier' if lasts else 'the'} answer {old}, so a proxy on the way has kept it, or "
-        "servers of the API have different times. Let the proxy keep no answers of ModelArts, or name the host in "
+        f"{name}: {'an earlier' if lasts else 'the'} answer {old}, so a proxy on the way has cached it, or "
+        "the clocks of the API's servers differ. Keep the proxy from caching answers of ModelArts, or name the host in "
         "no_proxy.",
         lasts=lasts,
     )

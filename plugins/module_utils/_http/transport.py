@@ -98,7 +98,7 @@ class BoundedAdapter(HTTPAdapter):
         # Here and not only in options: a catalog, a discovery or a token endpoint may name an address, too.
         if not is_private_url(url):
             raise InputError(
-                f"{origin_of_url(url)} is an address without https, to which {self._where} was about to send "
+                f"{origin_of_url(url)} is an address without https to which {self._where} was about to send "
                 "credentials: over http they would be readable on the network."
             )
         if url.startswith("http:"):
@@ -111,7 +111,7 @@ class BoundedAdapter(HTTPAdapter):
         self._note(request.headers)
         seconds = min(timeout, self._left())
         if seconds <= 0:
-            raise NoAnswerError("no time was left to ask")
+            raise NoAnswerError("no time was left for the request")
         until: t.Any = Deadline(seconds)
         try:
             with explain_no_answer(url, seconds, self._where):
@@ -128,7 +128,7 @@ class BoundedAdapter(HTTPAdapter):
         except NoAnswerError as failure:
             if select_proxy(url, proxies) and "proxy that" not in failure.cause:
                 # Behind a proxy, one that ends a connection and one that lets it end look the same.
-                more = f"It was asked through the proxy that {proxy_variable(url)} names."
+                more = f"The request went through the proxy that {proxy_variable(url)} names."
                 raise failure.with_more_advice(more) from None
             raise
         response._content_consumed = True  # type: ignore[attr-defined]

@@ -51,7 +51,7 @@ def catalog_endpoint(
     # A catalog comes from a server, and any part of it may be of another type than Keystone documents.
     except (AttributeError, KeyError, TypeError):
         raise ApiError(
-            f"IAM gave a service catalog that cannot be read: set endpoint, {where_to_set(where, 'endpoint')}."
+            f"IAM returned a service catalog that cannot be read: set endpoint, {where_to_set(where, 'endpoint')}."
         ) from None
     # One service may stand there for several regions. Of these, the wrong one would answer for the wrong pools.
     urls = {url for place, url in public if place == region or region is None}

@@ -113,8 +113,8 @@ def check_secret_option(text: str, subject: str, where_to_set: str) -> None:
     """Raise InputError for a secret that could not be hidden without changing what is decided on."""
     if is_secret_common_word(text):
         raise InputError(
-            f"{subject} is too short, a number, or a word of every answer, so it cannot be kept out of output without "
-            f"changing what is read and decided: use one that is longer. It can be set {where_to_set}."
+            f"{subject} is too short, a number, or a word of every answer, so hiding it in output would "
+            f"change the facts and the decision: use a longer one. It can be set {where_to_set}."
         )
 
 

@@ -65,7 +65,7 @@ def read_cloud(name: str, given: CheckedOptions, where: str) -> Cloud:
         # As it was written: openstacksdk merges profiles into what it returns.
         written = clouds.cloud_config["clouds"][name]
         if not isinstance(written, Mapping) or not isinstance(written.get("auth", {}), Mapping):
-            raise InputError(f"{entry} has an auth that is no mapping: write auth_url, username and so on below it.")
+            raise InputError(f"{entry} has an auth that is not a mapping: write auth_url, username and so on below it.")
         _refuse_remote_cloud_profile(entry, written)
         try:
             config = clouds.get_one(cloud=name, region_name=region, validate=False).config
@@ -122,7 +122,7 @@ def _refuse_remote_cloud_profile(entry: str, written: Mapping[str, object]) -> N
         profile = (vendors.get_profile(profile) or {}).get("profile")
     if isinstance(profile, str) and urlsplit(profile).netloc:
         raise InputError(
-            f"{entry} has a profile that is asked from an address: write auth_url and region_name into the entry."
+            f"{entry} has a profile that would be fetched from a URL: write auth_url and region_name into the entry."
         )
 
 
@@ -130,11 +130,11 @@ def _check_auth_of_cloud(entry: str, config: Mapping[str, object], auth: Mapping
     """Raise InputError for keys that keystoneauth1 does not explain, or would follow blindly."""
     for key in ("cacert", "cert", "key"):
         if config.get(key) is not None and not isinstance(config[key], str):
-            raise InputError(f"{entry} has a {key} that is no text: write the path of a file.")
+            raise InputError(f"{entry} has a {key} that is not a text: write the path of a file.")
     if {"ak", "sk", "access_key", "secret_key"} & auth.keys():
         raise InputError(
             f"{entry} has an access key in auth, which no auth_type takes: give the options access_key and secret_key "
-            "in place of cloud."
+            "instead of cloud."
         )
     methods = auth.get("auth_methods", config.get("auth_methods"))
     if isinstance(methods, str) or (methods is None and config.get("auth_type") == "v3multifactor"):
@@ -161,11 +161,11 @@ def _reason_of_clouds_library(failure: Exception) -> str:
     if isinstance(failure, exceptions.MissingRequiredOptions):
         return f"its auth lacks {' and '.join(option.dest for option in failure.options)}"
     if isinstance(failure, exceptions.NoMatchingPlugin):
-        return f"there is no auth_type {shown(failure.name)} among those that are installed"
+        return f"the auth_type {shown(failure.name)} is not installed"
     unknown = re.search(r"unexpected keyword argument '(\w+)'", str(failure))
     if unknown is not None:
         return f"its auth_type takes no {unknown[1]} in auth"
     line = getattr(getattr(failure, "problem_mark", None), "line", None)
     if line is not None:
-        return f"the file is no YAML in line {line + 1}"
-    return "openstacksdk does not take it; check that its auth section has the keys that its auth_type needs"
+        return f"the file is not valid YAML at line {line + 1}"
+    return "openstacksdk does not accept it; check that its auth section has the keys that its auth_type needs"

@@ -176,7 +176,7 @@ class Connection:
         found = without_secrets(facts, self.lasting_secrets.union(others))
         if found is None:
             raise InputError(
-                f"The password, token or key that {self.where} logs in with also occurs in what ModelArts answered, so "
+                f"The password, token or key that {self.where} logs in with also occurs in an answer of ModelArts, so "
                 "it cannot be kept out of output without changing the facts: use another one, or another way to log in."
             )
         return found
@@ -221,7 +221,7 @@ class Connection:
             scope = self.auth.login().project_id
             # It becomes a part of every path, so an ID that IAM gave is checked as one of a user.
             if scope is not None and not (isinstance(scope, str) and PROJECT_ID.fullmatch(scope)):
-                raise ApiError(f"The login on {self.where} is for a project with an ID that cannot be one.")
+                raise ApiError(f"The login on {self.where} is for a project whose ID is not valid.")
             if scope is None and self.project_id is None:
                 raise InputError(
                     "The login belongs to no project: set project_id, or name a project in the entry of clouds.yaml, "

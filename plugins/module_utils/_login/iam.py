@@ -104,7 +104,7 @@ class Iam:
             raise self._iam_not_reached(url, failure) from None
         except exceptions.HttpError as failure:
             if failure.response is None:
-                raise ApiError(f"POST {url} was answered {failure.http_status}.", status=failure.http_status) from None
+                raise ApiError(f"POST {url} returned {failure.http_status}.", status=failure.http_status) from None
             hint = f"Check the credentials on {self.where}." if failure.http_status == 401 else ""
             raise self._error_of_iam(failure.response, hint) from None
         except exceptions.InvalidResponse as failure:
@@ -113,7 +113,7 @@ class Iam:
             raise InputError(f"The login at {url} on {self.where} failed: {one_line(str(failure))}.") from None
         # RecursionError: JSON that is nested some thousand times.
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-            raise ApiError(f"POST {url} was answered with something that is not a login.") from None
+            raise ApiError(f"POST {url} did not return a login.") from None
 
     def find_project(self, auth_url: str, name: str, auth: AuthBase) -> str:
         """Return the ID of the one project of this name: KeystoneListProjects of the IAM API."""
@@ -121,7 +121,7 @@ class Iam:
         document = self._retry_login(lambda timeout: self._get_from_iam(url, name, auth, timeout), self.retries)
         listed = document.get("projects") if isinstance(document, dict) else None
         if not isinstance(listed, list):
-            raise ApiError(f"GET {url} was answered with something that is not a list of projects.")
+            raise ApiError(f"GET {url} did not return a list of projects.")
         found = [entry.get("id") for entry in listed if isinstance(entry, dict) and entry.get("name") == name]
         # Of two projects with one name, the wrong one would answer for the wrong pools.
         if len(found) != 1:
@@ -130,7 +130,7 @@ class Iam:
                 f"set project_id or project_name, {where_to_set(self.where, 'project_id', 'project_name')}."
             )
         if not isinstance(found[0], str) or not PROJECT_ID.fullmatch(found[0]):
-            raise ApiError(f"GET {url} was answered with an ID of a project that cannot be one.")
+            raise ApiError(f"GET {url} returned a project ID that is not valid.")
         return found[0]
 
     def _get_from_iam(self, url: str, name: str, auth: AuthBase, timeout: float) -> object:

@@ -94,9 +94,9 @@ class WorkloadQuery:
     def check(self) -> None:
         """Raise InputError before anything is sent."""
         if self.limit is not None and not 0 <= self.limit <= PAGE_SIZE:
-            raise InputError(f"limit is {self.limit}, and must be 0 to {PAGE_SIZE} (0 means {PAGE_SIZE}).")
+            raise InputError(f"limit is {self.limit}, but must be 0 to {PAGE_SIZE} (0 means {PAGE_SIZE}).")
         if self.offset is not None and self.offset < 0:
-            raise InputError(f"offset is {self.offset}, and must be 0 or more: the number of jobs to skip.")
+            raise InputError(f"offset is {self.offset}, but must be 0 or more: the number of jobs to skip.")
         # ascend has a meaning with sort alone (ListWorkloads).
         if self.ascend is not None and self.sort is None:
             raise InputError("ascend is given without sort: set sort to create_time, or leave ascend out.")
@@ -112,7 +112,7 @@ class WorkloadQuery:
                 near = get_close_matches(name, known, 1)
                 raise InputError(
                     f"fields names {one_line(name, 60)!r}, which a job does not have"
-                    + (f": did you mean {near[0]}?" if near else f". It has {', '.join(known)}.")
+                    + (f": did you mean {near[0]}?" if near else f". A job has {', '.join(known)}.")
                 )
 
     def read(self, client: Client, pool_name: str) -> Pages:

@@ -140,9 +140,11 @@ def _amounts_not_in_all_metrics(tables: Sequence[Numbers | None]) -> list[Unread
     """Return what one entry tells and another does not: what there is of it is not known, only that it is no more."""
     known = [table for table in tables if table is not None]
     if known and len(known) < len(tables):
-        return [{"resource": "*", "value": "told by one of two entries"}]
+        return [{"resource": "*", "value": "missing from one of two entries"}]
     times = Counter(name for table in known for name in table)
-    return [{"resource": name, "value": "told by one of two entries"} for name, of in times.items() if of < len(known)]
+    return [
+        {"resource": name, "value": "missing from one of two entries"} for name, of in times.items() if of < len(known)
+    ]
 
 
 def _workload_counts_of_metrics(value: object) -> WorkloadCounts | None:

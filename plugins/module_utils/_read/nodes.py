@@ -163,7 +163,7 @@ def _why_node_unusable(
     if DRAIN_ANNOTATION in annotations:
         return "draining"
     if EXCLUSIVE_LABEL in labels:
-        return f"reserved for {one_line(str(labels[EXCLUSIVE_LABEL]), 60) or 'a job that is not named'}"
+        return f"reserved for {one_line(str(labels[EXCLUSIVE_LABEL]), 60) or 'an unnamed job'}"
     return None
 
 

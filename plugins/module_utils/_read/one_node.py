@@ -115,7 +115,7 @@ def _worst_entry_of_one_node(entries: Sequence[NodeFacts]) -> NodeFacts:
     merged["resources"], differ = _least_in_entries_of_one_node([entry["resources"] for entry in entries])
     merged["free"], _differ = _least_in_entries_of_one_node([entry["free"] for entry in entries])
     for resource in differ:
-        unreadable.append({"resource": resource, "value": "told differently by two entries"})
+        unreadable.append({"resource": resource, "value": "different in two entries"})
         for table in (merged["resources"], merged["free"]):
             (table or {}).pop(resource, None)
     merged["unreadable"] = list({(what["resource"], what["value"]): what for what in unreadable}.values())

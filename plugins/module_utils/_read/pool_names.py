@@ -51,7 +51,7 @@ def pool_ids_of_names(client: Client, names: Sequence[str]) -> tuple[list[str], 
         ids.append(check_pool_of_call(named[0] if named else name))
         # A pool that is asked twice would be two candidates with one room.
         if ids[-1] in ids[:-1]:
-            raise InputError(f"{ids[-1]} is asked for twice, by ID and by display name.")
+            raise InputError(f"{ids[-1]} is given twice, by ID and by display name.")
     return ids, {}
 
 

@@ -91,7 +91,7 @@ def notes_on_card_groups(nodes: Sequence[Node], by_policy: CardGroups) -> list[s
         rules = card_rules_of(flavor, cards.places, cards.batch_type, by_policy)
         # The name of a flavor outranks the policy, so a policy that contradicts it has no effect and must be told.
         if rules != (min(size, cards.places),):
-            told = f"policy.card_groups has {size} for {flavor}, whose name tells {joined_words(map(str, rules))}"
+            told = f"policy.card_groups has {size} for {flavor}, but its name means {joined_words(map(str, rules))}"
             notes.append(f"{told}: not used")
     return notes
 
@@ -137,32 +137,30 @@ def _card_size_in_words(found: _Found) -> tuple[str, str]:
     offered = card_sizes_of(found.cards.rules, found.cards.places)
     asked = "a part of a card" if part else plural(size, "card")
     larger = next((one for one in offered if one > size), None)
-    message = f"a replica asks {asked}, and {kind} gives {joined_words(map(str, offered))}"
-    return message, f"ask for {plural(larger, 'card')} a replica." if larger else ""
+    message = f"a replica needs {asked}, but {kind} gives {joined_words(map(str, offered))}"
+    return message, f"ask for {plural(larger, 'card')} per replica." if larger else ""
 
 
 def _card_rule_in_words(found: _Found) -> tuple[str, str]:
     node, cards, _amount = found
     flavor = node.flavor or "without a name"
     free = f"the {plural(cards.free, 'free card')} of {_card_node_in_words(node)}"
-    message = f"whether {free} lie together is not known, as its flavor {flavor} does not tell its hardware"
-    return message, (
-        f"say how many cards lie together in policy.card_groups, like {{'{flavor}': {RING}}}." if node.flavor else ""
-    )
+    message = f"it is not known whether {free} lie together, as its flavor {flavor} does not show its hardware"
+    remedy = f"set the number of cards that lie together in policy.card_groups, like {{'{flavor}': {RING}}}."
+    return message, remedy if node.flavor else ""
 
 
 def _card_text_in_words(found: _Found) -> tuple[str, str]:
     node, cards, _amount = found
-    free = (
-        f"which {plural(cards.free, 'card')} of {_card_node_in_words(node)} {'is' if cards.free == 1 else 'are'} free"
-    )
+    free = f"{plural(cards.free, 'card')} of {_card_node_in_words(node)} {'is' if cards.free == 1 else 'are'} free"
     shown = node.cards.shown if node.cards else None
-    told = "it shows no placement that can be read"
+    told = "its placement cannot be read"
     if shown is not None:
         told = f"its placement shows {bin(shown).count('1')} free"
     if node.cards and node.cards.back:
-        told = "which are given back there is not told"
-    return f"{free} is not known: {told}", "ask for 1 card or for a whole node a replica, or wait until more are free."
+        told = "the cards that are given back there are not known"
+    remedy = "ask for 1 card or for a whole node per replica, or wait until more are free."
+    return f"it is not known which {free}: {told}", remedy
 
 
 def _card_groups_in_words(rule: int) -> str:

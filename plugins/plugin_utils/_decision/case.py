@@ -157,12 +157,12 @@ def _starting_jobs_of_case(
     starting, are_all = queue.jobs_starting_in(larger)
     checks = []
     if not are_all:
-        message = "more jobs wait than are listed, and what is given back goes to them first"
+        message = "more jobs wait than are listed, and resources that are given back go to them first"
         checks.append(Check("replaces", Outcome.UNKNOWN, message))
     if not starting:
         return starting, None, some, Findings.of(checks)
     words = starting[0].name + (f" and {len(starting) - 1} more" if len(starting) > 1 else "")
-    what = "what is given back may go" if most else "the place of the replaced job in the queue goes"
+    what = "resources that are given back may go" if most else "the place of the replaced job in the queue goes"
     return starting, larger, words, Findings.of(checks, [f"{what} to {words} first"])
 
 
@@ -215,7 +215,7 @@ def _check_node_counts_of_case(situation: Situation) -> Check | None:
     count = sum(quota.not_available for quota in situation.pool.flavors) if situation.pool else 0
     if not count:
         return None
-    message = f"the pool counts {plural(count, 'node')} as not available, and what these have is not known"
+    message = f"the pool counts {plural(count, 'node')} as not available, with resources that are not known"
     return Check("nodes", Outcome.UNKNOWN, message, "allow listing nodes, or wait until all nodes are available.")
 
 
@@ -224,7 +224,7 @@ def _why_no_metrics_in_case(situation: Situation, age: float) -> str:
     if "metrics" in situation.errors:
         return error_in_words(situation.errors["metrics"])
     if situation.pool is not None and situation.pool.is_logical:
-        return "those of a logical pool count its guaranteed quota: not used"
+        return "they count the guaranteed quota of a logical pool: not used"
     if situation.metrics is None:
         return "the API has none for this pool"
     return situation.metrics.why_unused(age)

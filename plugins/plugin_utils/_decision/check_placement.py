@@ -43,10 +43,10 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Pool
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
 
-_TOO_MUCH_CLAIMED = "others have claimed more than can be weighed"
-_WAIT_FOR_ENDS = "wait until claims have ended: too many of different shapes are beside one another."
-_CLAIMS_LOSE = "wherever they land, what others have claimed would not find its places for certain"
-_WAIT_FOR_CLAIMS = "wait until what is claimed has started."
+_TOO_MUCH_CLAIMED = "the claims of others are too many to check"
+_WAIT_FOR_ENDS = "wait until claims have ended: they have too many different shapes."
+_CLAIMS_LOSE = "they may take places that others have claimed"
+_WAIT_FOR_CLAIMS = "wait until the jobs of these claims have started."
 
 _MOST_REASONS = 3  # the commonest reasons why nodes are left out; a line has no room for all
 
@@ -90,9 +90,9 @@ def check_placement(case: Case, room: Room, resources: Findings) -> Findings:
     remedy = ""
     if scattered:
         message += f"; {scattered}"
-        remedy = "wait, or ask for fewer cards a replica: there are enough, but they do not lie together."
+        remedy = "wait, or ask for fewer cards per replica: there are enough, but they do not lie together."
     elif is_enough:
-        remedy = "ask for smaller replicas, or wait: there is enough, but scattered over nodes."
+        remedy = "ask for smaller replicas, or wait: there is enough room, but scattered over nodes."
     return Findings.of([Check("placement", Outcome.FAILED, message, remedy)])
 
 
@@ -154,7 +154,7 @@ def _check_placement_of_one_shape(case: Case, offers: Mapping[Offer, int], where
     message = f"{max(0, min(certain, need.replicas))} of {where}"
     if certain < need.replicas <= most:
         beside_jobs = counted - case.unplaced.most_lost_of(there, offers, need, case.order)
-        who = "what others have claimed" if beside_jobs >= need.replicas else case.starting
+        who = "the claims of others" if beside_jobs >= need.replicas else case.starting
         message += f"; {who} may take the other places"
     return certain >= need.replicas, message
 
@@ -178,12 +178,12 @@ def _why_placement_check_unknown(
         # Every kind of node loses as many nodes as others may hit: replicas that still fit do so wherever these land.
         rest = case.unplaced.without_hit_nodes(case.claimed.without_hit_nodes(offers), case.order)
         is_certain = bool(rest) and isinstance(place(rest or Counter(), case.needs), Placement)
-        who = "what others have claimed" if case.unplaced.is_empty else case.starting
+        who = "the claims of others" if case.unplaced.is_empty else case.starting
         return "" if is_certain else f"{who} may take their places", ""
     if case.untold:
-        return f"the nodes do not tell about {joined_words(map(label, case.untold))}", ""
+        return f"the nodes do not report {joined_words(map(label, case.untold))}", ""
     if case.replaced.possible or (not is_one_shape and case.replaced.is_partial):
-        return "which places are given back is not known", ""
+        return "the places that are given back are not known", ""
     unread = "nodes that could not be read may take them", ""
     if any(is_unread(node.unbounded, case.order) for node in usable):
         return unread
@@ -228,13 +228,13 @@ def _check_placement_without_nodes(case: Case, room: Room) -> Findings:
     """Return what can be told of a room that knows no nodes."""
     # Sums may be there, and the request still take a part of the one node that somebody else's replica needs.
     if case.claimed.shapes:
-        message = "others have claimed places on nodes, and these are not known"
+        message = "others have claimed places on nodes, but the nodes are not known"
         return Findings.of([Check("placement", Outcome.UNKNOWN, message, "allow listing nodes.")])
     if room.source == "declared":
         return Findings.of(notes=["placement not checked: a declared capacity has no per-node data"])
     if case.policy.placement == "aggregate":
         return Findings.of(notes=["placement not checked: policy.placement is aggregate"])
-    message = f"the {room.source} know no nodes, so nobody can tell whether a replica fits on one"
+    message = f"the {room.source} have no per-node data, so it is not known whether a replica fits on a node"
     remedy = "allow listing nodes, or set policy.placement to aggregate."
     return Findings.of([Check("placement", Outcome.UNKNOWN, message, remedy)])
 
@@ -264,7 +264,7 @@ def _check_placement_in_empty_pool(case: Case) -> Check | None:
     offers = case.empty.offers(case.order)
     if place(offers, case.needs) is not NoPlacement.IMPOSSIBLE:
         return None
-    message, remedy = "the empty pool would not take all groups together", "ask for less"
+    message, remedy = "the groups together do not fit even into the empty pool", "ask for less"
     if len(case.needs) == 1:
         most = most_replicas_placed(offers, case.needs[0])
         message = f"the empty pool would take {most} of {case.needs[0].replicas} replicas"
@@ -288,7 +288,7 @@ def _check_placement_by_flavor(pool: Pool, nodes: Sequence[Node], group: Group) 
 
 
 def _check_placement_of_one_replica(case: Case, pool: Pool, resources: Mapping[str, int]) -> Check | None:
-    """Return a failed check if a replica asks more of a resource than any node will ever have."""
+    """Return a failed check if a replica asks for more of a resource than any node will ever have."""
     for resource, asked in resources.items():
         # One resource can be known of every node where all that are asked for are not.
         shapes = case.empty.shapes or EmptyPool.of(case.nodes or (), pool.flavors, (resource,)).shapes
@@ -297,8 +297,8 @@ def _check_placement_of_one_replica(case: Case, pool: Pool, resources: Mapping[s
         largest = max((dict(amounts).get(resource, 0) for _kind, amounts in shapes), default=0)
         if asked > largest:
             name, most = label(resource), format_amount(resource, largest)
-            message = f"a replica asks {name} {format_amount(resource, asked)}; the largest node offers "
-            message += f"{most} ({sum(shapes.values())} looked at)"
+            message = f"a replica needs {name} {format_amount(resource, asked)}; "
+            message += f"the largest of {plural(sum(shapes.values()), 'node')} offers {most}"
             remedy = f"ask for {name} {most} or less, or give a flavor instead of resources."
             return Check("placement", Outcome.NEVER, message, remedy)
     return None

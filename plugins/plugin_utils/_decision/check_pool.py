@@ -64,7 +64,7 @@ def check_pool_facts(situation: Situation, age: float) -> Check | None:
     # One sentence in place of the same one for each document.
     messages = {error["msg"] for error in errors.values()}
     if len(messages) == 1 and {"pool", "nodes", "workloads"} <= errors.keys():
-        return Check("api", Outcome.UNKNOWN, messages.pop(), "see that ModelArts can be reached, and try again.")
+        return Check("api", Outcome.UNKNOWN, messages.pop(), "check that ModelArts can be reached, and try again.")
     return None
 
 
@@ -95,7 +95,7 @@ def _check_pool_phase(situation: Situation) -> Findings:
         error = situation.errors.get("pool")
         remedy = permission_remedy_in_words(error, "showing the pool")
         return Findings.of([Check("pool", Outcome.UNKNOWN, error_in_words(error), remedy)])
-    message = f"phase {pool.phase or 'not told'}"
+    message = f"phase {pool.phase or 'not reported'}"
     if pool.phase == POOL_RUNNING:
         return _check_pool_restrictions(pool, message)
     if pool.phase in _LOST_PHASES:
@@ -104,7 +104,8 @@ def _check_pool_phase(situation: Situation) -> Findings:
         remedy = f"wait until the pool is {POOL_RUNNING}, or use another one."
         check = Check("pool", Outcome.FAILED, message, remedy)
     else:
-        check = Check("pool", Outcome.UNKNOWN, f"{message}, which is not a phase that the API reference knows")
+        why = ", which the API reference does not list" if pool.phase else ""
+        check = Check("pool", Outcome.UNKNOWN, message + why)
     return Findings.of([check])
 
 
@@ -122,8 +123,8 @@ def _check_pool_restrictions(pool: Pool, message: str) -> Findings:
     ]
     # That these stop new work is what their names say, not a documented sentence: it holds back and does not reject.
     if stopping:
-        message += f", {spaced_words(*stopping)} (controlMode; not seen on a real pool yet, taken to start no jobs)"
-        check = Check("pool", Outcome.FAILED, message, "see why the pool is restricted, or use another one.")
+        message += f", {spaced_words(*stopping)} (controlMode; not seen on a real pool yet, assumed to start no jobs)"
+        check = Check("pool", Outcome.FAILED, message, "find out why the pool is restricted, or use another one.")
     elif passing:
         # A known restriction is told before an odd one: it holds back, whatever the other means.
         check = Check(
@@ -131,7 +132,7 @@ def _check_pool_restrictions(pool: Pool, message: str) -> Findings:
         )
     elif unknown or odd:
         odd += [f"controlMode {spaced_words(*unknown)}"] if unknown else []
-        check = Check("pool", Outcome.UNKNOWN, f"{message}, {joined_words(odd)}, which the API reference does not know")
+        check = Check("pool", Outcome.UNKNOWN, f"{message}, {joined_words(odd)}, which the API reference does not list")
     elif pool.unreadable:
         check = Check("pool", Outcome.UNKNOWN, f"{message}, but {joined_words(pool.unreadable)} cannot be read")
     else:
@@ -144,7 +145,7 @@ def _check_pool_job_type(pool: Pool | None, job_type: str | None) -> Findings:
         return Findings.of(notes=["job type not asked for, so not checked"])
     states = pool.job_types if pool is not None else None
     if pool is None or states is None:
-        message = f"the pool does not tell whether it takes {job_type} jobs"
+        message = f"the pool does not show whether it takes {job_type} jobs"
         return Findings.of([Check("job_type", Outcome.UNKNOWN, message)])
     # A type that the pool lists by itself has a state of its own; the others share that of their scope.
     scope = job_type if job_type in states else SCOPE_OF.get(job_type, job_type)
@@ -174,15 +175,15 @@ def _check_logical_pools(situation: Situation) -> Check | None:
     pool, bound = situation.pool, situation.nodes_of_logical_pools
     reasons = []
     if pool is not None and pool.is_logical:
-        quotas = joined_words(map(str, pool.flavors), "not told")
+        quotas = joined_words(map(str, pool.flavors), "not reported")
         reasons.append(f"this is a logical pool with the quota {quotas}")
     if pool is not None and pool.parent:
-        reasons.append(f"this pool is a part of {pool.parent}")
+        reasons.append(f"this pool is part of {pool.parent}")
     if pool is not None and pool.logical_pools:
         reasons.append(f"{pool.logical_pools} logical pools share it")
     if bound:
         reasons.append(f"{plural(bound, 'node')} {'is' if bound == 1 else 'are'} bound to logical pools")
     if not reasons:
         return None
-    message = f"{'; '.join(reasons)}: how jobs above a guaranteed quota are charged is not documented"
+    message = f"{'; '.join(reasons)}: ModelArts does not document how it charges jobs above a guaranteed quota"
     return Check("logical_pools", Outcome.UNKNOWN, message, "use a pool without logical pools.")

@@ -142,7 +142,7 @@ def _needs_of_resources(case: Case) -> tuple[Amounts, Check | None]:
         if group.flavor is None:
             continue
         if case.nodes is None:
-            message = f"only the list of nodes tells what a node of {group.flavor} has"
+            message = f"only the list of nodes shows the resources of a node of {group.flavor}"
             return needs, Check("flavor", Outcome.UNKNOWN, message)
         # A sum must not refuse a request that fits: counted by the smallest node, it leaves that to the placement.
         smallest = _resources_of_smallest_node([node for node in case.nodes if node.flavor == group.flavor])
@@ -195,9 +195,10 @@ def _check_resource(case: Case, room: Room, resource: str, need: int) -> Check:
     if balance.short <= 0:
         return Check(resource, Outcome.PASSED, message, figures=figures)
     if case.replaced.possible:
-        return Check(resource, Outcome.UNKNOWN, f"{message}; what is given back may be enough", figures=figures)
-    message += "; nodes that could not be read may have it"
-    remedy = "have the nodes looked at whose quantities cannot be read."
+        message += "; the resources that are given back may be enough"
+        return Check(resource, Outcome.UNKNOWN, message, figures=figures)
+    message += "; nodes that could not be read may have enough"
+    remedy = "check the nodes whose quantities cannot be read."
     return Check(resource, Outcome.UNKNOWN, message, remedy, figures)
 
 
@@ -253,16 +254,16 @@ def _why_resource_not_told(case: Case, room: Room, resource: str) -> str:
     held = case.situation.jobs_hold.amounts
     alias = next((name for name in held if held[name] and resource in card_resources_like(name, room.usable)), None)
     if alias is not None:
-        return f"jobs hold {alias}, which may be another name of it"
+        return f"jobs hold {alias}, which may be another name for it"
     if room.source != "declared":
         known = joined_words(map(label, room.free), "nothing")
-        return f"the {room.source} do not tell about it, only about {known}"
+        return f"the {room.source} do not report it, only {known}"
     if resource not in room.usable:
         return "it is not in the declared capacity"
     quoted = joined_words(
         (f"{one.resource} {one.value}" for one in case.situation.unread_of_jobs[:_MOST_QUOTED]), "no requirement given"
     )
-    return f"what jobs hold of it cannot be read ({quoted})"
+    return f"the amounts that jobs hold of it cannot be read ({quoted})"
 
 
 def _check_headroom_resources(skipped: Collection[str], needs: Amounts) -> list[Check]:
@@ -297,10 +298,10 @@ def _notes_on_resources_of_jobs(case: Case, needs: Amounts) -> list[str]:
         unread = [name for name in needs if is_unread(held.unread, (name,))] if held.unread else []
         unsplit = [name for name in needs if name in held.unsplit and node.free.get(name) != at_most.get(name)]
         if unread:
-            what = f"what a job holds of {label(unread[0])} there cannot be read"
+            what = f"the {label(unread[0])} that a job holds there cannot be read"
             unknown = unknown or f"node {node.name}: {what}"
         elif unsplit:
-            what = f"how much {label(unsplit[0])} a job has on each of its nodes is not told"
+            what = f"the split of a job's {label(unsplit[0])} over its nodes is not known"
             unknown = unknown or f"node {node.name}: {what}"
     shows = f"{plural(less, 'node')} {'shows' if less == 1 else 'show'}"
-    return [f"{shows} more free than there is beside the jobs: the smaller counts" if less else "", unknown]
+    return [f"{shows} more free than the jobs leave: the smaller counts" if less else "", unknown]

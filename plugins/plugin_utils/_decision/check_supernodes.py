@@ -56,10 +56,10 @@ def check_supernodes(case: Case) -> Check | None:
     at_best = min(everywhere // size, sum(count // size for count in best.values()) + best_unlabelled)
     # Two nodes given back in one supernode make a group, and in two supernodes they may make none.
     if case.replaced.is_partial or case.replaced.possible:
-        message += "; which nodes are given back is not known"
+        message += "; the nodes that are given back are not known"
         return Check(_NAME, Outcome.UNKNOWN, message)
     if unlabelled and at_best >= wanted:
-        message += f"; of {plural(unlabelled, 'node')} more the supernode is not told"
+        message += f"; the supernode of {plural(unlabelled, 'node')} more is not known"
         return Check(_NAME, Outcome.UNKNOWN, message, "leave out request.affinity_group_size if nothing binds them.")
     if at_best >= wanted and (best, best_unlabelled) != (idle, unlabelled):
         message += "; nodes that could not be read may be idle"
@@ -67,7 +67,7 @@ def check_supernodes(case: Case) -> Check | None:
     # All nodes were read, and there are enough of them: only others can keep them from the request.
     if at_best >= wanted:
         beside_jobs = whole_groups - case.unplaced.most_lost(offers, need, case.order)
-        who = "what others have claimed" if beside_jobs >= wanted else case.starting
+        who = "the claims of others" if beside_jobs >= wanted else case.starting
         message += f"; {who} may take nodes of the others"
     remedy = f"wait until {size} nodes of one supernode are idle, or ask for smaller groups."
     return Check(_NAME, Outcome.FAILED, message, remedy)
@@ -77,19 +77,19 @@ def _why_supernodes_unclear(case: Case) -> tuple[str, str] | None:
     """Return (why it cannot be told at all, the remedy)."""
     size, request = case.request.affinity_group_size, case.request
     if case.nodes is None:
-        return "only the list of nodes tells which of them are one supernode", "allow listing nodes."
+        return "only the list of nodes shows which of them form a supernode", "allow listing nodes."
     if len(request.groups) > 1:
-        return "how groups of several shapes share supernodes is not known", "ask for one shape."
+        return "it is not known how groups of several shapes share supernodes", "ask for one shape."
     if request.replicas % size:
-        asked = f"{plural(request.replicas, 'replica')} are no multiple of an affinity_group_size of {size}"
-        return f"{asked}, and how the rest is placed is not known", f"ask for a multiple of {size} replicas."
+        asked = f"{plural(request.replicas, 'replica')} are not a multiple of an affinity_group_size of {size}"
+        return f"{asked}, and the placement of the rest is not known", f"ask for a multiple of {size} replicas."
     serving = [node for node in case.nodes if _may_serve_in_supernode(node, case.needs[0])]
     if serving and all(card_hardware_of(node.flavor) is ASCEND_950 for node in serving):
-        return "what these nodes tell as their supernode is their frame, a smaller unit", ""
+        return "the supernode that these nodes report is their frame, a smaller unit", ""
     resources = request.groups[0].resources
     # Instances of such a job take whole nodes. How smaller ones would share a supernode is not documented.
     if resources is not None and not any(_takes_all_cards_in_supernode(node, resources) for node in serving):
-        message = "groups in one supernode are of whole nodes, and a replica asks for less than one"
+        message = "groups in one supernode take whole nodes, but a replica needs less than one"
         return message, "ask for all cards of a node, or for its flavor."
     return None
 

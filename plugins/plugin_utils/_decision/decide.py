@@ -91,7 +91,7 @@ def decide(
     case = Case.of(situation, request, policy, queue, declared, age, claimed)
     findings = check_pool(situation, request) + case.findings
     if claimed.why_unknown:
-        remedy = "have the store of claims looked at; without what others have claimed nothing is admitted."
+        remedy = "check the claim store; nothing is admitted while the claims of others are unknown."
         findings += Findings.of([Check("claims", Outcome.UNKNOWN, claimed.why_unknown, remedy)])
     if case.room is not None:
         resources = check_resources(case, case.room)
@@ -102,7 +102,7 @@ def decide(
         findings += Findings.of([check_supernodes(case)], notes_on_card_groups(case.nodes or (), policy.card_groups))
     findings += Findings.of(queue.checks(case.empty, policy), remarks_on_request(request, policy, declared))
     if policy.queue_scope == "type":
-        note = f"only {request.type} jobs are taken to stand in this queue (policy.queue_scope)"
+        note = f"only {request.type} jobs are assumed to wait in this queue (policy.queue_scope)"
         findings += Findings.of(notes=[note])
     return _decide_by_findings(situation, request, queue, case.room, findings)
 
@@ -141,7 +141,7 @@ def hold_decision_until_stable(verdict: VerdictFacts, fitted_seconds: float, pol
     """Return the verdict; an admission waits until the request has fitted for ``policy.stable_seconds``."""
     if verdict["decision"] != "admit" or fitted_seconds >= policy.stable_seconds:
         return verdict
-    message = f"it fits for {duration(fitted_seconds)}, and has to for {duration(policy.stable_seconds)}"
+    message = f"it has fitted for {duration(fitted_seconds)} of {duration(policy.stable_seconds)}"
     check = Check("stable", Outcome.FAILED, message)
     return {
         **verdict,

@@ -141,8 +141,8 @@ class Queue:
         oldest = max((age for age in ages if age is not None), default=0)
         # An age above the limit fails, whatever the others are; only below it does an unread one matter.
         if oldest <= limit and None in ages:
-            return Check("queue_age", Outcome.UNKNOWN, "for how long a job waits could not be read")
-        message = f"the oldest job waits for {duration(oldest)}, limit {duration(limit)}"
+            return Check("queue_age", Outcome.UNKNOWN, "the waiting time of a job could not be read")
+        message = f"the oldest job has waited for {duration(oldest)}, limit {duration(limit)}"
         outcome = Outcome.PASSED if oldest <= limit else Outcome.FAILED
         return Check("queue_age", outcome, message, "wait, or raise policy.max_oldest_queued_seconds.")
 

@@ -22,6 +22,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import is_replaced_in_queue
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import plural
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -82,7 +83,7 @@ class ReplacedJob:
                 findings=_findings_of_replaced_job_note(f"{jobs[0].name} {what}: nothing is given back"),
             )
         if situation.nodes is None:
-            note = f"what {holding[0].name} gives back is not counted: the nodes are not known"
+            note = f"the resources that {holding[0].name} gives back are not counted: the nodes are not known"
             return cls(uncounted=_amounts_of_replaced_jobs(holding), findings=_findings_of_replaced_job_note(note))
         return cls._split(holding, situation.nodes, request, order)
 
@@ -97,11 +98,11 @@ class ReplacedJob:
         split = [(address, amounts) for one in splits for address, amounts in (one or {}).items()]
         unknown = ""
         if len(splits) < len(jobs):
-            unknown = f"{name} shows no node yet, so where it gives back is not known"
+            unknown = f"{name} shows no node yet, so it is not known where it gives resources back"
         elif None in splits or any(address not in by_address for address, _amounts in split):
-            unknown = f"how {name} is split over its nodes is not known"
+            unknown = f"the split of {name} over its nodes is not known"
         elif any(_is_node_blind_to_replaced_job(by_address[address], order) for address, _amounts in split):
-            unknown = f"what is free on the nodes of {name} could not be read"
+            unknown = f"the free resources on the nodes of {name} could not be read"
         if unknown:
             return cls(
                 possible=_amounts_of_replaced_jobs(jobs),
@@ -119,10 +120,10 @@ class ReplacedJob:
         # Of two entries with one UUID it is not known which of them loses replicas.
         is_split = len(splits) == 1 and _is_split_of_replaced_job(shown[0], splits[0] or {}, by_address, shape or ())
         if shape is not None and is_split and has_replaced_job_whole_replicas(splits[0] or {}, shape, replicas):
-            note = f"of {name}, as much as {replicas} of the replicas asked for is given back first"
+            note = f"{name} gives back {plural(replicas, 'replica')} of the requested size first"
             return cls(shares, replicas, shape, findings=_findings_of_replaced_job_note(note))
-        message = f"{name} does not have whole replicas of the size asked for on each of its nodes"
-        remedy = "leave out replaces.replicas if all of it is ended first."
+        message = f"{name} does not have whole replicas of the requested size on each of its nodes"
+        remedy = "leave out replaces.replicas if the whole job is ended first."
         return cls(findings=_findings_of_replaced_job_check(Check("replaces", Outcome.UNKNOWN, message, remedy)))
 
     @property

@@ -118,7 +118,7 @@ class Ladder:
             return replace(turn, outcome=Outcome.FAILED) if turn.outcome is Outcome.NEVER else turn
         locking = [job for job in queue.ahead if self._locks(job)]
         if locking:
-            message = f"{queue.words}, of which {locking[0].name} waits for less than {duration(self.seconds)}"
+            message = f"{queue.words}, of which {locking[0].name} has waited for less than {duration(self.seconds)}"
             remedy = "wait until it starts or lets others pass, or ask with a higher priority."
             return Check("queue", Outcome.FAILED, message, remedy, queue.figures)
         ages = [group.youngest_seconds for group in queue.groups_ahead]
@@ -158,7 +158,7 @@ class Tiered:
         if queue.priority is not None and _is_strategy_of_first_tier(queue.priority):
             return Ladder(self.seconds).check_turn(queue, empty)
         count = sum(group.count for group in queue.groups if _is_strategy_of_first_tier(group.priority))
-        message = f"{queue.words}, {count} of priority {_FIRST_TIER}, before which no others start"
+        message = f"{queue.words}, {count} of priority {_FIRST_TIER}, which start before all others"
         remedy = f"wait until no job of priority {_FIRST_TIER} waits, or use another pool."
         return Check("queue", Outcome.FAILED, message, remedy, queue.figures)
 
@@ -230,5 +230,5 @@ def _why_strategy_never_starts(job: Job, empty: EmptyPool) -> str:
         has = empty.total.get(resource)
         if has is not None and not is_unread(empty.unread, (resource,)) and amount > has:
             asks, offered = format_amount(resource, amount), format_amount(resource, has)
-            return f"it asks {label(resource)} {asks}, the pool has {offered}"
+            return f"it needs {label(resource)} {asks}, the pool has {offered}"
     return ""

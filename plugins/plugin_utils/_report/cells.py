@@ -87,7 +87,7 @@ def cell_of(node: ReportNode, wanted: Iterable[str]) -> Cell:
     # The resources asked for go first: the picture is to show why they fit, or why not.
     names = [*wanted, *filter(is_card_resource, has), "cpu", "memory"]
     candidates = [name for name in names if has.get(name)]
-    flavor = node["flavor"] or "no flavor told"
+    flavor = node["flavor"] or "flavor not reported"
     if not candidates:
         return Cell(flavor, "", 1, False, None, 0, node["unusable"])
     resource = candidates[0]

@@ -61,7 +61,7 @@ class ReportDirectory:
                 (self._resolved / name).unlink(missing_ok=True)
         except OSError as error:
             where = f"{self.path.absolute()} ({error.strerror})"
-            what_to_do = "give a directory of the controller that you may write to, and no other user."
+            what_to_do = "give a directory on the controller that only you can write to."
             raise InputError(f"report_dir: no report can be written to {where}: {what_to_do}") from None
         except ValueError:
             raise InputError(

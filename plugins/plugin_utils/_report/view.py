@@ -205,7 +205,7 @@ def _view_request(request: ReportRequest) -> str:
 def _view_source_of_room(pool: ReportPool) -> str:
     """Return where the free capacity was read, and how old that was when it was decided on."""
     if pool["source"] is None or pool["observed_at"] is None:
-        return "what it can still take could not be read"
+        return "its free capacity could not be read"
     source = "jobs, against the declared capacity" if pool["source"] == "declared" else pool["source"]
     return f"{source}, {pool['observed_at']}, {duration(pool['age_seconds'] or 0)} before the decision"
 

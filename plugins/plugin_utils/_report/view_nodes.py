@@ -192,7 +192,7 @@ def view_nodes(pool: ReportPool, symbols: NodeSymbols) -> Nodes:
         summary,
         legend,
         drawn=drawn,
-        drawn_words=f"{len(cells)} nodes, those that are alike side by side; the table below counts them",
+        drawn_words=f"{len(cells)} nodes, grouped by state; the table below counts them",
         states=_view_node_states(cells, letters, symbols),
         reasons=listed,
         other_reasons=len(reasons) - len(listed),
@@ -207,7 +207,7 @@ def _view_nodes_summary(pool: ReportPool, nodes: Sequence[ReportNode]) -> str:
         said += f"One way to place {pool['placed']} of {plural(replicas, 'replica')} is shown; the scheduler decides."
     else:
         said += "No replica finds a place on them now."
-    return said + (" What is given back first still shows as taken." if pool["request"]["replaces"] else "")
+    return said + (" Resources that are given back first still show as taken." if pool["request"]["replaces"] else "")
 
 
 def _view_node_legend(cells: Sequence[Cell]) -> CellLegend:

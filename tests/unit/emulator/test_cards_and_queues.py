@@ -107,9 +107,9 @@ def test_a_flavor_may_say_how_many_cards_lie_together() -> None:
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        (job("a", 2, cards=[1, 2]), "give nodes"),
-        (job("a", 2, nodes=["n"], cards=[1, 1]), "different numbers of cards"),
-        (job("a", 2, nodes=["n"], cards=[0, 1]), "different numbers of cards"),
+        (job("a", 2, cards=[1, 2]), "cards needs nodes"),
+        (job("a", 2, nodes=["n"], cards=[1, 1]), "different card numbers"),
+        (job("a", 2, nodes=["n"], cards=[0, 1]), "different card numbers"),
         (job("a", 2, nodes=["n"], cards=[1]), "a does not fit"),
         (job("a", 2, nodes=["n"], cards=[8, 9]), "a does not fit"),
     ],

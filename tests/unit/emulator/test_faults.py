@@ -197,10 +197,10 @@ def test_faults_of_the_login(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        ({}, r"faults\[0\]\.do: None is none of"),
-        ({"do": "explode"}, r"faults\[0\]\.do: 'explode' is none of"),
+        ({}, r"faults\[0\]\.do: None is not one of"),
+        ({"do": "explode"}, r"faults\[0\]\.do: 'explode' is not one of"),
         ({"do": "html", "status": 200}, r"faults\[0\]: unknown key 'status'"),
-        ({"do": "reset", "where": "later"}, r"faults\[0\]\.where: 'later' is none of"),
+        ({"do": "reset", "where": "later"}, r"faults\[0\]\.where: 'later' is not one of"),
         ({"do": "html", "at": "first"}, r"faults\[0\]\.at: 'first' is not a whole number"),
         ({"do": "html", "path": "("}, r"faults\[0\]\.path is not a regular expression"),
         ({"do": "delay", "seconds": "long"}, r"faults\[0\]\.seconds: 'long' is not a number"),

@@ -147,7 +147,7 @@ def test_a_suspended_account(serve: Serve) -> None:
         ({"rights": []}, "rights must be an object"),
         ({"suspended": "yes"}, "suspended: 'yes' is neither true nor false"),
         ({"quirks": {"pools_page": -1}}, "quirks.pools_page: -1 is not a whole number"),
-        ({"quirks": {"one_type": True}}, "quirks.one_type: True is none of first, last, refused"),
+        ({"quirks": {"one_type": True}}, "quirks.one_type: True is not one of first, last, refused"),
     ],
 )
 def test_errors_in_them_name_the_place(change: dict[str, t.Any], sentence: str) -> None:

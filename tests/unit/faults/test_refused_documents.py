@@ -38,5 +38,5 @@ def test_a_waiting_gate_repeats_no_refusal_of_one_document(document: str, tmp_pa
         }
         play = Play(tmp_path / "home", [gate], {"h": {}})
         assert play.wait() == 2, play.output
-        assert "was answered 401 (APIG.0301" in " ".join(play.output.split())
+        assert "returned 401 (APIG.0301" in " ".join(play.output.split())
         assert sum(seen["status"] == 401 for seen in emulator.requests) == 1

@@ -92,14 +92,14 @@ def test_a_token_of_the_user_that_is_revoked_is_sent_once() -> None:
 @pytest.mark.parametrize(
     ("fault", "most", "said"),
     [
-        ({"do": "status", "status": 503}, 2, "was answered 503"),
-        ({"do": "status", "status": 401}, 1, "was answered 401"),
+        ({"do": "status", "status": 503}, 2, "returned 503"),
+        ({"do": "status", "status": 401}, 1, "returned 401"),
         ({"do": "reset"}, 2, "could not be reached"),
-        ({"do": "html"}, 1, "not a login|HTML page"),
-        ({"do": "truncate"}, 1, "not a login|was answered 20"),
-        ({"do": "error_body"}, 1, "not a login|was answered 20"),
+        ({"do": "html"}, 1, "did not return a login|HTML page"),
+        ({"do": "truncate"}, 1, "did not return a login|returned 20"),
+        ({"do": "error_body"}, 1, "did not return a login|returned 20"),
         ({"do": "redirect", "location": "https://elsewhere.example"}, 1, "Redirects are not followed"),
-        ({"do": "throttle", "retry_after": 1}, 2, "was answered 429"),
+        ({"do": "throttle", "retry_after": 1}, 2, "returned 429"),
     ],
     ids=lambda value: value.get("do") if isinstance(value, dict) else None,
 )

@@ -212,7 +212,7 @@ _LONGEST_PAUSE = 600.0
 _SHORTEST_LIMIT = 60.0
 _OVER = {
     "jobs": "its jobs are known again.",
-    "room": "whether there is room is known again.",
+    "room": "the gate can decide on room again.",
     "never": "waiting for room may help again.",
 }
 
@@ -244,7 +244,7 @@ class Source:
             self._watches = _watches(options)
         except RecursionError:
             raise InputError(
-                "The event source cannot use an argument that an alias of YAML puts into itself."
+                "An argument of the event source contains itself by an alias of YAML: write it without the alias."
             ) from None
         self._interval = options["poll_interval"]
         self._query = WorkloadQuery(fields=JOB_FIELDS, include_capacity=bool(options["request"]))
@@ -359,7 +359,7 @@ def _validated(args: Mapping[str, object]) -> SourceOptions:
     options: SourceOptions = result.validated_parameters
     interval = options["poll_interval"]
     if not 1 <= interval < math.inf:
-        raise InputError(f"poll_interval is {interval:g}, and must be a number of seconds, 1 or more.")
+        raise InputError(f"poll_interval is {interval:g}, but must be a number of seconds, 1 or more.")
     return options
 
 

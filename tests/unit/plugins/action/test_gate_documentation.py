@@ -64,7 +64,7 @@ def test_the_documented_keys_are_those_that_are_known(
 @pytest.mark.parametrize("key", sorted(key for key, option in POLICY.items() if "choices" in option))
 def test_the_documented_choices_are_those_that_are_taken(key: str) -> None:
     message = refusal(read_policy, {key: "another"})
-    assert message.endswith(f", and must be one of {', '.join(POLICY[key]['choices'])}.")
+    assert message.endswith(f", but must be one of {', '.join(POLICY[key]['choices'])}.")
 
 
 def test_the_documented_defaults_are_those_that_are_read() -> None:

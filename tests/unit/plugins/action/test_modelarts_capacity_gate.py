@@ -44,7 +44,7 @@ def test_the_directory_of_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.delenv("NOT_SET", raising=False)
     for unknown in ("~nosuch-user/x", "$NOT_SET/x", "a/${NOT_SET}"):
         said = refusal(GATE.read_gate_report_directory, unknown)
-        assert f"report_dir is {unknown!r}, which names a user or a variable of the environment" in said
+        assert f"report_dir is {unknown!r}, which names a user or an environment variable" in said
 
 
 def test_a_display_name_is_looked_up_once() -> None:
@@ -84,7 +84,7 @@ def test_an_earlier_report_is_removed_unless_a_fact_has_chosen_where(
     gate = mock.Mock(_task=mock.Mock(args={"report_dir": str(tmp_path)}, check_mode=False), _variables=variables)
     given = {name: trusted(value) for name, value in written.items()}
     if kept:
-        assert "is made from place, which is a fact" in refusal(GATE.ActionModule.begin, gate, given)
+        assert "is made from place, which a host reports as a fact" in refusal(GATE.ActionModule.begin, gate, given)
     else:
         GATE.ActionModule.begin(gate, given)
     assert report.exists() is kept

@@ -119,7 +119,7 @@ def test_a_release_fails_nothing(url: str, tmp_path: Path) -> None:
     (tmp_path / "claims.db").write_text("x" * 4096, encoding="utf-8")
     result, _said, remarks = run(url, state="released", id=ID)
     assert (result["changed"], "failed" in result) == (False, False)
-    assert "The claim is left to its time." in remarks[0]
+    assert "The claim stays until it expires." in remarks[0]
     assert run(url, state="listed")[0]["failed"] is True
 
 

@@ -111,35 +111,35 @@ def test_the_last_look_and_the_place_share_a_minute(
 
 
 def test_a_place_that_cannot_be_read_is_not_known() -> None:
-    for failed in ({"failed": True, "msg": "GET /pools was answered 503."}, looked(queued=None)):
+    for failed in ({"failed": True, "msg": "GET /pools returned 503."}, looked(queued=None)):
         result, _asked, _said = run({}, looked({**JOB, "status": "Queue"}), failed)
         assert result["state"] == "waiting"
         assert result["message"].endswith("its place in the queue is not known.")
 
 
 def test_what_is_wrong_with_the_connection_is_no_state() -> None:
-    with pytest.raises(ObservationError, match="answered 403"):
-        run({}, {"failed": True, "msg": "GET /pools was answered 403.", "status": 403})
+    with pytest.raises(ObservationError, match="returned 403"):
+        run({}, {"failed": True, "msg": "GET /pools returned 403.", "status": 403})
 
 
 @pytest.mark.parametrize(
     ("options", "alone", "in_the_role"),
     [
         ({"pool_name": None},
-         "There is no pool to look at. Set pool_name.",
-         "There is no pool to look at. Run the gate before, or set capacity_gate_watch_pool."),
+         "There is no pool to watch. Set pool_name.",
+         "There is no pool to watch. Run the gate first, or set capacity_gate_watch_pool."),
         ({"job": None},
-         "There is no job to follow: set job.",
-         "There is no job to follow: set capacity_gate_watch_job."),
+         "There is no job to watch: set job.",
+         "There is no job to watch: set capacity_gate_watch_job."),
         ({"wait_timeout": "soon"},
-         "wait_timeout is soon, and must be a number of seconds, 0 or more.",
-         "capacity_gate_watch_timeout is soon, and must be a number of seconds, 0 or more."),
+         "wait_timeout is soon, but must be a number of seconds, 0 or more.",
+         "capacity_gate_watch_timeout is soon, but must be a number of seconds, 0 or more."),
         ({"poll_interval": -1},
-         "poll_interval is -1, and must be a number of seconds, 0 or more.",
-         "capacity_gate_watch_interval is -1, and must be a number of seconds, 0 or more."),
+         "poll_interval is -1, but must be a number of seconds, 0 or more.",
+         "capacity_gate_watch_interval is -1, but must be a number of seconds, 0 or more."),
         ({"job": True},
-         "job is True, and must be one name, in quotes where YAML reads something else.",
-         "capacity_gate_watch_job is True, and must be one name, in quotes where YAML reads something else."),
+         "job is True, but must be one name, in quotes where YAML reads something else.",
+         "capacity_gate_watch_job is True, but must be one name, in quotes where YAML reads something else."),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_in_the_names_that_were_used(options: Facts, alone: str, in_the_role: str) -> None:
@@ -150,7 +150,7 @@ def test_a_mistake_is_told_in_the_names_that_were_used(options: Facts, alone: st
 
 @pytest.mark.parametrize("option", ["pool_name", "job", "wait_timeout", "poll_interval"])
 def test_a_number_without_end_is_refused_in_a_sentence(option: str) -> None:
-    assert refusal({option: 16**5000}).startswith(f"{option} is a value that is too long to be shown, and must be ")
+    assert refusal({option: 16**5000}).startswith(f"{option} is a value that is too long to be shown, but must be ")
 
 
 @pytest.mark.parametrize("name", ["\u200b4711\u00a0", 4711])

@@ -266,8 +266,8 @@ def test_an_outage_is_waited_out_and_said_once(plugin: Facts, caplog: pytest.Log
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(said) == 4
     assert said[0].startswith(f"{POOL}: its jobs are not known: GET ")
-    assert said[1].startswith(f"{POOL}: whether there is room is not known: ")
-    assert said[2:] == [f"{POOL}: its jobs are known again.", f"{POOL}: whether there is room is known again."]
+    assert said[1].startswith(f"{POOL}: it is not known whether there is room: ")
+    assert said[2:] == [f"{POOL}: its jobs are known again.", f"{POOL}: the gate can decide on room again."]
 
 
 def test_an_outage_at_the_start_is_waited_out_too(plugin: Facts) -> None:
@@ -306,7 +306,7 @@ def test_refused_credentials_are_sent_once(plugin: Facts, method: str) -> None:
 
     with Emulator(scenario()) as emulator:
         args = arguments(emulator, method, request=REQUEST, pool_name=[POOL, OTHER], **wrong[method])
-        with pytest.raises(ModelArtsError, match=r"was answered 401 .*Check the credentials") as raised:
+        with pytest.raises(ModelArtsError, match=r"returned 401 .*Check the credentials") as raised:
             asyncio.run(run(args))
         assert len(emulator.requests) == 1
     assert "wrong" not in str(raised.value).replace(method, "")
@@ -338,9 +338,9 @@ def test_a_token_that_has_expired_is_renewed_once(plugin: Facts) -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"pool_name": "pool-gone-3c7e52d1f0984b6a8e5d2b7c41a96f03"}, r"was answered 404 \(ModelArts\.50015001"),
-        ({"pool_name": [POOL, "pool-gone-3c7e52d1f0984b6a8e5d2b7c41a96f03"]}, r"was answered 404"),
-        ({"project_id": "0" * 32}, r"was answered 403"),
+        ({"pool_name": "pool-gone-3c7e52d1f0984b6a8e5d2b7c41a96f03"}, r"returned 404 \(ModelArts\.50015001"),
+        ({"pool_name": [POOL, "pool-gone-3c7e52d1f0984b6a8e5d2b7c41a96f03"]}, r"returned 404"),
+        ({"project_id": "0" * 32}, r"returned 403"),
     ],
 )
 def test_what_will_not_change_ends_it_at_the_first_look(plugin: Facts, changed: Facts, sentence: str) -> None:
@@ -365,7 +365,7 @@ def test_a_source_without_arguments_is_told(plugin: Facts, args: t.Any) -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"pool_name": _within_itself()}, "an alias of YAML puts into itself"),
+        ({"pool_name": _within_itself()}, "contains itself by an alias of YAML"),
         ({"pool_interval": 5}, "has no argument 'pool_interval': did you mean poll_interval"),
         ({"zzz": 5}, r"has no argument 'zzz': it has pool_name, request"),
         ({7: 1}, "has no argument '7': it has pool_name, request"),
@@ -378,7 +378,7 @@ def test_a_source_without_arguments_is_told(plugin: Facts, args: t.Any) -> None:
         ({"pool_name": ["pool-a, pool-b"]}, "'pool-a, pool-b' is not a pool ID: .* a list of names"),
         ({"request": REQUEST, "policy": {"headroom": {"gpu": 8}}}, "did you mean nvidia.com/gpu"),
         ({"request": REQUEST, "declared_capacity": {"gpu": 8}}, "did you mean nvidia.com/gpu"),
-        ({"poll_interval": 0.5}, "poll_interval is 0.5, and must be a number of seconds, 1 or more"),
+        ({"poll_interval": 0.5}, "poll_interval is 0.5, but must be a number of seconds, 1 or more"),
         ({"poll_interval": "often"}, "poll_interval"),
         ({"poll_interval": float("nan")}, "poll_interval is nan"),
         ({"policy": {"headroom": "10%"}}, "'policy': request"),

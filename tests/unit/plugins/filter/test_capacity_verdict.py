@@ -38,13 +38,13 @@ def test_an_entry_and_a_list_of_them() -> None:
     "given", [None, 0, 5, 1.5, True, "", "pool-a", b"x", [], [None], [5], [[ENTRY]], {}, {"pools": [ENTRY]}, {1, 2}]
 )
 def test_what_is_no_entry(given: t.Any) -> None:
-    assert "is no entry of pools of modelarts_workload_info with include_capacity=true." in refusal(given, REQUEST)
+    assert "is not an entry of pools of modelarts_workload_info with include_capacity=true." in refusal(given, REQUEST)
 
 
 def test_it_shows_what_it_was_given() -> None:
-    assert "the input, None, is no entry" in refusal(None, REQUEST)
-    assert "the input, 'pool-a', is no entry" in refusal("pool-a", REQUEST)
-    assert "the input, an empty list, is no entry" in refusal([], REQUEST)
+    assert "the input, None, is not an entry" in refusal(None, REQUEST)
+    assert "the input, 'pool-a', is not an entry" in refusal("pool-a", REQUEST)
+    assert "the input, an empty list, is not an entry" in refusal([], REQUEST)
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,9 @@ def test_a_pool_that_cannot_be_read_is_a_host_that_says_so(
         assert [(error["document"], error["status"]) for error in facts["errors"]] == [("nodes", 403)]
         assert SECRET not in repr(facts)
     (sentence,) = said
-    assert sentence.startswith("2 of 2 pools could not be read whole, see modelarts_pool.errors of these hosts. The")
+    assert sentence.startswith(
+        "2 of 2 pools could not be read completely, see modelarts_pool.errors of these hosts. The"
+    )
     assert SECRET not in sentence
 
 
@@ -341,7 +343,7 @@ def test_a_pool_named_like_a_host_of_another_source_is_left_out(
     assert set(inventory.hosts) == {"web01", TRAIN}
     assert "ansible_connection" not in inventory.hosts["web01"].vars
     assert inventory.hosts[TRAIN].vars["ansible_connection"] == "local"
-    assert [text for text in said if "web01 is a host of another inventory source already" in text]
+    assert [text for text in said if "web01 is already a host of another inventory source" in text]
     assert not [text for text in said if TRAIN in text]
 
 
@@ -609,7 +611,7 @@ def test_an_error_of_the_api(script: Start, tmp_path: Path) -> None:
     with pytest.raises(AnsibleParserError) as raised:
         parse(tmp_path, at(server))
     assert str(raised.value) == (
-        "GET /pools was answered 401 (APIG.0301: token ******** is wrong). Check the credentials (auth_token). "
+        "GET /pools returned 401 (APIG.0301: token ******** is wrong). Check the credentials (auth_token). "
         "Request ID: r-1."
     )
     assert raised.value.__suppress_context__

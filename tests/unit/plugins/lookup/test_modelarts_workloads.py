@@ -285,8 +285,8 @@ def test_a_list_that_cannot_be_read_whole_is_a_warning(script: Start, warnings: 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"limit": "501"}, "limit is 501, and must be 0 to 500 (0 means 500)."),
-        ({"limit": 501}, "limit is 501, and must be 0 to 500 (0 means 500)."),
+        ({"limit": "501"}, "limit is 501, but must be 0 to 500 (0 means 500)."),
+        ({"limit": 501}, "limit is 501, but must be 0 to 500 (0 means 500)."),
         ({"limit": "many"}, "argument 'limit' is of type "),
         ({"status": "Waiting"}, "value of status must be one or more of: Queue, Pending, "),
         ({"sort": "name"}, "value of sort must be one of: create_time, got: name"),
@@ -324,7 +324,7 @@ def test_an_error_of_the_api(script: Start) -> None:
     with pytest.raises(AnsibleLookupError) as raised:
         run(POOL, **at(server))
     assert str(raised.value) == (
-        f"GET /pools/{POOL}/workloads was answered 401 (APIG.0301: token ******** is wrong). Check the credentials "
+        f"GET /pools/{POOL}/workloads returned 401 (APIG.0301: token ******** is wrong). Check the credentials "
         "(auth_token). Request ID: r-1."
     )
     assert raised.value.__cause__ is None

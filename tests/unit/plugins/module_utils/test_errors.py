@@ -35,7 +35,7 @@ def test_any_body_gives_one_sentence(body: bytes, request_id: str) -> None:
     error = error_of_answer(
         "GET /x", 500, {"X-Request-ID": request_id, "Content-Type": "application/json"}, body, "Do this."
     )
-    assert error.message.startswith("GET /x was answered 500 (")
+    assert error.message.startswith("GET /x returned 500 (")
     assert error.message.endswith("). Do this.")
     assert len(error.message) < 1000
     for said in (error.message, error.error_code, error.error_msg, error.request_id):

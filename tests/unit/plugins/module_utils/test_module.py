@@ -42,7 +42,7 @@ def test_a_secret_that_is_not_used_counts_where_ansible_masks_by_it(script: Star
     server = script(jobs(job(type="vision-a")))
     result = run(server.url, auth_token=TOKEN, username="mara", password="vision-a")
     assert result["failed"]
-    assert "also occurs in what ModelArts answered" in result["msg"]
+    assert "also occurs in an answer of ModelArts" in result["msg"]
 
 
 @given(

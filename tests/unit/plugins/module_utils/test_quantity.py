@@ -106,7 +106,7 @@ def test_what_cannot_be_read_is_quoted(resource: str, value: t.Any) -> None:
 @pytest.mark.parametrize("resource", ["cpu", "memory", GPU])
 def test_a_number_without_end_cannot_be_read(resource: str) -> None:
     for value in (16**5000, -(16**5000), [16**5000], {"cpu": 16**5000}):
-        with pytest.raises(UnreadableQuantityError, match=f"^{resource} a number of too many digits$"):
+        with pytest.raises(UnreadableQuantityError, match=f"^{resource} a number with too many digits$"):
             parse_quantity(resource, value)
     assert parse_quantity("memory", 10**18) == 10**18
     with pytest.raises(UnreadableQuantityError, match=f"memory {10**18 + 1}"):

@@ -62,7 +62,7 @@ def test_a_secret_that_is_short_or_a_word_of_the_data_is_refused_before_anything
         options.update(username="mara", domain_name="acme", auth_url=server.url)
     result = run(server.url, **options)
     assert result["failed"]
-    assert "use one that is longer" in result["msg"]
+    assert "use a longer one" in result["msg"]
     with pytest.raises(AnsibleLookupError, match=rf"^{option} is too short, a number, or a word of every answer"):
         look_up(server.url, **options)
     assert server.seen == []
@@ -76,7 +76,7 @@ def test_a_secret_that_the_facts_hold_ends_in_a_sentence_and_never_in_other_fact
         server = script(jobs(own))
         result = run(server.url, auth_token="vision-a")
         assert result["failed"]
-        assert "also occurs in what ModelArts answered" in result["msg"]
+        assert "also occurs in an answer of ModelArts" in result["msg"]
         assert "workloads" not in result
         assert "vision-a" not in result["said"]
         with pytest.raises(AnsibleLookupError, match="use another one, or another way to log in"):

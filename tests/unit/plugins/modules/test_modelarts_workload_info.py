@@ -85,9 +85,7 @@ def test_an_error_of_the_api(script: Start, run: Run) -> None:
     error = {"error_code": "ModelArts.50015001", "error_msg": "pool not found"}
     server = script(Reply(404, error, {"X-Request-Id": "r-1"}), Reply(body={"kind": "PoolList", "items": []}))
     result = run(server.url)
-    assert result["msg"].startswith(
-        f"GET /pools/{POOL}/workloads was answered 404 (ModelArts.50015001: pool not found)."
-    )
+    assert result["msg"].startswith(f"GET /pools/{POOL}/workloads returned 404 (ModelArts.50015001: pool not found).")
     assert (result["status"], result["error_code"], result["error_msg"], result["request_id"]) == (
         404, "ModelArts.50015001", "pool not found", "r-1",
     )  # fmt: skip
@@ -97,8 +95,8 @@ def test_an_error_of_the_api(script: Start, run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "msg"),
     [
-        ({"limit": 501}, "limit is 501, and must be 0 to 500 (0 means 500)."),
-        ({"limit": "501"}, "limit is 501, and must be 0 to 500 (0 means 500)."),
+        ({"limit": 501}, "limit is 501, but must be 0 to 500 (0 means 500)."),
+        ({"limit": "501"}, "limit is 501, but must be 0 to 500 (0 means 500)."),
         ({"limit": "many"}, "argument 'limit' is of type "),
         ({"status": ["Waiting"]}, "value of status must be one or more of: Queue, Pending, "),
         (

@@ -93,7 +93,7 @@ def test_the_environment_and_the_host_are_part_of_a_login(monkeypatch: pytest.Mo
         def run(**given: t.Any) -> dict[str, t.Any]:
             assert given["module_args"]["auth_token"] == token
             sent.append(name)
-            return {"failed": True, "msg": "GET /pools was answered 401.", "status": 401}
+            return {"failed": True, "msg": "GET /pools returned 401.", "status": 401}
 
         action = mock.Mock(
             _variables={},

@@ -68,7 +68,7 @@ def test_a_candidate_with_a_request_of_its_own(own: t.Any) -> None:
         ([None], "pools names no pool"),
         ("", "pools names no pool"),
         (None, "pools names no pool"),
-        ("[train]", "pools is '[train]', which is no list"),
+        ("[train]", "pools is '[train]', which is not a list"),
     ],
 )
 def test_candidates_that_cannot_be_meant(pools: t.Any, words: str) -> None:
@@ -86,4 +86,4 @@ def test_a_blank_text_stands_for_no_dictionary(nothing: t.Any) -> None:
 
 
 def test_a_text_that_is_no_dictionary_is_shown() -> None:
-    assert "policy is '[1]', which is no dictionary" in refusal(read_dictionary_of_candidate, "policy", "[1]")
+    assert "policy is '[1]', which is not a dictionary" in refusal(read_dictionary_of_candidate, "policy", "[1]")

@@ -218,11 +218,11 @@ def test_room_has_to_last_and_a_look_that_could_not_tell_does_not_make_it_go() -
 
 def test_what_a_person_should_know_is_said() -> None:
     watch = PoolEvents("p", REQUEST)
-    error = {"document": "workloads", "msg": "It was answered 503."}
+    error = {"document": "workloads", "msg": "It returned 503."}
     watch.look_at(entry(complete=False, decision="unknown", errors=[error]), 0)
     assert watch.remarks == {
-        "jobs": "its jobs are not known: It was answered 503.",
-        "room": "whether there is room is not known: a reason",
+        "jobs": "its jobs are not known: It returned 503.",
+        "room": "it is not known whether there is room: a reason",
     }
     watch.look_at(entry(decision="reject"), 0)
     assert watch.remarks == {"never": "waiting for room cannot help: a reason"}

@@ -83,7 +83,7 @@ def test_it_has_to_fit_at_every_attempt_for_so_long() -> None:
     """The attempt without room between starts the count anew."""
     attempts = Attempts(ROOM, FULL, ROOM, timeout=1000, stable=60)
     assert (attempts.outcome["decision"], attempts.outcome["attempts"]) == ("admit", 5)
-    assert attempts.lines[0].endswith("stable: it fits for 0 s, and has to for..")
+    assert attempts.lines[0].endswith("stable: it has fitted for 0 s of 60 s")
 
 
 def test_a_report_is_about_the_last_attempt() -> None:

@@ -71,7 +71,7 @@ def test_a_module_that_crashed_says_why(result: t.Any, said: str) -> None:
     assert why_nothing_observed(result) == said
 
 
-REFUSED = {"msg": "GET /pools was answered 401.", "status": 401}
+REFUSED = {"msg": "GET /pools returned 401.", "status": 401}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_items_of_a_loop_send_refused_credentials_once(
             sent.append(options["pool_name"])
             return refused
 
-        with pytest.raises(ObservationError, match=r"GET /pools was answered 401\.") as raised:
+        with pytest.raises(ObservationError, match=r"GET /pools returned 401\.") as raised:
             Observer(run, login).look({"pool_name": pool})
         assert raised.value.result["status"] == 401
         assert raised.value.is_refusal
@@ -104,7 +104,7 @@ def test_the_items_of_a_loop_send_refused_credentials_once(
 
 @pytest.mark.parametrize("transient", [True, False])
 def test_a_failure_that_passes_is_told_from_one_that_lasts(transient: bool) -> None:
-    told = {"msg": "GET /pools was answered 503.", "status": 503}
+    told = {"msg": "GET /pools returned 503.", "status": 503}
     with pytest.raises(ObservationError) as raised:
         Observer(lambda options: {"failed": True, "transient": transient, **told}, "a login").look({})
     assert raised.value.transient is transient
@@ -152,14 +152,14 @@ def test_what_another_host_returns_in_another_form_is_told(part: str, value: obj
     """It ended in a traceback."""
     answers: list[t.Any] = [{"pools": [{"pool_name": "p", part: value}]}, {"pools": [{"pool_name": "p"}]}]
     observer = Observer(lambda options: answers.pop(0), "a login of its own")
-    with pytest.raises(ObservationError, match=f"returned {part} of another form"):
+    with pytest.raises(ObservationError, match=f"returned {part} in an unexpected form"):
         observer.look({})
     assert observer.look({}) == {"pools": [{"pool_name": "p"}]}
 
 
 @pytest.mark.parametrize("pools", [5, {}, [5]])
 def test_pools_of_another_form_are_told(pools: object) -> None:
-    with pytest.raises(ObservationError, match="returned pools of another form"):
+    with pytest.raises(ObservationError, match="returned pools in an unexpected form"):
         Observer(lambda options: {"pools": pools}, "a login of its own").look({})
 
 

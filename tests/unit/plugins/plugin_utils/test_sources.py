@@ -171,7 +171,7 @@ WITH_A_BLIND_SPOT = [
     ("{{ lookup('together', ['{{ hostvars.web02.other }}']) }}", "hostvars"),
     ("{{ not closed", "a template that cannot be read before Ansible renders it"),
     ("{% tag_of_an_extension %}", "a template that cannot be read before Ansible renders it"),
-    ("#jinja2: variable_start_string:'[['\n{# #}[[ other }}", "a header that sets the signs of a template"),
+    ("#jinja2: variable_start_string:'[['\n{# #}[[ other }}", "a header that sets the delimiters of a template"),
 ]
 OF_THE_PLAY = {
     "address": "https://{{ nested.one[0] }}",
@@ -189,7 +189,7 @@ def test_what_is_made_from_a_fact_is_refused(value: t.Any) -> None:
     """However it is spelled, and through however many variables."""
     facts: dict[str, t.Any] = {"api_host": "evil", "ansible_env": {"HOME": "/evil"}}
     variables = seen_by_web01(facts, {"other": "evil"}, **trusted(OF_THE_PLAY))
-    with pytest.raises(InputError, match=r"^modelarts_endpoint is made from \w+, which is a fact that web01 sees, and"):
+    with pytest.raises(InputError, match=r"^modelarts_endpoint is made from \w+, which web01 reports as a fact, and"):
         refuse_facts_behind({"modelarts_endpoint": trusted(value)}, variables)
 
 
@@ -264,7 +264,7 @@ def test_a_variable_that_is_made_from_a_fact_is_refused_by_the_lookup(script: t.
     own = trusted({"modelarts_endpoint": "http://{{ api_host }}", "modelarts_auth_token": "token-that-is-secret"})
     variables = {**VARIABLES, **seen_by_web01({"api_host": host}, {}, **own)}
     lookup = modelarts_workloads.LookupModule(loader=None, templar=Templar(loader=DataLoader(), variables=variables))
-    with pytest.raises(AnsibleLookupError, match="modelarts_endpoint is made from api_host, which is a fact"):
+    with pytest.raises(AnsibleLookupError, match="is made from api_host, which web01 reports as a fact"):
         lookup.run([POOL], variables=variables, project_id="p1")
     assert server.seen == []
 

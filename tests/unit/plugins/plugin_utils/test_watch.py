@@ -89,20 +89,20 @@ class Follow:
         (([job()], [job("Running")]), "running", "llm runs in pool-a, after 5 s in the queue."),
         (([job("Running", pending_duration=None)],), "running", "llm runs in pool-a, after 0 s in the queue."),
         (([], [job("Running")]), "running", "llm runs in pool-a, after 5 s in the queue."),
-        (([job("Completed")],), "completed", "llm has completed, after it ran for 60 s."),
+        (([job("Completed")],), "completed", "llm has completed after running for 60 s."),
         (([job(), job("x", "other", "u-2")], [job("Failed")]),
-         "failed", "llm has failed, after it ran for 60 s: its log says why."),
-        (([job("Terminated", running_duration=None)],), "failed", "llm was terminated, after it ran for 0 s."),
+         "failed", "llm has failed after running for 60 s: its log says why."),
+        (([job("Terminated", running_duration=None)],), "failed", "llm was terminated after running for 0 s."),
         (([job("Creating")],), "waiting", "llm does not run within 30 s: its status is Creating."),
         (([job("\x1b[31m" + "S" * 90)],),
          "waiting", f"llm does not run within 30 s: its status is [31m{'S' * 53}...."),
-        (([job()], []), "gone", "llm has disappeared from pool-a without having been seen to run."),
+        (([job()], []), "gone", "llm has disappeared from pool-a, and was not seen to run."),
         (([job(name="other")],), "missing", "No job llm has come up in pool-a within 30 s."),
         (([job()], failure(**PASSING)),
-         "unread", "Whether llm runs is not known: the jobs of pool-a could not be read within 30 s."),
+         "unread", "It is not known whether llm runs: the jobs of pool-a could not be read within 30 s."),
         (([], failure(**PASSING)),
-         "unread", "Whether llm runs is not known: the jobs of pool-a could not be read within 30 s."),
-        (([job(None)],), "unread", "Whether llm runs is not known: pool-a does not tell its status."),
+         "unread", "It is not known whether llm runs: the jobs of pool-a could not be read within 30 s."),
+        (([job(None)],), "unread", "It is not known whether llm runs: pool-a does not report its status."),
     ],
 )  # fmt: skip
 def test_each_state_has_its_sentence(looks: tuple[Look, ...], state: str, message: str) -> None:
@@ -239,7 +239,7 @@ def test_an_id_that_is_empty_is_none(ids: Facts) -> None:
 def test_an_id_of_two_jobs_tells_neither(wanted: str) -> None:
     other = job("Running", name="other", create_time=1_700_000_060_000)
     following = Follow([job(), other], wanted=wanted)
-    said = f"Whether {wanted} runs is not known: the IDs that pool-a gives do not tell which job it is."
+    said = f"It is not known whether {wanted} runs: the IDs that pool-a gives do not identify the job."
     assert following.ended() == ("unread", None, said)
     assert Follow([job()], [job(), other], [job("Running")], wanted=wanted).ended()[0] == "running"
 

@@ -150,7 +150,7 @@ POOLS: list[tuple[Document, str, str]] = [
     ({"spec__controlMode": 9}, "wait", "frozen (controlMode"),
     ({"spec__controlMode": 16}, "wait", "frozen by police (controlMode"),
     ({"spec__controlMode": 28}, "wait", "service restricted, frozen, frozen by police"),
-    ({"spec__controlMode": 32}, "unknown", "controlMode bit 32, which the API reference does not know"),
+    ({"spec__controlMode": 32}, "unknown", "controlMode bit 32, which the API reference does not list"),
     ({"spec__controlMode": 40}, "wait", "frozen (controlMode"),
     ({"spec__controlMode": "frozen"}, "unknown", "spec.controlMode cannot be read"),
     ({"spec__controlMode": -1}, "unknown", "spec.controlMode cannot be read"),
@@ -204,7 +204,7 @@ def test_a_logical_pool_shows_its_quotas_and_stays_unknown() -> None:
     assert verdict["decision"] == "unknown"
     message = check_of(verdict, "logical_pools")["message"]
     assert f"a logical pool with the quota {FLAVOR} 2, at most 5" in message
-    assert "is not documented" in message
+    assert "does not document" in message
     assert "not in the API" not in " ".join(verdict["remedies"])
     # Its metrics count the guarantee: beyond it, nobody knows, where they would say that there is no room.
     guarantee = [metrics({GPU: 8}, {GPU: 8})]

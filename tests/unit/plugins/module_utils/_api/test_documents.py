@@ -97,6 +97,6 @@ def test_nothing_more_in_whatever_shape_is_the_end_of_a_list(nothing: object) ->
 
 @pytest.mark.parametrize("token", ["%" * 4097, 7, ["a"], {"a": 1}])
 def test_a_token_that_is_no_text_of_its_length_is_not_asked_for(token: object) -> None:
-    with pytest.raises(ApiError, match="the token to ask for the rest of the list with is no text"):
+    with pytest.raises(ApiError, match="the token for the rest of the list is not a text"):
         continue_token_of_document("GET /pools", {"metadata": {"continue": token}})
     assert continue_token_of_document("GET /pools", {"metadata": {"continue": "%" * 4096}}) == "%" * 4096

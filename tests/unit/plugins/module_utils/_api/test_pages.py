@@ -311,7 +311,7 @@ def test_a_list_that_never_ends_is_cut_off(told: t.Callable[[int], int] | None) 
     def one_by_one(calls: Sequence[Callable[[], Document]]) -> Iterator[Document]:
         return iter([call() for call in calls])
 
-    with pytest.raises(ApiError, match=r"The list of jobs does not end: given up after \d+ pages\."):
+    with pytest.raises(ApiError, match=r"The list of jobs does not end: the read stopped after \d+ pages\."):
         PageReader(read, one_by_one, 0, 500).read_all()
     assert requests <= 2100
 

@@ -56,7 +56,7 @@ Start = t.Callable[..., ScriptedServer]
             {"Content-Type": "text/html", "X-Request-Id": "r-3"},
             "<html><body><h1>Not here</h1></body></html>",
             None,
-            "an HTML page, not JSON: another server than ModelArts answered",
+            "an HTML page, not JSON: a server other than ModelArts answered",
             "r-3",
         ),
         (
@@ -83,7 +83,7 @@ def test_every_shape_of_error(
         opened.list_workloads_page(POOL, [])
     error = raised.value
     assert (error.status, error.error_code, error.error_msg, error.request_id) == (status, code, text, request_id)
-    assert error.message.startswith(f"GET /pools/{POOL}/workloads was answered {status} (")
+    assert error.message.startswith(f"GET /pools/{POOL}/workloads returned {status} (")
     assert "\n" not in error.message
     assert "<h1>" not in error.message
     result = error.as_result()

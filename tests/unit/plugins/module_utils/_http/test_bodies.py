@@ -116,7 +116,7 @@ def test_a_body_that_waits_in_vain_may_come_later() -> None:
     together = Bodies(MEGABYTE, 8, lambda: 0.05)
     held = together.read(response(bytes(MEGABYTE)))
     small = together.read(response(bytes(MEGABYTE // 8)))
-    with pytest.raises(NoAnswerError, match="under way are larger than 4 MiB together") as raised:
+    with pytest.raises(NoAnswerError, match="being read are larger than 4 MiB together") as raised:
         together.read(response(bytes(MEGABYTE)))
     assert raised.value.transient
     together.release(len(small))

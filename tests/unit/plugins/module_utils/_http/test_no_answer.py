@@ -46,8 +46,8 @@ def context(certificate: Path) -> ssl.SSLContext:
     [
         ("localhost", (-1, 1), False, "Set ca_path to the authority that signed it."),
         ("other.example.com", (-1, 1), True, " to a name that the certificate has."),
-        ("localhost", (-2, -1), True, "It has to be renewed there, or this host's clock is wrong."),
-        ("localhost", (1, 2), True, "It has to be renewed there, or this host's clock is wrong."),
+        ("localhost", (-2, -1), True, "Renew it on the server, or correct this host's clock."),
+        ("localhost", (1, 2), True, "Renew it on the server, or correct this host's clock."),
     ],
     ids=["unknown authority", "another name", "expired", "not yet valid"],
 )
@@ -74,7 +74,7 @@ def test_a_certificate_that_is_not_accepted_says_what_to_do(
 def test_https_on_a_server_for_http_is_not_a_matter_of_certificates(login: str, script: Start) -> None:
     url = script(Reply(body={})).url.replace("http:", "https:")
     error = failure({**LOGINS[login], "endpoint": url, "auth_url": url})
-    assert "the server does not speak TLS on this port, as one for http does. Check " in error.message
+    assert "the server does not speak TLS on this port, as if it were a port for http. Check " in error.message
     assert not error.transient
 
 
@@ -102,7 +102,7 @@ def test_a_name_that_is_not_known(login: str) -> None:
 @pytest.mark.parametrize(
     ("body", "headers", "said"),
     [
-        (gzip.compress(b'{"items": []}'), {}, "it is packed by gzip, and its header does not say so"),
+        (gzip.compress(b'{"items": []}'), {}, "it is compressed with gzip, but its header does not say so"),
         ('{"items": []}'.encode("utf-16"), {}, "it is text in UTF-16 or UTF-32, not in UTF-8"),
         ('{"items": []}'.encode("utf-16-le"), {}, "it is text in UTF-16 or UTF-32, not in UTF-8"),
         ('{"items": []}'.encode("utf-32"), {}, "it is text in UTF-16 or UTF-32, not in UTF-8"),
@@ -112,7 +112,7 @@ def test_a_name_that_is_not_known(login: str) -> None:
             "it is text in ISO-8859-1, not in UTF-8",
         ),
         (b'{"items": ["\xff"]}', {}, "it is not text in UTF-8"),
-        (b"\x1b\x02\x80\xff", {"Content-Encoding": "x-own"}, "it is packed by x-own, which was not asked for"),
+        (b"\x1b\x02\x80\xff", {"Content-Encoding": "x-own"}, "it is compressed with x-own, which was not requested"),
     ],
     ids=["gzip", "UTF-16", "UTF-16 without mark", "UTF-32", "latin-1", "bytes", "packed otherwise"],
 )
@@ -130,7 +130,7 @@ def test_a_body_that_is_no_text_is_told_in_words(
 def test_a_body_that_is_packed_in_another_way_than_it_says(script: Start) -> None:
     server = script(Reply(200, b'{"items": []}', {"Content-Encoding": "gzip"}))
     error = failure({**PLACE, **TOKEN, "endpoint": server.url})
-    assert "the answer is packed in another way than its header says" in error.message
+    assert "the answer is not compressed as its header says" in error.message
     assert not error.transient
 
 
@@ -144,7 +144,7 @@ def test_text_that_breaks_off_within_a_character_may_come_whole_the_next_time(sc
 def test_another_protocol_is_not_repeated_on_the_screen(login: str, answer: bytes, peer: t.Callable[..., Peer]) -> None:
     url = f"http://127.0.0.1:{peer(answer).port}"
     error = failure({**LOGINS[login], "endpoint": url, "auth_url": url})
-    assert "what came is no answer in HTTP/1.1" in error.message
+    assert "the answer is not HTTP/1.1" in error.message
     assert "SSH" not in error.message
     assert not error.transient
 

@@ -63,7 +63,7 @@ def test_the_lower_case_variable_is_the_one_that_counts_and_is_named(monkeypatch
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, "http://svc:SECRET/x@127.0.0.1:3128")
     message = failure(LOGINS["token"]).message
-    assert message.startswith("https_proxy on host-7 is no URL of a proxy like http://host:port. ")
+    assert message.startswith("https_proxy on host-7 is not the URL of a proxy, like http://host:port. ")
     assert "percent-encode" in message
 
 
@@ -91,9 +91,9 @@ def test_a_proxy_with_what_is_encoded_is_used(
 @pytest.mark.parametrize(
     ("answer", "said", "transient"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "wants another user and password (407)", False),
-        (b"HTTP/1.1 403 Forbidden by SECRET\r\n\r\n", "does not let it through to https://", False),
-        (b"HTTP/1.1 503 Busy\r\n\r\n", "does not let it through to https://", True),
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "requires another user and password (407)", False),
+        (b"HTTP/1.1 403 Forbidden by SECRET\r\n\r\n", "does not allow connections to https://", False),
+        (b"HTTP/1.1 503 Busy\r\n\r\n", "does not allow connections to https://", True),
         (b"SSH-2.0-OpenSSH_9\r\n", "names. ", False),
         (b"", "names. ", True),
     ],

@@ -74,7 +74,7 @@ def test_throttling_says_how_long(script: Start, status: int, header: str, text:
     clock = Clock()
     with client(server.url, clock) as opened:
         if seconds is None:
-            with pytest.raises(ApiError, match=f"answered {status}"):
+            with pytest.raises(ApiError, match=f"returned {status}"):
                 opened.list_workloads_page(POOL, [])
             assert clock.naps == []
         else:

@@ -144,7 +144,7 @@ def test_json_that_is_broken_off_is_tried_again(script: Start) -> None:
     with client(server.url) as opened:
         assert opened.list_workloads_page(POOL, []).items == []
     server = script(Reply(body='{"items": [{"uid": '))
-    with client(server.url, max_retries=1) as opened, pytest.raises(TransportError, match="broken off or damaged"):
+    with client(server.url, max_retries=1) as opened, pytest.raises(TransportError, match="cut off or damaged"):
         opened.list_workloads_page(POOL, [])
     assert len(server.seen) == 2
 
@@ -152,10 +152,10 @@ def test_json_that_is_broken_off_is_tried_again(script: Start) -> None:
 def test_the_time_limit_covers_waits(script: Start) -> None:
     server = script(Reply(429, "{}", {"Retry-After": "30"}))
     clock = Clock()
-    with client(server.url, clock, time_limit=20) as opened, pytest.raises(ApiError, match="answered 429"):
+    with client(server.url, clock, time_limit=20) as opened, pytest.raises(ApiError, match="returned 429"):
         opened.list_workloads_page(POOL, [])
     assert (len(server.seen), clock.naps) == (1, [])
-    with client(server.url, clock, time_limit=100) as opened, pytest.raises(ApiError, match="answered 429"):
+    with client(server.url, clock, time_limit=100) as opened, pytest.raises(ApiError, match="returned 429"):
         opened.list_workloads_page(POOL, [])
     assert len(server.seen) == 1 + 4  # at 0, 30, 60 and 90 s
     assert clock.now <= 1000 + 100
@@ -317,7 +317,7 @@ def test_an_answer_that_a_proxy_has_kept_is_asked_for_again(script: Start, kept:
 @KEPT
 def test_an_answer_that_a_proxy_keeps_is_an_error(script: Start, kept: Reply) -> None:
     server = script(dated(0), kept)
-    with pytest.raises(TransportError, match=r"the answer is 3\d\d\d s old, so a proxy on the way has kept it, or"):
+    with pytest.raises(TransportError, match=r"the answer is 3\d\d\d s old, so a proxy on the way has cached it, or"):
         read_in_turn(server.url, "pool-a", "pool-b", max_retries=1)
     assert len(server.seen) == 3
 
@@ -333,7 +333,7 @@ def test_nothing_rests_on_an_answer_that_turns_out_to_be_old(script: Start) -> N
 @pytest.mark.parametrize("age", ["300, 20", "20, 300", "20,300,", "61"])
 def test_of_several_caches_the_oldest_counts(script: Start, age: str) -> None:
     server = script(dated(0), dated(0, Age=age))
-    with pytest.raises(TransportError, match=r"the answer is (300|61) s old, so a proxy on the way has kept it, or"):
+    with pytest.raises(TransportError, match=r"the answer is (300|61) s old, so a proxy on the way has cached it, or"):
         read_in_turn(server.url, "pool-a", "pool-b", max_retries=0)
 
 

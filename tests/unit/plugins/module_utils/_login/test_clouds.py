@@ -73,8 +73,8 @@ def refusal(**options: t.Any) -> str:
     ("auth", "more", "said"),
     [
         (AUTH, {"cacert": "/no/such/ca.pem"}, "has a cacert that names a file that does not exist, '/no/such/ca.pem'"),
-        (AUTH, {"cacert": ["/etc/ca.pem"]}, "has a cacert that is no text: write the path of a file"),
-        (AUTH, {"cert": {"SECRET": 1}}, "has a cert that is no text: write the path of a file"),
+        (AUTH, {"cacert": ["/etc/ca.pem"]}, "has a cacert that is not a text: write the path of a file"),
+        (AUTH, {"cert": {"SECRET": 1}}, "has a cert that is not a text: write the path of a file"),
         (AUTH, {"cacert": "/etc/hostname"}, "has a cacert that names a file without a certificate in PEM"),
         ({**AUTH, "ak": "AK1", "sk": "sk-SECRET-3"}, {}, "give the options access_key and secret_key"),
         (
@@ -96,8 +96,8 @@ def refusal(**options: t.Any) -> str:
             "its auth_type takes no user_domain_name in auth",
         ),
         ({**AUTH, "password": None}, {"auth_type": "v3token"}, "cannot be used"),
-        (AUTH, {"auth_type": "v3pasword"}, "there is no auth_type 'v3pasword' among those that are installed"),
-        (["auth_url"], {}, "has an auth that is no mapping"),
+        (AUTH, {"auth_type": "v3pasword"}, "the auth_type 'v3pasword' is not installed"),
+        (["auth_url"], {}, "has an auth that is not a mapping"),
         ({**AUTH, "password": "train"}, {}, "has a password that is too short, a number, or a word of every answer"),
         ({**AUTH, "password": 12345}, {}, "has a password that is too short, a number, or a word of every answer"),
     ],
@@ -118,7 +118,7 @@ def test_a_profile_that_is_asked_from_an_address_is_refused(
     server = script(Reply(body={"name": "v", "profile": {"auth": {"auth_url": "https://elsewhere.example.com"}}}))
     auth = {name: value for name, value in AUTH.items() if name != "auth_url"}
     clouds(auth, **{key: address.format(server.url, server.url.removeprefix("http://"))})
-    assert "has a profile that is asked from an address: write auth_url and region_name into the entry" in refusal()
+    assert "has a profile that would be fetched from a URL: write auth_url and region_name into the entry" in refusal()
     assert asked == server.seen == []
 
 
@@ -202,7 +202,7 @@ def test_what_a_login_obtains_on_its_way_is_hidden(
             {**OIDC, "auth_url": server.url, "access_token_endpoint": f"{server.url}/token"}, auth_type="v3oidcpassword"
         )
         connection = connect({"cloud": "otc", "max_retries": 0}, where="host-7")
-        with pytest.raises(ApiError, match=r"was answered 401 .*\*{8}") as raised:
+        with pytest.raises(ApiError, match=r"returned 401 .*\*{8}") as raised:
             connection.project()
         assert len(server.seen) == len(answers)
         assert "SECRET" not in str(raised.value.as_result())
@@ -213,7 +213,7 @@ def test_what_a_login_obtains_on_its_way_is_hidden(
 def test_an_error_of_a_token_endpoint_names_it(clouds: Write, script: Start) -> None:
     provider = script(Reply(401, {"error": "invalid_client", "error_description": "wrong secret"}))
     clouds({**OIDC, "access_token_endpoint": f"{provider.url}/token"}, auth_type="v3oidcpassword")
-    with pytest.raises(ApiError, match=rf"^POST {provider.url}/token was answered 401 .* on host-7\.$"):
+    with pytest.raises(ApiError, match=rf"^POST {provider.url}/token returned 401 .* on host-7\.$"):
         connect({"cloud": "otc", "max_retries": 0}, where="host-7").project()
 
 

@@ -241,7 +241,7 @@ def test_the_emulator_refuses_what_is_wrong(method: str) -> None:
         place = {"auth_url": emulator.iam_url, "project_name": mine.project_name, "endpoint": emulator.endpoint}
         secret = {"token": "auth_token", "aksk": "secret_key", "temporary aksk": "security_token"}.get(method, method)
         connection = connect({**place, **log_ins(mine)[method], secret: "wr0ng-S3CR3T"}, where=HOST)
-        with pytest.raises(ApiError, match="answered 401") as failure:
+        with pytest.raises(ApiError, match="returned 401") as failure:
             connection.project()
         assert len(emulator.requests) == 1
     assert failure.value.status == 401

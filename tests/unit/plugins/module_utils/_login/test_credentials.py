@@ -83,7 +83,7 @@ def test_what_waits_for_a_connection_is_not_sent_after_a_refusal(script: Start) 
         first = threading.Thread(target=ignoring_refusal, args=(client,))
         first.start()
         begun.wait(5)
-        with pytest.raises(ApiError, match="answered 401"):
+        with pytest.raises(ApiError, match="returned 401"):
             client.list_pools()
         first.join()
     assert len(server.seen) == 2
@@ -94,7 +94,7 @@ def test_a_refusal_is_remembered_by_the_login_for_the_next_client(script: Start)
     server = script(REFUSED)
     connection = connected(server.url, **KEYS)
     for _item in range(6):
-        with Client(connection) as client, pytest.raises(ApiError, match=r"answered 401 \(APIG.0301"):
+        with Client(connection) as client, pytest.raises(ApiError, match=r"returned 401 \(APIG.0301"):
             client.list_pools()
     assert len(server.seen) == 1
 
@@ -108,7 +108,7 @@ def test_what_the_look_up_of_the_project_refuses_is_sent_once_by_all_clients(
     options = {"endpoint": "https://127.0.0.1:9", "auth_url": iam.url, "project_name": "x", "max_retries": 0, **given}
     connection = connect(options, where="host-7")
     for _item in range(6):
-        with Client(connection) as client, pytest.raises(ApiError, match=rf"answered {status} \(APIGW.0301") as raised:
+        with Client(connection) as client, pytest.raises(ApiError, match=rf"returned {status} \(APIGW.0301") as raised:
             client.list_pools()
         assert raised.value.from_iam
     assert len(iam.seen) == 1
@@ -127,7 +127,7 @@ def test_a_password_that_is_refused_is_sent_once_by_all_clients(status: int, scr
     }
     connection = connect({**given, "max_retries": 0}, where="host-7")
     for _item in range(3):
-        with Client(connection) as client, pytest.raises(ApiError, match=f"answered {status}") as raised:
+        with Client(connection) as client, pytest.raises(ApiError, match=f"returned {status}") as raised:
             client.list_pools()
         assert raised.value.from_iam
     assert len(server.seen) == 1
@@ -140,7 +140,7 @@ def test_an_iam_that_is_away_is_asked_again_by_the_next_client(status: int, scri
     given = {"username": "mara", "password": "pw-SECRET-3", "domain_name": "acme", "project_name": "x"}
     connection = connect({**given, "auth_url": server.url, "max_retries": 0}, where="host-7")
     for _item in range(3):
-        with Client(connection) as client, pytest.raises(ApiError, match=f"answered {status}"):
+        with Client(connection) as client, pytest.raises(ApiError, match=f"returned {status}"):
             client.list_pools()
     assert len(server.seen) == 3
 
@@ -158,6 +158,6 @@ def test_a_refusal_of_another_kind_stops_nothing(script: Start) -> None:
             if call == client.list_pools:
                 assert call() == []
             else:
-                with pytest.raises(ApiError, match="answered 403"):
+                with pytest.raises(ApiError, match="returned 403"):
                     call()
     assert len(server.seen) == 4

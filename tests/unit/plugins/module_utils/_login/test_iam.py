@@ -68,9 +68,9 @@ def test_a_project_is_looked_up_once_by_its_name(credentials: Level, named: Leve
     [
         (projects(), InputError, "knows no project named 'eu-de': set project_id"),
         (projects(("a", "eu-de"), ("b", "eu-de")), InputError, "knows 2 projects named 'eu-de'"),
-        (projects(("../x", "eu-de")), ApiError, "ID of a project that cannot be one"),
-        ((200, {}, {"projects": None}), ApiError, "not a list of projects"),
-        ((200, {}, []), ApiError, "not a list of projects"),
+        (projects(("../x", "eu-de")), ApiError, "project ID that is not valid"),
+        ((200, {}, {"projects": None}), ApiError, "did not return a list of projects"),
+        ((200, {}, []), ApiError, "did not return a list of projects"),
         ((200, {}, b"<html>"), ApiError, "HTML"),
         ((302, {"Location": "http://localhost:1/"}, b""), ApiError, "Redirects are not followed"),
     ],
@@ -88,7 +88,7 @@ def test_what_is_transient_is_repeated_within_bounds() -> None:
         options = {**KEYS, "region": "eu-de", "auth_url": iam.url, "max_retries": 2}
         assert connect(options, where=HOST).project() == "p9"
     assert len(iam.seen) == 3
-    with ScriptedIam((503, {}, {})) as iam, pytest.raises(ApiError, match="answered 503"):
+    with ScriptedIam((503, {}, {})) as iam, pytest.raises(ApiError, match="returned 503"):
         connect({**options, "auth_url": iam.url}, where=HOST).project()
     assert len(iam.seen) == 3
 
@@ -119,7 +119,7 @@ def test_a_deadline_ends_it_all() -> None:
         connection = connect({**PASSWORD, "auth_url": iam.url, "max_retries": 50}, where=HOST)
         until = time.monotonic() + 0.4
         connection.ask_within(lambda: until - time.monotonic())
-        with pytest.raises(ApiError, match="answered 503"):
+        with pytest.raises(ApiError, match="returned 503"):
             connection.project()
         connection.ask_within(lambda: -1)
         with pytest.raises(TransportError, match="No time was left"):
@@ -130,15 +130,15 @@ def test_a_deadline_ends_it_all() -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ((404, {}, {"error": {"code": 404, "message": "no such API"}}), "answered 404 .404: no such API"),
-        ((307, {"Location": "http://localhost:1/v3/auth/tokens"}, b""), "answered 307.*Redirects are not followed"),
-        ((302, {"Location": "http://localhost:1/v3/auth/tokens"}, {"token": {}}), "answered"),
+        ((404, {}, {"error": {"code": 404, "message": "no such API"}}), "returned 404 .404: no such API"),
+        ((307, {"Location": "http://localhost:1/v3/auth/tokens"}, b""), "returned 307.*Redirects are not followed"),
+        ((302, {"Location": "http://localhost:1/v3/auth/tokens"}, {"token": {}}), "did not return a login"),
         ((200, {}, b"<html>welcome</html>"), "HTML"),
-        ((201, {}, {"token": {}}), "not a login"),
-        ((201, {"X-Subject-Token": "x"}, {"token": None}), "not a login"),
-        ((201, {"X-Subject-Token": "x"}, {"token": []}), "not a login"),
-        ((201, {"X-Subject-Token": "x"}, []), "answered 201"),
-        ((201, {"X-Subject-Token": "x"}, 7), "not a login"),
+        ((201, {}, {"token": {}}), "did not return a login"),
+        ((201, {"X-Subject-Token": "x"}, {"token": None}), "did not return a login"),
+        ((201, {"X-Subject-Token": "x"}, {"token": []}), "did not return a login"),
+        ((201, {"X-Subject-Token": "x"}, []), "returned 201"),
+        ((201, {"X-Subject-Token": "x"}, 7), "did not return a login"),
     ],
 )
 def test_a_login_that_is_none(answer: Answer, expected: str) -> None:

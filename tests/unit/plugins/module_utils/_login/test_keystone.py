@@ -122,7 +122,7 @@ def test_a_password_that_is_refused_later_is_sent_once_more() -> None:
         connection = connect({**PASSWORD, **PLACE, "auth_url": iam.url}, where=HOST)
         prepared(connection)
         assert connection.auth.drop_token() is True
-        with pytest.raises(ApiError, match="answered 401"):
+        with pytest.raises(ApiError, match="returned 401"):
             prepared(connection)
         assert connection.auth.drop_token() is False
     assert len(iam.seen) == 2

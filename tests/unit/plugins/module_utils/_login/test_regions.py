@@ -78,7 +78,7 @@ def test_what_may_be_another_server_is_told_with_the_address_that_was_asked(scri
     asked = f"{server.url}/api/v1/modelarts/v2/{PROJECT}/pools/{POOL}/workloads"
     with Client(connect(given, where="host-7")) as client, pytest.raises(ApiError) as raised:
         client.list_workloads_page(POOL, [("limit", "1")])
-    assert raised.value.message.endswith(f" The address asked was {asked}.")
+    assert raised.value.message.endswith(f" The request went to {asked}.")
 
 
 def test_a_pool_that_is_not_there_is_no_matter_of_the_address(script: Start) -> None:

@@ -115,7 +115,7 @@ def test_one_page_stays_the_raw_call(script: Start, manner: str) -> None:
 
 def test_a_type_that_cannot_be_asked_for_is_an_error(script: Start) -> None:
     server = script(listing("WorkloadList", [job(1, "train")], total=1), Reply(500, "{}"))
-    with client_of(server) as client, pytest.raises(ApiError, match="answered 500"):
+    with client_of(server) as client, pytest.raises(ApiError, match="returned 500"):
         read_workloads(client, [POOL], WorkloadQuery(types=["train", "infer"]), clock=client.now)
 
 

@@ -71,7 +71,7 @@ def node(**changes: t.Any) -> Document:
         # The label is there only while a job has the node to itself.
         (
             {"metadata__labels": {"os.modelarts.node/volcano.scheduler.cabinet-exclusive": ""}},
-            "reserved for a job that is not named",
+            "reserved for an unnamed job",
         ),
     ],
 )

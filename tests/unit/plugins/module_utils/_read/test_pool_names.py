@@ -40,7 +40,7 @@ def test_the_list_of_pools_cannot_be_read() -> None:
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
-        (["a", POOL_A], f"{POOL_A} is asked for twice, by ID and by display name."),
+        (["a", POOL_A], f"{POOL_A} is given twice, by ID and by display name."),
         (["b", "twin"], f"twin is the display name of 2 pools: give one of the IDs {POOL_C}, {POOL_D}."),
         (["b", "no/where"], "'no/where' is not a pool ID"),
     ],

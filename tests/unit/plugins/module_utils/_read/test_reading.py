@@ -81,8 +81,8 @@ def test_every_list_is_followed_through_its_tokens(script: Start, name: str, kin
 def test_a_list_that_points_back_or_says_that_more_remains_is_an_error(script: Start, name: str, kind: str) -> None:
     for body, said in (
         ({"metadata": {"continue": "a"}}, "does not end"),
-        ({"metadata": {"remainingItemCount": 3}}, "3 items more, and no token"),
-        ({"metadata": ["continue"]}, "metadata of the list is no object"),
+        ({"metadata": {"remainingItemCount": 3}}, "3 more items, but no token"),
+        ({"metadata": ["continue"]}, "metadata of the list is not an object"),
     ):
         server = script(api(**{name: [Reply(body={"kind": kind, "items": [], **body})]}))
         with client_of(server) as client:
@@ -131,7 +131,7 @@ def test_a_total_that_cannot_be_read_is_not_reached(script: Start, total: t.Any,
         facts = read_workloads(client, [POOL], WorkloadQuery(fetch_all=fetch_all), clock=client.now)
     assert (len(facts["workloads"]), facts["total"], facts["complete"]) == (2, None, False)
     if fetch_all:
-        assert "a total that is no number" in facts["warnings"][0]
+        assert "the total from the API is not a number" in facts["warnings"][0]
 
 
 def parsed(text: str | bytes) -> Document:
@@ -151,7 +151,7 @@ def parsed(text: str | bytes) -> Document:
     ],
 )
 def test_a_key_that_stands_twice_with_two_values(text: str) -> None:
-    with pytest.raises(ApiError, match="GET /x: the answer contradicts itself: '.*' stands in it twice") as raised:
+    with pytest.raises(ApiError, match="GET /x: the answer contradicts itself: '.*' is in it twice") as raised:
         parsed(text)
     assert not raised.value.transient
 

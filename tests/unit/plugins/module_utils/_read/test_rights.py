@@ -109,7 +109,7 @@ def test_a_workspace_that_cannot_be_one(workspace: t.Any) -> None:
 def test_a_403_names_what_is_missing(script: Start, call: t.Callable[[Client], t.Any], permission: str) -> None:
     for code, said in (
         ("ModelArts.0108", f"The credentials lack the permission {permission}, or belong to another project."),
-        ("ModelArts.5017", "The account is suspended, as it is for an unpaid bill; no permission is missing."),
+        ("ModelArts.5017", "The account is suspended, for example for an unpaid bill; no permission is missing."),
         ("ModelArts.50170", f"The credentials lack the permission {permission}, or belong to another project."),
     ):
         server = script(Reply(403, {"error_code": code, "error_msg": "no"}))

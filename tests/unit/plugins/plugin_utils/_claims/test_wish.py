@@ -57,7 +57,7 @@ def test_a_wish_in_every_form(value: object, job: str, seconds: float) -> None:
         ({"job": "llm", "id": "a b"}, "claim.id is 'a b'"),
         ({"job": "llm", "labels": ["a"]}, "labels"),
         ({"job": "llm", "labels": {"a": ["b"]}}, "must be a text"),
-        ("{job}", "no dictionary"),
+        ("{job}", "not a dictionary"),
     ],
 )
 def test_a_mistake_is_told(value: object, said: str) -> None:

@@ -18,7 +18,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
     node,
 )
 
-SCATTERED = "wait, or ask for fewer cards a replica: there are enough, but they do not lie together."
+SCATTERED = "wait, or ask for fewer cards per replica: there are enough, but they do not lie together."
 
 
 def named(name: str, flavor: str, text: str | None, free: int | None = None) -> Document:
@@ -63,33 +63,33 @@ def test_of_several_nodes_the_one_with_most_free_cards_is_named() -> None:
         (
             [named("n-01", OWN8, "0000000011001100")],
             4,
-            "whether the 4 free cards of n-01 lie together is not known, as its flavor own.8 does not tell its "
+            "it is not known whether the 4 free cards of n-01 lie together, as its flavor own.8 does not show its "
             "hardware",
-            "say how many cards lie together in policy.card_groups, like {'own.8': 4}.",
+            "set the number of cards that lie together in policy.card_groups, like {'own.8': 4}.",
         ),
         (
             [named("n-01", A1, None, 2)],
             2,
-            "which 2 cards of n-01 are free is not known: it shows no placement that can be read",
-            "ask for 1 card or for a whole node a replica, or wait until more are free.",
+            "it is not known which 2 cards of n-01 are free: its placement cannot be read",
+            "ask for 1 card or for a whole node per replica, or wait until more are free.",
         ),
         (
             [named("n-01", A1, "0000000011000000", 4)],
             4,
-            "which 4 cards of n-01 are free is not known: its placement shows 6 free",
-            "ask for 1 card or for a whole node a replica, or wait until more are free.",
+            "it is not known which 4 cards of n-01 are free: its placement shows 6 free",
+            "ask for 1 card or for a whole node per replica, or wait until more are free.",
         ),
         (
             [named("n-01", A1, "0000000000000000")],
             3,
-            "a replica asks 3 cards, and a 910 node gives 1, 2, 4, 8",
-            "ask for 4 cards a replica.",
+            "a replica needs 3 cards, but a 910 node gives 1, 2, 4, 8",
+            "ask for 4 cards per replica.",
         ),
         (
             [named("n-01", OWN8, "0000000000000000")],
             "500m",
-            "a replica asks a part of a card, and a node of its kind gives 1, 2, 4, 8",
-            "ask for 1 card a replica.",
+            "a replica needs a part of a card, but a node of its kind gives 1, 2, 4, 8",
+            "ask for 1 card per replica.",
         ),
     ],
 )
@@ -103,7 +103,7 @@ def test_cards_that_are_given_back_somewhere() -> None:
     mine = job({CARD: "2"}, on={address_of(there): {CARD: "2"}})
     passed, message, _remedies = placement_of([there], 4, [mine], replaces={"job_uuid": mine["jobUUID"]})
     assert passed is None
-    assert message.endswith("which 6 cards of n-01 are free is not known: which are given back there is not told")
+    assert message.endswith(": the cards that are given back there are not known")
 
 
 def test_too_few_cards_say_nothing_of_how_they_lie() -> None:
@@ -115,7 +115,7 @@ def test_a_policy_that_says_something_else_than_the_flavor_is_named() -> None:
     there = [named("n-01", A1, "0000000000001111")]
     request = {"resources": {CARD: 4}}
     notes = decide(there, request=request, policy={"card_groups": {A1: 8, "elsewhere": 2}})["notes"]
-    assert f"policy.card_groups has 8 for {A1}, whose name tells 4: not used" in notes
+    assert f"policy.card_groups has 8 for {A1}, but its name means 4: not used" in notes
     assert not [note for note in notes if "elsewhere" in note]
     for policy in ({"card_groups": {A1: 4}}, {"card_groups": {OWN8: 2}}, {}):
         assert not [note for note in decide(there, request=request, policy=policy)["notes"] if "card_groups" in note]

@@ -40,7 +40,7 @@ from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents impo
 def test_phase_of_the_pool(phase: str | None, decision: str) -> None:
     verdict = decide(gpu_nodes(8), request=asking(1), pool_document=pool({FLAVOR: 1}, phase=phase))
     assert verdict["decision"] == decision
-    assert (phase or "not told") in check_of(verdict, "pool")["message"]
+    assert (phase or "not reported") in check_of(verdict, "pool")["message"]
     assert check_of(verdict, "pool")["passed"] is {"admit": True, "unknown": None}.get(decision, False)
 
 

@@ -168,4 +168,4 @@ def test_storage_that_nodes_do_not_tell_is_unknown() -> None:
     asked = {"resources": {GPU: 1, "ephemeral-storage": "10Gi"}}
     verdict = decide(gpu_nodes(8), request=asked)
     assert verdict["decision"] == "unknown"
-    assert "the nodes do not tell about it" in reason(verdict)
+    assert "the nodes do not report it" in reason(verdict)

@@ -94,7 +94,7 @@ def test_a_node_without_its_label_is_never_room() -> None:
     nodes = [*members(1), member(None)]
     verdict = decide(nodes, request=whole(2, 2))
     assert verdict["decision"] == "unknown"
-    assert "of 1 node more the supernode is not told" in check_of(verdict, "supernodes")["message"]
+    assert "the supernode of 1 node more is not known" in check_of(verdict, "supernodes")["message"]
     assert decide(nodes, request=whole(3, 3))["decision"] == "wait"
 
 
@@ -105,14 +105,14 @@ def test_a_node_that_is_listed_in_two_supernodes_is_in_neither() -> None:
     for listed in (twice, twice[::-1]):
         verdict = decide([member("spod-0"), *listed], request=whole(2, 2))
         assert verdict["decision"] == "unknown"
-        assert "of 1 node more the supernode is not told" in check_of(verdict, "supernodes")["message"]
+        assert "the supernode of 1 node more is not known" in check_of(verdict, "supernodes")["message"]
 
 
 def test_what_cannot_be_known_says_so() -> None:
     frames = [member("frame", flavor=A5) for _i in range(4)]
     for nodes, asked, said in (
-        (members(4), whole(3, 2), "3 replicas are no multiple of an affinity_group_size of 2"),
-        (members(4), by_cards(2, 2, 8), "groups in one supernode are of whole nodes"),
+        (members(4), whole(3, 2), "3 replicas are not a multiple of an affinity_group_size of 2"),
+        (members(4), by_cards(2, 2, 8), "groups in one supernode take whole nodes"),
         (members(4), {"groups": [{"flavor": A3}, {"flavor": A3}], "affinity_group_size": 2}, "of several shapes"),
         (frames, {"replicas": 2, "flavor": A5, "affinity_group_size": 2}, "their frame, a smaller unit"),
     ):
@@ -149,7 +149,7 @@ def test_what_others_have_claimed_may_break_up_a_group_each(
     assert verdict["decision"] == "wait", verdict["reasons"]
     message = check_of(verdict, "supernodes")["message"]
     assert message.startswith("1 of 2 groups of 2 replicas on 3 supernodes with 6 idle nodes; ")
-    assert message.endswith("; what others have claimed may take nodes of the others")
+    assert message.endswith("; the claims of others may take nodes of the others")
     assert beside(claimed, asked(4, 2), members(2, 2, 2, 2))["decision"] == "admit"
 
 

@@ -72,7 +72,7 @@ def test_what_is_admitted_later_leaves_the_earlier_one_its_place() -> None:
     nodes = gpu_nodes(8, 4)
     verdict = decide(nodes, asking(1, 4), claimed(1, 8))
     assert verdict["decision"] == "wait"
-    assert "would not find its places" in verdict["reasons"][0]
+    assert "may take places that others have claimed" in verdict["reasons"][0]
     assert decide(gpu_nodes(8, 8), asking(1, 4), claimed(1, 8))["decision"] == "admit"
     assert decide(nodes, asking(1, 4), claimed(1, 4))["decision"] == "admit"
 
@@ -81,7 +81,7 @@ def test_a_request_that_asks_for_no_places_leaves_others_theirs() -> None:
     nodes, whole = gpu_nodes(8, 4), claimed(1, 8)
     verdict = decide(nodes, asking(1, 4), whole, placement="aggregate")
     assert verdict["decision"] == "wait"
-    assert verdict["reasons"][0].startswith("placement: 1 replica by sums alone; wherever they land, ")
+    assert verdict["reasons"][0].startswith("placement: 1 replica by sums alone; they may take places ")
     assert decide(gpu_nodes(8, 8), asking(1, 4), whole, placement="aggregate")["decision"] == "admit"
     # Where the claim was promised no places either, amounts are all that there is.
     loose = Claimed(total=whole.total, loose=whole.shapes)
@@ -94,7 +94,7 @@ def test_claims_of_very_many_shapes_are_not_tried_out() -> None:
     shapes = [Group(1, {GPU: 1, "cpu": number}, None) for number in range(101)]
     verdict = decide(gpu_nodes(8, 8), asking(1, 1), Claimed(shapes=shapes))
     assert verdict["decision"] == "unknown"
-    assert "more than can be weighed" in verdict["reasons"][0]
+    assert "too many to check" in verdict["reasons"][0]
     offers = {Offer((8000, 8 * CARDS), NodeKind(None), True): 2}
     assert Claimed(shapes=shapes).most_lost(offers, Need(1, (0, CARDS), None), ORDER, NO_JOBS) == 16, "all places"
     assert decide(gpu_nodes(8, 8), asking(1, 1), Claimed(shapes=shapes[:1] * 10))["decision"] == "admit"
@@ -141,7 +141,7 @@ def test_several_groups_are_placed_beside_what_is_claimed() -> None:
     assert decide(gpu_nodes(8, 8, 8), groups, claimed(1, 8))["decision"] == "admit"
     verdict = decide(gpu_nodes(8, 8), groups, claimed(1, 4))
     assert verdict["decision"] == "unknown"
-    assert "what others have claimed may take their places" in verdict["reasons"][0]
+    assert "the claims of others may take their places" in verdict["reasons"][0]
 
 
 def test_what_is_claimed_never_rejects() -> None:
@@ -164,13 +164,13 @@ def test_claims_are_no_jobs_without_a_node() -> None:
         )
         assert (verdict["source"], verdict["decision"]) == ("declared", decision)
         if decision == "unknown":
-            assert verdict["reasons"] == ["placement: others have claimed places on nodes, and these are not known"]
+            assert verdict["reasons"] == ["placement: others have claimed places on nodes, but the nodes are not known"]
 
 
 def _error() -> Exception:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError
 
-    return ApiError("GET nodes was answered 403.", status=403)
+    return ApiError("GET nodes returned 403.", status=403)
 
 
 def test_a_job_that_waits_for_its_claim_counts_once() -> None:
@@ -266,7 +266,7 @@ def test_groups_that_cannot_be_counted_hold_back(pair: Group, flavor: str) -> No
     nodes = members(*["s0"] * 4, *["s1"] * 4, flavor=flavor)
     verdict = decide(nodes, {"replicas": 1, "flavor": flavor}, Claimed(shapes=[pair]))
     assert verdict["decision"] == "wait"
-    assert "would not find its places" in verdict["reasons"][0]
+    assert "may take places that others have claimed" in verdict["reasons"][0]
 
 
 @pytest.mark.parametrize("seed", range(tries(400)))

@@ -24,7 +24,7 @@ def test_a_replica_larger_than_any_node() -> None:
     verdict = decide(nodes, request={"replicas": 1, "resources": {"cpu": 64}})
     assert verdict["decision"] == "reject"
     message = check_of(verdict, "placement")["message"]
-    assert message == "a replica asks cpu 64; the largest node offers 63.2 (8 looked at)"
+    assert message == "a replica needs cpu 64; the largest of 8 nodes offers 63.2"
     assert verdict["remedies"] == ["ask for cpu 63.2 or less, or give a flavor instead of resources."]
 
 

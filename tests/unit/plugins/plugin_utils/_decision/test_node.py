@@ -54,7 +54,7 @@ def test_a_job_in_whatever_status_holds_its_cards_on_its_node(status: str) -> No
     jobs = [job({GPU: "4"}, on=[address_of(nodes[0])]), job({GPU: "4"}, status, on=[address_of(nodes[0])])]
     verdict = decide(nodes, jobs, request=asking(1))
     assert (verdict["decision"], free_of(verdict)) == ("wait", 0)
-    assert "1 node shows more free than there is beside the jobs: the smaller counts" in verdict["notes"]
+    assert "1 node shows more free than the jobs leave: the smaller counts" in verdict["notes"]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_split_that_is_not_told_is_unknown_where_it_matters() -> None:
     assert decide(nodes[:2], jobs, request=asking(2, 4))["decision"] == "admit"
     verdict = decide(nodes[:2], jobs, request=asking(1, 6))
     assert verdict["decision"] == "unknown"
-    assert any("how much gpu a job has on each of its nodes is not told" in note for note in verdict["notes"])
+    assert any("the split of a job's gpu over its nodes is not known" in note for note in verdict["notes"])
     assert decide(nodes[:2], jobs, request=asking(1, 7))["decision"] == "wait"
 
 
@@ -205,7 +205,7 @@ def test_a_job_that_cannot_be_read_leaves_nothing_sure_on_its_own_node(requireme
     assert decide(nodes, jobs, request=asking(1, 8))["decision"] == "admit"
     verdict = decide(nodes, jobs, request=asking(3, 4))
     assert verdict["decision"] == "unknown"
-    assert any("what a job holds of gpu there cannot be read" in note for note in verdict["notes"])
+    assert any("the gpu that a job holds there cannot be read" in note for note in verdict["notes"])
     assert decide(nodes, jobs, request=asking(13))["decision"] == "wait"
 
 

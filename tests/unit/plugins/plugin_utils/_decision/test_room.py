@@ -145,7 +145,7 @@ def test_cards_of_another_name_are_unknown_without_nodes(source: str, status: st
         metric_items=refused() if source == "declared" else [metrics({card: "16"}, {card: "0"})],
     )
     assert verdict["decision"] == "unknown"
-    assert "jobs hold huawei.com/ascend-snt9, which may be another name of it" in reason(verdict)
+    assert "jobs hold huawei.com/ascend-snt9, which may be another name for it" in reason(verdict)
 
 
 def test_cards_of_another_vendor_are_no_other_name() -> None:

@@ -78,7 +78,7 @@ def test_a_directory_that_all_may_write_to_is_refused(tmp_path: Path, mode: int,
         if taken:
             ReportDirectory(str(place))
         else:
-            with pytest.raises(InputError, match=r"\(all users may write to it\): give a directory of the controller"):
+            with pytest.raises(InputError, match=r"\(all users may write to it\): give a directory on the controller"):
                 ReportDirectory(str(place))
     assert (place / "report.json").exists() is not taken
 
@@ -111,7 +111,7 @@ def test_a_directory_that_a_group_may_write_to_is_refused_unless_the_user_is_alo
         if taken:
             ReportDirectory(str(place))
         else:
-            with pytest.raises(InputError, match=r"\(a group may write to it\): give a directory of the controller"):
+            with pytest.raises(InputError, match=r"\(a group may write to it\): give a directory on the controller"):
                 ReportDirectory(str(place))
     assert (place / "report.json").exists() is not taken
 
@@ -223,6 +223,6 @@ def test_a_file_in_the_way_is_one_clear_sentence(tmp_path: Path, name: str) -> N
     (tmp_path / "place" / "report.json").mkdir(parents=True)
     path = tmp_path / "place" if name else tmp_path / "taken" / "reports"
     with pytest.raises(
-        InputError, match=r"^report_dir: no report can be written to /.* \(.+\): give a directory of the"
+        InputError, match=r"^report_dir: no report can be written to /.* \(.+\): give a directory on the"
     ):
         ReportDirectory(str(path))

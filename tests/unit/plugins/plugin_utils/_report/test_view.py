@@ -71,5 +71,5 @@ def test_a_request_in_words() -> None:
 def test_what_could_not_be_read_is_among_the_notes() -> None:
     page = view_page(reports.report_of([({"resources": {GPU: 1}}, observed(refused(503), refused(503)))])[0])
     assert {one.document for one in page.deciding.unread} >= {"its nodes", "its jobs"}
-    assert page.deciding.source == "what it can still take could not be read"
+    assert page.deciding.source == "its free capacity could not be read"
     assert page.candidates == []

@@ -26,7 +26,7 @@ def test_how_many_are_ahead_is_told_beyond_those_listed(made: t.Any) -> None:
     rows = [text_of(row) for row in tree.iter("tr")]
     place = next(index for index, row in enumerate(rows) if row.startswith("this request"))
     assert rows[place - 1] == "110 jobs more"
-    assert "20 more wait, and are not listed." in text_of(tree)
+    assert "20 more wait, but are not listed." in text_of(tree)
 
 
 def test_one_behind_the_others_stands_where_it_belongs() -> None:

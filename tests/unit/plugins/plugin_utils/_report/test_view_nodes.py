@@ -59,7 +59,7 @@ def test_what_a_replaced_job_gives_back_is_named() -> None:
     asked = {"replicas": 2, "resources": {GPU: 8}, "replaces": {"job_uuid": "old"}}
     document, _verdicts = reports.report_of([(asked, observed(nodes, jobs, placement_of=["old"]))])
     assert document["decision"] == "admit"
-    assert "What is given back first still shows as taken." in text_of(parsed(html_page(document)))
+    assert "Resources that are given back first still show as taken." in text_of(parsed(html_page(document)))
 
 
 def nodes_part(nodes: t.Any, symbols: NodeSymbols | None = None) -> Nodes:
