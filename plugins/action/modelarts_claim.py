@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
 _STATES = ("listed", "released", "renewed", "ended")
 
 _SAID = {
-    "released": "Claim {id} is released. It takes room for a minute more, in which a lost submission would show.",
+    "released": "Claim {id} is released. Its room is free in one minute, unless its job appears.",
     "void": "Claim {id} is released.",
     "started": "Claim {id} has ended: its job runs.",
     "over": "Claim {id} has ended: its job is over.",
@@ -207,7 +207,7 @@ class ActionModule(ObservingAction):
         if self._task.check_mode:
             return {"changed": True}
         if not end_claim_by_hand(store, claim_id):
-            message = f"There is no claim {claim_id} to end. One that was released takes room for a minute more."
+            message = f"There is no claim {claim_id} to end. The room of a released claim is free after one minute."
             return {"failed": True, "changed": False, "msg": sentence(message)}
         self.say([sentence(_SAID["released"].format(id=claim_id))])
         return {"changed": True}

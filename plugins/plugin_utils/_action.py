@@ -46,7 +46,7 @@ _ROLE = "poolgate.modelarts.capacity_gate"
 _GROUP_OF_DEFAULTS = "group/poolgate.modelarts.modelarts"
 
 STORE_VARIABLE = "MODELARTS_CLAIM_STORE"
-"""The variable of the controller's environment that names the store of claims."""
+"""The variable of the controller's environment that names the claim store."""
 
 # What a reading takes of an environment: the options, the files of openstacksdk and where it looks for them, ways to
 # the server, authorities, and code. Not PATH, which plays make from ansible_env.PATH: reading starts no other program.
@@ -217,7 +217,7 @@ class ObservingAction(ActionBase):
 
 
 def store_given_to_action(option: object) -> object | None:
-    """Return the store of claims that the option, or else the controller's environment, names; None for none."""
+    """Return the claim store that the option, or else the controller's environment, names; None for none."""
     named = os.environ.get(STORE_VARIABLE)
     return option if option is not None else None if is_blank(named) else named
 

@@ -4,7 +4,8 @@
 """The pictures of the guides show the report's page as it is today.
 
 A picture depends on the fonts of a machine, so it is the page that is compared: `drawn.json` has the digest of each
-page that was drawn. `DRAW=1 .build/venv/bin/nox -s browser -- tests/browser/test_pictures.py` draws them anew.
+page that was drawn. With DRAW=$PWD/docs/docsite/rst/images in the environment,
+`.build/venv/bin/nox -s browser -- tests/browser/test_pictures.py` draws them anew.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from playwright.sync_api import Page, sync_playwright
 HERE = Path(__file__).resolve().parent
 COLLECTION = HERE.parents[1]
 EMULATOR = COLLECTION / "playbooks" / "emulator"
-IMAGES = COLLECTION / "docs" / "docsite" / "rst" / "images"
+GUIDES = COLLECTION / "docs" / "docsite" / "rst"
+IMAGES = Path(os.environ.get("DRAW", GUIDES / "images"))
 PICTURES = ("room", "refused", "cards", "claims")
 # The column of a guide is some 800 pixels wide. The nodes end within this height; jobs and settings come after them.
 SIZE = {"width": 1000, "height": 940}
@@ -75,5 +77,5 @@ def test_a_picture_shows_the_page_of_today(name: str, pages: dict[str, Path]) ->
 
 
 def test_every_picture_is_in_a_guide() -> None:
-    shown = {name for file in IMAGES.parent.glob("*.rst") for name in re.findall(r"images/(\S+)", file.read_text())}
+    shown = {name for file in GUIDES.glob("*.rst") for name in re.findall(r"images/(\S+)", file.read_text())}
     assert shown == {file.name for file in IMAGES.glob("*.png")}

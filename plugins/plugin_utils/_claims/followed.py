@@ -60,7 +60,7 @@ class FollowedClaims:
                 self._remark(f"What was claimed before is not for a job {job_name}, and is left as it is.")
 
     def _leave(self, error: StoreError) -> None:
-        self._remark(f"{error} The claim is left to its time.")
+        self._remark(f"{error} The claim stays until it expires.")
 
 
 def read_followed_claims(value: object, name: str = "claims") -> list[OwnClaim]:
@@ -68,6 +68,6 @@ def read_followed_claims(value: object, name: str = "claims") -> list[OwnClaim]:
     own = []
     for one in value if isinstance(value, list) else [value]:
         if not isinstance(one, dict):
-            raise InputError(f"{name} has {shown(one)}, and must be a list of claims, each with its id and its nonce.")
+            raise InputError(f"{name} has {shown(one)}, but must be a list of claims, each with its id and its nonce.")
         own.append((read_wished_id(one.get("id"), f"{name}.id"), read_nonce(one.get("nonce"), f"{name}.nonce")))
     return own

@@ -66,7 +66,7 @@ def read_database_url(text: str, environment: Mapping[str, str] | None = None) -
     # Of two @, libpq takes the first for the end of the password, and asks DNS for what is behind it.
     if _UNREADABLE.search(text) or "@" in user or not all(read) or not _DATABASE.fullmatch(database):
         raise InputError(
-            "The store of claims is a URL of PostgreSQL that cannot be read. In its user and password, write @ as %40, "
+            "The claim store is a URL of PostgreSQL that cannot be read. In its user and password, write @ as %40, "
             ": as %3A, / as %2F, ? as %3F, # as %23, & as %26 and % as %25."
         )
     parameters = _parameters_of(query)
@@ -136,7 +136,7 @@ def _tls_options(
     # What is given to libpq beside the URL would be in the place of the service's own, which may be stricter.
     if service is None:
         raise InputError(
-            "The store of claims names a service of PostgreSQL that is in no file which can be read: set "
+            "The claim store names a service of PostgreSQL that is in no file which can be read: set "
             "PGSERVICEFILE, or sslmode in the URL."
         )
     return {} if all(map(_is_of_this_machine, hosts)) else {"sslmode": "require"}

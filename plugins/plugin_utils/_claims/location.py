@@ -63,7 +63,7 @@ class Location:
         weak = [one for one in (*self.weak_secrets, password) if one and is_secret_common_word(one)]
         if hide_secrets(said, weak) != said:
             said = "its answer has a word in it that is a password as well, and is not repeated"
-        return sentence(f"The store of claims {self.shown} could not be asked: {hide_secrets(said, [password])}.")
+        return sentence(f"The claim store {self.shown} could not be asked: {hide_secrets(said, [password])}.")
 
 
 def read_location(value: object, mounts: Path = _MOUNTS) -> Location:
@@ -75,7 +75,7 @@ def read_location(value: object, mounts: Path = _MOUNTS) -> Location:
     if scheme in (POSTGRESQL, "postgres"):
         return _database_location(text)
     raise InputError(
-        "The store of claims must be a URL like sqlite:////var/lib/poolgate/claims.db or "
+        "The claim store must be a URL like sqlite:////var/lib/poolgate/claims.db or "
         "postgresql://poolgate@db.example.com/poolgate?sslmode=verify-full."
     )
 
@@ -85,22 +85,22 @@ def _file_location(rest: str, mounts: Path) -> Location:
     # Three slashes are a relative path, which would be another file for every directory that a gate starts in.
     if not rest.startswith("/") or not path.startswith("/") or "?" in rest or "\0" in path:
         raise InputError(
-            "The store of claims is a file whose path is not absolute: write four slashes, as in "
+            "The claim store is a file whose path is not absolute: write four slashes, as in "
             "sqlite:////var/lib/poolgate/claims.db."
         )
     # Links are followed first, also one that the file itself is: a local name may lead to a network file system.
     real = os.path.realpath(path)
     if not os.path.isdir(os.path.dirname(real)):
-        raise InputError(f"The store of claims is {one_line(path)}, whose directory is not there: make it.")
+        raise InputError(f"The claim store is {one_line(path)}, whose directory is not there: make it.")
     kind = _file_system_of_location(real, mounts)
     if kind in _NETWORK_FILE_SYSTEMS:
         raise InputError(
-            f"The store of claims is {one_line(path)}, which is on {kind}, where locks do not hold between machines: "
+            f"The claim store is {one_line(path)}, which is on {kind}, where locks do not hold between machines: "
             "use PostgreSQL, or a directory of this machine."
         )
     remark = ""
     if kind in _OF_CONTAINERS:
-        remark = f"The store of claims is {one_line(path)} in a container: the file goes with the container."
+        remark = f"The claim store is {one_line(path)} in a container: the file goes with the container."
     return Location(SQLITE, path, f"sqlite:///{path}", remark=remark)
 
 

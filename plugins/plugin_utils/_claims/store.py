@@ -224,7 +224,7 @@ class Store:
             self._execute(connection, _CREATE, (), ends)
 
     def _failure(self, why: str) -> StoreError:
-        return StoreError(sentence(f"The store of claims {self.shown} could not be asked: {why}."))
+        return StoreError(sentence(f"The claim store {self.shown} could not be asked: {why}."))
 
     def _said(self, error: Exception) -> str:
         return self._location.sentence_on(error)

@@ -108,7 +108,7 @@ def read_seconds_of_claim(value: object, name: str = "seconds") -> float:
     """Return for how long a claim is to last. Raises InputError."""
     seconds = read_seconds(name, value, DEFAULT_SECONDS)
     if not _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
-        raise InputError(f"{name} is {seconds:g}, and must be {_LEAST_SECONDS:g} to {_MOST_SECONDS:g}.")
+        raise InputError(f"{name} is {seconds:g}, but must be {_LEAST_SECONDS:g} to {_MOST_SECONDS:g}.")
     return seconds
 
 
@@ -187,7 +187,7 @@ def _labels_of_wish(name: str, value: object) -> dict[str, str]:
     if given is None:
         return {}
     if not isinstance(given, dict) or len(given) > _MOST_LABELS:
-        raise InputError(f"{name} is {shown(value)}, and must be a dictionary of at most {_MOST_LABELS} labels.")
+        raise InputError(f"{name} is {shown(value)}, but must be a dictionary of at most {_MOST_LABELS} labels.")
     return {
         _text_of_wish(name, key, _LONGEST_LABEL): _text_of_wish(f"{name}.{shown(key)}", one, _LONGEST_LABEL)
         for key, one in given.items()
@@ -198,7 +198,7 @@ def _text_of_wish(name: str, value: object, longest: int) -> str:
     if is_blank(value):
         return ""
     if not isinstance(value, (str, int)) or isinstance(value, bool):
-        raise InputError(f"{name} is {shown(value)}, and must be a text.")
+        raise InputError(f"{name} is {shown(value)}, but must be a text.")
     text = trimmed(written(value) or "")
     # Others read these texts on their terminals.
     if not text or len(text) > longest or not text.isprintable():

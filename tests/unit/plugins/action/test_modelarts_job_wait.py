@@ -216,4 +216,4 @@ def test_without_a_store_or_a_claim_nothing_is_asked(
 
 
 def test_what_is_no_list_of_claims_is_refused() -> None:
-    assert refusal({**CLAIMS, "claims": "a"}).startswith("claims has 'a', and must be a list of claims")
+    assert refusal({**CLAIMS, "claims": "a"}).startswith("claims has 'a', but must be a list of claims")

@@ -169,7 +169,7 @@ class Odd:
     def read(self, pools: t.Any = None) -> t.Any:
         self.reads += 1
         if self._failures and self._failures[0] == "down":
-            raise StoreError("The store of claims could not be asked: connection refused.")
+            raise StoreError("The claim store could not be asked: connection refused.")
         return self._store.read(pools)
 
     def swap(self, pool: str, version: int, text: str) -> bool:
@@ -376,13 +376,13 @@ class Timed:
         self.asked.append("read")
         self._clock.now += self._seconds
         if "read" in self._fails:
-            raise StoreError("The store of claims could not be asked: it is down.")
+            raise StoreError("The claim store could not be asked: it is down.")
         return self._store.read(pools)
 
     def swap(self, pool: str, version: int, text: str) -> bool:
         self.asked.append("swap")
         if "swap" in self._fails:
-            raise AnswerLostError("The store of claims could not be asked: permission denied.")
+            raise AnswerLostError("The claim store could not be asked: permission denied.")
         return self._store.swap(pool, version, text)
 
 

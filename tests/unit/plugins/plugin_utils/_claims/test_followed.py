@@ -91,7 +91,7 @@ def test_a_store_that_cannot_be_asked_is_a_warning(tmp_path: Path) -> None:
     claims.renew_for("train")
     claims.end_by("train", "u", look)
     assert len(remarks) == 2
-    assert all(one.endswith(" The claim is left to its time.") for one in remarks)
+    assert all(one.endswith(" The claim stays until it expires.") for one in remarks)
 
 
 def test_claims_as_gates_return_them() -> None:
@@ -103,8 +103,8 @@ def test_claims_as_gates_return_them() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("a", "claims has 'a', and must be a list of claims, each with its id and its nonce."),
-        (["a"], "claims has 'a', and must be a list of claims, each with its id and its nonce."),
+        ("a", "claims has 'a', but must be a list of claims, each with its id and its nonce."),
+        (["a"], "claims has 'a', but must be a list of claims, each with its id and its nonce."),
         ([{"nonce": "n"}], "claims.id is None, and must have 1 to 200 letters, digits and characters of _.:/@-"),
         ([{"id": "a", "nonce": "{{ n }}"}], "claims.nonce is '{{ n }}', and must have 1 to 200 letters"),
     ],
