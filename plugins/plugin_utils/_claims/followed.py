@@ -57,7 +57,7 @@ class FollowedClaims:
             self._leave(error)
         else:
             if not is_one_for_job:
-                self._remark(f"What was claimed before is not for a job {job_name}, and is left as it is.")
+                self._remark(f"The claims of this run are not for a job {job_name}, and stay as they are.")
 
     def _leave(self, error: StoreError) -> None:
         self._remark(f"{error} The claim stays until it expires.")

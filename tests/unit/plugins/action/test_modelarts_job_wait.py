@@ -202,7 +202,7 @@ def test_a_job_that_nothing_was_claimed_for_is_told(followed: list[tuple[object,
     remarks: list[str] = []
     run({**CLAIMS, "job": "asr"}, looked({**JOB, "job_name": "asr"}), remarks=remarks)
     assert followed == [("renew", OWN, "asr"), ("end", OWN, "asr", "u-1")]
-    assert remarks == ["What was claimed before is not for a job asr, and is left as it is."]
+    assert remarks == ["The claims of this run are not for a job asr, and stay as they are."]
 
 
 @pytest.mark.parametrize("more", [{"claims": []}, {"claims": None}, {"store": None}])

@@ -72,7 +72,7 @@ def test_a_job_that_nothing_was_claimed_for_is_told_and_touches_nothing(url: str
     claims.renew_for("other")
     claims.end_by("other", "u", look)
     assert left(url) == before
-    assert remarks == ["What was claimed before is not for a job other, and is left as it is."]
+    assert remarks == ["The claims of this run are not for a job other, and stay as they are."]
 
 
 def test_a_name_is_renewed_for_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
