@@ -28,6 +28,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.databas
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.document import (
     LONGEST_WITH_NEW_CLAIM,
+    MOST_JOBS_OF_CLAIM,
     NewerFormatError,
     PoolClaims,
     UnreadableDocumentError,
@@ -48,6 +49,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     jobs_after_their_claims,
     names_claims_look_for,
     shows_job_without_id,
+    shows_too_many_new_jobs,
     why_not_usable_with_claims,
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen import seen_jobs
@@ -101,6 +103,7 @@ class GateClaims:
         self._began: Documents | None = None
         self._failure = ""
         self._marks = True
+        self._began_at = self._look_took = 0.0
 
     def begin(self, left: float | None = None) -> list[str]:
         """Read what is claimed, before anything is asked of a pool; return the names of the jobs to look for.
@@ -108,6 +111,7 @@ class GateClaims:
         ``left`` are the seconds that the gate has, of which the look at the pools needs some as well.
         """
         self._began, self._failure, self._marks = None, "", True
+        self._began_at = self._time.clock()
         self._store.end_in(None if left is None else max(left / 2, _LEAST_SECONDS))
         try:
             # All pools at first: display names become IDs in the reading, and the versions have to be older than that.
@@ -141,6 +145,7 @@ class GateClaims:
         ``left`` are the seconds that are left for the verdicts on all of them.
         """
         self._pools = [entry["pool_name"] for entry in entries]
+        self._look_took = self._time.clock() - self._began_at
         if self._began is not None:
             # Those of all pools may have fifty million characters.
             own = {pool: one for pool, one in self._began.by_pool.items() if pool in self._pools}
@@ -171,11 +176,16 @@ class GateClaims:
         found = entry.get("found")
         # Of a list of which pages are missing, it only tells that none of those that were read was left out.
         is_complete = entry["complete"] and entry.get("found_complete", False)
-        reading = row_for_claiming(self._began, pool).reading(seen_jobs(found), is_complete=is_complete)
+        row = row_for_claiming(self._began, pool)
+        reading = row.reading(seen_jobs(found), is_complete=is_complete, seconds=self._look_took)
         wanted = self._wanted if claims else None
         # A claim that does not know all jobs of its name that are not over would take one of the others for its own.
         if wanted is not None and found and not reading.shows_all_alive:
             raise StoreError("more jobs than are read have the names that claims wait for")
+        if wanted is not None and shows_too_many_new_jobs(reading, wanted):
+            raise StoreError(
+                f"more than {MOST_JOBS_OF_CLAIM} new jobs have the name of the coming job: give it another"
+            )
         if wanted is not None and shows_job_without_id(reading, wanted):
             raise StoreError(
                 f"a job called {wanted.job} shows no ID, and the claim could not tell it from the coming job: ask "

@@ -9,6 +9,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import itertools
+import time
 import typing as t
 from dataclasses import replace
 from functools import partial
@@ -70,11 +71,14 @@ class ListedClaim(t.TypedDict):
 class _Place(t.NamedTuple):
     """Where a claim is: its pool, a reading that begins before anything of it is asked, and the names to look for.
 
+    ``began_at`` is when it began by this host's clock, which only tells how long something takes.
+
     The document is not kept: who may write the store can give one ID to claims in very many pools.
     """
 
     pool: str
     began: Reading
+    began_at: float
     names: Sequence[str]
     claim: Claim
 
@@ -168,7 +172,8 @@ def _read_jobs_of_claims(store: Store, place: _Place, look: Look) -> Reading:
     if looked is None:
         raise StoreError(f"The jobs of {place.pool} could not be read in time.")
     found, is_complete = looked
-    return replace(place.began, jobs=seen_jobs(found), is_complete=is_complete)
+    took = time.monotonic() - place.began_at
+    return replace(place.began, jobs=seen_jobs(found), is_complete=is_complete, seconds=took)
 
 
 def _note_in_document(reading: Reading, own: Sequence[OwnClaim], job_id: str, row: Row) -> PoolClaims:
@@ -190,9 +195,11 @@ def renew_claim(store: Store, claim_id: str, seconds: float = DEFAULT_SECONDS, *
 
 def renew_claims_for_job(store: Store, own: Sequence[OwnClaim], job_name: str) -> None:
     """Renew those of a run's own claims that are for a job of that name. Raises StoreError."""
-    for place in _find_claims(store, own):
-        if is_claim_for(place.claim, job_name):
-            _renew_in_pool(store, place.pool, place.claim, DEFAULT_SECONDS)
+    for_job = [place for place in _find_claims(store, own) if is_claim_for(place.claim, job_name)]
+    # A job belongs to the claim with its exact name, if there is one.
+    exact = [place for place in for_job if place.claim.job == job_name]
+    for place in exact or for_job:
+        _renew_in_pool(store, place.pool, place.claim, DEFAULT_SECONDS)
 
 
 def _renew_in_pool(store: Store, pool: str, claim: Claim, seconds: float) -> ClaimFacts | None:
@@ -234,19 +241,21 @@ def _find_claims(store: Store, own: Sequence[OwnClaim]) -> list[_Place]:
     A retry that is admitted in another pool has the id of the try before.
     """
     found: dict[OwnClaim, list[_Place]] = {one: [] for one in own}
+    began_at = time.monotonic()
     for pool, row in _rows_of_listed_claims(store):
         for one, places in found.items():
             claim = claim_of_id(row.document, *one)
             if claim is not None:
                 names = names_claims_look_for([row.document])
-                places.append(_Place(pool, row.reading(()), names, claim))
+                places.append(_Place(pool, row.reading(()), began_at, names, claim))
     lasting = [[place for place in places if place.claim.ended is None] or places for places in found.values()]
     return sorted(itertools.chain.from_iterable(lasting), key=lambda place: place.claim.created)
 
 
 def _claims_that_take_room(store: Store, remark: Callable[[str], None] = lambda words: None) -> list[_Place]:
+    began_at = time.monotonic()
     return [
-        _Place(pool, row.reading(()), (), claim)
+        _Place(pool, row.reading(()), began_at, (), claim)
         for pool, row in _rows_of_listed_claims(store, remark)
         for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key))
         # By the store's clock, and not this host's: only that one has set the times.

@@ -14,6 +14,7 @@ from __future__ import annotations
 import enum
 import fnmatch
 import itertools
+import math
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -99,7 +100,8 @@ class SeenJob:
 class Reading:
     """What was read of a pool, and the version and the time of its document from before anything of it was asked.
 
-    Of very many jobs not all are read: those that are over are left out first.
+    Of very many jobs not all are read: those that are over are left out first. ``seconds`` later the ages of the jobs
+    were counted.
     """
 
     version: int
@@ -107,6 +109,7 @@ class Reading:
     time: float
     jobs: Sequence[SeenJob]
     is_complete: bool = True
+    seconds: float = 0.0
 
     @property
     def shows_all_alive(self) -> bool:
@@ -140,9 +143,10 @@ class Row:
         """The time, which never goes back even if the store's clock does."""
         return max(self.now, self.document.newest)
 
-    def reading(self, jobs: Sequence[SeenJob], *, is_complete: bool = True) -> Reading:
-        """Return a reading that begins now."""
-        return Reading(self.version, self.document.born if self.version else None, self.moment, jobs, is_complete)
+    def reading(self, jobs: Sequence[SeenJob], *, is_complete: bool = True, seconds: float = 0.0) -> Reading:
+        """Return a reading that began at the time of the row."""
+        born = self.document.born if self.version else None
+        return Reading(self.version, born, self.moment, jobs, is_complete, seconds)
 
 
 @dataclass(frozen=True)
@@ -225,7 +229,7 @@ def is_job_older_than_claim(claim: Claim, job: SeenJob, reading: Reading) -> boo
     """Return whether the job is certainly older than the claim."""
     # The two ages are of two clocks, so none is ever compared with a time of the other. That of the job may be told too
     # high or too low, as the API writes dates and times of creation by clocks of its own.
-    return job.age is not None and job.age - CLOCK_TOLERANCE > reading.time - claim.created
+    return job.age is not None and job.age - CLOCK_TOLERANCE > reading.time + reading.seconds - claim.created
 
 
 def is_reading_older_than_claim(claim: Claim, reading: Reading) -> bool:
@@ -328,7 +332,9 @@ def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = 
     for claim in _claims_by_age(document):
         jobs = found[claim.key]
         is_own = own is not None and own.is_retry_of(claim)
-        is_submitted = any(job.stage is Stage.WAITS for job in jobs)
+        # The job of an earlier run that claimed during this look may be in the reading, and is not told from others.
+        is_later = own is not None and claim.nonce != own.nonce and is_reading_older_than_claim(claim, reading)
+        is_submitted = is_later or any(job.stage is Stage.WAITS for job in jobs)
         if (is_submitted or not is_own) and _does_claim_count(claim, jobs, reading):
             left = _left_of_claim(claim, jobs)
             # A claim without amounts counts until one of its jobs has begun: its replicas still need places.
@@ -515,7 +521,9 @@ def add_claim(
     )
     # Jobs that have the name already are older than the claim, and would end it at once.
     there = [job for job in reading.jobs if _has_name_of_claim(claim, job)]
-    known = frozenset(one for job in there for one in job.ids)
+    # Of very many, those that their ages do not tell from the coming one: the names of all fill the document.
+    there.sort(key=lambda job: -math.inf if job.age is None else job.age)
+    known = frozenset(one for job in there[:MOST_JOBS_OF_CLAIM] for one in job.ids)
     claim = replace(claim, known=known, knows_all=reading.is_complete and all(job.ids for job in there))
     earlier = document.claims.get(wanted.id)
     tries = [one for one in document.claims.values() if one.ended is None and wanted.is_retry_of(one)]
@@ -536,6 +544,12 @@ def shows_job_without_id(reading: Reading, wanted: Wanted) -> bool:
     """Return whether a job of the wanted name may be alive that a claim could not tell from the one that is to come."""
     alive = (job for job in reading.jobs if job.stage is not Stage.OVER)
     return any(not job.ids and _is_name_like(job.name, wanted.job) for job in alive)
+
+
+def shows_too_many_new_jobs(reading: Reading, wanted: Wanted) -> bool:
+    """Return whether more jobs of the wanted name than a claim keeps are too new to be told by their ages."""
+    new = (job for job in reading.jobs if job.age is None or job.age <= 2 * CLOCK_TOLERANCE)
+    return sum(_is_name_like(job.name, wanted.job) for job in new) > MOST_JOBS_OF_CLAIM
 
 
 def is_claim_written(row: Row, claim: Claim) -> bool:
@@ -615,7 +629,9 @@ def _may_job_come_for_claim(document: PoolClaims, claim: Claim, reading: Reading
     """Return whether a job may be that of the claim by its name, though its type or its age tell otherwise."""
     # What keeps a claim has to match more than what ends it: the room of a job that waits would be given to others.
     found = jobs_of_claims(document, reading)
-    others = {one for key, jobs in found.items() if key != claim.key for job in jobs for one in job.ids}
+    # One that was given back may only seem to have the job: which of the two it is for is not told.
+    taking = [key for key, one in document.claims.items() if key != claim.key and one.ended is None]
+    others = {one for key in taking for job in found[key] for one in job.ids}
     return any(
         job.stage is not Stage.OVER
         and not job.is_one_of(claim.known)
@@ -662,10 +678,16 @@ def bind_job_to_claim(
     if not possible:
         return document
 
-    def order(claim: Claim) -> tuple[bool, bool, bool, int]:
+    def order(claim: Claim) -> tuple[bool, bool, bool, bool, int]:
         jobs = [one for one in reading.jobs if one.is_one_of(claim.jobs)]
         is_bound = job.is_one_of(claim.jobs)
-        return not is_bound, claim.ended is not None, _has_claim_all(claim, jobs), claim.version
+        return (
+            not is_bound,
+            is_glob_of_claim(claim.job),
+            claim.ended is not None,
+            _has_claim_all(claim, jobs),
+            claim.version,
+        )
 
     claim = min(possible, key=order)
     if set(job.ids) <= set(claim.jobs):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.found import find_jobs
@@ -255,7 +256,30 @@ def test_many_claims_under_a_glob_that_many_jobs_match(store: Store) -> None:
         assert verdict["decision"] == "admit", (number, verdict["reasons"])
     text = str(text_of(store))
     assert len(text) < 50_000
-    assert all(len(claim.known) == 2 * 480 for claim in parse_claims(text).claims.values())
+    assert all(len(claim.known) == 2 * 100 for claim in parse_claims(text).claims.values())
+
+
+@pytest.mark.parametrize("took", [0, 60])
+def test_a_retry_counts_its_waiting_job_however_long_its_look_takes(store: Store, took: float) -> None:
+    clock, began = Clock(), float(NOW)
+    stored = mock.Mock(wraps=store, shown=store.shown)
+    stored.read = lambda pools=None: store.read(pools)._replace(now=began + clock.now)
+
+    def look_for_a_while() -> None:
+        clock.now += took
+
+    assert gate(stored, "x", clock=clock)["decision"] == "admit"
+    clock.now += 30
+    waiting = job({GPU: "8"}, "Queue", name="x", seconds=25 + took)
+    assert gate(stored, "x", waiting, clock=clock, meanwhile=look_for_a_while)["decision"] == "wait"
+
+
+def test_a_name_that_very_many_new_jobs_have_is_unknown(store: Store) -> None:
+    jobs = [job({GPU: "0"}, "Running", name="x", seconds=1) for _number in range(101)]
+    outcome = gate(store, "x", *jobs)
+    assert outcome["decision"] == "unknown"
+    assert "more than 100 new jobs have the name" in str(outcome["reasons"])
+    assert gate(store, "y", *jobs)["decision"] == "admit"
 
 
 def test_a_store_that_was_made_anew_meanwhile_is_never_room(store: Store, tmp_path: Path) -> None:

@@ -268,6 +268,34 @@ def test_an_exact_name_takes_its_job_before_a_glob_does(is_glob_older: bool, is_
     assert {key: claim.jobs for key, claim in marked.claims.items()} == {"glob": ("8",), "exact": ("7",)}
 
 
+def test_a_claim_that_was_released_keeps_no_other_from_the_job_that_both_may_have() -> None:
+    """Whether the job is the late one of the first or that of the glob is not told, so the glob's room is kept."""
+    document = claimed("glob", document=claimed("exact", name="llm-7"), name="llm-*")
+    document, _why = release_claim_of(Row(2, document, 1010.0), reading(2, 1005), "exact")
+    waits = reading(3, 1012, job("7", Stage.WAITS, name="llm-7"))
+    assert release_claim_of(Row(3, document, 1020.0), waits, "glob")[1] == "waits"
+
+
+@pytest.mark.parametrize(("seconds", "is_its_own"), [(0.0, False), (60.0, True)])
+def test_a_look_that_takes_long_makes_no_job_older_than_its_claim(seconds: float, is_its_own: bool) -> None:
+    """The age of a job is counted at the end of the look, the claim's at its beginning."""
+    document = claimed("a", seen=())
+    look = replace(reading(1, 1030, job("1", Stage.RUNS, age=85.0)), seconds=seconds)
+    assert (mark_claims(Row(1, document, 1100.0), look).claims["a"].ended is not None) == is_its_own
+
+
+def test_of_very_many_jobs_a_claim_knows_those_that_their_age_does_not_tell() -> None:
+    old = [job(f"old-{number}", Stage.RUNS, age=1000.0 + number) for number in range(480)]
+    new = [job("untold", Stage.RUNS), job("new", Stage.RUNS, age=3.0)]
+    document = claimed("a", seen=(*old, *new))
+    claim = document.claims["a"]
+    assert len(claim.known) == 100
+    assert {"untold", "new", "old-0"} <= set(claim.known)
+    assert "old-479" not in claim.known
+    later = [replace(one, age=None if one.age is None else one.age + 50) for one in (*old, *new)]
+    assert mark_claims(Row(1, document, 1050.0), reading(1, 1050, *later)) == document, "none of them ends it"
+
+
 @pytest.mark.parametrize(
     ("asked", "seen", "ends"),
     [
@@ -471,6 +499,13 @@ def test_a_watch_of_a_job_that_no_claim_of_its_run_is_for_touches_none(more: dic
     assert bind_job_to_claim(both, [("a", ""), ("b", "")], "2", seen) == both, "a job that does not show"
 
 
+def test_a_watch_takes_the_claim_with_the_exact_name_and_not_an_older_glob() -> None:
+    document = claimed("exact", document=claimed("glob", name="tr*"), name="train")
+    seen = reading(2, 1001, job("1", Stage.RUNS))
+    bound = bind_job_to_claim(document, [("glob", ""), ("exact", "")], "1", seen)
+    assert (bound.claims["glob"].jobs, bound.claims["exact"].jobs) == ((), ("1",))
+
+
 def test_of_two_claims_of_a_run_for_one_name_each_has_a_job() -> None:
     document, own = claimed("a", "b"), [("b", ""), ("a", "")]
     jobs = [job("1", Stage.RUNS), job("2", Stage.RUNS)]
@@ -584,9 +619,13 @@ def test_an_earlier_run_does_not_take_the_place_of_a_later_one() -> None:
     def of_run(page: str, nonce: str) -> Wanted:
         return Wanted("g/1", "train", TTL, page, {}, nonce, family="g/1")
 
-    seen, row = reading(0, 1001), Row(0, EMPTY, 1000.0)
+    seen, row = reading(1, 1001), Row(0, EMPTY, 1000.0)
     asked = Asked("train", 1, (), {GPU: 8000})
     document, _claim = add_claim(EMPTY, row, row.reading(()), of_run("g/-/jobs/10", "n1"), asked)
+    # An earlier run that claims during the look of the next one may have submitted the job that this look shows.
+    later = of_run("g/-/jobs/11", "n2").within(document)
+    assert counted(document, reading(0, 1001, job("1", Stage.WAITS, age=5.0)), later) == {"g/1": 8}
+    assert counted(document, reading(0, 1001), of_run("g/-/jobs/10", "n1").within(document)) == {}, "its own, written"
     for page, counts in (("9", True), ("11", False), ("10", True), ("", True), ("\u0661\u0662", True)):
         gate = of_run(f"g/-/jobs/{page}", "n2").within(document)
         assert (counted(document, seen, gate) != {}) == counts, page
