@@ -625,12 +625,17 @@ def release_claim_of(
     return document.with_claims(_ended_claim(marked, row, why)), why
 
 
+def takes_job_for_certain(claim: Claim) -> bool:
+    """Return whether no other claim waits for a job that this one has."""
+    # One that was given back may only seem to have it: whether it is its late job, or that of another, is not told.
+    return claim.ended is None
+
+
 def _may_job_come_for_claim(document: PoolClaims, claim: Claim, reading: Reading) -> bool:
     """Return whether a job may be that of the claim by its name, though its type or its age tell otherwise."""
     # What keeps a claim has to match more than what ends it: the room of a job that waits would be given to others.
     found = jobs_of_claims(document, reading)
-    # One that was given back may only seem to have the job: which of the two it is for is not told.
-    taking = [key for key, one in document.claims.items() if key != claim.key and one.ended is None]
+    taking = [one.key for one in document.claims.values() if one.key != claim.key and takes_job_for_certain(one)]
     others = {one for key in taking for job in found[key] for one in job.ids}
     return any(
         job.stage is not Stage.OVER

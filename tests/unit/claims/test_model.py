@@ -170,7 +170,7 @@ LEFT_OUT = {
         ],
     ),
     "an earlier try does not take the job of its claim": Left(
-        {"jobs_of_claims": _oldest_first},
+        {"jobs_of_claims": _oldest_first, "takes_job_for_certain": lambda _claim: True},
         Rules(looks=1, ttl=1),
         [
             *(*ZERO[:4], TIME, "0 claims", *of(0, "was paused", "would be admitted", "claims", "is admitted")),
