@@ -126,7 +126,7 @@ class ActionModule(ObservingAction):
             if state == "listed":
                 return self._list_claims(store)
             if state == "released":
-                own = self._claims_of_run(store, all_hosts) if claim_id is None else [(claim_id, nonce)]
+                own = [(claim_id, nonce)] if claim_id else self._claims_of_job(store) if all_hosts else []
                 if all_hosts and not own:
                     # The last step of a pipeline: an ID that was forgotten would look like success.
                     self.say(["There is no claim to release. Outside GitLab, give the ID of the claim."])
@@ -149,18 +149,15 @@ class ActionModule(ObservingAction):
         self.say(_lines_of_claims_to_list(claims) or [f"Nothing is claimed in {store.shown}."])
         return {"changed": False, "claims": claims}
 
-    def _claims_of_run(self, store: Store, all_hosts: bool) -> list[tuple[str, str]]:
-        """Return (ID, nonce) of what this run of a pipeline's job has claimed, for the host of the task or for all."""
+    def _claims_of_job(self, store: Store) -> list[tuple[str, str]]:
+        """Return (ID, nonce) of what this run of a pipeline's job has claimed, for all its hosts."""
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import ids_of_claims_to_end
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import (
-            id_of_host,
             owner_of_claims,
             wished_id_prefix_of_pipeline,
         )
 
-        host = str(self._variables.get("inventory_hostname", "localhost"))
-        # Another host of the play may have claimed, and not submitted yet.
-        prefix = wished_id_prefix_of_pipeline(os.environ) if all_hosts else id_of_host(host, os.environ)
+        prefix = wished_id_prefix_of_pipeline(os.environ)
         return ids_of_claims_to_end(store, prefix, owner_of_claims(self._variables, os.environ)) if prefix else []
 
     def _release_claim(

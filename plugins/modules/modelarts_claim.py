@@ -53,8 +53,8 @@ options:
     default: listed
   id:
     description:
-      - ID of the claim. It can be omitted with O(state=released) in a job of a GitLab pipeline. The task then releases
-        the claims that this run of the job made for the host of the task.
+      - ID of the claim. With O(state=released), it can be empty or omitted, and the task then does nothing. See
+        O(all_hosts) for the exception.
     type: str
   nonce:
     description:
@@ -64,8 +64,8 @@ options:
     type: str
   all_hosts:
     description:
-      - If V(true), the task also releases the claims that the job made for other hosts. Use it in a last step after the
-        play that claimed. It applies to O(state=released) without O(id).
+      - If V(true), the task releases the claims that this run of a GitLab pipeline's job made for all hosts. Use it in
+        a last step after the plays that claimed. It applies to O(state=released) without O(id).
     type: bool
     default: false
   submitted:

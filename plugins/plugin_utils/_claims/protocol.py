@@ -618,8 +618,11 @@ def release_claim_of(
         return document, "expired"
     if marked.ended is not None:
         return document, marked.ended.why
+    # A list of all that is alive shows no job that was deleted. Without a look, a job that was seen once may wait.
+    shows_all = submitted and reading.shows_all_alive
+    has_job = any(job.is_one_of(marked.jobs) for job in reading.jobs) if shows_all else bool(marked.jobs)
     # Not ended here: between this look and the swap the job may get its cards.
-    if marked.jobs or _may_job_come_for_claim(document, marked, reading):
+    if has_job or _may_job_come_for_claim(document, marked, reading):
         return document, "waits"
     why = "released" if submitted else "void"
     return document.with_claims(_ended_claim(marked, row, why)), why

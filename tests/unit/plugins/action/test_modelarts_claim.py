@@ -68,7 +68,7 @@ def run(
         remark=remarks.append,
         job_look=lambda _options: lambda _pool, _names: None if jobs is None else (jobs, True),
     )
-    for name in ("_list_claims", "_claims_of_run", "_release_claim", "_renew_claim", "_end_claim"):
+    for name in ("_list_claims", "_claims_of_job", "_release_claim", "_renew_claim", "_end_claim"):
         setattr(action, name, getattr(CLAIM.ActionModule, name).__get__(action))
     given = {**dict.fromkeys(CLAIM.ActionModule.own_options), "store": url, **options}
     return CLAIM.ActionModule.act(action, given), said, remarks
@@ -101,8 +101,8 @@ def test_a_release_in_gitlab_finds_its_claims(url: str, monkeypatch: pytest.Monk
     assert run(url, state="released")[0]["released"] == []
     for name, value in zip((*GITLAB, "CI_JOB_URL"), (*ID.split("/")[:4], JOB_URL)):
         monkeypatch.setenv(name, value)
-    # Another host of the play has claimed nothing, and must not give back what this one has.
-    assert run(url, state="released", host="other")[0]["released"] == []
+    # A gate that claimed nothing gives no ID, and must not give back what another play or host of the job has.
+    assert [run(url, state="released", id=one)[0]["released"] for one in (None, "", " ")] == [[], [], []]
     monkeypatch.setenv("CI_JOB_NAME", "trai")
     result, said, _remarks = run(url, state="released", all_hosts=True)
     assert result["released"] == []
@@ -111,7 +111,8 @@ def test_a_release_in_gitlab_finds_its_claims(url: str, monkeypatch: pytest.Monk
     monkeypatch.setenv("CI_JOB_URL", f"{JOB_URL}0")
     assert run(url, state="released", all_hosts=True)[0]["released"] == [], "a retry has claimed it"
     monkeypatch.setenv("CI_JOB_URL", JOB_URL)
-    assert [one["id"] for one in run(url, state="released", submitted="no")[0]["released"]] == [ID]
+    result = run(url, state="released", all_hosts=True, submitted="no")[0]
+    assert [one["id"] for one in result["released"]] == [ID]
 
 
 def test_a_release_fails_nothing(url: str, tmp_path: Path) -> None:

@@ -412,6 +412,17 @@ def test_release(jobs: tuple[SeenJob, ...], submitted: bool, why: str, ended: bo
     assert again == document, "twice is once"
 
 
+@pytest.mark.parametrize(
+    ("complete", "submitted", "why"), [(True, True, "released"), (False, True, "waits"), (True, False, "waits")]
+)
+def test_a_job_that_waited_and_was_deleted_keeps_no_claim(complete: bool, submitted: bool, why: str) -> None:
+    bound = mark_claims(Row(1, claimed("a"), 1005.0), reading(1, 1005, job("1", Stage.WAITS)))
+    look = replace(reading(2, 1010), is_complete=complete)
+    document, said = release_claim_of(Row(2, bound, 1010.0), look, "a", submitted=submitted)
+    assert said == why
+    assert counted(document, reading(3, 1075, job("1", Stage.WAITS))) == {"a": 8}, "the list was behind"
+
+
 def test_what_is_released_counts_until_a_lost_submission_would_show() -> None:
     document, _why = release_claim_of(Row(1, claimed("a"), 1010.0), reading(1, 1005), "a")
     assert counted(document, reading(2, 1069)) == {"a": 8}
