@@ -33,7 +33,7 @@ PAGES = (
     *("extensions/**/README.md", "docs/docsite/rst/*.rst"),
 )
 
-# Half of the sentences of a good manual have under 16 words. A reader at three in the morning loses one of over 30.
+# Longer ones in these pages held two facts or more, and a reader at three in the morning lost the first of them.
 LONGEST_SENTENCE = 30
 
 # Checks of proselint that take terms of this field for something else.

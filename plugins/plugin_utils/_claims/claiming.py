@@ -103,7 +103,7 @@ class GateClaims:
         self._began: Documents | None = None
         self._failure = ""
         self._marks = True
-        self._began_at = self._look_took = 0.0
+        self._began_at = self._look_seconds = 0.0
 
     def begin(self, left: float | None = None) -> list[str]:
         """Read what is claimed, before anything is asked of a pool; return the names of the jobs to look for.
@@ -145,7 +145,7 @@ class GateClaims:
         ``left`` are the seconds that are left for the verdicts on all of them.
         """
         self._pools = [entry["pool_name"] for entry in entries]
-        self._look_took = self._time.clock() - self._began_at
+        self._look_seconds = self._time.clock() - self._began_at
         if self._began is not None:
             # Those of all pools may have fifty million characters.
             own = {pool: one for pool, one in self._began.by_pool.items() if pool in self._pools}
@@ -177,7 +177,7 @@ class GateClaims:
         # Of a list of which pages are missing, it only tells that none of those that were read was left out.
         is_complete = entry["complete"] and entry.get("found_complete", False)
         row = row_for_claiming(self._began, pool)
-        reading = row.reading(seen_jobs(found), is_complete=is_complete, seconds=self._look_took)
+        reading = row.reading(seen_jobs(found), is_complete=is_complete, look_seconds=self._look_seconds)
         wanted = self._wanted if claims else None
         # A claim that does not know all jobs of its name that are not over would take one of the others for its own.
         if wanted is not None and found and not reading.shows_all_alive:

@@ -90,11 +90,11 @@ def list_claims(store: Store, remark: Callable[[str], None]) -> list[ListedClaim
     """
     return [
         {
-            "pool": place.pool,
-            "claim": claim_facts(place.claim, place.claim.amounts, place.began.time),
-            "is_released": place.claim.ended is not None,
+            "pool": pool,
+            "claim": claim_facts(claim, claim.amounts, moment),
+            "is_released": claim.ended is not None,
         }
-        for place in _claims_that_take_room(store, remark)
+        for pool, moment, claim in _claims_that_take_room(store, remark)
     ]
 
 
@@ -104,7 +104,7 @@ def ids_of_claims_to_end(store: Store, prefix: str, owner: str) -> list[tuple[st
     Raises StoreError.
     """
     begin = f"{prefix}/"
-    claims = [place.claim for place in _claims_that_take_room(store) if place.claim.ended is None]
+    claims = [claim for _pool, _moment, claim in _claims_that_take_room(store) if claim.ended is None]
     # A retry has the same IDs, and may have claimed before the run that was cancelled gives its own back.
     return [(claim.id, claim.nonce) for claim in claims if claim.id.startswith(begin) and claim.owner == owner]
 
@@ -173,7 +173,7 @@ def _read_jobs_of_claims(store: Store, place: _Place, look: Look) -> Reading:
         raise StoreError(f"The jobs of {place.pool} could not be read in time.")
     found, is_complete = looked
     took = time.monotonic() - place.began_at
-    return replace(place.began, jobs=seen_jobs(found), is_complete=is_complete, seconds=took)
+    return replace(place.began, jobs=seen_jobs(found), is_complete=is_complete, look_seconds=took)
 
 
 def _note_in_document(reading: Reading, own: Sequence[OwnClaim], job_id: str, row: Row) -> PoolClaims:
@@ -252,10 +252,12 @@ def _find_claims(store: Store, own: Sequence[OwnClaim]) -> list[_Place]:
     return sorted(itertools.chain.from_iterable(lasting), key=lambda place: place.claim.created)
 
 
-def _claims_that_take_room(store: Store, remark: Callable[[str], None] = lambda words: None) -> list[_Place]:
-    began_at = time.monotonic()
+def _claims_that_take_room(
+    store: Store, remark: Callable[[str], None] = lambda words: None
+) -> list[tuple[str, float, Claim]]:
+    """Return (pool, the store's time, claim) of each that others have to leave room for. Raises StoreError."""
     return [
-        _Place(pool, row.reading(()), began_at, (), claim)
+        (pool, row.moment, claim)
         for pool, row in _rows_of_listed_claims(store, remark)
         for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key))
         # By the store's clock, and not this host's: only that one has set the times.

@@ -100,8 +100,8 @@ class SeenJob:
 class Reading:
     """What was read of a pool, and the version and the time of its document from before anything of it was asked.
 
-    Of very many jobs not all are read: those that are over are left out first. ``seconds`` later the ages of the jobs
-    were counted.
+    Of very many jobs not all are read: those that are over are left out first. The ages of the jobs were counted
+    ``look_seconds`` after that time.
     """
 
     version: int
@@ -109,7 +109,7 @@ class Reading:
     time: float
     jobs: Sequence[SeenJob]
     is_complete: bool = True
-    seconds: float = 0.0
+    look_seconds: float = 0.0
 
     @property
     def shows_all_alive(self) -> bool:
@@ -143,10 +143,10 @@ class Row:
         """The time, which never goes back even if the store's clock does."""
         return max(self.now, self.document.newest)
 
-    def reading(self, jobs: Sequence[SeenJob], *, is_complete: bool = True, seconds: float = 0.0) -> Reading:
+    def reading(self, jobs: Sequence[SeenJob], *, is_complete: bool = True, look_seconds: float = 0.0) -> Reading:
         """Return a reading that began at the time of the row."""
         born = self.document.born if self.version else None
-        return Reading(self.version, born, self.moment, jobs, is_complete, seconds)
+        return Reading(self.version, born, self.moment, jobs, is_complete, look_seconds)
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def is_job_older_than_claim(claim: Claim, job: SeenJob, reading: Reading) -> boo
     """Return whether the job is certainly older than the claim."""
     # The two ages are of two clocks, so none is ever compared with a time of the other. That of the job may be told too
     # high or too low, as the API writes dates and times of creation by clocks of its own.
-    return job.age is not None and job.age - CLOCK_TOLERANCE > reading.time + reading.seconds - claim.created
+    return job.age is not None and job.age - CLOCK_TOLERANCE > reading.time + reading.look_seconds - claim.created
 
 
 def is_reading_older_than_claim(claim: Claim, reading: Reading) -> bool:
@@ -334,8 +334,8 @@ def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = 
         is_own = own is not None and own.is_retry_of(claim)
         # The job of an earlier run that claimed during this look may be in the reading, and is not told from others.
         is_later = own is not None and claim.nonce != own.nonce and is_reading_older_than_claim(claim, reading)
-        is_submitted = is_later or any(job.stage is Stage.WAITS for job in jobs)
-        if (is_submitted or not is_own) and _does_claim_count(claim, jobs, reading):
+        may_be_submitted = is_later or any(job.stage is Stage.WAITS for job in jobs)
+        if (may_be_submitted or not is_own) and _does_claim_count(claim, jobs, reading):
             left = _left_of_claim(claim, jobs)
             # A claim without amounts counts until one of its jobs has begun: its replicas still need places.
             if left or not any(map(covers_claim, jobs)):

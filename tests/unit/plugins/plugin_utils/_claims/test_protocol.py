@@ -280,7 +280,7 @@ def test_a_claim_that_was_released_keeps_no_other_from_the_job_that_both_may_hav
 def test_a_look_that_takes_long_makes_no_job_older_than_its_claim(seconds: float, is_its_own: bool) -> None:
     """The age of a job is counted at the end of the look, the claim's at its beginning."""
     document = claimed("a", seen=())
-    look = replace(reading(1, 1030, job("1", Stage.RUNS, age=85.0)), seconds=seconds)
+    look = replace(reading(1, 1030, job("1", Stage.RUNS, age=85.0)), look_seconds=seconds)
     assert (mark_claims(Row(1, document, 1100.0), look).claims["a"].ended is not None) == is_its_own
 
 
