@@ -61,7 +61,7 @@ LONGEST = 2500
 HOSTILE = [
     "\x1b[2J\x1b]0;owned\x07\nok: [localhost] => admitted\r\u2028\u0085\x9b31m\x00",
     "\u202egnp.exe\u2066\u200f\ud800",
-    "x\x1b" * 50_000,
+    "x\x1b" * 5_000,
     "{{ lookup('pipe', 'touch x') }}{% raw %}{# a #}",
     "a, b <script>alert(1)</script>",
     f"vendor/\x1b[31m{'y' * 300}",
