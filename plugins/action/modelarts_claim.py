@@ -206,7 +206,7 @@ class ActionModule(ObservingAction):
         if not end_claim_by_hand(store, claim_id):
             message = f"There is no claim {claim_id} to end. The room of a released claim is free after one minute."
             return {"failed": True, "changed": False, "msg": sentence(message)}
-        self.say([sentence(_SAID["released"].format(id=claim_id))])
+        self.say([sentence(f"Claim {claim_id} is ended. Its room is free in one minute.")])
         return {"changed": True}
 
 

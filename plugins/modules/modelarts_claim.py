@@ -110,7 +110,7 @@ claims:
       type: dict
     is_released:
       description:
-        - Whether the claim was released.
+        - Whether the claim was released, replaced or ended by hand.
         - It then takes room for one more minute, in which a late job would show.
       type: bool
 released:

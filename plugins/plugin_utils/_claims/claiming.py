@@ -100,6 +100,7 @@ class GateClaims:
         self._time = time
         self._is_dry = is_dry
         self._pools: Sequence[str] | None = None
+        self._read_pools: Sequence[str] | None = None
         self._began: Documents | None = None
         self._failure = ""
         self._marks = True
@@ -115,7 +116,8 @@ class GateClaims:
         self._store.end_in(None if left is None else max(left / 2, _LEAST_SECONDS))
         try:
             # All pools at first: display names become IDs in the reading, and the versions have to be older than that.
-            self._began = self._read(self._pools)
+            self._read_pools = self._pools
+            self._began = self._read(self._read_pools)
         except StoreError:
             return []  # each pool says why
         try:
@@ -173,6 +175,9 @@ class GateClaims:
         if self._began is None or self._failure:
             raise StoreError(self._failure)
         pool = entry["pool_name"]
+        # A display name became an ID in this look, after its document was to be read.
+        if self._read_pools is not None and pool not in self._read_pools:
+            raise StoreError("the ID of the pool was not known when they were read: the next look will tell")
         found = entry.get("found")
         # Of a list of which pages are missing, it only tells that none of those that were read was left out.
         is_complete = entry["complete"] and entry.get("found_complete", False)

@@ -32,8 +32,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     end_claim,
     end_of_claimed_room,
     is_claim_for,
+    is_claim_given_back,
     mark_claims,
-    may_be_submitted_late,
     names_claims_look_for,
     release_claim_of,
     renew_claim_of,
@@ -197,7 +197,7 @@ def renew_claims_for_job(store: Store, own: Sequence[OwnClaim], job_name: str) -
     """Renew those of a run's own claims that are for a job of that name. Raises StoreError."""
     for_job = [place for place in _find_claims(store, own) if is_claim_for(place.claim, job_name)]
     # A job belongs to the claim with its exact name, if there is one.
-    exact = [place for place in for_job if place.claim.job == job_name]
+    exact = [place for place in for_job if place.claim.job == job_name and place.claim.ended is None]
     for place in exact or for_job:
         _renew_in_pool(store, place.pool, place.claim, DEFAULT_SECONDS)
 
@@ -217,10 +217,12 @@ def _renew_in_pool(store: Store, pool: str, claim: Claim, seconds: float) -> Cla
 
 def end_claim_by_hand(store: Store, claim_id: str) -> bool:
     """End the claims of an id, in every pool, and return whether there was one to end. Raises StoreError."""
-    is_any_ended = False
-    for place in _find_claims(store, [(claim_id, "")]):
-        is_any_ended = _end_in_pool(store, place.pool, claim_id) or is_any_ended
-    return is_any_ended
+    pools = [
+        pool
+        for pool, row in _rows_of_listed_claims(store)
+        if any(claim.id == claim_id for claim in row.document.claims.values())
+    ]
+    return any([_end_in_pool(store, pool, claim_id) for pool in pools])
 
 
 def _end_in_pool(store: Store, pool: str, claim_id: str) -> bool:
@@ -261,7 +263,7 @@ def _claims_that_take_room(
         for pool, row in _rows_of_listed_claims(store, remark)
         for claim in sorted(row.document.claims.values(), key=lambda one: (one.version, one.key))
         # By the store's clock, and not this host's: only that one has set the times.
-        if (claim.ended is None or may_be_submitted_late(claim)) and end_of_claimed_room(claim) > row.moment
+        if (claim.ended is None or is_claim_given_back(claim)) and end_of_claimed_room(claim) > row.moment
     ]
 
 

@@ -287,14 +287,14 @@ def needs_claim_no_grace(claim: Claim) -> bool:
     return claim.ended is not None and claim.ended.why == "void"
 
 
-def may_be_submitted_late(claim: Claim) -> bool:
-    """Return whether the claim was given back, and its job may have been submitted all the same."""
+def is_claim_given_back(claim: Claim) -> bool:
+    """Return whether the claim has ended without a job, which may have been submitted all the same."""
     return claim.ended is not None and claim.ended.why in ("released", "replaced")
 
 
 def may_come_after_claim(claim: Claim, reading: Reading) -> bool:
     """Return whether a job that comes after the claim was given back is still promised its room."""
-    return may_be_submitted_late(claim) and not has_claim_expired(claim, reading)
+    return is_claim_given_back(claim) and not has_claim_expired(claim, reading)
 
 
 def may_claim_be_dropped(claim: Claim, now: float) -> bool:
@@ -331,16 +331,21 @@ def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = 
     counted = []
     for claim in _claims_by_age(document):
         jobs = found[claim.key]
-        is_own = own is not None and own.is_retry_of(claim)
-        # The job of an earlier run that claimed during this look may be in the reading, and is not told from others.
-        is_later = own is not None and claim.nonce != own.nonce and is_reading_older_than_claim(claim, reading)
-        may_be_submitted = is_later or any(job.stage is Stage.WAITS for job in jobs)
-        if (may_be_submitted or not is_own) and _does_claim_count(claim, jobs, reading):
+        is_replaced = own is not None and own.is_retry_of(claim) and not _may_job_wait(document, claim, reading, own)
+        if not is_replaced and _does_claim_count(claim, jobs, reading):
             left = _left_of_claim(claim, jobs)
             # A claim without amounts counts until one of its jobs has begun: its replicas still need places.
             if left or not any(map(covers_claim, jobs)):
                 counted.append(Counted(claim, left, jobs))
     return counted
+
+
+def _may_job_wait(document: PoolClaims, claim: Claim, reading: Reading, own: Wanted) -> bool:
+    """Return whether an earlier try may have submitted a job that waits, or is to wait, for its cards."""
+    # The job of an earlier run that claimed during this look may be in the reading, and is not told from others.
+    if claim.nonce != own.nonce and is_reading_older_than_claim(claim, reading):
+        return True
+    return any(job.stage is Stage.WAITS for job in _jobs_that_may_be_of_claim(document, claim, reading))
 
 
 def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[SeenJob]]:
@@ -527,12 +532,11 @@ def add_claim(
     claim = replace(claim, known=known, knows_all=reading.is_complete and all(job.ids for job in there))
     earlier = document.claims.get(wanted.id)
     tries = [one for one in document.claims.values() if one.ended is None and wanted.is_retry_of(one)]
-    end = Ended(row.moment, row.version + 1, "replaced")
-    document = document.with_claims(*(replace(one, ended=end) for one in tries if one is not earlier))
+    document = document.with_claims(*(_ended_claim(one, row, "replaced") for one in tries if one is not earlier))
     if earlier is not None:
         # Of one that has ended before, the end stays when it was: nothing begins anew.
-        earlier = replace(earlier, key=earlier.key_when_replaced, ended=earlier.ended or end)
-        document = document.with_claims(earlier)
+        ended = earlier if earlier.ended is not None else _ended_claim(earlier, row, "replaced")
+        document = document.with_claims(replace(ended, key=earlier.key_when_replaced))
     document = document.with_claims(claim)
     # A document with more is refused when it is read, so it must not be written either.
     if len(document.claims) > MOST_CLAIMS:
@@ -583,8 +587,6 @@ def end_earlier_claims(row: Row, claim: Claim, wanted: Wanted) -> PoolClaims:
         and wanted.is_retry_of(one)
         # Of two gates that have been given one id, each would end the other's: the later claim stays.
         and (one.created, one.nonce) < (claim.created, claim.nonce)
-        # One whose time has settled would count for a minute anew.
-        and one.expires + SETTLE > row.moment
     ]
     return row.document.with_claims(*(_ended_claim(one, row, "replaced") for one in earlier))
 
@@ -618,35 +620,40 @@ def release_claim_of(
         return document, "expired"
     if marked.ended is not None:
         return document, marked.ended.why
+    if has_claim_expired(marked, reading):
+        return document, "expired"
     # A list of all that is alive shows no job that was deleted. Without a look, a job that was seen once may wait.
     shows_all = submitted and reading.shows_all_alive
     has_job = any(job.is_one_of(marked.jobs) for job in reading.jobs) if shows_all else bool(marked.jobs)
     # Not ended here: between this look and the swap the job may get its cards.
-    if has_job or _may_job_come_for_claim(document, marked, reading):
+    if has_job or any(job.stage is not Stage.OVER for job in _jobs_that_may_be_of_claim(document, marked, reading)):
         return document, "waits"
     why = "released" if submitted else "void"
     return document.with_claims(_ended_claim(marked, row, why)), why
 
 
-def takes_job_for_certain(claim: Claim) -> bool:
-    """Return whether no other claim waits for a job that this one has."""
-    # One that was given back may only seem to have it: whether it is its late job, or that of another, is not told.
-    return claim.ended is None
+def takes_job_for_certain(other: Claim, claim: Claim) -> bool:
+    """Return whether a job that the other claim has cannot be that of the claim, though it has its name."""
+    # One that was given back may only seem to have it. And of two that wait for one name, whose it is is not told.
+    return other.ended is None and is_glob_of_claim(claim.job) and not is_glob_of_claim(other.job)
 
 
-def _may_job_come_for_claim(document: PoolClaims, claim: Claim, reading: Reading) -> bool:
-    """Return whether a job may be that of the claim by its name, though its type or its age tell otherwise."""
+def _jobs_that_may_be_of_claim(document: PoolClaims, claim: Claim, reading: Reading) -> list[SeenJob]:
+    """Return the jobs of a claim, and those that by their names may be, though their types or their ages are others."""
     # What keeps a claim has to match more than what ends it: the room of a job that waits would be given to others.
     found = jobs_of_claims(document, reading)
-    taking = [one.key for one in document.claims.values() if one.key != claim.key and takes_job_for_certain(one)]
+    taking = [one.key for one in document.claims.values() if one.key != claim.key and takes_job_for_certain(one, claim)]
     others = {one for key in taking for job in found[key] for one in job.ids}
-    return any(
-        job.stage is not Stage.OVER
-        and not job.is_one_of(claim.known)
+    coming = (
+        job
+        for job in reading.jobs
+        if job.stage is not Stage.OVER
+        # One that was there before may have been started anew, and have another ID beside the one that it had.
+        and not (job.ids and all(one in claim.known for one in job.ids))
         and not job.is_one_of(others)
         and _has_name_of_claim(claim, job)
-        for job in reading.jobs
     )
+    return [*found[claim.key], *coming]
 
 
 def renew_claim_of(row: Row, claim_id: str, seconds: float, nonce: str = "") -> tuple[PoolClaims, Claim | None]:
@@ -661,12 +668,18 @@ def renew_claim_of(row: Row, claim_id: str, seconds: float, nonce: str = "") -> 
 
 
 def end_claim(row: Row, claim_id: str) -> tuple[PoolClaims, bool]:
-    """Return (the document in which a claim has ended by hand, whether there was one to end)."""
-    claim = row.document.claims.get(claim_id)
-    if claim is None or claim.ended is not None:
-        return row.document, False
-    # As released and not void: a person who ends it does not know whether the job was submitted.
-    return row.document.with_claims(_ended_claim(claim, row, "released")), True
+    """Return (the document in which the claims of an id have ended by hand, whether there was one to end).
+
+    The promise to a job that waits ends with them, whether they had ended before or not.
+    """
+    lasting = [
+        claim
+        for claim in row.document.claims.values()
+        if claim.id == claim_id and claim.expires > row.moment and not needs_claim_no_grace(claim)
+    ]
+    # Not void, as a person who ends it does not know whether the job starts just now.
+    ended = [one if one.ended is not None else _ended_claim(one, row, "released") for one in lasting]
+    return row.document.with_claims(*(replace(one, expires=row.moment) for one in ended)), bool(ended)
 
 
 def bind_job_to_claim(
@@ -691,8 +704,8 @@ def bind_job_to_claim(
         is_bound = job.is_one_of(claim.jobs)
         return (
             not is_bound,
-            is_glob_of_claim(claim.job),
             claim.ended is not None,
+            is_glob_of_claim(claim.job),
             _has_claim_all(claim, jobs),
             claim.version,
         )
@@ -701,12 +714,23 @@ def bind_job_to_claim(
     if set(job.ids) <= set(claim.jobs):
         return document
     others = [
-        replace(one, jobs=tuple(uuid for uuid in one.jobs if uuid not in job.ids))
+        _claim_without_job(one, job, reading)
         for one in document.claims.values()
         if one.key != claim.key and job.is_one_of(one.jobs)
     ]
     bound = tuple(dict.fromkeys((*claim.jobs, *job.ids)))
     return document.with_claims(*others, replace(claim, jobs=bound))
+
+
+def _claim_without_job(claim: Claim, job: SeenJob, reading: Reading) -> Claim:
+    """Return the claim that has taken the job of another one, and waits again for its own if the job has ended it."""
+    jobs = tuple(one for one in claim.jobs if one not in job.ids)
+    ended = claim.ended
+    is_ended_by_other = any(ends_its_claim(one) for one in reading.jobs if one.is_one_of(jobs))
+    if ended is not None and ended.why in ("started", "over") and not is_ended_by_other:
+        # Whether it had been given back before is not told: it counts for its time, which is never too little.
+        ended = None if claim.key == claim.id else replace(ended, why="replaced")
+    return replace(claim, jobs=jobs, ended=ended)
 
 
 def names_claims_look_for(documents: Iterable[PoolClaims]) -> list[str]:
@@ -809,4 +833,5 @@ def _claim_set_back(claim: Claim, now: float) -> Claim:
 
 
 def _ended_claim(claim: Claim, row: Row, why: str) -> Claim:
-    return replace(claim, ended=Ended(row.moment, row.version + 1, why))
+    # A claim whose time is over is not to count for a minute anew.
+    return replace(claim, ended=Ended(min(row.moment, claim.expires), row.version + 1, why))

@@ -132,6 +132,8 @@ class Rules:
     tells_ages: bool = True
     # The first deployer was cancelled once it was admitted, and the second one is its retry, which has the same id.
     with_retry: bool = False
+    # All deployers claim for jobs of one name.
+    one_name: bool = False
     horizon: int = 6
     # What a variant changes of the world and not of the protocol.
     swaps_compare: bool = True
@@ -155,6 +157,10 @@ def parsed(text: str) -> PoolClaims:
 
 def claim_id_of(index: int, rules: Rules) -> str:
     return f"c{0 if rules.with_retry and index == 1 else index}"
+
+
+def job_name_of(index: int, rules: Rules) -> str:
+    return f"job{0 if rules.one_name else index}"
 
 
 def row_of(world: World) -> Row:
@@ -308,7 +314,9 @@ def _row(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator
         return
     used = _used(deployer, rules)
     waits = rules.fifo and any(stage == WAITS for _uuid, _name, stage in deployer.seen)
-    wanted = Wanted(claim_id_of(index, rules), f"job{index}", rules.ttl, "", {}, f"n{index}-{deployer.looks}")
+    wanted = Wanted(
+        claim_id_of(index, rules), job_name_of(index, rules), rules.ttl, "", {}, f"n{index}-{deployer.looks}"
+    )
 
     def decide(counted: t.Sequence[protocol.Counted]) -> Answer[bool]:
         claimed = sum(one.amounts.get(CARD, 0) // 1000 for one in counted)
@@ -368,7 +376,7 @@ def _won(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator
 def _admitted(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
     ended = Deployer("release", 0, expires=deployer.expires, nonce=deployer.nonce)
     if world.now < deployer.expires and not (rules.with_retry and index == 0):
-        job = Job(f"j{index}", f"job{index}", ((NONE, world.now), (WAITS, world.now)))
+        job = Job(f"j{index}", job_name_of(index, rules), ((NONE, world.now), (WAITS, world.now)))
         after = ended._replace(phase="watch" if rules.watches else "dead")
         yield "submits", _with(_with_job(world, index, job), index, after)
         yield "submits, and the answer is lost", _with(_with_job(world, index, job), index, ended)

@@ -45,6 +45,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 GPU = "nvidia.com/gpu"
 TTL = 900.0
 EMPTY = PoolClaims("born")
+ASKED = Asked("train", 1, (Group(1, {GPU: 8000}, None),), {GPU: 8000})
 
 
 def job(
@@ -323,8 +324,20 @@ def test_a_job_of_another_type_ends_no_claim_and_keeps_it(stage: Stage) -> None:
     row = Row(2, claimed("a", "b"), 1010.0)
     assert release_claim_of(row, reading(2, 1005, other), "a") == (row.document, "waits")
     assert release_claim_of(row, reading(2, 1005, job("1", stage, name="tts")), "a")[1] == "released"
-    # The job of an older claim of that name is not taken for its own.
-    assert release_claim_of(row, reading(2, 1005, job("1", Stage.WAITS)), "b")[1] == "released"
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "kept"),
+    [("train", "train", "waits"), ("tr*", "tr*", "waits"), ("train", "tr*", "released"), ("tr*", "train", "waits")],
+)
+@pytest.mark.parametrize("stage", [Stage.WAITS, Stage.STARTS])
+def test_whose_job_it_is_of_two_claims_of_one_name_a_release_does_not_guess(
+    older: str, newer: str, kept: str, stage: Stage
+) -> None:
+    """The older one has the job, until a watch says whose it is. A pattern takes no job of an exact name."""
+    document = claimed("b", name=newer, document=claimed("a", name=older))
+    seen = reading(2, 1005, job("1", stage, node=False))
+    assert release_claim_of(Row(2, document, 1010.0), seen, "b")[1] == kept
 
 
 def test_one_job_belongs_to_one_claim_the_oldest() -> None:
@@ -480,8 +493,34 @@ def test_renewing() -> None:
 def test_ending_by_hand() -> None:
     document, is_ended = end_claim(Row(1, claimed("a"), 1010.0), "a")
     assert is_ended
-    assert counted(document, reading(2, 1070)) == {}
+    waiting = job("1", Stage.WAITS)
+    assert counted(document, reading(2, 1069, waiting)) == {"a": 8}
+    assert counted(document, reading(2, 1070, waiting)) == {}, "its room is free though its job waits"
+    assert release_claim_of(Row(2, document, 1011.0), reading(2, 1011, waiting), "a") == (document, "released")
     assert end_claim(Row(2, document, 1011.0), "a") == (document, False)
+
+
+@pytest.mark.parametrize("why", ["released", "replaced", "started", "void"])
+def test_ending_by_hand_what_has_ended_and_is_still_promised_to_a_job_that_waits(why: str) -> None:
+    claim = replace(claimed("a").claims["a"], ended=Ended(1005.0, 1, why))
+    document, is_ended = end_claim(Row(1, PoolClaims("born", {"a": claim}), 1010.0), "a")
+    assert is_ended == (why != "void")
+    assert counted(document, reading(2, 1070, job("1", Stage.WAITS))) == {}
+
+
+@pytest.mark.parametrize("end", ["release", "by hand", "replaced", "its other pool"])
+def test_an_end_after_its_time_does_not_let_a_claim_count_anew(end: str) -> None:
+    document = claimed("a", at=1000.0)
+    row, gate = Row(1, document, 2000.0), Wanted("a", "train", TTL, "g/-/jobs/7", {}, "nonce")
+    later = claimed("a", at=1999.0).claims["a"]
+    ended = {
+        "release": lambda: release_claim_of(row, reading(1, 2000), "a")[0],
+        "by hand": lambda: end_claim(row, "a")[0],
+        "replaced": lambda: add_claim(document, row, reading(1, 2000), gate, ASKED)[0],
+        "its other pool": lambda: end_earlier_claims(row, later, gate),
+    }[end]()
+    old = next(claim for claim in ended.claims.values() if claim.created == 1000.0)
+    assert counted(PoolClaims("born", {old.key: old}), reading(2, 2001)) == {}
 
 
 def test_a_watch_tells_whose_job_it_is() -> None:
@@ -496,6 +535,41 @@ def test_a_watch_tells_whose_job_it_is() -> None:
     assert bind_job_to_claim(known, [("a", "")], "old", there) == known, (
         "one that was there before is not the job of the claim"
     )
+
+
+@pytest.mark.parametrize("stage", [Stage.RUNS, Stage.ENDS, Stage.OVER])
+def test_a_watch_that_takes_a_job_gives_back_the_end_that_the_job_has_made(stage: Stage) -> None:
+    """The older claim of two, which the job has ended, waits for its own job again."""
+    seen = reading(2, 1001, job("1", stage))
+    document = mark_claims(Row(2, claimed("a", "b"), 1002.0), seen)
+    assert document.claims["a"].ended is not None
+    bound = bind_job_to_claim(document, [("b", "")], "1", seen)
+    marked = mark_claims(Row(3, bound, 1003.0), seen)
+    assert (marked.claims["a"].ended, marked.claims["b"].ended is None) == (None, False)
+    assert counted(marked, reading(4, 1100, job("1", stage))) == {"a": 8}
+    own = job("2", Stage.RUNS)
+    assert mark_claims(Row(4, marked, 1101.0), reading(4, 1100, own)).claims["a"].jobs == ("2",)
+
+
+def test_a_watch_gives_back_no_end_that_another_job_or_a_release_has_made() -> None:
+    jobs = job("1", Stage.RUNS, cards=4), job("2", Stage.RUNS, cards=4)
+    document = mark_claims(Row(2, claimed("a", "b"), 1002.0), reading(2, 1001, *jobs))
+    assert document.claims["a"].jobs == ("1", "2")
+    bound = bind_job_to_claim(document, [("b", "")], "1", reading(2, 1001, *jobs))
+    assert bound.claims["a"].ended == document.claims["a"].ended
+    waiting = reading(2, 1001, job("1", Stage.WAITS))
+    document, _is_ended = end_claim(Row(2, mark_claims(Row(2, claimed("a", "b"), 1002.0), waiting), 1003.0), "a")
+    bound = bind_job_to_claim(document, [("b", "")], "1", waiting)
+    assert bound.claims["a"] == replace(document.claims["a"], jobs=())
+
+
+def test_a_retry_counts_its_earlier_try_whose_job_waits_though_its_age_says_otherwise() -> None:
+    """The time of the store stands still where its clock was set back, and the ages of jobs go on."""
+    document, own = claimed("a"), Wanted("a", "train", TTL, "owner", {}, "retry")
+    assert counted(document, reading(1, 1000, job("1", Stage.WAITS, age=100.0)), own) == {"a": 8}
+    assert counted(document, reading(1, 1000, job("1", Stage.RUNS, age=100.0)), own) == {}
+    seen = job("old", Stage.WAITS, age=100.0)
+    assert counted(claimed("a", seen=(seen,)), reading(1, 1000, seen), own) == {}, "it was there before"
 
 
 @pytest.mark.parametrize("more", [{"name": "eval"}, {"type": "infer"}])
@@ -515,6 +589,25 @@ def test_a_watch_takes_the_claim_with_the_exact_name_and_not_an_older_glob() -> 
     seen = reading(2, 1001, job("1", Stage.RUNS))
     bound = bind_job_to_claim(document, [("glob", ""), ("exact", "")], "1", seen)
     assert (bound.claims["glob"].jobs, bound.claims["exact"].jobs) == ((), ("1",))
+
+
+def test_a_watch_takes_a_claim_that_waits_and_not_one_that_was_given_back() -> None:
+    given_back, _why = release_claim_of(
+        Row(1, claimed("exact", name="train"), 1001.0), reading(1, 1001), "exact", submitted=False
+    )
+    document = claimed("glob", document=given_back, name="tr*")
+    seen = reading(2, 1001, job("1", Stage.RUNS))
+    bound = bind_job_to_claim(document, [("glob", ""), ("exact", "")], "1", seen)
+    assert (bound.claims["glob"].jobs, bound.claims["exact"].jobs) == (("1",), ())
+
+
+def test_what_is_started_anew_under_its_id_keeps_a_claim_and_ends_none() -> None:
+    """As a notebook or a service may be: the reference does not say which of its IDs stay."""
+    before, again = job("n", Stage.OVER), replace(job("n", Stage.WAITS), other_ids=("u2",))
+    row = Row(1, claimed("a", seen=(before,)), 1010.0)
+    assert release_claim_of(row, reading(1, 1005, before, again), "a") == (row.document, "waits")
+    assert release_claim_of(row, reading(1, 1005, replace(again, other_ids=())), "a")[1] == "released"
+    assert mark_claims(row, reading(1, 1005, replace(again, stage=Stage.RUNS))) == row.document
 
 
 def test_of_two_claims_of_a_run_for_one_name_each_has_a_job() -> None:
@@ -613,7 +706,6 @@ def test_of_two_claims_of_one_id_in_two_pools_the_later_one_stays() -> None:
     assert end_earlier_claims(Row(2, ended, 1003.0), second.claims["a"], gate) == ended
     assert end_earlier_claims(Row(1, second, 1002.0), first.claims["a"], gate) == second
     assert end_earlier_claims(Row(1, claimed("b"), 1002.0), second.claims["a"], gate) == claimed("b")
-    assert end_earlier_claims(Row(1, first, 1960.0), second.claims["a"], gate) == first, "it is over, and has settled"
     of_run = replace(gate, family="a")
     assert end_earlier_claims(Row(1, first, 1002.0), second.claims["a"], of_run) == first, "of another gate of its run"
     retry = replace(of_run, owner="g/-/jobs/8")
