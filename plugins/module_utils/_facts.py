@@ -318,7 +318,7 @@ class FoundJobFacts(t.TypedDict):
     job_name: str
     type: str | None
     status: str | None
-    age_seconds: int | None
+    created: float | None
     host_ips: list[str]
     resources: Numbers
     unread: list[str]
@@ -388,11 +388,13 @@ class JobsEntry(t.TypedDict):
 class FoundInPool(t.TypedDict, total=False):
     """Only where names were looked for: the jobs that have them, None when the jobs could not be read.
 
-    Of very many, those that are over and the older ones are left out first.
+    Of very many, those that are over and the older ones are left out first. ``found_at`` and ``created`` are seconds
+    since the epoch by the clock of the API.
     """
 
     found: list[FoundJobFacts] | None
     found_complete: bool
+    found_at: float
 
 
 class PoolEntry(JobsEntry, OccupancyFacts, CapacityReading, FoundInPool):

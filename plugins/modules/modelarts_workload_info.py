@@ -434,8 +434,9 @@ pools:
           elements: dict
     found:
       description:
-        - The jobs of O(look_for), with C(job_uuid), C(uid), C(job_name), C(type), C(status), C(age_seconds),
-          C(host_ips) and the requested C(resources). C(unread) names the resources that could not be read.
+        - The jobs of O(look_for), with C(job_uuid), C(uid), C(job_name), C(type), C(status), C(host_ips) and the
+          requested C(resources). C(unread) names the resources that could not be read.
+        - C(created) is the time when the job was created, as RV(pools[].found_at).
         - C(job_name) is the name in the service that created the job. If there is none, it is the job's own name.
       returned: when O(look_for) is given
       type: list
@@ -447,6 +448,11 @@ pools:
           left out first, and then the oldest ones.
       returned: when O(look_for) is given
       type: bool
+      version_added: 1.1.0
+    found_at:
+      description: The time of the last response, in seconds since the epoch, by the clock of the API.
+      returned: when O(look_for) is given
+      type: float
       version_added: 1.1.0
     observed_at:
       description:

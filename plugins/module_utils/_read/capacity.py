@@ -153,7 +153,7 @@ def _pool_entry_with_capacity(
     found: FoundInPool = {}
     if look_for:
         read = None if jobs.value is None else find_jobs(jobs.value.items, look_for, now)
-        found = {"found": None, "found_complete": False} if read is None else read
+        found = {"found": None, "found_complete": False, "found_at": now} if read is None else read
     sizes = None
     if nodes.value is not None:
         # Of every document: a node that was joined from two entries may have two addresses.

@@ -62,7 +62,7 @@ def find_jobs(items: Iterable[Document], names: Iterable[str], now: float) -> Fo
     requirements = Requirements()
     in_order = sorted(heap, key=lambda one: one[1])
     found = [_found_job(item, name, requirements, now) for _order, _count, item, name in in_order]
-    return {"found": found, "found_complete": is_complete}
+    return {"found": found, "found_complete": is_complete, "found_at": now}
 
 
 def _matcher_of_names_to_find(names: Iterable[str]) -> Callable[[str], bool]:
@@ -86,7 +86,7 @@ def _found_job(item: Document, name: str, requirements: Requirements, now: float
         "job_name": name,
         "type": text_field(item.get("type")),
         "status": text_field(item.get("status")),
-        "age_seconds": None if created is None else seconds_since(created / 1000, now),
+        "created": None if created is None or seconds_since(created / 1000, now) is None else created / 1000,
         "host_ips": hosts_of_job(item),
         "resources": amounts_to_numbers(canonical_amounts(amounts)),
         "unread": unread,

@@ -104,7 +104,6 @@ class GateClaims:
         self._began: Documents | None = None
         self._failure = ""
         self._marks = True
-        self._began_at = self._look_seconds = 0.0
 
     def begin(self, left: float | None = None) -> list[str]:
         """Read what is claimed, before anything is asked of a pool; return the names of the jobs to look for.
@@ -112,7 +111,6 @@ class GateClaims:
         ``left`` are the seconds that the gate has, of which the look at the pools needs some as well.
         """
         self._began, self._failure, self._marks = None, "", True
-        self._began_at = self._time.clock()
         self._store.end_in(None if left is None else max(left / 2, _LEAST_SECONDS))
         try:
             # All pools at first: display names become IDs in the reading, and the versions have to be older than that.
@@ -147,7 +145,6 @@ class GateClaims:
         ``left`` are the seconds that are left for the verdicts on all of them.
         """
         self._pools = [entry["pool_name"] for entry in entries]
-        self._look_seconds = self._time.clock() - self._began_at
         if self._began is not None:
             # Those of all pools may have fifty million characters.
             own = {pool: one for pool, one in self._began.by_pool.items() if pool in self._pools}
@@ -182,7 +179,7 @@ class GateClaims:
         # Of a list of which pages are missing, it only tells that none of those that were read was left out.
         is_complete = entry["complete"] and entry.get("found_complete", False)
         row = row_for_claiming(self._began, pool)
-        reading = row.reading(seen_jobs(found), is_complete=is_complete, look_seconds=self._look_seconds)
+        reading = row.reading(seen_jobs(found), is_complete=is_complete, read_at=entry.get("found_at"))
         wanted = self._wanted if claims else None
         # A claim that does not know all jobs of its name that are not over would take one of the others for its own.
         if wanted is not None and found and not reading.shows_all_alive:

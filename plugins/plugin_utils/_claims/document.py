@@ -108,6 +108,7 @@ class Claim:
     ``job`` is the name of the coming job, or a glob. ``known`` are the jobs of that name that were there before.
     ``knows_all`` says whether these are all, or whether of those that were over some were left out.
     ``is_placed`` says whether its replicas were promised places on nodes, and not amounts alone.
+    ``read_at`` is when the pool was read for it, by the clock of the API, while all other times are the store's.
     ``jobs`` are those that have come. ``nonce`` tells the writes of one id apart, and ``version`` orders all claims.
     """
 
@@ -126,6 +127,7 @@ class Claim:
     known: Set[str] = frozenset()
     knows_all: bool = False
     is_placed: bool = True
+    read_at: float | None = None
     jobs: tuple[str, ...] = ()
     ended: Ended | None = None
 
@@ -236,6 +238,7 @@ def _dumped_claim(claim: Claim, bits: Mapping[str, int]) -> dict[str, object]:
         "known": f"{sum(bits[uuid] for uuid in claim.known):x}",
         "knows_all": claim.knows_all,
         "is_placed": claim.is_placed,
+        "read_at": claim.read_at,
         "jobs": list(claim.jobs),
         "ended": None if claim.ended is None else vars(claim.ended),
     }
@@ -260,6 +263,7 @@ def _parsed_claim(key: str, table: _ClaimTable, known: Mapping[str, int]) -> Cla
         # A document that does not say so knows some of them.
         knows_all=table.value("knows_all") is True,
         is_placed=table.value("is_placed") is not False,
+        read_at=None if table.value("read_at") is None else table.number("read_at"),
         jobs=tuple(table.names("jobs")),
         ended=None if table.value("ended") is None else _parsed_end_of_claim(table.table("ended")),
     )

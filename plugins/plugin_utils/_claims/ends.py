@@ -9,7 +9,6 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import itertools
-import time
 import typing as t
 from dataclasses import replace
 from functools import partial
@@ -71,14 +70,12 @@ class ListedClaim(t.TypedDict):
 class _Place(t.NamedTuple):
     """Where a claim is: its pool, a reading that begins before anything of it is asked, and the names to look for.
 
-    ``began_at`` is when it began by this host's clock, which only tells how long something takes.
 
     The document is not kept: who may write the store can give one ID to claims in very many pools.
     """
 
     pool: str
     began: Reading
-    began_at: float
     names: Sequence[str]
     claim: Claim
 
@@ -172,8 +169,7 @@ def _read_jobs_of_claims(store: Store, place: _Place, look: Look) -> Reading:
     if looked is None:
         raise StoreError(f"The jobs of {place.pool} could not be read in time.")
     found, is_complete = looked
-    took = time.monotonic() - place.began_at
-    return replace(place.began, jobs=seen_jobs(found), is_complete=is_complete, look_seconds=took)
+    return replace(place.began, jobs=seen_jobs(found), is_complete=is_complete)
 
 
 def _note_in_document(reading: Reading, own: Sequence[OwnClaim], job_id: str, row: Row) -> PoolClaims:
@@ -222,7 +218,8 @@ def end_claim_by_hand(store: Store, claim_id: str) -> bool:
         for pool, row in _rows_of_listed_claims(store)
         if any(claim.id == claim_id for claim in row.document.claims.values())
     ]
-    return any([_end_in_pool(store, pool, claim_id) for pool in pools])
+    ended = [_end_in_pool(store, pool, claim_id) for pool in pools]
+    return any(ended)
 
 
 def _end_in_pool(store: Store, pool: str, claim_id: str) -> bool:
@@ -243,13 +240,12 @@ def _find_claims(store: Store, own: Sequence[OwnClaim]) -> list[_Place]:
     A retry that is admitted in another pool has the id of the try before.
     """
     found: dict[OwnClaim, list[_Place]] = {one: [] for one in own}
-    began_at = time.monotonic()
     for pool, row in _rows_of_listed_claims(store):
         for one, places in found.items():
             claim = claim_of_id(row.document, *one)
             if claim is not None:
                 names = names_claims_look_for([row.document])
-                places.append(_Place(pool, row.reading(()), began_at, names, claim))
+                places.append(_Place(pool, row.reading(()), names, claim))
     lasting = [[place for place in places if place.claim.ended is None] or places for places in found.values()]
     return sorted(itertools.chain.from_iterable(lasting), key=lambda place: place.claim.created)
 

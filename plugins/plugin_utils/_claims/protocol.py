@@ -73,7 +73,7 @@ class Stage(enum.Enum):
 
 @dataclass(frozen=True)
 class SeenJob:
-    """A job as a reading shows it, of those whose names were looked for.
+    """A job as a reading shows it, of those whose names were looked for; ``created`` by the clock of the API.
 
     A look may tell one of its IDs alone, so it is the same job where any of them is. One that tells none may be any
     job: it ends no claim, and keeps each claim that may be its own.
@@ -85,7 +85,7 @@ class SeenJob:
     stage: Stage
     shows_node: bool
     amounts: Amounts
-    age: float | None = None
+    created: float | None = None
     other_ids: tuple[str, ...] = ()
 
     @property
@@ -100,8 +100,8 @@ class SeenJob:
 class Reading:
     """What was read of a pool, and the version and the time of its document from before anything of it was asked.
 
-    Of very many jobs not all are read: those that are over are left out first. The ages of the jobs were counted
-    ``look_seconds`` after that time.
+    Of very many jobs not all are read: those that are over are left out first. ``read_at`` is when the jobs were read,
+    by the clock of the API.
     """
 
     version: int
@@ -109,7 +109,7 @@ class Reading:
     time: float
     jobs: Sequence[SeenJob]
     is_complete: bool = True
-    look_seconds: float = 0.0
+    read_at: float | None = None
 
     @property
     def shows_all_alive(self) -> bool:
@@ -143,10 +143,10 @@ class Row:
         """The time, which never goes back even if the store's clock does."""
         return max(self.now, self.document.newest)
 
-    def reading(self, jobs: Sequence[SeenJob], *, is_complete: bool = True, look_seconds: float = 0.0) -> Reading:
+    def reading(self, jobs: Sequence[SeenJob], *, is_complete: bool = True, read_at: float | None = None) -> Reading:
         """Return a reading that began at the time of the row."""
         born = self.document.born if self.version else None
-        return Reading(self.version, born, self.moment, jobs, is_complete, look_seconds)
+        return Reading(self.version, born, self.moment, jobs, is_complete, read_at)
 
 
 @dataclass(frozen=True)
@@ -210,26 +210,26 @@ class Asked:
 # The rules
 
 
-def was_known_to_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
+def was_known_to_claim(claim: Claim, job: SeenJob) -> bool:
     """Return whether the job was there before the claim, or may have been: it is not the one that was to come."""
     # A name may be used again, while the UUID of a job is its own.
     if job.is_one_of(claim.known):
         return True
     # The look that claimed may not have shown an old job, or may have told another of its IDs.
-    if is_job_older_than_claim(claim, job, reading):
+    if is_job_older_than_claim(claim, job):
         return True
     # A claim knows all jobs that were not over. Of very many that were, it knows some, and one of the others ends it
     # only if it is certainly younger than the claim.
     if claim.knows_all or job.stage is not Stage.OVER:
         return False
-    return job.age is None or job.age + CLOCK_TOLERANCE >= reading.time - claim.created
+    return job.created is None or claim.read_at is None or job.created - CLOCK_TOLERANCE <= claim.read_at
 
 
-def is_job_older_than_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
-    """Return whether the job is certainly older than the claim."""
-    # The two ages are of two clocks, so none is ever compared with a time of the other. That of the job may be told too
-    # high or too low, as the API writes dates and times of creation by clocks of its own.
-    return job.age is not None and job.age - CLOCK_TOLERANCE > reading.time + reading.look_seconds - claim.created
+def is_job_older_than_claim(claim: Claim, job: SeenJob) -> bool:
+    """Return whether the job is certainly older than the look that the claim was admitted on."""
+    # Both are times of the API, whatever the store's clock is set to. The API dates its answers and its jobs by clocks
+    # that may differ.
+    return job.created is not None and claim.read_at is not None and job.created + CLOCK_TOLERANCE < claim.read_at
 
 
 def is_reading_older_than_claim(claim: Claim, reading: Reading) -> bool:
@@ -369,7 +369,7 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
         for job in list(free):
             if has_all:
                 break
-            if _is_job_of_claim(claim, job, reading):
+            if _is_job_of_claim(claim, job):
                 # Of a claim that is newer it may be the job or not: a later look tells, and no other takes it before.
                 free.remove(job)
                 if not is_reading_older_than_claim(claim, reading):
@@ -455,7 +455,7 @@ def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[See
     # Two for each job, whatever number of claims has it: a claim itself is not one that would take its job.
     for taker in takers:
         for ids, job in jobs.items():
-            if len(taken_by[ids]) < 2 and _is_job_of_claim(taker, job, reading):
+            if len(taken_by[ids]) < 2 and _is_job_of_claim(taker, job):
                 taken_by[ids].append(taker.key)
     # Without its claim a job is free, and ends the next claim of its name, whose own job has not come. Whether that one
     # has all its jobs, or is dropped as well, is not asked: it would take a round for each of them.
@@ -523,11 +523,12 @@ def add_claim(
         # The version that this write makes: the swap fails if it makes another.
         version=row.version + 1,
         nonce=wanted.nonce,
+        read_at=reading.read_at,
     )
     # Jobs that have the name already are older than the claim, and would end it at once.
     there = [job for job in reading.jobs if _has_name_of_claim(claim, job)]
-    # Of very many, those that their ages do not tell from the coming one: the names of all fill the document.
-    there.sort(key=lambda job: -math.inf if job.age is None else job.age)
+    # Of very many, those that their times do not tell from the coming one: the names of all fill the document.
+    there.sort(key=lambda job: -math.inf if job.created is None else -job.created)
     known = frozenset(one for job in there[:MOST_JOBS_OF_CLAIM] for one in job.ids)
     claim = replace(claim, known=known, knows_all=reading.is_complete and all(job.ids for job in there))
     earlier = document.claims.get(wanted.id)
@@ -552,7 +553,8 @@ def shows_job_without_id(reading: Reading, wanted: Wanted) -> bool:
 
 def shows_too_many_new_jobs(reading: Reading, wanted: Wanted) -> bool:
     """Return whether more jobs of the wanted name than a claim keeps are too new to be told by their ages."""
-    new = (job for job in reading.jobs if job.age is None or job.age <= 2 * CLOCK_TOLERANCE)
+    first_new = -math.inf if reading.read_at is None else reading.read_at - 2 * CLOCK_TOLERANCE
+    new = (job for job in reading.jobs if job.created is None or job.created >= first_new)
     return sum(_is_name_like(job.name, wanted.job) for job in new) > MOST_JOBS_OF_CLAIM
 
 
@@ -695,7 +697,7 @@ def bind_job_to_claim(
         return document
     claims = [claim_of_id(document, *one) for one in own]
     # A job of another name or type, and one from before the claim, cannot be its own, whatever a watch says.
-    possible = [claim for claim in claims if claim is not None and _is_job_of_claim(claim, job, reading)]
+    possible = [claim for claim in claims if claim is not None and _is_job_of_claim(claim, job)]
     if not possible:
         return document
 
@@ -753,7 +755,7 @@ def jobs_after_their_claims(document: PoolClaims, reading: Reading) -> Iterator[
     jobs = [job for job in reading.jobs if job.ids and not job.is_one_of(taken)]
     for claim in _claims_by_age(document):
         if claim.ended is None and has_claim_expired(claim, reading):
-            yield from ((claim, job) for job in jobs if _is_job_of_claim(claim, job, reading))
+            yield from ((claim, job) for job in jobs if _is_job_of_claim(claim, job))
 
 
 def _does_claim_count(claim: Claim, jobs: Sequence[SeenJob], reading: Reading) -> bool:
@@ -794,9 +796,9 @@ def _has_claim_all(claim: Claim, jobs: Sequence[SeenJob]) -> bool:
     )
 
 
-def _is_job_of_claim(claim: Claim, job: SeenJob, reading: Reading) -> bool:
+def _is_job_of_claim(claim: Claim, job: SeenJob) -> bool:
     is_like_it = _has_name_of_claim(claim, job) and has_type_of_claim(claim, job)
-    return is_like_it and not was_known_to_claim(claim, job, reading)
+    return is_like_it and not was_known_to_claim(claim, job)
 
 
 def _type_in_queue(job_type: str) -> str:

@@ -54,7 +54,7 @@ def _seen_job(job: FoundJobFacts) -> SeenJob:
         stage=_stage_of_seen_job(job),
         shows_node=bool(job["host_ips"]),
         amounts=amounts_in_situation(job["resources"], down=True)[0],
-        age=job["age_seconds"],
+        created=job["created"],
         other_ids=ids[1:],
     )
 
@@ -62,9 +62,9 @@ def _seen_job(job: FoundJobFacts) -> SeenJob:
 def _joined_entries(entries: Sequence[SeenJob]) -> SeenJob:
     counts = min(entries, key=lambda entry: _STAGES.index(entry.stage))
     ids = dict.fromkeys((*counts.ids, *(one for entry in entries for one in entry.ids)))
-    # The greatest age, as a claim is ended only by a job that came after it.
-    ages = [entry.age for entry in entries if entry.age is not None]
-    return replace(counts, other_ids=tuple(ids)[1:], age=max(ages, default=None))
+    # The oldest, as a claim is ended only by a job that came after it.
+    created = [entry.created for entry in entries if entry.created is not None]
+    return replace(counts, other_ids=tuple(ids)[1:], created=min(created, default=None))
 
 
 def _stage_of_seen_job(job: FoundJobFacts) -> Stage:

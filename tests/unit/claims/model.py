@@ -42,8 +42,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 
 CARD = "nvidia.com/gpu"
 ASKED = Asked("train", 1, (Group(1, {CARD: 1000}, None),), {CARD: 1000})
-# The age of the job that was there before all deployers.
-OLD = 1000.0
+# When the job was created that was there before all deployers.
+OLD = -1000.0
 TICKS = {"SETTLE": 1, "KEPT": 1, "OLDEST_READING": 1}
 
 # What a job is: not there, in the queue, on a node that neither it nor the node shows, on a node, ending, ended, gone.
@@ -129,7 +129,7 @@ class Rules:
     watches: bool = True
     # A job of the first deployer's name runs already, and may be ended before the gate looks, or be seen after that.
     with_earlier_job: bool = False
-    tells_ages: bool = True
+    tells_times: bool = True
     # The first deployer was cancelled once it was admitted, and the second one is its retry, which has the same id.
     with_retry: bool = False
     # All deployers claim for jobs of one name.
@@ -169,13 +169,15 @@ def row_of(world: World) -> Row:
 
 def reading_of(deployer: Deployer, rules: Rules) -> Reading:
     assert deployer.began is not None
-    return Reading(*deployer.began, [seen_job(*one, rules) for one in deployer.seen])
+    reading = Reading(*deployer.began, [seen_job(*one, rules) for one in deployer.seen])
+    # Without a time of any job, that of the look tells nothing, and would make many worlds of one.
+    return replace(reading, read_at=reading.time) if rules.with_earlier_job else reading
 
 
 def seen_job(uuid: str, name: str, stage: int, rules: Rules) -> SeenJob:
-    """Return a job as a read shows it. Of the deployers' own, no age is told, as may be."""
-    age = OLD if uuid == "old" and rules.tells_ages else None
-    return SeenJob(uuid, name, "train", *SHOWN[stage], {CARD: 1000}, age)
+    """Return a job as a read shows it. Of the deployers' own, no time is told, as may be."""
+    created = OLD if uuid == "old" and rules.tells_times else None
+    return SeenJob(uuid, name, "train", *SHOWN[stage], {CARD: 1000}, created)
 
 
 def broken(world: World, rules: Rules) -> bool:
@@ -308,7 +310,7 @@ def _used(deployer: Deployer, rules: Rules) -> int:
 def _row(world: World, index: int, deployer: Deployer, rules: Rules) -> Iterator[tuple[str, World]]:
     row, reading = row_of(world), reading_of(deployer, rules)
     if not rules.store_comes_first:
-        reading = row.reading(reading.jobs)
+        reading = row.reading(reading.jobs, read_at=reading.read_at)
     if protocol.why_not_usable_with_claims(reading, row):
         yield "begins anew", _with(world, index, Deployer("idle", deployer.looks))
         return

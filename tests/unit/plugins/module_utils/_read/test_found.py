@@ -40,7 +40,7 @@ def test_a_job_is_found_by_its_name() -> None:
             "job_name": "train",
             "type": "train",
             "status": "Running",
-            "age_seconds": 999,
+            "created": NOW - 999,
             "host_ips": ["10.0.0.1", "10.0.0.2"],
             "resources": {"cpu": 8, "huawei.com/ascend-snt9": 8},
             "unread": [],
@@ -62,7 +62,7 @@ def test_what_a_job_does_not_tell_is_null() -> None:
     assert find_jobs([bare, {"status": "Running"}], ["train"], NOW)["found"] == [
         {
             **{"job_uuid": "u", "uid": "u", "job_name": "train", "type": None, "status": None, "host_ips": []},
-            "age_seconds": None,
+            "created": None,
             **{"resources": {}, "unread": ["*"]},
         }
     ]

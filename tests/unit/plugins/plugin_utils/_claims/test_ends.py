@@ -60,7 +60,7 @@ def store(tmp_path: Path) -> Store:
 def found(status: str, *hosts: str) -> t.Any:
     return {
         **{"job_uuid": "u", "uid": "u", "job_name": "llm", "type": "train", "status": status, "host_ips": list(hosts)},
-        **{"resources": {"nvidia.com/gpu": 8}, "unread": [], "age_seconds": 7},
+        **{"resources": {"nvidia.com/gpu": 8}, "unread": [], "created": 7.0},
     }
 
 

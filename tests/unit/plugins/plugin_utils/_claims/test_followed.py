@@ -51,7 +51,7 @@ def left(url: str) -> dict[str, tuple[int, str | None]]:
 
 def look(_pool: str, _names: list[str]) -> t.Any:
     job = {"job_uuid": "u", "uid": "u", "job_name": "train", "type": "train", "status": "Running", "unread": []}
-    return [{**job, "host_ips": ["10.0.0.1"], "resources": {GPU: 8}, "age_seconds": 1}], True
+    return [{**job, "host_ips": ["10.0.0.1"], "resources": {GPU: 8}, "created": 1.0}], True
 
 
 def test_the_claim_of_the_job_is_renewed_and_ends_and_no_other(url: str) -> None:

@@ -44,6 +44,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 
 GPU = "nvidia.com/gpu"
 TTL = 900.0
+API = 5e6
+"""Seconds by which the API's clock is ahead of the store's: times of the two are never compared."""
 EMPTY = PoolClaims("born")
 ASKED = Asked("train", 1, (Group(1, {GPU: 8000}, None),), {GPU: 8000})
 
@@ -52,7 +54,7 @@ def job(
     uuid: str, stage: Stage, *, name: str = "train", cards: int = 8, node: bool | None = None, **more: t.Any
 ) -> SeenJob:
     shows = stage in (Stage.RUNS, Stage.ENDS) if node is None else node
-    return SeenJob(uuid, name, more.get("type", "train"), stage, shows, {GPU: cards * 1000}, more.get("age"))
+    return SeenJob(uuid, name, more.get("type", "train"), stage, shows, {GPU: cards * 1000}, more.get("created"))
 
 
 def claimed(
@@ -65,13 +67,13 @@ def claimed(
     for claim_id in ids:
         row = Row(len(document.claims), document, at)
         wanted = Wanted(claim_id, name, TTL, "g/-/jobs/7", {}, f"nonce of {claim_id} {at}")
-        reading = row.reading(more.get("seen", ()), is_complete=more.get("is_complete", True))
+        reading = row.reading(more.get("seen", ()), is_complete=more.get("is_complete", True), read_at=API + at)
         document, _claim = add_claim(document, row, reading, wanted, asked)
     return document
 
 
 def reading(version: int, time: float, *jobs: SeenJob) -> Reading:
-    return Reading(version, "born", time, jobs)
+    return Reading(version, "born", time, jobs, read_at=API + time)
 
 
 def counted(document: PoolClaims, seen: Reading, own: Wanted | None = None) -> dict[str, int]:
@@ -127,23 +129,23 @@ def test_a_job_that_was_there_before_is_not_the_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "age", "is_complete", "ends"),
+    ("stage", "created", "is_complete", "ends"),
     [
         (Stage.OVER, None, True, True),
         (Stage.OVER, None, False, False),
-        (Stage.OVER, 70.0, False, False),
-        (Stage.OVER, 69.9, False, True),
-        (Stage.OVER, 130.0, True, True),
-        (Stage.OVER, 130.1, True, False),
+        (Stage.OVER, API + 1030.0, False, False),
+        (Stage.OVER, API + 1030.1, False, True),
+        (Stage.OVER, API + 970.0, True, True),
+        (Stage.OVER, API + 969.9, True, False),
         (Stage.RUNS, None, False, True),
     ],
 )
 def test_of_very_many_jobs_only_one_that_came_after_the_claim_ends_it(
-    stage: Stage, age: float | None, is_complete: bool, ends: bool
+    stage: Stage, created: float | None, is_complete: bool, ends: bool
 ) -> None:
     """At the admission some of those that were over were left out, so the claim does not know them."""
     document = claimed("a", at=1000.0, is_complete=is_complete)
-    seen = reading(1, 1100.0, job("1", stage, age=age))
+    seen = reading(1, 1100.0, job("1", stage, created=created))
     assert (mark_claims(Row(1, document, 1101.0), seen).claims["a"].ended is not None) == ends
     released = release_claim_of(Row(1, document, 1101.0), seen, "a")[1]
     assert released == ("released" if not ends else "over" if stage is Stage.OVER else "started")
@@ -154,7 +156,7 @@ def test_of_very_many_jobs_only_one_that_came_after_the_claim_ends_it(
 def test_a_job_that_is_older_than_the_claim_is_not_its_job(stage: Stage, is_complete: bool) -> None:
     """A list that was behind did not show it at the admission, or told another of its IDs."""
     row = Row(1, claimed("a", at=1000.0, is_complete=is_complete), 1101.0)
-    seen = reading(1, 1100.0, job("1", stage, age=130.1, node=True))
+    seen = reading(1, 1100.0, job("1", stage, created=API + 969.9, node=True))
     assert counted(row.document, seen) == {"a": 8}
     assert mark_claims(row, seen).claims["a"].ended is None
     assert bind_job_to_claim(row.document, [("a", "")], "1", seen) == row.document
@@ -277,24 +279,23 @@ def test_a_claim_that_was_released_keeps_no_other_from_the_job_that_both_may_hav
     assert release_claim_of(Row(3, document, 1020.0), waits, "glob")[1] == "waits"
 
 
-@pytest.mark.parametrize(("seconds", "is_its_own"), [(0.0, False), (60.0, True)])
-def test_a_look_that_takes_long_makes_no_job_older_than_its_claim(seconds: float, is_its_own: bool) -> None:
-    """The age of a job is counted at the end of the look, the claim's at its beginning."""
-    document = claimed("a", seen=())
-    look = replace(reading(1, 1030, job("1", Stage.RUNS, age=85.0)), look_seconds=seconds)
-    assert (mark_claims(Row(1, document, 1100.0), look).claims["a"].ended is not None) == is_its_own
+def test_whether_a_job_is_older_than_its_claim_is_no_matter_of_the_clock_of_the_store() -> None:
+    """Where that was set back, its time stands still, while jobs are looked at for minutes."""
+    document = claimed("a", at=1000.0)
+    runs = job("1", Stage.RUNS, created=API + 1005)
+    late = replace(reading(1, 1000.0, runs), read_at=API + 1900)
+    assert mark_claims(Row(1, document, 1000.0), late).claims["a"].ended is not None
 
 
-def test_of_very_many_jobs_a_claim_knows_those_that_their_age_does_not_tell() -> None:
-    old = [job(f"old-{number}", Stage.RUNS, age=1000.0 + number) for number in range(480)]
-    new = [job("untold", Stage.RUNS), job("new", Stage.RUNS, age=3.0)]
+def test_of_very_many_jobs_a_claim_knows_those_that_their_times_do_not_tell() -> None:
+    old = [job(f"old-{number}", Stage.RUNS, created=API + 0.0 - number) for number in range(480)]
+    new = [job("untold", Stage.RUNS), job("new", Stage.RUNS, created=API + 997)]
     document = claimed("a", seen=(*old, *new))
     claim = document.claims["a"]
     assert len(claim.known) == 100
     assert {"untold", "new", "old-0"} <= set(claim.known)
     assert "old-479" not in claim.known
-    later = [replace(one, age=None if one.age is None else one.age + 50) for one in (*old, *new)]
-    assert mark_claims(Row(1, document, 1050.0), reading(1, 1050, *later)) == document, "none of them ends it"
+    assert mark_claims(Row(1, document, 1050.0), reading(1, 1050, *old, *new)) == document, "none of them ends it"
 
 
 @pytest.mark.parametrize(
@@ -563,12 +564,12 @@ def test_a_watch_gives_back_no_end_that_another_job_or_a_release_has_made() -> N
     assert bound.claims["a"] == replace(document.claims["a"], jobs=())
 
 
-def test_a_retry_counts_its_earlier_try_whose_job_waits_though_its_age_says_otherwise() -> None:
-    """The time of the store stands still where its clock was set back, and the ages of jobs go on."""
+def test_a_retry_counts_its_earlier_try_whose_job_waits_though_its_time_says_otherwise() -> None:
+    """A date of the API may be wrong, and what counts has to match more than what ends a claim."""
     document, own = claimed("a"), Wanted("a", "train", TTL, "owner", {}, "retry")
-    assert counted(document, reading(1, 1000, job("1", Stage.WAITS, age=100.0)), own) == {"a": 8}
-    assert counted(document, reading(1, 1000, job("1", Stage.RUNS, age=100.0)), own) == {}
-    seen = job("old", Stage.WAITS, age=100.0)
+    assert counted(document, reading(1, 1000, job("1", Stage.WAITS, created=API + 900)), own) == {"a": 8}
+    assert counted(document, reading(1, 1000, job("1", Stage.RUNS, created=API + 900)), own) == {}
+    seen = job("old", Stage.WAITS, created=API + 900)
     assert counted(claimed("a", seen=(seen,)), reading(1, 1000, seen), own) == {}, "it was there before"
 
 
@@ -727,7 +728,7 @@ def test_an_earlier_run_does_not_take_the_place_of_a_later_one() -> None:
     document, _claim = add_claim(EMPTY, row, row.reading(()), of_run("g/-/jobs/10", "n1"), asked)
     # An earlier run that claims during the look of the next one may have submitted the job that this look shows.
     later = of_run("g/-/jobs/11", "n2").within(document)
-    assert counted(document, reading(0, 1001, job("1", Stage.WAITS, age=5.0)), later) == {"g/1": 8}
+    assert counted(document, reading(0, 1001, job("1", Stage.WAITS, created=API + 996)), later) == {"g/1": 8}
     assert counted(document, reading(0, 1001), of_run("g/-/jobs/10", "n1").within(document)) == {}, "its own, written"
     for page, counts in (("9", True), ("11", False), ("10", True), ("", True), ("\u0661\u0662", True)):
         gate = of_run(f"g/-/jobs/{page}", "n2").within(document)
@@ -897,7 +898,7 @@ def test_a_watch_binds_no_job_that_was_there_before_by_any_of_its_ids() -> None:
     assert bind_job_to_claim(known, [("a", "")], "J", reading(1, 1001, now)) == known
     over = replace(claimed("a", is_complete=False).claims["a"], knows_all=False)
     document = PoolClaims("born", {"a": over})
-    seen = reading(1, 1001, job("1", Stage.OVER, age=5000.0))
+    seen = reading(1, 1001, job("1", Stage.OVER, created=API - 4000))
     assert bind_job_to_claim(document, [("a", "")], "1", seen) == document
 
 

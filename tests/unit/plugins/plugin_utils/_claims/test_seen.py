@@ -24,7 +24,7 @@ def found(status: str | None, *hosts: str, uuid: str | None = "u") -> t.Any:
             "status": status,
             "host_ips": list(hosts),
         },
-        **{"resources": {"nvidia.com/gpu": 8}, "unread": [], "age_seconds": 7},
+        **{"resources": {"nvidia.com/gpu": 8}, "unread": [], "created": 7.0},
     }
 
 
@@ -47,7 +47,7 @@ def found(status: str | None, *hosts: str, uuid: str | None = "u") -> t.Any:
 )
 def test_stages(status: str | None, hosts: list[str], stage: Stage) -> None:
     (job,) = seen_jobs([found(status, *hosts)])
-    assert (job.stage, job.shows_node, job.amounts, job.age) == (stage, bool(hosts), {"nvidia.com/gpu": 8000}, 7)
+    assert (job.stage, job.shows_node, job.amounts, job.created) == (stage, bool(hosts), {"nvidia.com/gpu": 8000}, 7)
 
 
 @pytest.mark.parametrize("uuid", [None, ""])
@@ -64,9 +64,9 @@ def test_jobs_that_were_not_read() -> None:
 
 
 ENTRIES = [
-    {**found("Failed"), "uid": "before", "age_seconds": 50},
-    {**found("Queue"), "uid": "now", "age_seconds": 5},
-    {**found("Completed", uuid=None), "job_uuid": "before", "age_seconds": None},
+    {**found("Failed"), "uid": "before", "created": 5.0},
+    {**found("Queue"), "uid": "now", "created": 50.0},
+    {**found("Completed", uuid=None), "job_uuid": "before", "created": None},
 ]
 
 
@@ -74,7 +74,7 @@ ENTRIES = [
 def test_of_entries_of_one_job_the_one_that_is_least_far_counts(entries: t.Any) -> None:
     """A job that was restarted is listed as it was and as it is."""
     (one,) = seen_jobs(entries)
-    assert (one.stage, one.age, one.uuid, set(one.ids)) == (Stage.WAITS, 50, "u", {"u", "now", "before"})
+    assert (one.stage, one.created, one.uuid, set(one.ids)) == (Stage.WAITS, 5.0, "u", {"u", "now", "before"})
 
 
 def test_very_many_jobs_take_little_time() -> None:
