@@ -220,16 +220,14 @@ def was_known_to_claim(claim: Claim, job: SeenJob) -> bool:
         return True
     # A claim knows all jobs that were not over. Of very many that were, it knows some, and one of the others ends it
     # only if it is certainly younger than the claim.
-    if claim.knows_all or job.stage is not Stage.OVER:
-        return False
-    return job.created is None or claim.read_at is None or job.created - CLOCK_TOLERANCE <= claim.read_at
+    return not claim.knows_all and job.stage is Stage.OVER and is_job_older_than_claim(claim, job, -CLOCK_TOLERANCE)
 
 
-def is_job_older_than_claim(claim: Claim, job: SeenJob) -> bool:
-    """Return whether the job is certainly older than the look that the claim was admitted on."""
+def is_job_older_than_claim(claim: Claim, job: SeenJob, tolerance: float = CLOCK_TOLERANCE) -> bool:
+    """Return whether the job is older than the look that the claim was admitted on, or does not tell that it is not."""
     # Both are times of the API, whatever the store's clock is set to. The API dates its answers and its jobs by clocks
     # that may differ.
-    return job.created is not None and claim.read_at is not None and job.created + CLOCK_TOLERANCE < claim.read_at
+    return job.created is None or claim.read_at is None or job.created + tolerance < claim.read_at
 
 
 def is_reading_older_than_claim(claim: Claim, reading: Reading) -> bool:

@@ -42,8 +42,8 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import
 
 CARD = "nvidia.com/gpu"
 ASKED = Asked("train", 1, (Group(1, {CARD: 1000}, None),), {CARD: 1000})
-# When the job was created that was there before all deployers.
-OLD = -1000.0
+# When a job was created that was there before all deployers, and those of the deployers.
+OLD, YOUNG = -1000.0, 1000.0
 TICKS = {"SETTLE": 1, "KEPT": 1, "OLDEST_READING": 1}
 
 # What a job is: not there, in the queue, on a node that neither it nor the node shows, on a node, ending, ended, gone.
@@ -129,11 +129,12 @@ class Rules:
     watches: bool = True
     # A job of the first deployer's name runs already, and may be ended before the gate looks, or be seen after that.
     with_earlier_job: bool = False
-    tells_times: bool = True
+    with_old_times: bool = True
     # The first deployer was cancelled once it was admitted, and the second one is its retry, which has the same id.
     with_retry: bool = False
     # All deployers claim for jobs of one name.
     one_name: bool = False
+    loses_answers: bool = True
     horizon: int = 6
     # What a variant changes of the world and not of the protocol.
     swaps_compare: bool = True
@@ -169,14 +170,13 @@ def row_of(world: World) -> Row:
 
 def reading_of(deployer: Deployer, rules: Rules) -> Reading:
     assert deployer.began is not None
-    reading = Reading(*deployer.began, [seen_job(*one, rules) for one in deployer.seen])
-    # Without a time of any job, that of the look tells nothing, and would make many worlds of one.
-    return replace(reading, read_at=reading.time) if rules.with_earlier_job else reading
+    # Always the same, as another would make many worlds of one.
+    return Reading(*deployer.began, [seen_job(*one, rules) for one in deployer.seen], read_at=0.0)
 
 
 def seen_job(uuid: str, name: str, stage: int, rules: Rules) -> SeenJob:
-    """Return a job as a read shows it. Of the deployers' own, no time is told, as may be."""
-    created = OLD if uuid == "old" and rules.tells_times else None
+    """Return a job as a read shows it. The deployers' own are younger than any claim, and the old one may be too."""
+    created = YOUNG if uuid != "old" else OLD if rules.with_old_times else 0.0
     return SeenJob(uuid, name, "train", *SHOWN[stage], {CARD: 1000}, created)
 
 
@@ -381,7 +381,8 @@ def _admitted(world: World, index: int, deployer: Deployer, rules: Rules) -> Ite
         job = Job(f"j{index}", job_name_of(index, rules), ((NONE, world.now), (WAITS, world.now)))
         after = ended._replace(phase="watch" if rules.watches else "dead")
         yield "submits", _with(_with_job(world, index, job), index, after)
-        yield "submits, and the answer is lost", _with(_with_job(world, index, job), index, ended)
+        if rules.loses_answers:
+            yield "submits, and the answer is lost", _with(_with_job(world, index, job), index, ended)
     yield "fails, and releases", _with(world, index, ended)
 
 

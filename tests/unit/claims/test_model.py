@@ -84,7 +84,8 @@ def test_runs_that_claim_for_one_name() -> None:
     """Whose job it is, a gate cannot tell: each may be taken for the other's, as all ask for the same."""
     with in_ticks():
         for fifo in (False, True):
-            rules = Rules(looks=2, room=2, one_name=True, fifo=fifo)
+            # A late job of one that was released could be that of any other run.
+            rules = Rules(looks=2, room=2, one_name=True, loses_answers=False, fifo=fifo)
             assert wander(3, rules, random.Random("one name"), MOVES // 8 if IS_WHOLE else 3_000)[1] == []
 
 
@@ -116,7 +117,7 @@ SEES_OLD = of(1, "reads the store", "reads the jobs: [('old', 'runs')]")
 # A deployer ends the job that has its name, and asks. Another sees the job: it looked before, or its list is behind.
 USED_AGAIN = {
     "is_reading_older_than_claim": (
-        Rules(looks=2, with_earlier_job=True, tells_times=False),
+        Rules(looks=2, with_earlier_job=True, with_old_times=False),
         [*SEES_OLD, *ENDED_BEFORE, *ZERO],
     ),
     "is_job_older_than_claim": (Rules(looks=2, with_earlier_job=True), [*ENDED_BEFORE, *ZERO, *SEES_OLD]),
@@ -124,14 +125,14 @@ USED_AGAIN = {
 TIME = "time passes"
 
 
-@pytest.mark.parametrize("rule", USED_AGAIN)
-def test_a_name_that_is_used_again(rule: str) -> None:
-    """Without the rule, the old job would soon be taken for that of the claim."""
+def test_a_name_that_is_used_again() -> None:
+    """Where times do not tell, a list that is behind shows the old job as a new one: see the guide on claims."""
+    rule = "is_job_older_than_claim"
     rules, begin = USED_AGAIN[rule]
     with in_ticks():
         assert wander(2, rules, random.Random(rule), MOVES // 8 if IS_WHOLE else 3_000, begin)[1] == []
     with in_ticks(**{rule: lambda *_words: False}):
-        assert wander(2, rules, random.Random(f"{rule} 1"), 30_000, begin)[1]
+        assert wander(2, rules, random.Random(rule), 30_000, begin)[1]
 
 
 class Left(t.NamedTuple):

@@ -125,7 +125,9 @@ class Deployers:
             if self._listed.get(document["jobUUID"], 0.0) <= self.pool.now:
                 jobs.append({**document, "jobName": self._names[document["jobUUID"]]})
         entry = observed(self.pool.node_documents(), jobs, pool_document=self.pool.pool_document())
-        entry.update(find_jobs(jobs, names, float(NOW)))
+        # Documents of the pool are as if it were always NOW, while a claim compares times of two looks.
+        by_now = [{**job, "createTime": job["createTime"] + int(self.pool.now * 1000)} for job in jobs]
+        entry.update(find_jobs(by_now, names, NOW + self.pool.now))
         return entry
 
     def _submit_later(self, name: str, groups: tuple[Group, ...], kind: str) -> None:

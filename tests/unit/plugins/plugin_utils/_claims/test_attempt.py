@@ -51,11 +51,11 @@ def test_without_an_admission_or_a_wish_nothing_is_to_be_written(want: Wanted | 
 
 
 def test_others_count_and_what_a_gate_sees_it_marks() -> None:
-    document = propose(EMPTY.reading(()), EMPTY, wanted(), room_for(8)).document
+    document = propose(EMPTY.reading((), read_at=0.0), EMPTY, wanted(), room_for(8)).document
     row = Row(1, document, 1001.0)
     refused = propose(row.reading(()), row, wanted("b"), room_for(15))
     assert (refused.verdict, refused.claim, refused.is_changed) == (8, None, False)
-    running = SeenJob("1", "train", "train", Stage.RUNS, True, {"nvidia.com/gpu": 8000})
+    running = SeenJob("1", "train", "train", Stage.RUNS, True, {"nvidia.com/gpu": 8000}, created=1.0)
     marked = propose(row.reading((running,)), row, wanted("b"), room_for(7))
     assert (marked.verdict, marked.claim, marked.is_changed) == (0, None, True)
     assert marked.document.claims["a"].ended is not None

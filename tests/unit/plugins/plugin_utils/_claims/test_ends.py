@@ -50,7 +50,7 @@ def store(tmp_path: Path) -> Store:
         for version, claim_id in enumerate(ids):
             row = Row(version, document, now)
             document, _claim = add_claim(
-                document, row, row.reading(()), Wanted(claim_id, "llm", 900, "owner", {}, claim_id), ASKED
+                document, row, row.reading((), read_at=0.0), Wanted(claim_id, "llm", 900, "owner", {}, claim_id), ASKED
             )
         store.swap(pool, 0, dump_claims(document))
     store.swap("pool-c", 0, "garbage")
@@ -204,7 +204,9 @@ def claims_again(
     version, text = store.read().by_pool.get(pool, (0, ""))
     document = parse_claims(str(text)) if text else PoolClaims("born")
     row = Row(version, document, store.read().now + after)
-    document, _claim = add_claim(document, row, row.reading(()), Wanted(claim_id, "llm", 900, owner, {}, nonce), ASKED)
+    document, _claim = add_claim(
+        document, row, row.reading((), read_at=0.0), Wanted(claim_id, "llm", 900, owner, {}, nonce), ASKED
+    )
     assert store.swap(pool, version, dump_claims(document))
 
 
@@ -315,7 +317,7 @@ def test_an_end_leaves_the_claims_of_other_names_as_they_are(tmp_path: Path, way
     for claim_id, name, ago in (("first", "llm", 5000.0), ("second", "llm", 4990.0), ("other", "asr", 10.0)):
         row = Row(len(document.claims), document, now - ago)
         wanted = Wanted(claim_id, name, 9000, "owner", {}, claim_id)
-        document, _claim = add_claim(document, row, row.reading(()), wanted, ASKED)
+        document, _claim = add_claim(document, row, row.reading((), read_at=0.0), wanted, ASKED)
     first = document.claims["first"]
     ended = Ended(first.created + 20, 1, "started")
     store.swap("pool-a", 0, dump_claims(document.with_claims(replace(first, jobs=("u",), ended=ended))))

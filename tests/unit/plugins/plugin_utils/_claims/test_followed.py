@@ -37,7 +37,9 @@ def url(tmp_path: Path) -> str:
     for version, (claim_id, name) in enumerate([("first", "train"), ("second", "eval")]):
         row = Row(version, document, now)
         wanted = Wanted(claim_id, name, 60, "owner", {}, "n")
-        document, _claim = add_claim(document, row, row.reading(()), wanted, Asked("train", 1, (), {GPU: 8000}))
+        document, _claim = add_claim(
+            document, row, row.reading((), read_at=0.0), wanted, Asked("train", 1, (), {GPU: 8000})
+        )
     store.swap("pool-a", 0, dump_claims(document))
     return url
 

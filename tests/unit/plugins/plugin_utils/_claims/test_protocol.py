@@ -54,7 +54,9 @@ def job(
     uuid: str, stage: Stage, *, name: str = "train", cards: int = 8, node: bool | None = None, **more: t.Any
 ) -> SeenJob:
     shows = stage in (Stage.RUNS, Stage.ENDS) if node is None else node
-    return SeenJob(uuid, name, more.get("type", "train"), stage, shows, {GPU: cards * 1000}, more.get("created"))
+    return SeenJob(
+        uuid, name, more.get("type", "train"), stage, shows, {GPU: cards * 1000}, more.get("created", 2 * API)
+    )
 
 
 def claimed(
@@ -131,13 +133,14 @@ def test_a_job_that_was_there_before_is_not_the_one() -> None:
 @pytest.mark.parametrize(
     ("stage", "created", "is_complete", "ends"),
     [
-        (Stage.OVER, None, True, True),
+        (Stage.OVER, None, True, False),
         (Stage.OVER, None, False, False),
-        (Stage.OVER, API + 1030.0, False, False),
-        (Stage.OVER, API + 1030.1, False, True),
+        (Stage.OVER, API + 1029.9, False, False),
+        (Stage.OVER, API + 1030.0, False, True),
         (Stage.OVER, API + 970.0, True, True),
         (Stage.OVER, API + 969.9, True, False),
-        (Stage.RUNS, None, False, True),
+        (Stage.RUNS, None, False, False),
+        (Stage.RUNS, API + 1000.0, False, True),
     ],
 )
 def test_of_very_many_jobs_only_one_that_came_after_the_claim_ends_it(
@@ -148,7 +151,8 @@ def test_of_very_many_jobs_only_one_that_came_after_the_claim_ends_it(
     seen = reading(1, 1100.0, job("1", stage, created=created))
     assert (mark_claims(Row(1, document, 1101.0), seen).claims["a"].ended is not None) == ends
     released = release_claim_of(Row(1, document, 1101.0), seen, "a")[1]
-    assert released == ("released" if not ends else "over" if stage is Stage.OVER else "started")
+    is_over = stage is Stage.OVER
+    assert released == (("over" if is_over else "started") if ends else "released" if is_over else "waits")
 
 
 @pytest.mark.parametrize("is_complete", [True, False])
@@ -223,9 +227,10 @@ def test_a_job_without_an_id_keeps_all_that_it_may_be_of(stage: Stage) -> None:
 
 def test_a_claim_does_not_know_all_where_a_job_told_no_id() -> None:
     document = claimed("a", seen=(without_id(Stage.OVER),))
-    assert mark_claims(Row(1, document, 1010.0), reading(1, 1005, job("1", Stage.OVER))) == document
+    over = job("1", Stage.OVER, created=API + 1000)
+    assert mark_claims(Row(1, document, 1010.0), reading(1, 1005, over)) == document
     others = claimed("a", seen=(without_id(Stage.OVER, name="eval"),))
-    assert mark_claims(Row(1, others, 1010.0), reading(1, 1005, job("1", Stage.OVER))).claims["a"].ended is not None
+    assert mark_claims(Row(1, others, 1010.0), reading(1, 1005, over)).claims["a"].ended is not None
 
 
 def test_a_retry_counts_what_its_try_before_has_submitted() -> None:
@@ -289,7 +294,7 @@ def test_whether_a_job_is_older_than_its_claim_is_no_matter_of_the_clock_of_the_
 
 def test_of_very_many_jobs_a_claim_knows_those_that_their_times_do_not_tell() -> None:
     old = [job(f"old-{number}", Stage.RUNS, created=API + 0.0 - number) for number in range(480)]
-    new = [job("untold", Stage.RUNS), job("new", Stage.RUNS, created=API + 997)]
+    new = [job("untold", Stage.RUNS, created=None), job("new", Stage.RUNS, created=API + 997)]
     document = claimed("a", seen=(*old, *new))
     claim = document.claims["a"]
     assert len(claim.known) == 100
