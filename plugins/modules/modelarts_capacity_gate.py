@@ -241,6 +241,8 @@ options:
         user, and a path with a link of another user. Root may use any directory.
       - A task that ends without a decision, for example after a failed login, leaves no report. Check mode writes no
         report and leaves the directory alone.
+      - If an option cannot be rendered, the task does not start, and an earlier report stays. A task with O(reset=true)
+        before it removes that report.
       - In an execution environment, the files vanish with the container unless the directory is a mounted path.
     type: path
     version_added: 1.0.0
