@@ -57,7 +57,7 @@ class ActionModule(ObservingAction):
     """Holds a task until a pool has room."""
 
     own_options: t.ClassVar = {
-        "pools": {"type": "raw", "required": True},
+        "pools": {"type": "raw"},
         "request": {"type": "raw"},
         "policy": {"type": "raw"},
         "declared_capacity": {"type": "raw"},
@@ -67,6 +67,7 @@ class ActionModule(ObservingAction):
         "report_dir": {"type": "raw"},
         "store": {"type": "raw"},
         "claim": {"type": "raw"},
+        "reset": {"type": "bool", "default": False},
     }
 
     _directory: ReportDirectory | None = None
@@ -79,7 +80,10 @@ class ActionModule(ObservingAction):
             refuse_facts_behind(_values_that_may_give_gate_option(written, "report_dir"), self._variables)
             self._directory = ReportDirectory(path)
 
-    def act(self, options: Mapping[str, object]) -> OutcomeFacts | RefusalFacts:
+    def act(self, options: Mapping[str, object]) -> Mapping[str, object]:
+        return {"changed": False} if options["reset"] else self._ask(options)
+
+    def _ask(self, options: Mapping[str, object]) -> OutcomeFacts | RefusalFacts:
         if is_action_of_role(self._task):
             self._refuse_mistake_of_gate_role()
         goes_on = read_gate_on_refusal(options["on_refusal"])

@@ -46,9 +46,9 @@ options:
       - Candidate pools in order of preference. Each is an ID, a display name, or a dictionary with C(pool) and
         C(request). Use the dictionary for a pool with a request of its own, like a fallback pool with other cards.
       - A number counts as its text. Quote a name that YAML reads as something else, like V(no) or V(1.10).
+      - It is required unless O(reset=true).
     type: list
     elements: raw
-    required: true
   request:
     description:
       - The room that the deployment needs. It is required unless every entry of O(pools) has a request of its own.
@@ -241,6 +241,8 @@ options:
         user, and a path with a link of another user. Root may use any directory.
       - A task that ends without a decision, for example after a failed login, leaves no report. Check mode writes no
         report and leaves the directory alone.
+      - If an option cannot be rendered, the task does not start, and an earlier report stays. A task with O(reset=true)
+        before it removes that report.
       - In an execution environment, the files vanish with the container unless the directory is a mounted path.
     type: path
     version_added: 1.0.0
@@ -268,6 +270,14 @@ options:
         longer than the time from the admission until the job has its cards.
       - C(labels) are texts that describe the claim.
     type: raw
+    version_added: 1.1.0
+  reset:
+    description:
+      - With V(true), the task only removes the files of an earlier report from O(report_dir). It asks nothing and
+        returns no decision.
+      - The entry point C(reset) of the role P(poolgate.modelarts.capacity_gate#role) uses it.
+    type: bool
+    default: false
     version_added: 1.1.0
 seealso:
   - module: poolgate.modelarts.modelarts_workload_info

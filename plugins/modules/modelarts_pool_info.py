@@ -240,6 +240,8 @@ pools:
           description:
             - Numbers of the NPU cards that the placement bits show as free. The right-most bit is card 1. On a node
               with eight cards, the left eight bits have no meaning.
+            - M(poolgate.modelarts.modelarts_workload_info) also reads the jobs, and leaves out the cards that a job on
+              the node shows as taken.
             - Null if the API returns no bits, or bits that cannot be read, or bits of a card that the node does not
               have.
           type: list

@@ -419,7 +419,8 @@ pools:
       description:
         - With O(include_capacity), the jobs of O(placement_of) with their split over nodes.
         - The C(cards) of a node are the numbers of the job's own cards there. They are null if the placement bits
-          do not show as many cards as the job has, or if another job shows one of the same bits.
+          do not show as many cards as the job has, if another job shows one of the same bits, or if the node shows one
+          of these cards as free.
       type: list
       elements: dict
       contains:

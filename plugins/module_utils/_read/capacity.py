@@ -243,11 +243,17 @@ def _capacity_of(
 
 
 def _node_in_capacity(document: Document, occupancy: Occupancy | None) -> NodeFacts:
-    """Return a node as facts, with what jobs hold on it where the jobs are known, and its address."""
+    """Return a node as facts, with what jobs hold on it where the jobs are known, and its address.
+
+    The list of nodes and that of jobs may each be behind, so a card is free where both say so.
+    """
     if occupancy is None:
         return node_facts(document)
     facts = node_facts(document, occupancy.jobs_by_host)
-    facts["held"] = None if facts["private_ip"] is None else occupancy.held_on(facts["private_ip"])
+    address, cards = facts["private_ip"], facts["cards_free"]
+    if address is not None:
+        facts["held"] = occupancy.held_on(address)
+        facts["cards_free"] = None if cards is None else occupancy.free_cards_on(address, cards)
     return facts
 
 

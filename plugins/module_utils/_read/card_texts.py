@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import host_address
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import Number
 
@@ -54,15 +54,17 @@ def taken_cards_in_text(text: object) -> list[int] | None:
 
 
 class CardTextsOfJobs:
-    """Tells the cards of jobs by their texts, where these can only be the jobs' own.
+    """Weighs the texts of jobs against those of their nodes, and tells the cards that can only be a job's own.
 
     Whether a job's text shows its own cards or all that are taken on the node is in no document. It is the former where
-    it shows as many as the job has there, and none that another job shows, too.
+    it shows as many as the job has there, none that another job shows, too, and none that the node shows as free.
+    Either way, the cards that it shows are not free.
     """
 
     def __init__(self) -> None:
         self._seen: dict[str, set[int]] = {}
         self._shared: set[str] = set()
+        self._contradicted: dict[str, set[int]] = {}
 
     def note(self, nodes: object) -> None:
         """Take note of what the nodes of a job that holds resources show."""
@@ -77,10 +79,27 @@ class CardTextsOfJobs:
                     self._shared.add(host)
                 seen.update(mine)
 
+    def free_on(self, host: str, shown: Sequence[int]) -> list[int]:
+        """Return those of the cards that a node shows as free which no job shows as taken there.
+
+        The list of nodes and that of jobs are of two moments, so either may be behind.
+        """
+        seen = self._seen.get(host)
+        if seen is None or seen.isdisjoint(shown):
+            return list(shown)
+        self._contradicted.setdefault(host, set()).update(seen.intersection(shown))
+        return [number for number in shown if number not in seen]
+
     def of(self, text: object, host: str | None, resources: Mapping[str, Number]) -> list[int] | None:
-        """Return the numbers of a job's cards on a host; None where its text does not tell them for certain."""
+        """Return the numbers of a job's cards on a host; None where its text does not tell them for certain.
+
+        Ask for it after free_on() has seen what the node shows.
+        """
         mine = taken_cards_in_text(text)
-        return mine if mine and host not in self._shared and count_ascend_cards(resources) == len(mine) else None
+        if not mine or host is None or host in self._shared or count_ascend_cards(resources) != len(mine):
+            return None
+        # A job that calls cards its own which the node shows as free contradicts the node: only their number counts.
+        return mine if self._contradicted.get(host, set()).isdisjoint(mine) else None
 
 
 def free_cards_in_text(text: object, cards: int | None) -> list[int] | None:

@@ -80,7 +80,7 @@ class Occupancy:
         self._unplaced: dict[str, UnplacedGroup] = {}
         self._on_addresses = HeldOnAddresses()
         self._placements: list[PlacementFacts] = []
-        self._own_cards = CardTextsOfJobs()
+        self._card_texts = CardTextsOfJobs()
         self._texts: list[tuple[PlacedShare, str | None]] = []
         self._count = 0
         for item in items:
@@ -103,9 +103,7 @@ class Occupancy:
 
     def _add_holder(self, item: Document) -> None:
         amounts, unread = self._read_requirement(item.get("resourceRequirement"))
-        # Cards of all jobs are noted, not only of the wanted ones: two that show the same card tell of neither.
-        if self._placement_of:
-            self._own_cards.note(item.get("nodes"))
+        self._card_texts.note(item.get("nodes"))
         add_amounts(self._held, amounts)
         self._held_unread.update(unread)
         if label_field(item.get("status")) in ACTIVE:
@@ -192,10 +190,15 @@ class Occupancy:
         """Return what jobs hold on a node, see HeldOnAddresses.on()."""
         return self._on_addresses.on(address)
 
+    def free_cards_on(self, address: str, shown: Sequence[int]) -> list[int]:
+        """Return those of the cards that a node shows as free which no job shows as taken, see CardTextsOfJobs."""
+        return self._card_texts.free_on(address, shown)
+
     def as_facts(self, sizes: Mapping[str, Amounts] | None = None) -> OccupancyFacts:
         """Return ``{held, holders, queued, queue_counts, unplaced, placements}``.
 
-        ``sizes`` is what the node of each listed address has, where the nodes are known.
+        ``sizes`` is what the node of each listed address has, where the nodes are known. Ask for the cards of these
+        nodes first: they speak against what a job calls its own.
 
         ``held`` is ``{resources, active, unread}``: what jobs hold, what of it those that run or are created, and how
         many hold what could not be read, by resource.
@@ -208,7 +211,7 @@ class Occupancy:
         read (``"*"``: all of it).
         """
         for share, text in self._texts:
-            share["cards"] = self._own_cards.of(text, share["host_ip"], share["resources"])
+            share["cards"] = self._card_texts.of(text, share["host_ip"], share["resources"])
         return {
             "held": {
                 "resources": amounts_to_numbers(self._held),

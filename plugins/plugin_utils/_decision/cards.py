@@ -134,8 +134,7 @@ class NodeCards(t.NamedTuple):
         """Return them when a job has gone that had so many; ``own`` are the bits of its cards, None if not known."""
         if self.shown is None:
             return self
-        # A job that calls cards its own which the node shows as free contradicts the node: only their number counts.
-        if own is not None and not own & self.shown:
+        if own is not None:
             return self._replace(shown=self.shown | own)
         return self._replace(back=min(self.places, self.back + count))
 

@@ -146,6 +146,34 @@ def test_an_address_with_blanks_is_the_same_node(host: str) -> None:
     assert fact["held"]["resources"] == {OTHER: 6}
 
 
+def cards_free(text: str, *jobs: t.Any) -> t.Any:
+    there = node({CARD: "8"}, {CARD: "4"}, address="10.0.0.1", annotations={PLACEMENT: text})
+    (fact,) = observed([there], jobs)["nodes"]
+    return fact["cards_free"]
+
+
+def test_a_card_is_free_where_the_node_and_each_job_say_so() -> None:
+    one, other = held("0000000000001100", 2), held("0000000011000000", 2, "b")
+    assert cards_free("0000000011110000") == [1, 2, 3, 4]
+    assert cards_free("0000000011110000", one, other) == [1, 2]
+    # Whatever it means: as many as the job has, or all that are taken there.
+    assert cards_free("0000000000000000", held("0000000000001111", 1)) == [5, 6, 7, 8]
+    assert cards_free("0000000011110000", held("0000000000001100", 2, status="Creating")) == [1, 2]
+    for text in (None, "1100", "000000000000110x"):
+        assert cards_free("0000000011110000", held(text, 2)) == [1, 2, 3, 4]
+    assert cards_free("0000000011110000", held("0000000000001100", 2, host="10.0.0.2")) == [1, 2, 3, 4]
+    assert cards_free("0000000011110000", held("0000000000001100", 2, status="Completed")) == [1, 2, 3, 4]
+    assert cards_free("1111", one) is None
+
+
+def test_cards_that_the_node_shows_as_free_are_no_jobs_own() -> None:
+    for text, cards in (("0000000000001100", [3, 4]), ("0000000000001000", None), ("0000000011110000", None)):
+        there = node({CARD: "8"}, {CARD: "4"}, address="10.0.0.1", annotations={PLACEMENT: text})
+        facts = observed([there], [held("0000000000001100", 2), held("0000000000000011", 2, "b")], placement_of=["a"])
+        (placement,) = facts["placements"]
+        assert [share["cards"] for share in placement["nodes"]] == [cards]
+
+
 def test_a_job_has_free_cards_where_the_node_is_known() -> None:
     document = held("0000000000001100", 2)
     (there,), _unreadable = job_nodes(document["nodes"], Requirements(), {"10.0.0.1": 8})
