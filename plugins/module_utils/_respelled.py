@@ -11,9 +11,10 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import functools
 import re
 import typing as t
+
+from ansible_collections.poolgate.modelarts.plugins.module_utils._search import StringSearch
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,28 +33,46 @@ _FOLDS = re.compile(r"[ \t]*[\r\n]\s*|[\u00ad\u200b-\u200f\u2060\ufeff]")
 _SHORTEST_CUT = 24
 _LONGEST_HEAD = 24
 
+NormalSecret = tuple[str, str]  # and as much of its beginning as tells that it is there
 Spans = list[tuple[int, int]]
 
 
-def mask_respelled(text: str, secrets: Iterable[str], mask: str) -> str:
-    """Return the text without the secrets that it has in another form, and without the beginnings of long ones."""
-    wanted = {found for found in map(_normal_spelling_and_head, secrets) if found[1]}
-    if not wanted:
-        return text
-    seen = normal_spelling(text)
-    # Spans cost memory for each character, so they are made only where something was found.
-    heads = [(whole, head) for whole, head in wanted if head in seen]
-    if not heads:
-        return text
-    seen, spans = _normal_spelling_with_spans(text)
-    found = sorted(span for whole, head in heads for span in _places_of_respelled_secret(seen, whole, head))
-    parts, done = [], 0
-    for first, last in found:
-        start, end = spans[first][0], spans[last][1]
-        if end > done:
-            parts += [text[done:start], mask] if start >= done else []
-            done = end
-    return "".join([*parts, text[done:]])
+class RespelledSearch:
+    """Looks for secrets, as normal_secrets() has them, in whatever form a text has them."""
+
+    def __init__(self, secrets: Iterable[NormalSecret]) -> None:
+        self._wholes: dict[str, set[str]] = {}
+        for whole, head in secrets:
+            self._wholes.setdefault(head, set()).add(whole)
+        self._heads = StringSearch(self._wholes)
+
+    def mask(self, text: str, mask: str) -> str:
+        """Return the text without the secrets in another form, and without the beginnings of long ones."""
+        if not self._wholes:
+            return text
+        # Spans cost memory for each character, so they are made only where something was found.
+        heads = set(self._heads.found_in(normal_spelling(text)))
+        if not heads:
+            return text
+        seen, spans = _normal_spelling_with_spans(text)
+        found = sorted(
+            span
+            for head in heads
+            for whole in self._wholes[head]
+            for span in _places_of_respelled_secret(seen, whole, head)
+        )
+        parts, done = [], 0
+        for first, last in found:
+            start, end = spans[first][0], spans[last][1]
+            if end > done:
+                parts += [text[done:start], mask] if start >= done else []
+                done = end
+        return "".join([*parts, text[done:]])
+
+
+def normal_secrets(secrets: Iterable[str]) -> frozenset[NormalSecret]:
+    """Return the secrets as RespelledSearch takes them: to make them takes too long for each text."""
+    return frozenset(found for found in map(_normal_spelling_and_head, secrets) if found[1])
 
 
 def normal_spelling(text: str) -> str:
@@ -66,8 +85,7 @@ def normal_spelling(text: str) -> str:
     return _FOLDS.sub("", text).replace("+", " ")
 
 
-@functools.lru_cache(maxsize=1000)
-def _normal_spelling_and_head(secret: str) -> tuple[str, str]:
+def _normal_spelling_and_head(secret: str) -> NormalSecret:
     """Return a secret in that form, and as much of its beginning as tells that it stands there."""
     whole = normal_spelling(secret)
     if len(whole) < _SHORTEST_CUT:

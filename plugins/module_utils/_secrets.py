@@ -13,7 +13,6 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import typing as t
@@ -22,11 +21,16 @@ from base64 import b64encode
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._respelled import mask_respelled
+from ansible_collections.poolgate.modelarts.plugins.module_utils._respelled import (
+    NormalSecret,
+    RespelledSearch,
+    normal_secrets,
+)
+from ansible_collections.poolgate.modelarts.plugins.module_utils._search import StringSearch
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ERROR_CODES, JOB_TYPES, STATUSES
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
 AnyFacts = t.TypeVar("AnyFacts", bound="Mapping[str, object]")
 
@@ -64,16 +68,70 @@ class SecretsOwner(t.Protocol):
         """Return those that are good for one request only."""
 
 
-Owners = dict[int, "weakref.ref[SecretsOwner]"]
+class Forms(t.NamedTuple):
+    """What a secret is looked for as: in data as it is spelled, in sentences in all of these forms."""
 
-# Threads read it while others add: each of the operations on it is one step of Python's.
-_owners: Owners = {}
+    spelled: tuple[str, ...]
+    respelled: frozenset[NormalSecret]
+    runs: frozenset[NormalSecret]
+    spelled_runs: tuple[str, ...]
+
+
+class SecretSearch:
+    """The forms of several secrets, ready to be looked for."""
+
+    def __init__(self, forms: Iterable[Forms]) -> None:
+        each = list(forms)
+        self.spelled = StringSearch(spelling for one in each for spelling in one.spelled)
+        self.respelled = RespelledSearch(found for one in each for found in one.respelled)
+        self.spelled_runs = StringSearch(spelling for one in each for spelling in one.spelled_runs)
+        self.runs = RespelledSearch(found for one in each for found in one.runs)
+
+
+class Owners:
+    """Those that hold secrets, for as long as they live, and the forms of these secrets.
+
+    To make the forms of one long token takes milliseconds, and a process that runs for long has two hundred. So they
+    are made once, and kept for as long as their secret is: a bound of their own would be too small for some process,
+    and then each sentence would make all of them anew.
+    """
+
+    def __init__(self) -> None:
+        # Threads read them while others add: each of the operations on them is one step of Python's.
+        self._owners: dict[int, weakref.ref[SecretsOwner]] = {}
+        self._known: tuple[dict[str, Forms], SecretSearch] = ({}, SecretSearch(()))
+
+    def add(self, owner: SecretsOwner) -> None:
+        key, owners = id(owner), self._owners
+        owners[key] = weakref.ref(owner, lambda _gone: owners.pop(key, None))
+
+    def search(self) -> SecretSearch:
+        """Return the search for all secrets that the owners have now."""
+        return self._forms_and_search()[1]
+
+    def spellings(self, secrets: Iterable[str]) -> Iterator[str]:
+        """Yield the spellings of ``secrets``, whether they are an owner's or not."""
+        forms, _search = self._forms_and_search()
+        for secret in secrets:
+            yield from forms[secret].spelled if secret in forms else _spellings_of_secret(secret)
+
+    def _forms_and_search(self) -> tuple[dict[str, Forms], SecretSearch]:
+        owners = [owner for owner in (reference() for reference in list(self._owners.values())) if owner is not None]
+        secrets = {secret for owner in owners for own in (owner.secrets(), owner.passing_secrets()) for secret in own}
+        forms, search = self._known
+        if forms.keys() != secrets:
+            forms = {secret: forms.get(secret) or _forms_of_secret(secret) for secret in secrets}
+            search = SecretSearch(forms.values())
+            self._known = forms, search
+        return forms, search
+
+
+_owners = Owners()
 
 
 def hide_secrets_of(owner: SecretsOwner) -> None:
     """Have hide_known_secrets() know the secrets of ``owner`` for as long as it lives."""
-    key, owners = id(owner), _owners
-    owners[key] = weakref.ref(owner, lambda _gone: owners.pop(key, None))
+    _owners.add(owner)
 
 
 @contextmanager
@@ -97,24 +155,32 @@ def hide_known_secrets(text: str, most: int | None = None) -> str:
     Of a text that is longer than ``most`` only so much is left: the rest would cost time. No part of a secret is at its
     end, where the cut may go through one.
     """
-    owners = [owner for owner in (reference() for reference in list(_owners.values())) if owner is not None]
-    secrets = [secret for owner in owners for own in (owner.secrets(), owner.passing_secrets()) for secret in own]
-    text = hide_secrets(text, secrets)
+    search = _owners.search()
+    text = _hide_spelled(text, search.spelled)
     if most is None or len(text) <= most:
-        return _hide_other_forms_of_secrets(text, secrets)
+        return _hide_other_forms_of_secrets(text, search)
     start = text.lstrip()[: most + _LONGEST_USERINFO]
-    masked = _hide_other_forms_of_secrets(start, secrets)
+    masked = _hide_other_forms_of_secrets(start, search)
     return masked[: max(0, len(masked) - _LONGEST_USERINFO)] if len(start) > most else masked
 
 
-def _hide_other_forms_of_secrets(text: str, secrets: Sequence[str]) -> str:
+def _hide_other_forms_of_secrets(text: str, search: SecretSearch) -> str:
     """Return the text without what is no plain spelling: respelled, Base64 in lines, the ASCII in another charset."""
-    packed = [one for secret in secrets for one in _packed_spellings_of_secret(secret) if len(one) >= _SHORTEST_PACKED]
-    text = mask_respelled(text, [*secrets, *packed], HIDDEN)
-    runs = [run for secret in secrets for run in _ascii_runs_of_secret(secret)]
-    if runs:
-        text = mask_respelled(hide_secrets(text, runs), runs, HIDDEN)
+    text = search.respelled.mask(text, HIDDEN)
+    text = search.runs.mask(_hide_spelled(text, search.spelled_runs), HIDDEN)
     return _hide_secrets_of_userinfo(text)
+
+
+def _forms_of_secret(secret: str) -> Forms:
+    spelled = _spellings_of_secret(secret)
+    packed = [one for one in _packed_spellings_of_secret(secret) if len(one) >= _SHORTEST_PACKED]
+    runs = _ascii_runs_of_secret(secret)
+    return Forms(
+        spelled,
+        normal_secrets((secret, *packed)),
+        normal_secrets(runs),
+        tuple(spelling for run in runs for spelling in _spellings_of_secret(run)),
+    )
 
 
 def _ascii_runs_of_secret(secret: str) -> list[str]:
@@ -154,9 +220,12 @@ def _hide_secrets_of_userinfo(text: str) -> str:
 
 def hide_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return ``text`` with each of the secrets replaced by asterisks, however it is spelled."""
-    spelled = {spelling for secret in secrets for spelling in _spellings_of_secret(secret)}
+    return _hide_spelled(text, StringSearch(_owners.spellings(secrets)))
+
+
+def _hide_spelled(text: str, spelled: StringSearch) -> str:
     # The longest first: a shorter spelling within it would leave the rest of the longer one.
-    for spelling in sorted(spelled, key=len, reverse=True):
+    for spelling in sorted(set(spelled.found_in(text)), key=len, reverse=True):
         text = text.replace(spelling, HIDDEN)
     return text
 
@@ -174,37 +243,33 @@ def without_secrets(facts: AnyFacts, secrets: Iterable[str]) -> AnyFacts | None:
     Return None when one occurs anywhere else, in a key or a number included.
     """
     known = [secret for secret in secrets if secret]
-    if not _secrets_occur(facts, known):
+    spellings = list(_owners.spellings(known))
+    spelled = StringSearch(spellings)
+    wanted = StringSearch([*spellings, *(one for secret in known for one in _secret_as_python_writes_it(secret))])
+    if not known or not _any_occurs(wanted, facts):
         return facts
     # Searched again afterwards: only free texts were cleaned, and facts with a secret in another are not returned.
-    cleaned = t.cast(AnyFacts, _value_without_secrets(facts, known, False))
-    return None if _secrets_occur(cleaned, known) else cleaned
+    cleaned = t.cast(AnyFacts, _value_without_secrets(facts, spelled, False))
+    return None if _any_occurs(wanted, cleaned) else cleaned
 
 
-def _value_without_secrets(value: object, secrets: list[str], is_free: bool) -> object:
+def _value_without_secrets(value: object, spelled: StringSearch, is_free: bool) -> object:
     if isinstance(value, str):
-        return hide_secrets(value, secrets) if is_free else value
+        return _hide_spelled(value, spelled) if is_free else value
     if isinstance(value, dict):
         return {
-            hide_secrets(key, secrets) if is_free and isinstance(key, str) else key: _value_without_secrets(
-                one, secrets, is_free or key in _FREE_TEXTS
+            _hide_spelled(key, spelled) if is_free and isinstance(key, str) else key: _value_without_secrets(
+                one, spelled, is_free or key in _FREE_TEXTS
             )
             for key, one in value.items()
         }
     return (
-        [_value_without_secrets(one, secrets, is_free) for one in value] if isinstance(value, (list, tuple)) else value
+        [_value_without_secrets(one, spelled, is_free) for one in value] if isinstance(value, (list, tuple)) else value
     )
 
 
-def _secrets_occur(facts: object, secrets: list[str]) -> bool:
-    if not secrets:
-        return False
-    wanted = {
-        spelling
-        for secret in secrets
-        for spelling in (*_spellings_of_secret(secret), *_secret_as_python_writes_it(secret))
-    }
-    return any(spelling in piece for piece in _texts_that_may_have_secrets(facts) for spelling in wanted)
+def _any_occurs(wanted: StringSearch, facts: object) -> bool:
+    return any(True for piece in _texts_that_may_have_secrets(facts) for _found in wanted.found_in(piece))
 
 
 def _texts_that_may_have_secrets(value: object, depth: int = 3) -> Iterator[str]:
@@ -228,7 +293,6 @@ def _spellings_of_secret(secret: str) -> tuple[str, ...]:
     return (*_plain_spellings_of_secret(secret), *_packed_spellings_of_secret(secret))
 
 
-@functools.lru_cache(maxsize=1000)
 def _plain_spellings_of_secret(secret: str) -> tuple[str, ...]:
     if not secret:
         return ()
@@ -241,7 +305,6 @@ def _plain_spellings_of_secret(secret: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((secret, *quoted, *written)))
 
 
-@functools.lru_cache(maxsize=1000)
 def _packed_spellings_of_secret(secret: str) -> tuple[str, ...]:
     """Return what Base64 makes of each spelling, alone and within a longer text, like the body of a login."""
     found: list[str] = []

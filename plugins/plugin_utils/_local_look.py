@@ -157,7 +157,7 @@ class LocalLook:
         self._environment = environment
         self._folder = folder
         self._kept = KeptSession()
-        self._owners: Owners = {}
+        self._owners = Owners()
         self._login: tuple[Mapping[str, object], Connection] | None = None
 
     def __call__(self, arguments: Mapping[str, object]) -> Mapping[str, object] | None:

@@ -69,7 +69,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A login that some test still holds would be hidden in what others expect."""
-    monkeypatch.setattr(_secrets, "_owners", {})
+    monkeypatch.setattr(_secrets, "_owners", _secrets.Owners())
 
 
 @pytest.fixture

@@ -173,7 +173,7 @@ class Heard:
         warn = mock.patch("ansible.utils.display.Display.warning", lambda _self, text, *_a, **_k: say(text))
         lookup = importlib.import_module("ansible_collections.poolgate.modelarts.plugins.lookup.modelarts_workloads")
         # Logins of other texts would be looked for in each of the lines.
-        alone = mock.patch.object(_secrets, "_owners", {})
+        alone = mock.patch.object(_secrets, "_owners", _secrets.Owners())
         with warn, alone, mock.patch.object(lookup, "_connections", {}), surfaces.fast_clients():
             yield self
         logger.removeHandler(handler)

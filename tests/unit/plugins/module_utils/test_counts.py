@@ -214,7 +214,7 @@ UTILS = (
     "_login.keystone", "_login.options", "_login.regions", "_login.signature", "_module", "_quantity",
     "_read.card_texts",
     "_read.fields", "_read.job_query", "_read.jobs", "_read.reading", "_read.requirements", "_read.summary",
-    "_respelled", "_secrets", "_text", "_vocabulary",
+    "_respelled", "_search", "_secrets", "_text", "_vocabulary",
 )  # fmt: skip
 FOLDERS = ("_api", "_http", "_login", "_read")
 
