@@ -50,6 +50,10 @@ _LONGEST_IDLE = 120.0
 """Seconds after which a kept connection is given up. Firewalls drop those that are silent for minutes, some without a
 word, and a request that is sent into nothing costs its whole time-out."""
 
+_MOST_NEW_LOGINS = 3
+"""Tokens of one read that may be refused and replaced. One expires while it is read, and a second may be revoked; each
+further one is a secret to keep, and a login that some accounts are locked for."""
+
 
 class KeptSession:
     """The connections of one read, kept for the next one of the same process."""
@@ -133,6 +137,7 @@ class Sender:
         self._first_call = threading.Lock()
         self._accepted = False
         self._login_error: ModelArtsError | None = None
+        self._refused_before = connection.auth.refused_tokens
         # A request that waits for a connection within urllib3 could not be stopped any more.
         self._turns = threading.BoundedSemaphore(connection.connections)
         self._bodies = Bodies(LARGEST_ANSWER, connection.connections, self.left)
@@ -202,7 +207,7 @@ class Sender:
         return self._until_answered(call)
 
     def _until_answered(self, call: Call[T]) -> T:
-        """Retry what is transient, and log in anew once on a 401."""
+        """Retry what is transient, and log in anew once on a 401, as often as a read may."""
         # Not before the first call: both may need a login, whose errors belong to a call.
         url = f"{self._connection.base_url()}/v2/{self._connection.project()}{call.path}"
         url = f"{url}?{call.query}" if call.query else url
@@ -277,10 +282,15 @@ class Sender:
     def _note_refusal(self, error: ModelArtsError, login_is_fresh: bool) -> None:
         """Remember that the credentials are refused for good: more than five refusals in a row lock a key."""
         # A 401 refuses for good only where no new login can follow.
-        if error.status == 401 and (login_is_fresh or not self._connection.auth.drop_token()):
+        if error.status == 401 and (login_is_fresh or not self._drop_token()):
             self._connection.auth.refusal = error
         elif error.from_iam and not error.transient:
             self._login_error = error
+
+    def _drop_token(self) -> bool:
+        auth = self._connection.auth
+        # Counted after it is dropped: the threads that were refused with the same token make one new login.
+        return auth.drop_token() and auth.refused_tokens - self._refused_before <= _MOST_NEW_LOGINS
 
     def _raise_refusal(self) -> None:
         refusal = self._login_error or self._connection.refusal

@@ -32,6 +32,9 @@ class Credentials(AuthBase):
     refusal: ModelArtsError | None = None
     """Why nothing is sent any more with these credentials."""
 
+    refused_tokens: int = 0
+    """How many tokens were refused and could be replaced by a new login."""
+
     def note_login_failure(self, error: ModelArtsError) -> None:
         """Remember the error of IAM when it is about the credentials."""
         if error.status in _REFUSING_STATUSES:

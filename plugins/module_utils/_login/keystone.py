@@ -35,6 +35,7 @@ class KeystoneAuth(Credentials):
         # The token of each thread's last request: by the time of a refusal another thread may have logged in anew.
         self._sent = threading.local()
         self._token: str | None = None
+        self._is_dropped = False
         self._given = tuple(given)
         # Apart from what was given, which no number of logins may push out.
         self._issued: deque[str] = deque(maxlen=100)
@@ -64,9 +65,11 @@ class KeystoneAuth(Credentials):
         """
         with self._lock:
             refused = getattr(self._sent, "token", self._token)
-            # A token that is not the current one was replaced by another thread already.
-            if refused is not None and refused == self._token:
+            # A token that is not the current one was replaced by another thread already, or will be.
+            if refused is not None and refused == self._token and not self._is_dropped:
                 self._plugin.invalidate()
+                self._is_dropped = True
+                self.refused_tokens += 1
             return refused is not None
 
     def _log_in_by_password(self, retries: int) -> Login:
@@ -80,6 +83,7 @@ class KeystoneAuth(Credentials):
                 error = failure.as_login_error()
                 self.note_login_failure(error)
                 raise error from failure.__cause__
+            self._is_dropped = False
             if login.token != self._token:
                 self._token = login.token
                 self._issued.append(login.token)

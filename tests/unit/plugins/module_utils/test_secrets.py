@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import gc
 import json
+import random
+import string
+import time
 import typing as t
 
 import pytest
@@ -183,3 +186,48 @@ def test_the_error_of_a_refused_secret_is_an_input_error() -> None:
             },
             where="host-7",
         )
+
+
+class Owner:
+    """A login that has got so many tokens, of the most characters that those of IAM have."""
+
+    def __init__(self, number: int) -> None:
+        letters = random.Random(number)
+        self.tokens = ["MII" + "".join(letters.choices(string.ascii_letters + "+-", k=2500)) for _one in range(number)]
+
+    def secrets(self) -> list[str]:
+        return self.tokens
+
+    def passing_secrets(self) -> tuple[str, ...]:
+        return ()
+
+
+def seconds_of(step: t.Callable[[], object]) -> float:
+    began = time.process_time()
+    step()
+    return time.process_time() - began
+
+
+def test_a_sentence_takes_no_longer_with_the_most_tokens_that_are_kept() -> None:
+    owners = Owner(100), Owner(101)
+    for owner in owners:
+        _secrets.hide_secrets_of(owner)
+    assert one_line(f"it is {owners[0].tokens[99]}") == "it is ********"
+    for text in ("phase odd", "MII" * 100, "phase odd " * 2000):
+        assert seconds_of(lambda text=text: [one_line(text) for _sentence in range(100)]) < 0.5
+    # One of them makes place for a new one, as a login does: the forms of the others are still there.
+    owners[1].tokens[0] = Owner(1).tokens[0]
+    assert seconds_of(lambda: one_line("phase odd")) < 0.3
+    assert one_line(f"it is {owners[1].tokens[0]}") == "it is ********"
+
+
+def test_facts_take_no_longer_with_the_most_tokens_that_are_kept() -> None:
+    owner = Owner(40)
+    _secrets.hide_secrets_of(owner)
+    one_line("")
+    facts: dict[str, t.Any] = {"workloads": [{"uid": f"u-{number}", "job_name": "a" * 3000} for number in range(1000)]}
+    assert seconds_of(lambda: _secrets.without_secrets(facts, owner.tokens)) < 1
+    facts["workloads"][500]["job_name"] = f"{'a' * 1000}{owner.tokens[30]}"
+    cleaned = _secrets.without_secrets(facts, owner.tokens)
+    assert cleaned is not None
+    assert cleaned["workloads"][500]["job_name"] == f"{'a' * 1000}********"

@@ -289,6 +289,30 @@ def test_a_new_token_that_is_refused_too_is_an_error(script: Start) -> None:
     assert "SECRET" not in json.dumps(raised.value.as_result())
 
 
+@pytest.mark.parametrize("tokens", [3, 4])
+def test_a_read_whose_tokens_are_refused_again_and_again_ends(script: Start, tokens: int) -> None:
+    """Each of its requests is answered after one new login, until so many tokens were refused."""
+    answered: list[int] = []
+
+    def accepts(number: int) -> bool:
+        if number <= min(len(answered) + 1, tokens):
+            return False
+        answered.append(number)
+        return True
+
+    server = script(Iam(accepts))
+    pools = [f"pool-{number}" for number in range(6)]
+    with client(server.url, connections=1, **password(server.url)) as opened:
+        if tokens == 3:
+            assert len(read_workloads(opened, pools, WorkloadQuery(), clock=time.time)["pools"]) == 6
+        else:
+            with pytest.raises(ModelArtsError, match=r"returned 401 .*Check the credentials \(password\)") as raised:
+                read_workloads(opened, pools, WorkloadQuery(), clock=time.time)
+            assert "SECRET" not in json.dumps(raised.value.as_result())
+    assert answered == ([2, 3, 4, 4, 4, 4] if tokens == 3 else [2, 3, 4])
+    assert sum(seen.method == "POST" for seen in server.seen) == 4
+
+
 def dated(seconds: float, **headers: str) -> Reply:
     return Reply(body=EMPTY, headers={"Date": email.utils.formatdate(time.time() + seconds, usegmt=True), **headers})
 
