@@ -20,10 +20,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._text import on
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CLOCK_TOLERANCE, UNKNOWN
 
 MOST_RESOURCES = 50
-# That of Kubernetes: a prefix of 253 characters, a stroke, and 63. Facts have it once for each node of a job.
-_LONGEST_RESOURCE = 317
 """Resources of one job, node or table. None has as many, and what has more cannot be read."""
 
+# That of Kubernetes: a prefix of 253 characters, a stroke, and 63. Facts have it once for each node of a job.
+_LONGEST_NAME = 317
 _MOST_SHOWN = 5  # values of a table that cannot be read; they show a person of which kind they are
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _LARGEST = 10**18  # as many digits as _INTEGER reads; no time and no priority is above
@@ -112,7 +112,7 @@ def misshapen_fields(document: Mapping[str, object], shapes: Mapping[tuple[str, 
 
 def are_resources_bounded(resources: Mapping[str, object]) -> bool:
     """Return whether a table has no more resources, and no longer names, than any has that the API could send."""
-    return len(resources) <= MOST_RESOURCES and all(len(name) <= _LONGEST_RESOURCE for name in resources)
+    return len(resources) <= MOST_RESOURCES and all(len(name) <= _LONGEST_NAME for name in resources)
 
 
 def amounts_field(resources: object, *, down: bool = False) -> tuple[Amounts | None, list[UnreadableAmount]]:
@@ -168,6 +168,11 @@ def list_field(value: object) -> list[object]:
 
 def text_field_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def name_field_or_none(value: object) -> str | None:
+    """Return a name, of which a process that looks again and again keeps many; None for one that none is as long as."""
+    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME else None
 
 
 def count_field_or_none(value: object) -> int | None:

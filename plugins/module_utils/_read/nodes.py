@@ -25,6 +25,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields im
     host_address,
     list_field,
     misshapen_fields,
+    name_field_or_none,
     object_field,
     text_field_or_none,
 )
@@ -115,7 +116,7 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
     return {
         "name": text_field_or_none(metadata.get("name")),
         "phase": phase,
-        "flavor": text_field_or_none(spec.get("flavor")),
+        "flavor": name_field_or_none(spec.get("flavor")),
         "az": text_field_or_none(status.get("az")),
         "private_ip": address,
         "taints": taints,
@@ -233,7 +234,7 @@ def _batch_of_node(labels: Document) -> BatchFacts | None:
     return {
         "uid": _name_in_label_of_node(labels, BATCH_LABELS["uid"]),
         "name": _name_in_label_of_node(labels, BATCH_LABELS["name"]),
-        "type": _name_in_label_of_node(labels, BATCH_LABELS["type"]),
+        "type": name_field_or_none(_name_in_label_of_node(labels, BATCH_LABELS["type"])),
         "count": count_field_or_none(_name_in_label_of_node(labels, BATCH_LABELS["count"])),
     }
 

@@ -16,8 +16,10 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields im
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import job_facts, pending_seconds_of_job
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import node_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
+from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import BATCH_LABELS
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.api import POOL, api, client_of, job
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer
 
@@ -81,6 +83,17 @@ def test_a_time_that_is_none(create_time: t.Any) -> None:
 )
 def test_times_are_read_alike_by_every_python(text: t.Any, seconds: float | None) -> None:
     assert epoch_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(1, True), (317, True), (318, False)])
+def test_a_name_that_no_flavor_can_have_is_not_read(length: int, is_read: bool) -> None:
+    """A process that looks for days would keep each of them."""
+    name = "x" * length
+    labels = {BATCH_LABELS["type"]: name}
+    node = node_facts({"metadata": {"labels": labels}, "spec": {"flavor": name}})
+    assert node["flavor"] == (name if is_read else None)
+    assert node["batch"] is not None
+    assert node["batch"]["type"] == (name if is_read else None)
 
 
 @pytest.mark.parametrize(("length", "is_read"), [(317, True), (318, False)])
