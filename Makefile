@@ -20,7 +20,7 @@ help:
 	@echo "make fix     format the code, and mend what the linter can"
 	@echo "make demo    six deployments meet the gate, on emulated pools; needs no account"
 	@echo "make test    every check of the collection"
-	@echo "make matrix  the tests on every ansible-core and Python that the collection supports and this machine has"
+	@echo "make matrix  the tests with every ansible-core that the collection supports, on the Pythons of this machine"
 	@echo "make docs    build the documentation site, in .build/site/html"
 	@echo "make bench   measure against other ways to read the same jobs, and write docs/benchmark; QUICK=1 to try it"
 	@echo "make clean   remove what the others made"
