@@ -343,7 +343,7 @@ def _may_job_wait(document: PoolClaims, claim: Claim, reading: Reading, own: Wan
     # The job of an earlier run that claimed during this look may be in the reading, and is not told from others.
     if claim.nonce != own.nonce and is_reading_older_than_claim(claim, reading):
         return True
-    return any(job.stage is Stage.WAITS for job in _jobs_that_may_be_of_claim(document, claim, reading))
+    return any(job.stage is Stage.WAITS for job in _jobs_that_may_be_of_claim(document, claim, reading, own))
 
 
 def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[SeenJob]]:
@@ -638,11 +638,24 @@ def takes_job_for_certain(other: Claim, claim: Claim) -> bool:
     return other.ended is None and is_glob_of_claim(claim.job) and not is_glob_of_claim(other.job)
 
 
-def _jobs_that_may_be_of_claim(document: PoolClaims, claim: Claim, reading: Reading) -> list[SeenJob]:
-    """Return the jobs of a claim, and those that by their names may be, though their types or their ages are others."""
+def _jobs_that_may_be_of_claim(
+    document: PoolClaims, claim: Claim, reading: Reading, own: Wanted | None = None
+) -> list[SeenJob]:
+    """Return the jobs of a claim, and those that by their names may be, though their types or their ages are others.
+
+    Not those that count with another claim that ``own`` takes the place of.
+    """
     # What keeps a claim has to match more than what ends it: the room of a job that waits would be given to others.
     found = jobs_of_claims(document, reading)
-    taking = [one.key for one in document.claims.values() if one.key != claim.key and takes_job_for_certain(one, claim)]
+    taking = [
+        one.key
+        for one in document.claims.values()
+        if one.key != claim.key
+        and (
+            takes_job_for_certain(one, claim)
+            or (own is not None and own.is_retry_of(one) and _does_claim_count(one, found[one.key], reading))
+        )
+    ]
     others = {one for key in taking for job in found[key] for one in job.ids}
     coming = (
         job

@@ -569,6 +569,15 @@ def test_a_watch_gives_back_no_end_that_another_job_or_a_release_has_made() -> N
     assert bound.claims["a"] == replace(document.claims["a"], jobs=())
 
 
+def test_of_two_earlier_tries_a_retry_counts_the_one_that_has_the_job_that_waits() -> None:
+    document, own = claimed("a", document=claimed("a"), at=1030.0), Wanted("a", "train", TTL, "owner", {}, "third")
+    assert counted(document, reading(2, 1050)) == {"a~1": 8, "a": 8}
+    waits = job("1", Stage.WAITS)
+    assert counted(document, reading(2, 1050, waits), own) == {"a": 8}
+    expired = document.with_claims(replace(document.claims["a~1"], jobs=("1",), expires=900.0))
+    assert counted(expired, reading(2, 1100, waits), own) == {"a": 8}
+
+
 def test_a_retry_counts_its_earlier_try_whose_job_waits_though_its_time_says_otherwise() -> None:
     """A date of the API may be wrong, and what counts has to match more than what ends a claim."""
     document, own = claimed("a"), Wanted("a", "train", TTL, "owner", {}, "retry")
