@@ -326,11 +326,11 @@ def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = 
     is seen to wait is submitted, and takes its room as any other.
     """
     found = jobs_of_claims(document, reading)
+    replaced = set() if own is None else _replaced_claims(document, reading, found, own)
     counted = []
     for claim in _claims_by_age(document):
         jobs = found[claim.key]
-        is_replaced = own is not None and own.is_retry_of(claim) and not _may_job_wait(document, claim, reading, own)
-        if not is_replaced and _does_claim_count(claim, jobs, reading):
+        if claim.key not in replaced and _does_claim_count(claim, jobs, reading):
             left = _left_of_claim(claim, jobs)
             # A claim without amounts counts until one of its jobs has begun: its replicas still need places.
             if left or not any(map(covers_claim, jobs)):
@@ -338,12 +338,28 @@ def counted_claims(document: PoolClaims, reading: Reading, own: Wanted | None = 
     return counted
 
 
-def _may_job_wait(document: PoolClaims, claim: Claim, reading: Reading, own: Wanted) -> bool:
-    """Return whether an earlier try may have submitted a job that waits, or is to wait, for its cards."""
-    # The job of an earlier run that claimed during this look may be in the reading, and is not told from others.
-    if claim.nonce != own.nonce and is_reading_older_than_claim(claim, reading):
-        return True
-    return any(job.stage is Stage.WAITS for job in _jobs_that_may_be_of_claim(document, claim, reading, own))
+def _replaced_claims(
+    document: PoolClaims, reading: Reading, found: Mapping[str, Sequence[SeenJob]], own: Wanted
+) -> set[str]:
+    """Return the keys of the earlier tries of a gate, without those that may have submitted a job that waits."""
+    tries = [claim for claim in document.claims.values() if own.is_retry_of(claim)]
+    with_job = {
+        claim.key
+        for claim in tries
+        if any(job.stage is Stage.WAITS for job in found[claim.key])
+        and _does_claim_count(claim, found[claim.key], reading)
+    }
+    # One that a try has counts with that one alone.
+    counting = {one for key in with_job for job in found[key] for one in job.ids}
+    waiting = [job for job in reading.jobs if job.stage is Stage.WAITS and not job.is_one_of(counting)]
+    return {
+        claim.key
+        for claim in tries
+        if claim.key not in with_job
+        # The job of an earlier run that claimed during this look may be in the reading, and is not told from others.
+        and (claim.nonce == own.nonce or not is_reading_older_than_claim(claim, reading))
+        and not any(_jobs_that_may_be_of_claim(document, claim, waiting, found))
+    }
 
 
 def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[SeenJob]]:
@@ -626,7 +642,8 @@ def release_claim_of(
     shows_all = submitted and reading.shows_all_alive
     has_job = any(job.is_one_of(marked.jobs) for job in reading.jobs) if shows_all else bool(marked.jobs)
     # Not ended here: between this look and the swap the job may get its cards.
-    if has_job or any(job.stage is not Stage.OVER for job in _jobs_that_may_be_of_claim(document, marked, reading)):
+    found = jobs_of_claims(document, reading)
+    if has_job or any(_jobs_that_may_be_of_claim(document, marked, reading.jobs, found)):
         return document, "waits"
     why = "released" if submitted else "void"
     return document.with_claims(_ended_claim(marked, row, why)), why
@@ -639,34 +656,21 @@ def takes_job_for_certain(other: Claim, claim: Claim) -> bool:
 
 
 def _jobs_that_may_be_of_claim(
-    document: PoolClaims, claim: Claim, reading: Reading, own: Wanted | None = None
-) -> list[SeenJob]:
-    """Return the jobs of a claim, and those that by their names may be, though their types or their ages are others.
-
-    Not those that count with another claim that ``own`` takes the place of.
-    """
+    document: PoolClaims, claim: Claim, jobs: Sequence[SeenJob], found: Mapping[str, Sequence[SeenJob]]
+) -> Iterator[SeenJob]:
+    """Yield those of the jobs that may be of a claim by their names, though their types or their ages are others."""
     # What keeps a claim has to match more than what ends it: the room of a job that waits would be given to others.
-    found = jobs_of_claims(document, reading)
-    taking = [
-        one.key
-        for one in document.claims.values()
-        if one.key != claim.key
-        and (
-            takes_job_for_certain(one, claim)
-            or (own is not None and own.is_retry_of(one) and _does_claim_count(one, found[one.key], reading))
-        )
-    ]
-    others = {one for key in taking for job in found[key] for one in job.ids}
-    coming = (
-        job
-        for job in reading.jobs
-        if job.stage is not Stage.OVER
-        # One that was there before may have been started anew, and have another ID beside the one that it had.
-        and not (job.ids and all(one in claim.known for one in job.ids))
-        and not job.is_one_of(others)
-        and _has_name_of_claim(claim, job)
-    )
-    return [*found[claim.key], *coming]
+    named = [job for job in jobs if job.stage is not Stage.OVER and _has_name_of_claim(claim, job)]
+    if named:
+        taking = [
+            one.key for one in document.claims.values() if one.key != claim.key and takes_job_for_certain(one, claim)
+        ]
+        others = {one for key in taking for job in found[key] for one in job.ids}
+        for job in named:
+            # One that was there before may have been started anew, and have another ID beside the one that it had.
+            is_known = bool(job.ids) and all(one in claim.known for one in job.ids)
+            if not is_known and not job.is_one_of(others):
+                yield job
 
 
 def renew_claim_of(row: Row, claim_id: str, seconds: float, nonce: str = "") -> tuple[PoolClaims, Claim | None]:
