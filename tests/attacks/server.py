@@ -19,7 +19,7 @@ MEBIBYTE = 2**20
 
 
 def gzip_of(*parts: tuple[bytes, int]) -> bytes:
-    """Each part so many times, packed. A block after a full flush knows nothing of what was before: it is packed once."""
+    """Each part so many times, packed. After a full flush nothing refers to what was before: one block is for all."""
     packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     packed, checksum, size = bytearray(b"\x1f\x8b\x08\0\0\0\0\0\0\xff"), 0, 0
     for part, times in parts:
