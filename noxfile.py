@@ -292,7 +292,7 @@ def claims_model(session: nox.Session) -> None:
 
 @shared
 def mesh(session: nox.Session) -> None:
-    """200 pools gated in slices over workers of ansible-runner, as AWX does; `-- each.yml` by a gate for each pool."""
+    """80 pools gated in slices over workers of ansible-runner, as AWX does; `-- each.yml` by a gate for each pool."""
     run = collection_tree(SHARED.name) / "tests" / "mesh" / "run.py"
     session.run("python", str(run), *session.posargs, env=own_folders(session))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import struct
 import threading
 import typing as t
 import zlib
@@ -15,6 +16,20 @@ import zlib
 Answer = t.Callable[["Asked"], None]
 
 MEBIBYTE = 2**20
+
+
+def gzip_of(*parts: tuple[bytes, int]) -> bytes:
+    """Each part so many times, packed. After a full flush nothing refers to what was before: one block is for all."""
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    packed, checksum, size = bytearray(b"\x1f\x8b\x08\0\0\0\0\0\0\xff"), 0, 0
+    for part, times in parts:
+        most = max(1, MEBIBYTE // len(part))
+        for block, count in ((part * most, times // most), (part * (times % most), 1)):
+            packed += (packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)) * count
+            for _block in range(count):
+                checksum = zlib.crc32(block, checksum)
+            size += len(block) * count
+    return bytes(packed + packer.flush() + struct.pack("<2L", checksum, size))
 
 
 class Asked:
@@ -35,17 +50,8 @@ class Asked:
     def send_json(self, document: t.Any) -> None:
         self.send(json.dumps(document).encode())
 
-    def send_packed(self, *parts: tuple[bytes, int], headers: t.Sequence[str] = (), **keys: t.Any) -> None:
-        """Each part so many times, packed as it goes: nothing large is held here."""
-        packer = zlib.compressobj(9, wbits=31)
-        packed = bytearray()
-        for part, times in parts:
-            block = part * max(1, MEBIBYTE // len(part))
-            whole, rest = divmod(times * len(part), len(block))
-            for _block in range(whole):
-                packed += packer.compress(block)
-            packed += packer.compress(part * (rest // len(part)))
-        self.send(bytes(packed + packer.flush()), "Content-Encoding: gzip", *headers, **keys)
+    def send_packed(self, packed: bytes, *headers: str, **keys: t.Any) -> None:
+        self.send(packed, "Content-Encoding: gzip", *headers, **keys)
 
     def drip(self, data: bytes, pause: float = 0.1) -> None:
         """A byte now and then, until the client has enough of it."""

@@ -1,7 +1,7 @@
 # Copyright (c) The poolgate.modelarts contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gate 200 pools in one run, and in slices over several workers of ansible-runner as AWX does, and compare the answers.
+"""Gate 80 pools in one run, and in slices over several workers of ansible-runner as AWX does, and compare the answers.
 
 The single run has the inventory plugin. For the slices, the inventory is imported once and every slice gets each n-th
 host as a script, as AWX writes it; ``ansible-runner transmit | worker | process`` carries it to a worker and back. The
@@ -30,7 +30,7 @@ from ansible_collections.poolgate.modelarts.tests.secret_search import found_in
 
 Facts = dict[str, t.Any]
 
-POOLS = 200
+POOLS = 80
 SLICES = 4
 FORKS = 4
 HERE = Path(__file__).resolve().parent

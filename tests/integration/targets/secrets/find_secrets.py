@@ -49,6 +49,13 @@ METHODS = ("token", "keys", "temporary", "password", "cloud")
 POOLS = {"option": (ROOM, ECHO), "variable": (ROOM, ECHO), "defaults": (ROOM, ELSEWHERE)}
 FAILING_POOLS: dict[str, tuple[str, ...]] = {"option": (ROOM,), "variable": (ROOM,), "defaults": ()}
 """Those that are asked with wrong credentials."""
+BY_POOL_INFO = ("temporary-room", "password-room")
+"""Where the module is asked that lists all pools: it takes credentials as the other one does."""
+BY_ROLE = (
+    *(f"{method}-{ROOM[5:9]}" for method in METHODS),
+    *("token-echo", "password-echo", "password-away", "password-wrong-room", "keys-half-room"),
+)
+"""Where the role is asked: with each login, and with each kind of failure, of which the action says the same."""
 OPTIONS = (
     *("endpoint", "project_id", "max_retries", "auth_token", "access_key", "secret_key", "security_token", "auth_url"),
     *("username", "password", "domain_name", "cloud"),
@@ -158,8 +165,7 @@ def tasks(given: str) -> list[Facts]:
             },
             {
                 "poolgate.modelarts.modelarts_pool_info": {"include_capacity": True, **options},
-                # It lists them all, whatever the pool, and is refused as the other module is.
-                "when": f"inventory_hostname in {[f'{method}-{ROOM[5:9]}' for method in METHODS]}",
+                "when": f"inventory_hostname in {BY_POOL_INFO}",
             },
         ]
     listed += [
@@ -194,7 +200,8 @@ def tasks(given: str) -> list[Facts]:
             "capacity_gate_report_dir": f"{report}-role",
         }
         role = {"ansible.builtin.include_role": {"name": "poolgate.modelarts.capacity_gate"}, "vars": names}
-        made.append({"block": [role], "rescue": [{"ansible.builtin.debug": {"var": "capacity_gate_result"}}]})
+        rescue = {"ansible.builtin.debug": {"var": "capacity_gate_result"}}
+        made.append({"block": [role], "rescue": [rescue], "when": f"inventory_hostname in {BY_ROLE}"})
     return made
 
 
