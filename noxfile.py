@@ -286,8 +286,8 @@ def claims_races(session: nox.Session) -> None:
 
 @shared(name="claims-model", default=False)
 def claims_model(session: nox.Session) -> None:
-    """The model of claims: every order of two deployers, and a million random moves of more; half an hour."""
-    run_pytest(session, *(session.posargs or ["tests/unit/claims"]), EFFORT="full")
+    """The model of claims: every order of two deployers, and a million random moves of more; a quarter of an hour."""
+    run_pytest(session, "-n", "2", *(session.posargs or ["tests/unit/claims"]), EFFORT="full")
 
 
 @shared
