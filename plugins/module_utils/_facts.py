@@ -109,6 +109,7 @@ class NodeFacts(t.TypedDict):
     unreadable: list[UnreadableAmount]
     cards_occupied: int | None
     cards_free: list[int] | None
+    cards_lost: int | None
     jobs: int | None
     held: HeldOnNode | None
 

@@ -247,6 +247,12 @@ pools:
           type: list
           elements: int
           sample: [2, 3, 4, 5, 6, 8]
+        cards_lost:
+          description:
+            - How many of the cards that the bits show as free are not in RV(pools[].nodes[].free). They are broken, or
+              have been taken since. Which ones these are is unknown.
+          type: int
+          version_added: 1.1.0
         jobs:
           description:
             - Number of jobs that hold resources and show the address of the node. Null here, because this module reads

@@ -90,7 +90,8 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
 
     ``usable`` tells whether it can take new work, ``unusable`` says why not. ``jobs`` is how many jobs show its
     address; ``cards_occupied`` counts the ones of its NPU placement bits, when it has them, and ``cards_free`` numbers
-    the cards that they show as free. ``locked`` protects the node from deletion and decides nothing.
+    the cards that they show as free, of which ``cards_lost`` are not among the free amounts. ``locked`` protects the
+    node from deletion and decides nothing.
     """
     metadata, spec, status = (object_field(document, name) for name in ("metadata", "spec", "status"))
     labels, annotations = object_field(metadata, "labels"), object_field(metadata, "annotations")
@@ -113,6 +114,8 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
     address = node_address(document)
     bits = annotations.get(PLACEMENT_ANNOTATION)
     has = None if resources is None else amounts_to_numbers(resources)
+    idle = None if free is None else amounts_to_numbers(free)
+    cards = None if bits is None else free_cards_in_text(bits, count_ascend_cards(has))
     return {
         "name": text_field_or_none(metadata.get("name")),
         "phase": phase,
@@ -137,10 +140,12 @@ def node_facts(document: Document, jobs_by_host: Mapping[str, int] | None = None
         "usable": unusable is None,
         "unusable": unusable,
         "resources": has,
-        "free": None if free is None else amounts_to_numbers(free),
+        "free": idle,
         "unreadable": unreadable + unreadable_free,
         "cards_occupied": bits.count("1") if isinstance(bits, str) and set(bits) <= {"0", "1"} else None,
-        "cards_free": None if bits is None else free_cards_in_text(bits, count_ascend_cards(has)),
+        "cards_free": cards,
+        # Counted before jobs take any away: which of them are broken, or taken by what is in no list, is not told.
+        "cards_lost": None if cards is None else max(0, len(cards) - (count_ascend_cards(idle) or 0)),
         "jobs": None if jobs_by_host is None or address is None else jobs_by_host.get(address, 0),
         "held": None,
     }

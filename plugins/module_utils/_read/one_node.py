@@ -111,6 +111,7 @@ def _worst_entry_of_one_node(entries: Sequence[NodeFacts]) -> NodeFacts:
     free = [set(entry["cards_free"]) for entry in entries if entry["cards_free"] is not None]
     # A card is free where every entry shows it as free.
     merged["cards_free"] = sorted(set.intersection(*free)) if len(free) == len(entries) else None
+    merged["cards_lost"] = None if merged["cards_free"] is None else max(entry["cards_lost"] or 0 for entry in entries)
     unreadable = [what for entry in entries for what in entry["unreadable"]]
     merged["resources"], differ = _least_in_entries_of_one_node([entry["resources"] for entry in entries])
     merged["free"], _differ = _least_in_entries_of_one_node([entry["free"] for entry in entries])

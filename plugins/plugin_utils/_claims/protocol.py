@@ -14,7 +14,6 @@ from __future__ import annotations
 import enum
 import fnmatch
 import itertools
-import math
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -541,8 +540,9 @@ def add_claim(
     )
     # Jobs that have the name already are older than the claim, and would end it at once.
     there = [job for job in reading.jobs if _has_name_of_claim(claim, job)]
-    # Of very many, those that their times do not tell from the coming one: the names of all fill the document.
-    there.sort(key=lambda job: -math.inf if job.created is None else -job.created)
+    # Of very many, those that their times do not tell from the coming one, and then those that may keep a claim: the
+    # names of all fill the document.
+    there.sort(key=lambda job: (not _is_new(job, reading), job.stage is Stage.OVER))
     known = frozenset(one for job in there[:MOST_JOBS_OF_CLAIM] for one in job.ids)
     claim = replace(claim, known=known, knows_all=reading.is_complete and all(job.ids for job in there))
     earlier = document.claims.get(wanted.id)
@@ -567,9 +567,13 @@ def shows_job_without_id(reading: Reading, wanted: Wanted) -> bool:
 
 def shows_too_many_new_jobs(reading: Reading, wanted: Wanted) -> bool:
     """Return whether more jobs of the wanted name than a claim keeps are too new to be told by their ages."""
-    first_new = -math.inf if reading.read_at is None else reading.read_at - 2 * CLOCK_TOLERANCE
-    new = (job for job in reading.jobs if job.created is None or job.created >= first_new)
+    new = (job for job in reading.jobs if _is_new(job, reading))
     return sum(_is_name_like(job.name, wanted.job) for job in new) > MOST_JOBS_OF_CLAIM
+
+
+def _is_new(job: SeenJob, reading: Reading) -> bool:
+    """Return whether the time of a job may not tell it from one that comes after the reading."""
+    return job.created is None or reading.read_at is None or job.created >= reading.read_at - 2 * CLOCK_TOLERANCE
 
 
 def is_claim_written(row: Row, claim: Claim) -> bool:
@@ -716,13 +720,14 @@ def bind_job_to_claim(
     if not possible:
         return document
 
-    def order(claim: Claim) -> tuple[bool, bool, bool, bool, int]:
+    def order(claim: Claim) -> tuple[bool, bool, bool, bool, bool, int]:
         jobs = [one for one in reading.jobs if one.is_one_of(claim.jobs)]
         is_bound = job.is_one_of(claim.jobs)
         return (
             not is_bound,
-            claim.ended is not None,
+            needs_claim_no_grace(claim),
             is_glob_of_claim(claim.job),
+            claim.ended is not None,
             _has_claim_all(claim, jobs),
             claim.version,
         )

@@ -121,7 +121,7 @@ class NodeCards(t.NamedTuple):
     """The Ascend cards of a node, which is made for ``places`` of them.
 
     ``shown`` are the numbers of those that its text shows as free, as bits, None without a text. ``back`` is how many
-    come free beside them, of which it is not known which they are.
+    come free beside them, of which it is not known which they are, as of the ``lost`` that are not free after all.
     """
 
     resource: str
@@ -129,6 +129,7 @@ class NodeCards(t.NamedTuple):
     shown: int | None
     batch_type: str | None = None
     back: int = 0
+    lost: int = 0
 
     def with_back(self, count: int, own: int | None) -> NodeCards:
         """Return them when a job has gone that had so many; ``own`` are the bits of its cards, None if not known."""
@@ -187,7 +188,11 @@ class Cards(t.NamedTuple):
             return None
         at = order.index(cards.resource)
         rules = card_rules_of(flavor, cards.places, cards.batch_type, by_policy)
-        return _cards_of(cards.shown, cards.places, cards.back, rules, at, amounts[at] // 1000, is_hopeful)
+        free = amounts[at] // 1000
+        if cards.shown is not None and not is_hopeful:
+            # Cards that jobs show as taken may be missing in the amounts, and the lost ones beside them.
+            free = max(0, min(free, bin(cards.shown).count("1") + cards.back - cards.lost))
+        return _cards_of(cards.shown, cards.places, cards.back, rules, at, free, is_hopeful)
 
     def fits(self, amount: int) -> int:
         """Return how many replicas find cards that ask for so many thousandths of one."""

@@ -410,11 +410,12 @@ class _Size(t.NamedTuple):
             return None
         free, batch = fact.get("cards_free"), fact.get("batch")
         batch_type = batch["type"] if batch else None
-        key = self.ascend, self.places, None if free is None else tuple(free), batch_type
+        lost = fact.get("cards_lost") or 0
+        key = self.ascend, self.places, None if free is None else tuple(free), batch_type, lost
         cards = known.get(key)
         if cards is None:
             shown = None if free is None else sum(1 << number - 1 for number in free)
-            cards = known[key] = NodeCards(self.ascend, self.places, shown, batch_type)
+            cards = known[key] = NodeCards(self.ascend, self.places, shown, batch_type, lost=lost)
         return cards
 
 

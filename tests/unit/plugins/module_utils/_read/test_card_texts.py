@@ -83,14 +83,16 @@ def facts_of(*texts: str, cards: str = "8") -> list[t.Any]:
 
 def test_a_node_has_its_free_cards_beside_the_number_of_those_that_are_taken() -> None:
     (fact,) = facts_of("0000000000001111")
-    assert (fact["cards_occupied"], fact["cards_free"]) == (4, [5, 6, 7, 8])
+    assert (fact["cards_occupied"], fact["cards_free"], fact["cards_lost"]) == (4, [5, 6, 7, 8], 0)
     (fact,) = facts_of("1111")
-    assert (fact["cards_occupied"], fact["cards_free"]) == (4, None)
+    assert (fact["cards_occupied"], fact["cards_free"], fact["cards_lost"]) == (4, None, None)
 
 
 def test_of_two_entries_for_one_node_only_what_both_show_is_free() -> None:
     (fact,) = facts_of("0000000000001111", "0000000000111100")
-    assert fact["cards_free"] == [7, 8]
+    assert (fact["cards_free"], fact["cards_lost"]) == ([7, 8], 0)
+    both = facts_of("0000000000000001", "0000000000000011")
+    assert [fact["cards_lost"] for fact in both] == [3], "of 7 and of 6 that are shown, 4 are there: the more count"
     (fact,) = facts_of("0000000000001111", "?")
     assert fact["cards_free"] is None
 

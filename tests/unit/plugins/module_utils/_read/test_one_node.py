@@ -94,6 +94,7 @@ TOLD_DIFFERENTLY: list[tuple[str, t.Any, t.Any, t.Any]] = [
     ("cards_occupied", None, 2, None),
     ("cards_free", [1, 2], [2, 3], [2]),
     ("cards_free", None, [2, 3], None),
+    ("cards_lost", 1, 2, None),
 ]
 
 

@@ -218,6 +218,13 @@ def test_a_card_that_a_job_shows_as_taken_is_not_free(texts: list[str | None], d
     assert decide([there], jobs, request=asking(4))["decision"] == "unknown"
 
 
+@pytest.mark.parametrize(("free", "text", "decision"), [(7, "0" * 16, "unknown"), (8, "0" * 16, "admit")])
+def test_a_broken_card_is_none_of_those_that_a_job_has_taken_since(free: int, text: str, decision: str) -> None:
+    """Its number is not told: if it is in the second ring, and cards 1 and 2 are the job's, no ring is free."""
+    there = card_node(A1, 8, text, free=free)
+    assert decide([there], [holding(there, "0000000000000011", 2)], request=asking(4))["decision"] == decision
+
+
 def test_a_starting_job_breaks_a_ring_with_one_card() -> None:
     nodes = [card_node(A1, 8, "0000000011110000"), card_node(A1, 8, "0000000011111111")]
     starting = job({CARD: "1"}, "Creating")
