@@ -18,6 +18,10 @@ if t.TYPE_CHECKING:
 _BLOCK = 12
 
 
+# Strings that share a block. Tokens are random, so more are made up, for a text of such blocks to take the time of all.
+_MOST_OF_BLOCK = 4
+
+
 class StringSearch:
     """Finds strings in a time that hardly grows with the number of long ones: each block of a text is looked up once.
 
@@ -25,18 +29,20 @@ class StringSearch:
     """
 
     def __init__(self, strings: Iterable[str]) -> None:
-        self._short: list[str] = []
+        self._one_by_one: list[str] = []
         self._by_block: dict[str, list[tuple[str, int]]] = {}
         for string in filter(None, set(strings)):
-            if len(string) < 2 * _BLOCK:
-                self._short.append(string)
+            starts = range(max(0, len(string) - 2 * _BLOCK + 1), len(string) - _BLOCK + 1)
+            blocks = {string[start : start + _BLOCK]: start for start in starts}
+            if len(blocks) < _BLOCK or any(len(self._by_block.get(one, ())) >= _MOST_OF_BLOCK for one in blocks):
+                self._one_by_one.append(string)
                 continue
-            for start in range(len(string) - 2 * _BLOCK + 1, len(string) - _BLOCK + 1):
-                self._by_block.setdefault(string[start : start + _BLOCK], []).append((string, start))
+            for block, start in blocks.items():
+                self._by_block.setdefault(block, []).append((string, start))
 
     def found_in(self, text: str) -> Iterator[str]:
         """Yield each of the strings that is in the text, some of them several times."""
-        yield from (string for string in self._short if string in text)
+        yield from (string for string in self._one_by_one if string in text)
         if not self._by_block:
             return
         for at in range(0, len(text) - _BLOCK + 1, _BLOCK):

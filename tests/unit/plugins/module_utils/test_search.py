@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._search import StringSearch
@@ -38,3 +39,19 @@ def test_what_is_found_is_what_is_there() -> None:
 def test_nothing_and_the_empty_string_are_found_nowhere() -> None:
     assert list(StringSearch([]).found_in("text")) == []
     assert list(StringSearch(["", "a"]).found_in("")) == []
+
+
+def test_strings_that_repeat_themselves_or_end_alike_take_no_longer_than_one_by_one() -> None:
+    """Who answers in place of IAM chooses the tokens, and in place of ModelArts the text."""
+    ends_alike = "".join(random.Random(1).choices("abcdefgh", k=60))
+    for strings, text in (
+        (["A" * (2500 + number) for number in range(100)], "A" * 50_000),
+        ([f"{number:04}{ends_alike}" for number in range(100)], ends_alike * 1000),
+    ):
+        search = StringSearch(strings)
+        began = time.process_time()
+        expected = {string for string in strings if string in text}
+        one_by_one = time.process_time() - began
+        began = time.process_time()
+        assert set(search.found_in(text)) == expected
+        assert time.process_time() - began < 20 * one_by_one + 0.05
