@@ -17,7 +17,6 @@ if t.TYPE_CHECKING:
 # within the end of the string.
 _BLOCK = 12
 
-
 # Strings that share a block. Tokens are random, so more are made up, for a text of such blocks to take the time of all.
 _MOST_OF_BLOCK = 4
 
