@@ -348,17 +348,32 @@ def _replaced_claims(
         if any(job.stage is Stage.WAITS for job in found[claim.key])
         and _does_claim_count(claim, found[claim.key], reading)
     }
-    # One that a try has counts with that one alone.
-    counting = {one for key in with_job for job in found[key] for one in job.ids}
-    waiting = [job for job in reading.jobs if job.stage is Stage.WAITS and not job.is_one_of(counting)]
+    waiting = [job for job in reading.jobs if job.stage is Stage.WAITS]
+
+    def may_wait_for(claim: Claim) -> bool:
+        # One that a try has which asks for the same counts with that one alone.
+        counting = {
+            one
+            for key in with_job
+            if _asks_for_same(document.claims[key], claim)
+            for job in found[key]
+            for one in job.ids
+        }
+        rest = [job for job in waiting if not job.is_one_of(counting)]
+        return any(_jobs_that_may_be_of_claim(document, claim, rest, found))
+
     return {
         claim.key
         for claim in tries
         if claim.key not in with_job
         # The job of an earlier run that claimed during this look may be in the reading, and is not told from others.
         and (claim.nonce == own.nonce or not is_reading_older_than_claim(claim, reading))
-        and not any(_jobs_that_may_be_of_claim(document, claim, waiting, found))
+        and not may_wait_for(claim)
     }
+
+
+def _asks_for_same(one: Claim, other: Claim) -> bool:
+    return (one.groups, one.amounts, one.is_placed) == (other.groups, other.amounts, other.is_placed)
 
 
 def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[SeenJob]]:

@@ -189,7 +189,7 @@ class Cards(t.NamedTuple):
         at = order.index(cards.resource)
         rules = card_rules_of(flavor, cards.places, cards.batch_type, by_policy)
         free = amounts[at] // 1000
-        if cards.shown is not None and not is_hopeful:
+        if cards.shown is not None and not is_hopeful and any(rule < cards.places for rule in rules):
             # Cards that jobs show as taken may be missing in the amounts, and the lost ones beside them.
             free = max(0, min(free, bin(cards.shown).count("1") + cards.back - cards.lost))
         return _cards_of(cards.shown, cards.places, cards.back, rules, at, free, is_hopeful)

@@ -185,7 +185,10 @@ class Node(t.NamedTuple):
             if is_unread(self.unread_shown, (resource,)):
                 continue
             if resource in self.resources:
-                shown[resource] = min(self.shown.get(resource, 0) + amount, self.resources[resource])
+                taken = self.resources[resource] - self.shown.get(resource, 0)
+                # An entry that shows less as taken than jobs hold may be of a moment without this job.
+                if taken >= self.held.certain.get(resource, 0):
+                    shown[resource] = min(self.shown.get(resource, 0) + amount, self.resources[resource])
             elif is_unread(self.unread_resources, (resource,)):
                 # Without a size there is no bound that keeps the amount from growing above what the node has.
                 unsized[resource] = amount

@@ -134,7 +134,10 @@ class Offer(t.NamedTuple):
 
     def at_best(self) -> Offer:
         """Return what the node offers at best where only of its cards something may not be known."""
-        return self if self.cards is None else self._replace(cards=self.cards._replace(is_hopeful=True))
+        if self.cards is None:
+            return self
+        free = min(self.free[self.cards.at] // 1000, self.cards.places)
+        return self._replace(cards=self.cards._replace(is_hopeful=True, free=free))
 
     def is_all_of(self, best: Offer, needs: Sequence[Need]) -> bool:
         """Return whether what the node may offer at best is no more than this, for these needs."""

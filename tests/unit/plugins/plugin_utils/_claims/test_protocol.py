@@ -575,6 +575,8 @@ def test_of_two_earlier_tries_a_retry_counts_the_one_that_has_the_job_that_waits
     assert counted(document, reading(2, 1050)) == {"a~1": 8, "a": 8}
     waits = job("1", Stage.WAITS)
     assert counted(document, reading(2, 1050, waits), own) == {"a": 8}
+    smaller = claimed("a", document=claimed("a"), at=1030.0, cards=4)
+    assert counted(smaller, reading(2, 1050, waits), own) == {"a~1": 8, "a": 4}, "it may be the job of either"
     expired = document.with_claims(replace(document.claims["a~1"], jobs=("1",), expires=900.0))
     assert counted(expired, reading(2, 1100, waits), own) == {"a": 8}
 

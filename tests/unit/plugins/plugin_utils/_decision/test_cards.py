@@ -225,6 +225,15 @@ def test_a_broken_card_is_none_of_those_that_a_job_has_taken_since(free: int, te
     assert decide([there], [holding(there, "0000000000000011", 2)], request=asking(4))["decision"] == decision
 
 
+def test_cards_that_the_text_of_a_node_misses_may_be_free() -> None:
+    """Of four lost cards and four of a job, none, some or all may be the same. Without groups amounts say enough."""
+    missed = "0000000000001111"
+    for flavor, decision in ((A1, "unknown"), (A2, "admit")):
+        there = card_node(flavor, 8, "0" * 16, free=4)
+        assert decide([there], [holding(there, missed, 4)], request=asking(4))["decision"] == decision
+        assert decide([there], [holding(there, missed, 4)], request=asking(8))["decision"] == "wait"
+
+
 def test_a_starting_job_breaks_a_ring_with_one_card() -> None:
     nodes = [card_node(A1, 8, "0000000011110000"), card_node(A1, 8, "0000000011111111")]
     starting = job({CARD: "1"}, "Creating")

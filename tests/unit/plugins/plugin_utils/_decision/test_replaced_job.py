@@ -67,6 +67,17 @@ def test_a_split_that_is_not_known_is_unknown() -> None:
     assert "split" in check["message"]
 
 
+@pytest.mark.parametrize(("free", "old", "others", "asked"), [(6, 8, [], 8), (2, 4, [4], 4)])
+def test_a_replaced_job_that_the_node_does_not_count_any_more_gives_nothing_back(
+    free: int, old: int, others: list[int], asked: int
+) -> None:
+    """It has ended by itself, and another has taken some of its cards. The list of jobs is behind that of nodes."""
+    nodes = gpu_nodes(free)
+    jobs = [holding(nodes, old, uuid=OWN), *(holding(nodes, other) for other in others)]
+    assert decide(nodes, jobs, request=replacing(1, asked))["decision"] == "wait"
+    assert decide(nodes, jobs, request=replacing(1, min(free, asked)))["decision"] == "admit"
+
+
 def test_a_job_that_holds_and_shows_no_node() -> None:
     verdict = decide(gpu_nodes(8), [job({GPU: "8"}, "Creating", uuid=OWN)], request=replacing(1, 8))
     assert check_of(verdict, "replaces")["passed"] is None
