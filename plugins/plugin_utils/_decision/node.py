@@ -180,15 +180,15 @@ class Node(t.NamedTuple):
         """
         shown, certain = dict(self.shown), dict(self.held.certain)
         unsized: Amounts = {}
+        # An entry that does not show all that jobs hold may be of a moment without this one.
+        is_behind = self.is_behind
         for resource, amount in amounts.items():
             certain[resource] = max(0, certain.get(resource, 0) - amount)
+            returned = 0 if is_behind else amount
             if is_unread(self.unread_shown, (resource,)):
                 continue
             if resource in self.resources:
-                taken = self.resources[resource] - self.shown.get(resource, 0)
-                # An entry that shows less as taken than jobs hold may be of a moment without this job.
-                if taken >= self.held.certain.get(resource, 0):
-                    shown[resource] = min(self.shown.get(resource, 0) + amount, self.resources[resource])
+                shown[resource] = min(self.shown.get(resource, 0) + returned, self.resources[resource])
             elif is_unread(self.unread_resources, (resource,)):
                 # Without a size there is no bound that keeps the amount from growing above what the node has.
                 unsized[resource] = amount
