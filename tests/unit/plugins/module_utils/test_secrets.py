@@ -223,7 +223,8 @@ def test_a_sentence_takes_no_longer_with_the_most_tokens_that_are_kept() -> None
         _secrets.hide_secrets_of(owner)
     making = seconds_of(lambda: one_line("phase odd"))
     assert one_line(f"it is {owners[0].tokens[99]}") == "it is ********"
-    assert seconds_of(say) < 4 * with_few, "without what is kept, it is a hundred times as long"
+    # It is three times as long; without what is kept, a hundred times. A busy machine changes either by half.
+    assert seconds_of(say) < 20 * with_few
     # One of them makes place for a new one, as a login does: the forms of the others are still there.
     owners[1].tokens[0] = few.tokens[0]
     assert seconds_of(lambda: one_line("phase odd")) < making / 2
@@ -239,7 +240,7 @@ def test_facts_take_no_longer_with_the_most_tokens_that_are_kept() -> None:
     short = {f"field_{number}": "value" for number in range(12)}
     facts: dict[str, t.Any] = {"workloads": [{**short, "job_name": f"job {number}"} for number in range(3000)]}
     with_few = seconds_of(lambda: _secrets.without_secrets(facts, few.tokens))
-    assert seconds_of(lambda: _secrets.without_secrets(facts, owner.tokens)) < 4 * with_few
+    assert seconds_of(lambda: _secrets.without_secrets(facts, owner.tokens)) < 10 * with_few
     facts["workloads"][500]["job_name"] = f"{'a' * 1000}{owner.tokens[30]}"
     cleaned = _secrets.without_secrets(facts, owner.tokens)
     assert cleaned is not None
