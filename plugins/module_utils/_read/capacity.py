@@ -122,9 +122,12 @@ def read_capacity(
     for pool_id, documents in zip(ids, read):
         # The API's clock after all answers: times of jobs are compared with the latest of its dates.
         now = clock()
+        age = time.monotonic() - documents.started
         pages = query.selected(documents.jobs.value or Pages([], None, False))
-        reading = summarize_jobs(pool_id, pages, now)
-        entries.append(_pool_entry_with_capacity(reading.entry, documents, metrics, now, placement_of, look_for))
+        # A job may have waited for less than it does now: it was listed when the reading began, or later.
+        reading = summarize_jobs(pool_id, pages, now - age)
+        occupancy = None if documents.jobs.value is None else Occupancy(now - age, documents.jobs.value.items, placement_of)
+        entries.append(_pool_entry_with_capacity(reading.entry, documents, metrics, occupancy, now, look_for))
         nodes = entries[-1]["nodes"] or ()
         cards = {node["private_ip"]: count_ascend_cards(node["resources"]) for node in nodes if node["private_ip"]}
         readings.append(replace(reading, entry=entries[-1], cards=cards))
@@ -143,12 +146,11 @@ def _pool_entry_with_capacity(
     counted: JobsEntry,
     documents: _Documents,
     metrics: Read[list[Document]],
+    occupancy: Occupancy | None,
     now: float,
-    placement_of: Iterable[str],
     look_for: Sequence[str],
 ) -> PoolEntry:
     jobs, pool, nodes = documents.jobs, documents.pool, documents.nodes
-    occupancy = None if jobs.value is None else Occupancy(now, jobs.value.items, placement_of)
     capacity = _capacity_of(counted["pool_name"], nodes, metrics, occupancy, now, documents.started)
     found: FoundInPool = {}
     if look_for:
