@@ -54,7 +54,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
 )
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.seen import seen_jobs
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.store import NO_VERSION
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed, JobsOfClaim
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import clock
 
 if t.TYPE_CHECKING:
@@ -341,7 +341,10 @@ def claimed_room(counted: Sequence[Counted], now: float) -> Claimed:
         shapes=[group for each in counted if each.claim.is_placed for group in each.claim.groups],
         loose=[group for each in counted if not each.claim.is_placed for group in each.claim.groups],
         # A job without an ID is not among them, as None would be each of these.
-        jobs=frozenset(job.uuid for each in counted for job in each.jobs if job.uuid is not None),
+        jobs=[
+            JobsOfClaim(frozenset(job.uuid for job in each.jobs if job.uuid is not None), each.amounts)
+            for each in counted
+        ],
         facts=[claim_facts(each.claim, each.amounts, now) for each in counted],
     )
 

@@ -79,7 +79,7 @@ class SqliteConnection:
 
     def _open(self, *, is_read: bool) -> sqlite3.Connection | None:
         if self._file is None:
-            if is_read and not os.path.exists(self._path):
+            if is_read and self._is_missing():
                 return None
             # A mode in the URI: plain connect() would make the file even for a read.
             name = f"file:{quote(self._path)}?mode={'rw' if is_read else 'rwc'}"
@@ -88,6 +88,18 @@ class SqliteConnection:
             if sys.version_info >= (3, 11):
                 self._file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
         return self._file
+
+    def _is_missing(self) -> bool:
+        """Return whether there is no file for certain. Raises sqlite3.OperationalError where that cannot be told."""
+        # Not os.path.exists(), to which a folder that may not be entered, or one that does not answer, is no file.
+        try:
+            os.stat(self._path)
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError) as error:
+            words = error.strerror if isinstance(error, OSError) else None
+            raise sqlite3.OperationalError(f"its file cannot be looked for: {words or error}") from None
+        return False
 
     def has_no_table(self, error: Exception) -> bool:
         # SQLite has no code of its own for a missing table.

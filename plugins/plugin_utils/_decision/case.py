@@ -78,15 +78,16 @@ class Case:
         waits = queue.waiting or queue.other_queues
         room_for_others = _room_for_others_in_case(situation, declared, age) if waits else None
         jobs, larger, starting, found_starting = _starting_jobs_of_case(queue, replaced, room_for_others)
-        # A job that waits for claimed room has its amounts in the claim, and would count twice.
-        jobs = [job for job in jobs if job.uuid not in claimed.jobs]
         known = None if nodes is None else _resources_in_case(nodes)
+        # A job that waits for claimed room has its amounts in the claim, and would count twice.
+        jobs, beyond_claims = claimed.without_jobs_of_claims(jobs, known)
         waiting = [JobGroup(1, job.amounts, job.unread) for job in jobs]
         unplaced = Unplaced.of([*situation.unplaced, *waiting], known)
         # Not all jobs that wait find room in it; counting all of them would refuse where there is enough.
         if larger is not None:
             held_elsewhere = Unplaced.of(situation.unplaced, known)
             unplaced = held_elsewhere.and_also(Unplaced.of_waiting(waiting, larger, known))
+        unplaced = unplaced.and_also(beyond_claims)
         credited = None if nodes is None else replaced.credit(nodes)
         # Of what is taken off later, only what jobs hold already is in what all jobs hold together.
         held = Unplaced.of(situation.unplaced, known).total

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import Amounts, add_amounts
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import JobGroup
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import (
     Places,
     Unplaced,
@@ -27,9 +28,18 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unpla
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Names
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Offer, Offers
+    from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Job
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import ClaimFacts
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Group
+
+
+class JobsOfClaim(t.NamedTuple):
+    """The ``uuids`` of the jobs of one claim, and the ``amounts`` that count for it."""
+
+    uuids: frozenset[str]
+    amounts: Amounts
 
 
 @dataclass(frozen=True)
@@ -37,15 +47,33 @@ class Claimed:
     """What others have claimed in a pool; ``why_unknown`` says why that is not known.
 
     ``shapes`` were promised places, and ``loose`` amounts alone: they may land anywhere, and take places all the same.
-    ``jobs`` are the jobs that wait for what is claimed: they would count twice.
+    ``jobs`` are the jobs of each claim: what they wait for is claimed already, and would count twice.
     """
 
     total: Amounts = field(default_factory=dict)
     shapes: Sequence[Group] = ()
     loose: Sequence[Group] = ()
-    jobs: frozenset[str] = frozenset()
+    jobs: Sequence[JobsOfClaim] = ()
     facts: Sequence[ClaimFacts] = ()
     why_unknown: str = ""
+
+    def without_jobs_of_claims(self, jobs: Iterable[Job], known: Names | None) -> tuple[list[Job], Unplaced]:
+        """Return (those of the waiting jobs that no claim has, what those of claims take beyond their claims).
+
+        A request that names only cards claims only these, while its job takes cores and memory as well. And a job of
+        any size may bear the name for which a claim waits.
+        """
+        rest = list(jobs)
+        beyond = Unplaced({}, 0, frozenset())
+        for claim in self.jobs:
+            own = [job for job in rest if job.uuid in claim.uuids]
+            if own:
+                rest = [job for job in rest if job.uuid not in claim.uuids]
+                whole = Unplaced.of([JobGroup(1, job.amounts, job.unread) for job in own], known)
+                total = {name: amount - claim.amounts.get(name, 0) for name, amount in whole.total.items()}
+                more = replace(whole, total={name: amount for name, amount in total.items() if amount > 0})
+                beyond = beyond if more.is_empty else beyond.and_also(more)
+        return rest, beyond
 
     @property
     def all_shapes(self) -> Sequence[Group]:

@@ -9,9 +9,10 @@ import itertools
 import random
 import typing as t
 from collections import Counter
+from dataclasses import replace
 
 import pytest
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import Claimed, JobsOfClaim
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.decide import capacity_verdict
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need, NodeKind, Offer
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.unplaced import Unplaced
@@ -177,7 +178,29 @@ def test_a_job_that_waits_for_its_claim_counts_once() -> None:
     young = job({GPU: "8"}, "Queue", seconds=1)
     uuid = young["jobUUID"]
     assert decide(gpu_nodes(8, 8), asking(1, 8), claimed(1, 8), [young])["decision"] == "wait"
-    assert decide(gpu_nodes(8, 8), asking(1, 8), claimed(1, 8, jobs=frozenset({uuid})), [young])["decision"] == "admit"
+    of_claim = JobsOfClaim(frozenset({uuid}), {GPU: 8 * CARDS})
+    assert decide(gpu_nodes(8, 8), asking(1, 8), claimed(1, 8, jobs=[of_claim]), [young])["decision"] == "admit"
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "decision"),
+    [({GPU: "4"}, "admit"), ({GPU: "4", "cpu": "8"}, "admit"), ({GPU: "4", "cpu": "48"}, "wait"), ({GPU: "8"}, "wait")],
+)
+def test_what_a_job_takes_beyond_its_claim_is_no_room(asked_for: dict[str, str], decision: str) -> None:
+    """A request for cards alone claims only these, and a job of any size may bear the name for which it waits."""
+    young = job(asked_for, "Queue", seconds=1)
+    room = claimed(1, 4, jobs=[JobsOfClaim(frozenset({young["jobUUID"]}), {GPU: 4 * CARDS})])
+    nodes = [node({GPU: "8", "cpu": "64"})]
+    request = asking(1, 4, resources={GPU: 4, "cpu": 28})
+    assert decide(nodes, request, room, [young])["decision"] == decision
+
+
+def test_what_cannot_be_read_of_a_job_of_a_claim_may_be_beyond_it() -> None:
+    young = job({GPU: "1", "cpu": "some"}, "Queue", seconds=1)
+    room = claimed(1, 1, jobs=[JobsOfClaim(frozenset({young["jobUUID"]}), {GPU: CARDS})])
+    request = asking(1, 1, resources={GPU: 1, "cpu": 1})
+    verdict = decide([node({GPU: "8", "cpu": "64"})], request, room, [young])
+    assert verdict["decision"] == "unknown"
 
 
 def test_claims_that_are_not_known_are_no_room() -> None:
@@ -300,8 +323,16 @@ def test_whatever_is_claimed_it_never_admits_more(seed: int) -> None:
     rng = random.Random(seed)
     nodes = gpu_nodes(*(rng.randint(0, 8) for _node in range(3)))
     request = asking(rng.randint(1, 3), rng.randint(1, 8))
-    room = claimed(rng.randint(0, 10**6), rng.randint(0, 10**6), rng.randint(0, 9))
+    small = rng.random() < 0.5
+    room = claimed(rng.randint(0, 2 if small else 10**6), rng.randint(0, 4 if small else 10**6), rng.randint(0, 9))
+    # The jobs of its claims wait, and ask for what was claimed or for anything else.
+    jobs = [
+        job({GPU: str(rng.randint(0, 8)), "cpu": str(rng.choice([1, 20, 60]))}, "Queue", seconds=1)
+        for _job in range(rng.randint(0, 2))
+    ]
+    of_claim = JobsOfClaim(frozenset(one["jobUUID"] for one in jobs), rng.choice([{}, room.total]))
+    room = replace(room, jobs=[of_claim])
     order = ("reject", "wait", "unknown", "admit")
-    with_claims, without = (decide(nodes, request, one)["decision"] for one in (room, Claimed()))
+    with_claims, without = (decide(nodes, request, one, jobs)["decision"] for one in (room, Claimed()))
     assert order.index(with_claims) <= order.index(without)
     assert (with_claims == "reject") == (without == "reject")
