@@ -303,5 +303,8 @@ def _notes_on_resources_of_jobs(case: Case, needs: Amounts) -> list[str]:
         elif unsplit:
             what = f"the split of a job's {label(unsplit[0])} over its nodes is not known"
             unknown = unknown or f"node {node.name}: {what}"
+        elif services := [name for name in needs if name in held.possible and node.free.get(name) != at_most.get(name)]:
+            what = f"it may not show all jobs there, and its own services take some {label(services[0])} beside them"
+            unknown = unknown or f"node {node.name}: {what}"
     shows = f"{plural(less, 'node')} {'shows' if less == 1 else 'show'}"
     return [f"{shows} more free than the jobs leave: the smaller counts" if less else "", unknown]

@@ -165,6 +165,16 @@ class Node(t.NamedTuple):
         behind = [name for name, of in self.held.certain.items() if name in has and shown.get(name, 0) > has[name] - of]
         return bool(behind)
 
+    def may_be_behind(self, services: Amounts) -> bool:
+        """Whether its entry shows less as taken than jobs hold there beside services that take so much."""
+        has, shown, held = self.resources, self.shown, self.held.certain
+        behind = [
+            name
+            for name, amount in services.items()
+            if amount and held.get(name) and name in has and shown.get(name, 0) > has[name] - held[name] - amount
+        ]
+        return bool(behind)
+
     def beside(self, services: Amounts) -> Node:
         """Return the node where its own services may take so much beside the jobs."""
         possible = dict(services)
@@ -345,13 +355,19 @@ def _is_node_short(node: Node, most: Amounts) -> bool:
 def weigh_nodes(nodes: Sequence[Node]) -> list[Node]:
     """Return the nodes weighed; of those whose entry is older than the jobs there, their own services are taken off.
 
-    An entry that shows less as taken than jobs hold may show its services alone.
+    An entry that shows less as taken than jobs hold may show its services alone. One that shows as much may hide a
+    small job behind them, where another entry tells how much they take.
     """
-    # A node that is behind shows too much, or does not show something at all: the others need no second look.
-    changed = [(index, node) for index, node in enumerate(nodes) if node.has_to_be_weighed]
-    behind = [node.is_behind for _index, node in changed]
-    services = services_of_node(nodes) if any(behind) else {}
+    # A node that is behind shows too much, or does not show something at all: most others need no second look.
+    changed = {index for index, node in enumerate(nodes) if node.has_to_be_weighed}
+    behind = {index for index in changed if nodes[index].is_behind}
+    services = services_of_node(nodes)
+    # An entry without the jobs there shows the services alone. Without any, the least that is taken may be a job's.
+    is_told = bool(behind) or any(node.unusable is None and not any(node.held) for node in nodes)
     weighed = list(nodes)
-    for (index, node), is_behind in zip(changed, behind):
-        weighed[index] = (node.beside(services) if is_behind else node).weighed()
+    for index, node in enumerate(nodes):
+        if index in behind or (is_told and node.may_be_behind(services)):
+            weighed[index] = node.beside(services).weighed()
+        elif index in changed:
+            weighed[index] = node.weighed()
     return weighed

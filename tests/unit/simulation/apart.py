@@ -119,7 +119,7 @@ def _start(
 ) -> None:
     """Adds a job where there is room for it, on one node or on several."""
     pods: dict[str, Amounts] = {}
-    shape = {"cpu": rng.choice((500, 1000, 2000, 4000, 8000)), "memory": rng.choice((1, 4, 16)) * 1024}
+    shape = {"cpu": rng.choice((200, 500, 1000, 2000, 4000, 8000)), "memory": rng.choice((256, 1024, 4096, 16384))}
     if rng.random() < 0.75:
         shape[card] = rng.choice((1000, 2000, 4000, 8000, 500))
     if not small and card not in shape:
@@ -207,19 +207,20 @@ def _request(rng: random.Random, kind: str, card: str, machines: t.Sequence[Mach
     if kind == "whole nodes":
         return {"replicas": rng.randint(1, 2), "flavor": rng.choice(machines).flavor}
     if kind == "groups":
-        groups = [_group(rng, rng.random() < 0.8, card) for _i in range(rng.choice((2, 2, 3)))]
+        groups = [_group(rng, rng.random() < 0.8, card, machines) for _i in range(rng.choice((2, 2, 3)))]
         while sum(group["replicas"] for group in groups) > 6:
             max(groups, key=lambda group: group["replicas"])["replicas"] -= 1
         return {"groups": groups}
-    return _group(rng, kind == "cards", card)
+    return _group(rng, kind == "cards", card, machines)
 
 
-def _group(rng: random.Random, cards: bool, card: str) -> Document:
+def _group(rng: random.Random, cards: bool, card: str, machines: t.Sequence[Machine]) -> Document:
     asked: Amounts = {}
     if cards:
         asked[card] = rng.choice((1000 if card in ASCEND else 500, 1000, 2000, 3000, 4000, 6000, 8000))
     if not cards or rng.random() < 0.4:
-        asked["cpu"] = rng.choice((500, 1000, 3000, 7000, 11000, 15500, 16000))
+        free = [_free(machine, ())["cpu"] for machine in machines]  # of an idle node
+        asked["cpu"] = rng.choice((500, 1000, 3000, 7000, 11000, 15500, 16000, *free))
         if rng.random() < 0.5:
             asked["memory"] = rng.choice((1, 8, 20, 40, 60)) * 1024
     return {"replicas": rng.randint(1, 4), "resources": _table(rng, asked)}

@@ -113,6 +113,27 @@ def test_services_of_a_node_that_is_behind_its_jobs() -> None:
     assert decide(nodes, jobs, request={"resources": {"cpu": 5, GPU: 4}})["decision"] == "wait"
 
 
+def test_a_small_job_does_not_hide_behind_the_services_of_its_node() -> None:
+    """The entry of its node shows two cores as taken, as that of an idle one does: the job's own are not among them."""
+    idle = {**SIZE, "cpu": "62", "memory": "496Gi"}
+    nodes = [node(SIZE, idle), node(SIZE, idle)]
+    jobs = [job({"cpu": "2", "memory": "4Gi"}, on=[address_of(nodes[0])])]
+    whole = {GPU: 8, "cpu": 62}
+    verdict = decide(nodes, jobs, request={"replicas": 2, "resources": whole})
+    assert verdict["decision"] == "unknown"
+    what = "it may not show all jobs there, and its own services take some cpu beside them"
+    assert f"node {nodes[0]['metadata']['name']}: {what}" in verdict["notes"]
+    assert decide(nodes, jobs, request={"replicas": 1, "resources": whole})["decision"] == "admit"
+    assert decide(nodes, jobs, request={"replicas": 2, "resources": {**whole, "cpu": 60}})["decision"] == "admit"
+    shown = [node(SIZE, {**idle, "cpu": "60", "memory": "492Gi"}), node(SIZE, idle)]
+    jobs = [job({"cpu": "2", "memory": "4Gi"}, on=[address_of(shown[0])])]
+    assert decide(shown, jobs, request={"resources": {**whole, "cpu": 60}})["decision"] == "admit"
+    # Without an idle node, what its entry shows as taken may be all the job's.
+    alone = [node(SIZE, idle)]
+    jobs = [job({"cpu": "2", "memory": "4Gi"}, on=[address_of(alone[0])])]
+    assert decide(alone, jobs, request={"resources": whole})["decision"] == "admit"
+
+
 def test_two_spellings_of_a_card_are_held_as_one() -> None:
     for has, holds in ((SNT9, D1980), (D1980, SNT9)):
         nodes = [node({has: "8", "cpu": "64", "memory": "1Gi"}, flavor="modelarts.bm.npu.arm.8snt9b3")]
