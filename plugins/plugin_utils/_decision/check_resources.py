@@ -130,6 +130,7 @@ def check_resources(case: Case, room: Room) -> Findings:
         *room.notes,
         _note_unread_resource(case, needs),
         *_notes_on_resources_of_jobs(case, needs),
+        _note_job_that_may_be_on_node(case),
     ]
     checks = [_check_resource(case, room, resource, need) for resource, need in needs.items()]
     return Findings.of([*checks, *_check_headroom_resources(skipped, needs)], notes)
@@ -308,3 +309,13 @@ def _notes_on_resources_of_jobs(case: Case, needs: Amounts) -> list[str]:
             unknown = unknown or f"node {node.name}: {what}"
     shows = f"{plural(less, 'node')} {'shows' if less == 1 else 'show'}"
     return [f"{shows} more free than the jobs leave: the smaller counts" if less else "", unknown]
+
+
+def _note_job_that_may_be_on_node(case: Case) -> str:
+    """Return a note on the first node of which it is not known whether a job is there, where that matters."""
+    if not case.asks_whole_nodes or not case.queue.is_read:
+        return ""
+    nodes = (node for node in case.nodes or () if node.jobs is None and node.address and node.unusable is None)
+    first = next(nodes, None)
+    what = "more cpu or memory is taken than on other nodes of its flavor, so a job may have started there"
+    return f"node {first.name}: {what}" if first else ""

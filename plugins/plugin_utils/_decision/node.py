@@ -285,6 +285,10 @@ class Node(t.NamedTuple):
         return Offer(tuple(taken), self.kind, False)
 
 
+# The part of a node by which the services of two nodes of a flavor may differ, beside being twice as much on one of
+# them. A guess, not tried on a real pool: some pods of the cluster itself run on one node only.
+_SPARE = 10
+
 # Building a node from these on is faster than _replace(), which looks fields up.
 _HELD = Node._fields.index("held")
 _FREE = Node._fields.index("free")  # here the results of weighing begin
@@ -340,6 +344,32 @@ def nodes_with_shortages(nodes: Sequence[Node]) -> list[Node]:
         return list(nodes)
     return [
         node._replace(is_short=True) if (node.kind, id(node.resources), node.unread_resources) in short else node
+        for node in nodes
+    ]
+
+
+def nodes_that_may_have_jobs(nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes; whether a job is on one that has far more taken than services explain is not known.
+
+    Its entry may be newer than the list of jobs. Other nodes of its flavor tell what services take there.
+    """
+    least: dict[tuple[str | None, str], int] = {}
+    for node in nodes:
+        if node.unusable is None:
+            for name in ON_EVERY_NODE:
+                if name in node.resources and name in node.shown:
+                    key = node.flavor, name
+                    taken = max(0, node.resources[name] - node.shown[name] - node.held.certain.get(name, 0))
+                    least[key] = min(taken, least.get(key, taken))
+    return [
+        node._replace(jobs=None)
+        if node.jobs == 0
+        and any(
+            amount - node.shown.get(name, amount) > 2 * least.get((node.flavor, name), amount) + amount // _SPARE
+            for name, amount in node.resources.items()
+            if name in ON_EVERY_NODE
+        )
+        else node
         for node in nodes
     ]
 

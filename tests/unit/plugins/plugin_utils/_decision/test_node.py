@@ -134,6 +134,30 @@ def test_a_small_job_does_not_hide_behind_the_services_of_its_node() -> None:
     assert decide(alone, jobs, request={"resources": whole})["decision"] == "admit"
 
 
+def test_a_node_with_more_taken_than_services_take_may_have_a_job_that_is_not_listed_yet() -> None:
+    """The list of nodes may be newer than that of jobs. A third of a node are no services where others have few."""
+    idle = {**SIZE, "cpu": "62", "memory": "490Gi"}
+    more = {**SIZE, "cpu": "54", "memory": "450Gi"}
+    full = {**SIZE, "cpu": "42", "memory": "490Gi"}
+    request = {"replicas": 2, "flavor": FLAVOR}
+    assert decide([node(SIZE, idle), node(SIZE, more)], [], request=request)["decision"] == "admit"
+    for taken in (full, {**idle, "memory": "300Gi"}):
+        nodes = [node(SIZE, idle), node(SIZE, taken)]
+        verdict = decide(nodes, [], request=request)
+        assert verdict["decision"] == "unknown"
+        what = "more cpu or memory is taken than on other nodes of its flavor, so a job may have started there"
+        assert f"node {nodes[1]['metadata']['name']}: {what}" in verdict["notes"]
+        assert decide(nodes, [], request={**request, "replicas": 1})["decision"] == "admit"
+        # It is there for anything smaller.
+        assert decide(nodes, [], request={"replicas": 2, "resources": {GPU: 8, "cpu": 42}})["decision"] == "admit"
+    # What its jobs take beside it does not make a node one whose services take as much.
+    busy = [node(SIZE, {**full, GPU: "0"}), node(SIZE, full)]
+    jobs = [job({GPU: "8", "cpu": "20", "memory": "1Gi"}, on=[address_of(busy[0])])]
+    assert decide(busy, jobs, request={"replicas": 1, "flavor": FLAVOR})["decision"] == "unknown"
+    # Alone of its flavor, nothing tells what its services take.
+    assert decide([node(SIZE, full)], [], request={"replicas": 1, "flavor": FLAVOR})["decision"] == "admit"
+
+
 def test_two_spellings_of_a_card_are_held_as_one() -> None:
     for has, holds in ((SNT9, D1980), (D1980, SNT9)):
         nodes = [node({has: "8", "cpu": "64", "memory": "1Gi"}, flavor="modelarts.bm.npu.arm.8snt9b3")]
