@@ -63,6 +63,7 @@ class SqliteConnection:
     def __init__(self, path: str) -> None:
         self._path = path
         self._file: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
 
     def execute(
         self, statement: str, values: Sequence[Value], seconds: float
@@ -78,8 +79,13 @@ class SqliteConnection:
             return _execute_in_sqlite(empty, statement, values, seconds)
 
     def _open(self, *, is_read: bool) -> sqlite3.Connection | None:
+        found = self._identity()
+        # A gate may wait for hours, in which a backup is put in place of the file: others claim in that one then.
+        if self._file is not None and self._opened not in (None, found):
+            self._file.close()
+            self._file = None
         if self._file is None:
-            if is_read and self._is_missing():
+            if is_read and found is None:
                 return None
             # A mode in the URI: plain connect() would make the file even for a read.
             name = f"file:{quote(self._path)}?mode={'rw' if is_read else 'rwc'}"
@@ -87,19 +93,21 @@ class SqliteConnection:
             self._file = sqlite3.connect(name, uri=True, isolation_level=None)
             if sys.version_info >= (3, 11):
                 self._file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
+        # One that this connection makes is not there before its first statement.
+        self._opened = found
         return self._file
 
-    def _is_missing(self) -> bool:
-        """Return whether there is no file for certain. Raises sqlite3.OperationalError where that cannot be told."""
+    def _identity(self) -> tuple[int, int] | None:
+        """Return which file the path names; None if there is none for certain. Raises sqlite3.OperationalError."""
         # Not os.path.exists(), to which a folder that may not be entered, or one that does not answer, is no file.
         try:
-            os.stat(self._path)
+            status = os.stat(self._path)
         except FileNotFoundError:
-            return True
+            return None
         except (OSError, ValueError) as error:
             words = error.strerror if isinstance(error, OSError) else None
             raise sqlite3.OperationalError(f"its file cannot be looked for: {words or error}") from None
-        return False
+        return status.st_dev, status.st_ino
 
     def has_no_table(self, error: Exception) -> bool:
         # SQLite has no code of its own for a missing table.

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import typing as t
 from contextlib import closing
@@ -42,6 +44,35 @@ def test_a_file_that_another_one_holds_is_waited_for_and_then_told(
     monkeypatch.undo()
     holder.execute("ROLLBACK")
     assert store.swap("pool-a", 1, "y")
+
+
+def test_a_file_that_takes_the_place_of_the_first_is_the_one_that_counts(tmp_path: Path) -> None:
+    """A gate that makes no claim only reads, for as long as it waits, and would go on reading the old file."""
+    path = tmp_path / "claims.db"
+    reader, writer = (open_store(Location("sqlite", str(path), "sqlite")) for _store in range(2))
+    assert reader.read().by_pool == {}
+    assert writer.swap("pool-a", 0, "first")
+    assert writer.swap("pool-a", 1, "second")
+    assert reader.read().by_pool == {"pool-a": (2, "second")}
+    path.rename(tmp_path / "old.db")
+    assert reader.read().by_pool == {}
+    assert writer.swap("pool-b", 0, "new")
+    assert reader.read().by_pool == {"pool-b": (1, "new")}
+
+
+def test_a_file_that_cannot_be_looked_for_is_no_empty_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a folder of another user that may not be entered, or on a disk that does not answer."""
+    store = open_store(Location("sqlite", str(tmp_path / "claims.db"), "sqlite:////claims.db"))
+    assert store.read().by_pool == {}
+
+    def refuse(_path: str) -> t.NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(sqlite.os, "stat", refuse)
+    with pytest.raises(StoreError, match="its file cannot be looked for: Permission denied"):
+        store.read()
 
 
 TABLE = "CREATE TABLE poolgate_claims(pool PRIMARY KEY, version, document{})"
