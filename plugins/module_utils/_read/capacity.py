@@ -122,7 +122,7 @@ def read_capacity(
     for pool_id, documents in zip(ids, read):
         # The API's clock after all answers: times of jobs are compared with the latest of its dates.
         now = clock()
-        age = time.monotonic() - documents.started
+        age = int(time.monotonic() - documents.started)
         pages = query.selected(documents.jobs.value or Pages([], None, False))
         # A job may have waited for less than it does now: it was listed when the reading began, or later.
         reading = summarize_jobs(pool_id, pages, now - age)
@@ -256,6 +256,7 @@ def _node_in_capacity(document: Document, occupancy: Occupancy | None) -> NodeFa
     if address is not None:
         facts["held"] = occupancy.held_on(address)
         facts["cards_free"] = None if cards is None else occupancy.free_cards_on(address, cards)
+        facts["cards_lost"] = None if facts["cards_free"] is None else facts["cards_lost"]
     return facts
 
 

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import host_address
 
 if t.TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import Number
 
@@ -65,9 +65,14 @@ class CardTextsOfJobs:
         self._seen: dict[str, set[int]] = {}
         self._shared: set[str] = set()
         self._contradicted: dict[str, set[int]] = {}
+        self._starting: set[str] = set()
 
-    def note(self, nodes: object) -> None:
-        """Take note of what the nodes of a job that holds resources show."""
+    def note(self, nodes: object, starting: Iterable[str] = ()) -> None:
+        """Take note of what the nodes of a job that holds resources show.
+
+        ``starting`` are its addresses if it holds cards there and may have come since the nodes were listed.
+        """
+        told = set()
         for node in [nodes] if isinstance(nodes, dict) else nodes if isinstance(nodes, list) else []:
             text = node.get("npuTopologyPlacement") if isinstance(node, dict) else None
             mine = taken_cards_in_text(text) if text else None
@@ -78,12 +83,17 @@ class CardTextsOfJobs:
                 if not seen.isdisjoint(mine):
                     self._shared.add(host)
                 seen.update(mine)
+                told.add(host)
+        self._starting.update(host for host in starting if host not in told)
 
-    def free_on(self, host: str, shown: Sequence[int]) -> list[int]:
-        """Return those of the cards that a node shows as free which no job shows as taken there.
+    def free_on(self, host: str, shown: Sequence[int]) -> list[int] | None:
+        """Return those of the cards that a node shows as free which no job shows as taken there; None if not known.
 
-        The list of nodes and that of jobs are of two moments, so either may be behind.
+        The list of nodes and that of jobs are of two moments, so either may be behind: a job that has just started and
+        shows no text may have cards that the node shows as free, where another has left as many.
         """
+        if host in self._starting:
+            return None
         seen = self._seen.get(host)
         if seen is None or seen.isdisjoint(shown):
             return list(shown)

@@ -21,7 +21,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     canonical_resource,
     is_quantity_of_bytes,
 )
-from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import CardTextsOfJobs
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_texts import CardTextsOfJobs, is_ascend_card
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import (
     MOST_RESOURCES,
     creation_time_field,
@@ -32,6 +32,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields im
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.held import HeldOnAddresses
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import (
+    has_job_just_started,
     hosts_of_job,
     job_nodes,
     pending_seconds_of_job,
@@ -103,12 +104,13 @@ class Occupancy:
 
     def _add_holder(self, item: Document) -> None:
         amounts, unread = self._read_requirement(item.get("resourceRequirement"))
-        self._card_texts.note(item.get("nodes"))
+        hosts = hosts_of_job(item)
+        has_cards = any(map(is_ascend_card, amounts)) or unread
+        self._card_texts.note(item.get("nodes"), hosts if has_cards and has_job_just_started(item, self._now) else ())
         add_amounts(self._held, amounts)
         self._held_unread.update(unread)
         if label_field(item.get("status")) in ACTIVE:
             add_amounts(self._active, amounts)
-        hosts = hosts_of_job(item)
         # Before any split is known: an address that a job shows makes its node not idle.
         self.jobs_by_host.update(hosts)
         if hosts:
@@ -190,7 +192,7 @@ class Occupancy:
         """Return what jobs hold on a node, see HeldOnAddresses.on()."""
         return self._on_addresses.on(address)
 
-    def free_cards_on(self, address: str, shown: Sequence[int]) -> list[int]:
+    def free_cards_on(self, address: str, shown: Sequence[int]) -> list[int] | None:
         """Return those of the cards that a node shows as free which no job shows as taken, see CardTextsOfJobs."""
         return self._card_texts.free_on(address, shown)
 

@@ -57,9 +57,21 @@ _BY_FLAVOR = (
     (re.compile(r"snt3"), ASCEND_310),
 )
 
+PLACES_NOT_KNOWN = MOST_CARDS + 1
+"""Of a node whose number of cards cannot be read: more than any has, so of its hardware nothing is known."""
+
+_CARDS_OF_FLAVOR = re.compile(r"(?<![0-9])(8|16)snt9")
+
 # What n may be where neither the flavor nor the policy tells, beside all cards. Nodes of 8 cards are 910 or 910B, and
 # half a 910C has pairs; those of 16 are 910C, or the 910B with two rings of eight.
 _MAY_BE = {4: (PAIR,), 8: (PAIR, RING), 16: (PAIR, 8)}
+
+
+@lru_cache(maxsize=_FLAVORS)
+def card_places_of_flavor(flavor: str | None) -> int:
+    """Return for how many cards a node is made by the name of its flavor; 0 when that does not tell."""
+    found = _CARDS_OF_FLAVOR.search((flavor or "").lower())
+    return int(found[1]) if found else 0
 
 
 @lru_cache(maxsize=_FLAVORS)
@@ -130,6 +142,10 @@ class NodeCards(t.NamedTuple):
     batch_type: str | None = None
     back: int = 0
     lost: int = 0
+
+    def made_for(self, places: int) -> NodeCards:
+        """Return them on a node that is made for more cards, of which some are broken: at which places is not known."""
+        return self if places <= self.places else self._replace(places=places, shown=None)
 
     def with_back(self, count: int, own: int | None) -> NodeCards:
         """Return them when a job has gone that had so many; ``own`` are the bits of its cards, None if not known."""

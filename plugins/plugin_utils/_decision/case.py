@@ -140,8 +140,9 @@ def _room_for_others_in_case(situation: Situation, declared: Amounts | None, age
     if situation.nodes is not None:
         return Room.for_others(situation.nodes)
     if situation.metrics is not None and not _why_no_metrics_in_case(situation, age):
-        # The whole capacity and not its free part: metrics may be older than the jobs, which are taken off here.
-        declared = situation.metrics.capacity
+        # Metrics and the list of jobs may each be behind: the less of what they show as taken is taken for certain.
+        metrics = situation.metrics
+        return Room.of_capacity_for_others(metrics.capacity, situation.jobs_hold, metrics.allocated)
     return None if declared is None else Room.of_capacity_for_others(declared, situation.jobs_hold)
 
 

@@ -112,9 +112,9 @@ def _largest_empty_node_by_flavor(alike: AlikeNodes) -> tuple[dict[str | None, A
             of_flavor[name] = max(amount, of_flavor.get(name, 0))
             if not node.is_short and not is_unread(node.unread_resources, (name,)):
                 is_told.add(name)
-        missing |= node.unread_resources
+        missing.update(node.unread_resources)
         # What a short node has is a lower bound, and a flavor of short nodes alone is not known.
-        missing |= node.resources.keys() if node.is_short else set()
+        missing.update(node.resources if node.is_short else ())
         # A node that was read whole tells all of its flavor: what it does not name, the flavor has none of.
         if not node.unread_resources and not node.is_short:
             is_told.add("*")

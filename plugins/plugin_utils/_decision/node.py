@@ -20,7 +20,13 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     is_card_resource,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import CANNOT_BE_READ
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import CardGroups, Cards, NodeCards
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import (
+    PLACES_NOT_KNOWN,
+    CardGroups,
+    Cards,
+    NodeCards,
+    card_places_of_flavor,
+)
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import NodeKind, Offer
 
 if t.TYPE_CHECKING:
@@ -330,8 +336,28 @@ def nodes_counted_by(nodes: Iterable[Node], key: Callable[[Node], object]) -> li
     return list(zip(first_of.values(), counts.values()))
 
 
+def nodes_made_for_as_many_cards(nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes, those with Ascend cards made for as many as any node of their flavor, or as its name tells.
+
+    Broken cards keep their places: of eight cards in two rings, four that are left are no ring.
+    """
+    places: dict[str | None, int] = {}
+    for node in nodes:
+        if node.cards is not None and node.cards.places != PLACES_NOT_KNOWN:
+            known = places.get(node.flavor) or card_places_of_flavor(node.flavor)
+            places[node.flavor] = max(known, node.cards.places)
+    if not places:
+        return list(nodes)
+    return [
+        node
+        if node.cards is None or node.cards.places >= places.get(node.flavor, 0)
+        else node._replace(cards=node.cards.made_for(places[node.flavor]))
+        for node in nodes
+    ]
+
+
 def nodes_with_shortages(nodes: Sequence[Node]) -> list[Node]:
-    """Return the nodes, those marked that are short of cards which others of their flavor have."""
+    """Return the nodes, those marked that are short of cards for which they are made, or which others of them have."""
     sizes = {(node.kind, id(node.resources), node.unread_resources): node for node in nodes}
     most: dict[str | None, Amounts] = {}
     for node in sizes.values():
@@ -375,7 +401,9 @@ def nodes_that_may_have_jobs(nodes: Sequence[Node]) -> list[Node]:
 
 
 def _is_node_short(node: Node, most: Amounts) -> bool:
-    has, unread = node.resources, node.unread_resources
+    has, unread, cards = node.resources, node.unread_resources, node.cards
+    if cards is not None and cards.resource in has and has[cards.resource] < cards.places * 1000:
+        return True
     # A size that cannot be read is no shortage, and counts as not known already.
     return any(
         has.get(name, 0) < amount and (name in has or not is_unread(unread, (name,))) for name, amount in most.items()

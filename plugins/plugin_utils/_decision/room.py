@@ -75,37 +75,38 @@ class Room:
     def for_others(cls, nodes: Iterable[Node]) -> Room:
         """Return the most that jobs may find which start before the deployment is there.
 
-        Entries of nodes and the list of jobs may each be behind, so it is all that jobs do not surely hold, also where
-        it cannot be told whether a node takes work.
+        Entries of nodes and the list of jobs may each be behind, so on each node it is the larger of what its entry
+        shows and of what listed jobs leave, also where it cannot be told whether the node takes work.
         """
         usable: Amounts = {}
         unsized: Amounts = {}
-        taken: Amounts = {}
+        left: Amounts = {}
         unbounded: set[str] = set()
         serving = [node for node in nodes if node.may_take_work]
-        # Nodes of one size on which jobs hold the same share these tables: of ten thousand a few hundred differ.
-        for node, count in nodes_counted_by(serving, lambda node: (id(node.resources), id(node.held))):
+        # Nodes that are alike share these tables: of ten thousand a few hundred differ.
+        for node, count in nodes_counted_by(serving, lambda node: (id(node.resources), id(node.held), id(node.shown))):
             add_amounts(usable, {name: amount * count for name, amount in node.resources.items()})
             # A node gives no more than it has: what is held beyond that is held elsewhere.
-            held = {
-                name: min(amount, node.resources[name]) * count
-                for name, amount in node.held.certain.items()
-                if name in node.resources
+            most = {
+                name: max(of - node.held.certain.get(name, 0), min(of, node.shown.get(name, 0))) * count
+                for name, of in node.resources.items()
             }
-            add_amounts(taken, held)
+            add_amounts(left, most)
         for node in serving:
             if not node.shown.keys() <= node.resources.keys():
                 add_amounts(unsized, {name: of for name, of in node.shown.items() if name not in node.resources})
             if node.unread_resources:
                 unbounded |= node.unread_resources
-        left = {name: of - taken.get(name, 0) for name, of in usable.items()}
         add_amounts(usable, unsized)
         return cls("nodes", 0, usable, {}, left, unbounded=frozenset(unbounded))
 
     @classmethod
-    def of_capacity_for_others(cls, capacity: Amounts, jobs: JobsHold) -> Room:
-        """Return the same of a capacity without nodes."""
-        left = {name: max(0, amount - jobs.amounts.get(name, 0)) for name, amount in capacity.items()}
+    def of_capacity_for_others(cls, capacity: Amounts, jobs: JobsHold, allocated: Amounts | None = None) -> Room:
+        """Return the same of a capacity without nodes, of which metrics may show so much as ``allocated``."""
+        held = jobs.amounts
+        if allocated is not None:
+            held = {name: min(amount, allocated.get(name, amount)) for name, amount in held.items()}
+        left = {name: max(0, amount - held.get(name, 0)) for name, amount in capacity.items()}
         unbounded = jobs.unread if jobs.are_read else EVERYTHING
         return cls("capacity", 0, capacity, {}, left, unbounded=unbounded)
 

@@ -32,7 +32,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary imp
     NODE_CREATING,
     NODE_DELETING,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import NodeCards
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.cards import PLACES_NOT_KNOWN, NodeCards
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import (
     EVERYTHING,
     NO_NAMES,
@@ -41,6 +41,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
     Names,
     Node,
     has_vendor,
+    nodes_made_for_as_many_cards,
     nodes_that_may_have_jobs,
     nodes_with_shortages,
     weigh_nodes,
@@ -420,6 +421,15 @@ class _Size(t.NamedTuple):
         return cards
 
 
+def _cards_without_size(resources: Amounts, shown: Amounts) -> NodeCards | None:
+    """Return Ascend cards that a node shows as free, and of which it does not tell how many it has."""
+    if resources.keys() == shown.keys():
+        return None
+    ascend = next((name for name, of in shown.items() if of and name not in resources and is_ascend_card(name)), None)
+    # Without their number neither their groups nor a text tell which of them lie together.
+    return None if ascend is None else NodeCards(ascend, PLACES_NOT_KNOWN, None)
+
+
 def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
     """Return the nodes of an entry of ``pools``. Nodes that are alike share their amounts, as they are many."""
     known: dict[object, tuple[Amounts, Names]] = {}
@@ -496,12 +506,12 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
                 unread_shown,
                 shown,
                 False,
-                size.cards_of(fact, known_cards),
+                size.cards_of(fact, known_cards) or _cards_without_size(resources, shown),
                 fact.get("supernode") if size.ascend else None,
             )
         )
     # In this order: weighing may find a size contradicted, which is no shortage.
-    return nodes_that_may_have_jobs(nodes_with_shortages(weigh_nodes(nodes)))
+    return nodes_that_may_have_jobs(nodes_with_shortages(nodes_made_for_as_many_cards(weigh_nodes(nodes))))
 
 
 def _resources_that_may_come(fact: NodeFacts, resources: Amounts) -> Names:

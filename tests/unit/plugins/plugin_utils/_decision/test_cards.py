@@ -225,6 +225,51 @@ def test_a_broken_card_is_none_of_those_that_a_job_has_taken_since(free: int, te
     assert decide([there], [holding(there, "0000000000000011", 2)], request=asking(4))["decision"] == decision
 
 
+@pytest.mark.parametrize(
+    ("more", "text", "decision"),
+    [
+        ({"seconds": 30}, None, "unknown"),
+        ({"seconds": 3600}, None, "admit"),
+        ({"seconds": 30}, "0000000000110011", "wait"),
+        ({"seconds": 30, "status": "Creating"}, None, "unknown"),
+    ],
+)
+def test_a_job_without_a_text_that_has_just_started_may_have_any_cards(
+    more: dict[str, t.Any], text: str | None, decision: str
+) -> None:
+    """The node shows four cards as taken, as one job left it: another has as many since, two in each ring."""
+    there = card_node(A1, 8, "0000000000001111")
+    assert decide([there], [holding(there, text, 4, **more)], request=asking(4))["decision"] == decision
+    if text is None:
+        assert decide([there], [holding(there, text, 4, **more)], request=asking(1, 4))["decision"] == "admit"
+
+
+@pytest.mark.parametrize(("flavor", "decision"), [(A1, "unknown"), (A2, "admit")])
+def test_cards_that_are_broken_leave_their_places(flavor: str, decision: str) -> None:
+    """Of eight cards four are left, and which of them is not known. Another node, or the flavor, tells of the eight."""
+    whole, half = card_node(flavor, 8, "0000000011111111"), card_node(flavor, 4, free=4)
+    assert decide([whole, half], request=asking(4))["decision"] == decision
+    assert decide([whole, half], request=asking(1, 4))["decision"] == "admit"
+
+
+def test_a_node_with_a_broken_card_is_not_whole() -> None:
+    """Alone of its flavor, too. It comes back one day, so nothing is refused for good."""
+    there = card_node(A1, 7, free=7)
+    assert decide([there], request={"replicas": 1, "flavor": A1})["decision"] == "wait"
+    assert decide([there], request=asking(8))["decision"] == "wait"
+
+
+@pytest.mark.parametrize("resources", [{}, None, {"cpu": "64"}, {CARD: "x"}])
+def test_a_node_of_which_the_number_of_cards_is_not_known_has_no_groups(resources: t.Any) -> None:
+    """Its text names two cards of each ring as free: no way to read its size makes them a ring."""
+    there = card_node(A1, 8, "0000000011001100")
+    assert decide([there], request=asking(4))["decision"] == "wait"
+    there["status"]["resources"] = resources
+    assert decide([there], request=asking(4))["decision"] == "unknown"
+    # Where it names other resources, that it names none contradicts what it shows as free.
+    assert decide([there], request=asking(1))["decision"] == ("unknown" if resources == {"cpu": "64"} else "admit")
+
+
 def test_cards_that_the_text_of_a_node_misses_may_be_free() -> None:
     """Of four lost cards and four of a job, none, some or all may be the same. Without groups amounts say enough."""
     missed = "0000000000001111"

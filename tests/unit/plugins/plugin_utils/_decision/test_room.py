@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.poolgate.modelarts.tests.unit.cards import asking, gpu_nodes, queued, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
     GPU,
+    address_of,
     check_of,
     decide,
     job,
@@ -152,3 +153,21 @@ def test_cards_of_another_vendor_are_no_other_name() -> None:
     held = job({D1980: "16"}, on=["10.9.9.9"])
     verdict = decide(refused(), [held], request=asking(1, 8), declared={GPU: 16}, metric_items=refused())
     assert verdict["decision"] == "admit"
+
+
+@pytest.mark.parametrize("by_metrics", [False, True])
+def test_a_job_that_waits_may_start_where_a_listed_job_has_just_ended(by_metrics: bool) -> None:
+    """The list of jobs is the older one: what it shows as held is free by the node, or by metrics."""
+    nodes = gpu_nodes(8)
+    jobs = [job({GPU: "4"}, on={"10.0.0.1": {GPU: "4"}} if by_metrics else [address_of(nodes[0])]), queued(6, seconds=10)]
+    items = [metrics({GPU: 8}, {GPU: 0})]
+    policy = {"queue_strategy": "traversal", "placement": "aggregate"}
+    verdict = decide(
+        refused() if by_metrics else nodes,
+        jobs,
+        request=asking(1, 4, priority=9),
+        metric_items=items,
+        policy=policy,
+    )
+    assert verdict["decision"] == "wait"
+    assert check_of(verdict, GPU)["missing"] == 6
