@@ -142,7 +142,6 @@ class PageReader:
         self._totals.append(total)
         self._has_unreadable_total |= has_document_unreadable_total(document)
         self._says_more = says_document_goes_on(document)
-        self._largest_page = max(self._largest_page, len(page))
         known = len(self._items)
         fits = self._join_page(start, page, total)
         self._wasted += 2 * (len(self._items) - known) < self._page_step()
@@ -150,6 +149,8 @@ class PageReader:
 
     def _join_page(self, start: int, page: Sequence[Document], total: int | None) -> bool:
         keys, times = self._keys_of_page(page), _creation_times_in_page(page)
+        is_short = len(page) < self._largest_page
+        self._largest_page = max(self._largest_page, len(page))
         if any(earlier > later for earlier, later in zip(times, times[1:])) or math.inf in times:
             self._ordered = False
         if start > self._offset:
@@ -157,14 +158,18 @@ class PageReader:
             fits = bool(page) and (times[0] < self._newest if self._ordered else keys[0] in self._items)
             if not fits:
                 return False
+        is_new = not self._items.keys() >= set(keys)
         late = sum(at < self._newest and key not in self._items for key, at in zip(keys, times))
         if late > len(page) // 20:
             self._ordered = False  # a few have ended or came in behind meanwhile, but not so many
         self._items.update(zip(keys, page))
         self._creation_times_in_page.update(zip(keys, times))
         self._newest = max([self._newest, *times])
-        # With a total, a short page alone is no end: a server may have smaller pages than were asked for.
-        self._ended = len(page) < self._limit and (total is None or start + len(page) >= total)
+        # A short page alone is no end, as a server may have smaller pages than were asked for. Without a total, one is
+        # that is shorter than another, or behind which nothing new comes.
+        is_behind = start > self._offset and start + len(page) - self._offset >= self._length
+        is_last = is_short or (is_behind and not is_new) if total is None else start + len(page) >= total
+        self._ended = len(page) < self._limit and is_last
         self._length = start + len(page) - self._offset
         self._next = max(start, self._start_of_next_page(start, times))
         return True
@@ -185,7 +190,7 @@ class PageReader:
     def _start_of_next_page(self, start: int, times: Sequence[float]) -> int:
         """Return where the next page starts, so that it begins with a job that is older than the newest of this one."""
         older = bisect_left(times, times[-1]) - 1 if times else 0
-        if older < 1 and len(times) >= self._limit:
+        if older < 1 and len(times) >= self._largest_page:
             self._ordered = False
         if self._ordered:
             return start + min(older, self._page_step())
@@ -208,8 +213,9 @@ class PageReader:
         total, count = self._totals[-1], len(self._items)
         told = {max(one - self._offset, 0) for one in self._totals if one is not None}
         if len(self._totals) == 1 or not self._ordered:
-            # Without an order only the count proves the list, and a total that changed proves nothing.
-            whole = told == {count} or (not told and len(self._totals) == 1 and count == self._length)
+            # Without an order only the count proves the list, and a total that changed proves nothing. Without a total,
+            # one page does, behind which nothing came.
+            whole = told == {count} or (not told and len(self._totals) <= 2 and count == self._length)
         elif told:
             whole = count >= min(told)  # a list that moves may have fewer by now, and a server may ignore offset
         else:  # a server that ignores offset gives the first page for the last one
