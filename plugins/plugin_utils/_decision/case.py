@@ -155,7 +155,7 @@ def _starting_jobs_of_case(
     # Nothing is given back and no order changes, so only jobs on their way to a node come first.
     if not most and not replaced.shares and not (replaced.leaves_queue and queue.strategy.goes_in_order):
         return queue.jobs_about_to_start(room), None, some, Findings()
-    larger = None if room is None else room.plus(most)
+    larger = None if room is None else room.plus(most).without_bound_of(replaced.unread)
     starting, are_all = queue.jobs_starting_in(larger)
     checks = []
     if not are_all:

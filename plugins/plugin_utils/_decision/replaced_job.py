@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
@@ -18,7 +18,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     canonical_amounts,
     is_card_resource,
 )
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import Node, is_unread
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import NO_NAMES, Names, Node, is_unread
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import Need
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import is_replaced_in_queue
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Findings, Outcome
@@ -45,7 +45,8 @@ class ReplacedJob:
 
     When only some replicas are ended, ``shape`` is what each of them has, and which of them go is not known. Where its
     nodes are not known at all, ``possible`` is all that it has; where no nodes are, that is ``uncounted``: only other
-    jobs may find it. One that waits gives nothing back, and ``leaves_queue``.
+    jobs may find it. One that waits gives nothing back, and ``leaves_queue``. ``required`` is what it asks for in all,
+    of which ``unread`` could not be read.
     """
 
     shares: Sequence[Share] = ()
@@ -54,6 +55,8 @@ class ReplacedJob:
     possible: Amounts = field(default_factory=dict)
     uncounted: Amounts = field(default_factory=dict)
     leaves_queue: bool = False
+    required: Amounts = field(default_factory=dict)
+    unread: Names = NO_NAMES
     findings: Findings = field(default_factory=Findings)
 
     @classmethod
@@ -85,7 +88,9 @@ class ReplacedJob:
         if situation.nodes is None:
             note = f"the resources that {holding[0].name} gives back are not counted: the nodes are not known"
             return cls(uncounted=_amounts_of_replaced_jobs(holding), findings=_findings_of_replaced_job_note(note))
-        return cls._split(holding, situation.nodes, request, order)
+        unread = NO_NAMES.union(*(job.unread for job in holding))
+        required = _amounts_of_replaced_jobs(holding)
+        return replace(cls._split(holding, situation.nodes, request, order), required=required, unread=unread)
 
     @classmethod
     def _split(
@@ -167,14 +172,19 @@ class ReplacedJob:
         return max(0, (self.replicas or 0) - useless)
 
     def most_amounts(self) -> Amounts:
-        """Return the most that is given back, for jobs that may start in it."""
-        if self.is_partial:
-            return {resource: amount * (self.replicas or 0) for resource, amount in self.shape.items()}
+        """Return the most that is given back of what can be read, for jobs that may start in it."""
         most = {**self.possible, **self.uncounted}
         for node, amounts, _cards in self.shares:
             # Others may start where it is not known whether a node takes work; the request does not count on it.
             if node.may_take_work:
                 add_amounts(most, amounts)
+        # A share may leave out cores and memory, which go all the same.
+        for name, amount in self.required.items():
+            if any(name not in amounts for _node, amounts, _cards in self.shares):
+                most[name] = max(amount, most.get(name, 0))
+        if self.is_partial:
+            # The request names a part of what its replicas have: of the rest, each may have had all.
+            most.update({name: amount * (self.replicas or 0) for name, amount in self.shape.items()})
         return most
 
     def certain_amounts(self) -> Amounts:

@@ -9,7 +9,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     Amounts,
@@ -164,6 +164,10 @@ class Room:
         add_amounts(free, amounts)
         add_amounts(at_most, amounts)
         return _changed_room(self, free, at_most, self.notes)
+
+    def without_bound_of(self, names: Names) -> Room:
+        """Return the room of which it is not known how much of these resources there may be."""
+        return replace(self, unbounded=self.unbounded | names) if names else self
 
     def bounded_by(self, other: Room) -> Room:
         """Return this room; where the other source contradicts it, the smaller amount counts."""

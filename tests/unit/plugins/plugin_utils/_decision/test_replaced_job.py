@@ -207,3 +207,29 @@ def test_what_is_given_back_can_go_to_a_job_of_another_queue() -> None:
     other = queued(8, seconds=100, kind="train")
     asked = {**replacing(1, 8), "type": "infer"}
     assert decide(nodes, [own, other], request=asked, policy={"queue_scope": "type"})["decision"] == "wait"
+
+
+@pytest.mark.parametrize("strategy", ["traversal", "fifo"])
+@pytest.mark.parametrize(
+    ("share", "part"),
+    [
+        ({GPU: "4"}, False),
+        ({GPU: "4", "cpu": "24"}, False),
+        ({"cpu": "24", "memory": "400Gi", GPU: "4"}, False),
+        ({"cpu": "24", "memory": "400Gi", GPU: "4"}, True),
+    ],
+)
+def test_memory_comes_back_with_the_cards_and_lets_another_job_start(
+    share: dict[str, str], part: bool, strategy: str
+) -> None:
+    """Neither a request that names only cards, nor a share that does, keeps a job out that waits for memory."""
+    size = {"cpu": "64", "memory": "512Gi", GPU: "8"}
+    there = node(size, {"cpu": "40", "memory": "112Gi", GPU: "4"})
+    mine = job({"cpu": "24", "memory": "400Gi", GPU: "4"}, on={address_of(there): share}, kind="infer")
+    # With one of two replicas gone, or with both, it starts, and one card is left.
+    waits = job({"cpu": "8", "memory": "250Gi", GPU: "5" if part else "7"}, "Queue", priority="1")
+    replaces = {"job_uuid": mine["jobUUID"], **({"replicas": 1} if part else {})}
+    request = {"type": "infer", "priority": 3, "replicas": 2, "resources": {GPU: 2}, "replaces": replaces}
+    verdict = decide([there], [mine, waits], request=request, policy={"queue_strategy": strategy})
+    assert verdict["decision"] == "wait"
+    assert decide([there], [mine], request=request, policy={"queue_strategy": strategy})["decision"] == "admit"
