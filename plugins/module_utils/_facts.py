@@ -344,10 +344,14 @@ class UnplacedGroup(t.TypedDict):
 
 
 class HeldInPool(t.TypedDict):
-    """What all jobs hold, what of it those that run or start, and how many jobs hold what cannot be read."""
+    """What all jobs hold, what of it those that run or start, and how many jobs hold what cannot be read.
+
+    ``since_metrics`` is held on nodes by those that may have started after the runtime metrics were taken.
+    """
 
     resources: Numbers
     active: Numbers
+    since_metrics: Numbers
     unread: dict[str, int]
 
 

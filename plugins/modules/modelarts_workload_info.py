@@ -332,6 +332,10 @@ pools:
         active:
           description: Part of it that running jobs, and jobs that are being created, hold.
           type: dict
+        since_metrics:
+          description: Part of it on nodes that is held by jobs that may have started after the runtime metrics were taken.
+          type: dict
+          version_added: 1.1.0
         unread:
           description:
             - Number of jobs that hold an amount that cannot be read, by resource. V(*) stands for all resources.

@@ -126,7 +126,10 @@ def read_capacity(
         pages = query.selected(documents.jobs.value or Pages([], None, False))
         # A job may have waited for less than it does now: it was listed when the reading began, or later.
         reading = summarize_jobs(pool_id, pages, now - age)
-        occupancy = None if documents.jobs.value is None else Occupancy(now - age, documents.jobs.value.items, placement_of)
+        occupancy = None
+        if documents.jobs.value is not None:
+            metrics_age = _most_seconds_since_metrics(metrics.value or (), pool_id, now)
+            occupancy = Occupancy(now - age, documents.jobs.value.items, placement_of, metrics_age)
         entries.append(_pool_entry_with_capacity(reading.entry, documents, metrics, occupancy, now, look_for))
         nodes = entries[-1]["nodes"] or ()
         cards = {node["private_ip"]: count_ascend_cards(node["resources"]) for node in nodes if node["private_ip"]}
@@ -135,6 +138,13 @@ def read_capacity(
     if not any(map(_is_any_capacity_read, entries)):
         raise NoPoolReadableError(entries)
     return readings
+
+
+def _most_seconds_since_metrics(items: Sequence[Document], name: str, now: float) -> int | None:
+    """Return how long ago the window of a pool's runtime metrics began; None where that is not known."""
+    metrics = metrics_of_pool(items, name, now)
+    age = None if metrics is None else metrics["age_seconds"]
+    return None if metrics is None or age is None else age + (metrics["window_seconds"] or 0)
 
 
 def _capacity_error_of_name(error: DocumentError, document: str) -> Read[t.Any]:

@@ -58,7 +58,6 @@ ADDED_FIELDS = ("pool_name", "resources", "created_at", "extra")
 
 _DOCUMENTED = frozenset(FIELDS.values())
 _NODE_DOCUMENTED = frozenset(("hostIp", "npuTopologyPlacement", "resourceRequirement"))
-_SECONDS_BEHIND = 60
 _INTEGERS = ("running_duration", "pending_duration", "pending_position", "create_time")
 
 
@@ -82,17 +81,14 @@ def pending_seconds_of_job(item: Document, now: float) -> int | None:
     return exists
 
 
-def has_job_just_started(item: Document, now: float) -> bool:
-    """Return whether a job that has nodes may have come there since another list was read. One that tells no time may.
-
-    How long the lists of ModelArts are behind is not documented; a minute is a guess, not tried on a real pool.
-    """
+def may_job_have_started_within(item: Document, seconds: float, now: float) -> bool:
+    """Return whether a job that has nodes has come there within so many seconds, or does not tell that it has not."""
     ran = integer_field(item.get("runningDuration"))
     if ran is None or ran < 0:
         created, waited = integer_field(item.get("createTime")), integer_field(item.get("pendingDuration"))
         started = None if created is None or waited is None else created / 1000 + waited
         ran = None if started is None else seconds_since(started, now)
-    return ran is None or ran < _SECONDS_BEHIND
+    return ran is None or ran < seconds
 
 
 def _host_ips_of_job(value: object) -> list[str]:

@@ -32,9 +32,9 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields im
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.held import HeldOnAddresses
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import (
-    has_job_just_started,
     hosts_of_job,
     job_nodes,
+    may_job_have_started_within,
     pending_seconds_of_job,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import MOST_PARTS, Requirements
@@ -57,6 +57,8 @@ if t.TYPE_CHECKING:
     # What its place in the list goes by, its number, and the job.
     _Listed = tuple[tuple[float, int], int, Document]
 
+# How long the lists of ModelArts are behind each other is not documented; a guess, not tried on a real pool.
+_SECONDS_BEHIND = 60
 _HOLDERS = 10  # a page shows some of them; who holds less than ten others seldom matters
 _QUEUED = 100  # as many as a person reads; the counts by type and priority have all of them
 
@@ -65,16 +67,21 @@ class Occupancy:
     """One pass over all jobs of a pool: what a decision and its report need, in a size that stays small.
 
     ``placement_of`` are the job_uuids whose split over nodes is kept. ``now`` is in seconds since the epoch.
+    ``metrics_age`` is for how many seconds the runtime metrics may not have what jobs hold that have started.
     """
 
-    def __init__(self, now: float, items: Iterable[Document], placement_of: Iterable[str] = ()) -> None:
+    def __init__(
+        self, now: float, items: Iterable[Document], placement_of: Iterable[str] = (), metrics_age: int | None = None
+    ) -> None:
         self.jobs_by_host: Counter[str] = Counter()
         self._now = now
+        self._metrics_age = metrics_age
         self._placement_of = frozenset(placement_of)
         self._requirements = Requirements()
         self._held: Amounts = {}
         self._held_unread: Counter[str] = Counter()
         self._active: Amounts = {}
+        self._since_metrics: Amounts = {}
         self._holders: list[_Listed] = []
         self._queue: list[_Listed] = []
         self._queue_ages: dict[tuple[str, int | None], list[int | None]] = {}
@@ -106,7 +113,11 @@ class Occupancy:
         amounts, unread = self._read_requirement(item.get("resourceRequirement"))
         hosts = hosts_of_job(item)
         has_cards = any(map(is_ascend_card, amounts)) or unread
-        self._card_texts.note(item.get("nodes"), hosts if has_cards and has_job_just_started(item, self._now) else ())
+        is_young = has_cards and may_job_have_started_within(item, _SECONDS_BEHIND, self._now)
+        self._card_texts.note(item.get("nodes"), hosts if is_young else ())
+        # Those without a node are in no metrics at all.
+        if hosts and self._metrics_age and may_job_have_started_within(item, self._metrics_age, self._now):
+            add_amounts(self._since_metrics, amounts)
         add_amounts(self._held, amounts)
         self._held_unread.update(unread)
         if label_field(item.get("status")) in ACTIVE:
@@ -202,8 +213,9 @@ class Occupancy:
         ``sizes`` is what the node of each listed address has, where the nodes are known. Ask for the cards of these
         nodes first: they speak against what a job calls its own.
 
-        ``held`` is ``{resources, active, unread}``: what jobs hold, what of it those that run or are created, and how
-        many hold what could not be read, by resource.
+        ``held`` is ``{resources, active, since_metrics, unread}``: what jobs hold, what of it those that run or are
+        created, and those on nodes that may have started after the metrics were taken, and how many hold what could
+        not be read, by resource.
         ``holders`` are the ten jobs that hold most, ``queued`` the first hundred that wait, in the scheduler's order;
         ``queue_counts`` counts all that wait by type and priority (null: not readable), with the seconds that the
         oldest and the youngest have waited. ``unplaced`` are the jobs that
@@ -218,6 +230,7 @@ class Occupancy:
             "held": {
                 "resources": amounts_to_numbers(self._held),
                 "active": amounts_to_numbers(self._active),
+                "since_metrics": amounts_to_numbers(self._since_metrics),
                 "unread": dict(self._held_unread),
             },
             "holders": [

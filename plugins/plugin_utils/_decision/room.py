@@ -118,8 +118,12 @@ class Room:
         Metrics do not know of ``unplaced`` jobs either, which are left for the caller to take off.
         """
         placed = _held_in_room(jobs.amounts, unplaced)
-        # The larger counts: metrics may be older than the jobs, or count work that is not in the list.
-        used = {name: max(amount, placed.get(name, 0)) for name, amount in metrics.allocated.items()}
+        # Metrics may count work that is not in the list, like the services of nodes. That stays beside jobs that have
+        # started since; where nodes show them, too, the larger counts.
+        since = jobs.since_metrics if alone else {}
+        used = {
+            name: max(amount + since.get(name, 0), placed.get(name, 0)) for name, amount in metrics.allocated.items()
+        }
         free = {name: max(0, amount - used[name]) for name, amount in metrics.capacity.items() if name in used}
         unread: Names = frozenset()
         if alone:

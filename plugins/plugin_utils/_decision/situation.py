@@ -11,7 +11,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity import (
     ON_EVERY_NODE,
@@ -248,11 +248,15 @@ class JobGroup:
 
 @dataclass(frozen=True)
 class JobsHold:
-    """What all jobs of the pool hold together; ``are_read`` is False where the jobs could not be read."""
+    """What all jobs of the pool hold together; ``are_read`` is False where the jobs could not be read.
+
+    Of the amounts, those in ``since_metrics`` are of jobs on nodes that may have started after the runtime metrics.
+    """
 
     amounts: Amounts
     unread: Names
     are_read: bool
+    since_metrics: Amounts = field(default_factory=dict)
 
     @classmethod
     def of(cls, facts: HeldInPool | None) -> JobsHold:
@@ -260,7 +264,9 @@ class JobsHold:
             # Jobs that could not be read may hold anything.
             return cls({}, EVERYTHING, False)
         amounts, unread = amounts_in_situation(facts["resources"])
-        return cls(amounts, unread | frozenset(map(canonical_resource, facts["unread"])), True)
+        unread |= frozenset(map(canonical_resource, facts["unread"]))
+        # Facts of releases before 1.1.0 do not have it.
+        return cls(amounts, unread, True, amounts_in_situation(facts.get("since_metrics", {}))[0])
 
 
 @dataclass(frozen=True)

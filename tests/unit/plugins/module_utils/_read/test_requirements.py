@@ -26,7 +26,12 @@ def test_what_cannot_be_read_is_quoted_and_counted() -> None:
     ]
     assert summary["resources_by_status"] == {"Running": {"memory": 2**30}}
     held = Occupancy(NOW, items).as_facts()["held"]
-    assert held == {"resources": {"memory": 2**30}, "active": {"memory": 2**30}, "unread": {"cpu": 2, "*": 2}}
+    assert held == {
+        "resources": {"memory": 2**30},
+        "active": {"memory": 2**30},
+        "since_metrics": {},
+        "unread": {"cpu": 2, "*": 2},
+    }
 
 
 def test_sums_are_exact() -> None:

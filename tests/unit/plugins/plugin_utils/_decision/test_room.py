@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.poolgate.modelarts.tests.unit.cards import asking, gpu_nodes, queued, reason
 from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import (
@@ -52,6 +54,22 @@ def test_nodes_that_may_not_be_listed_leave_placement_unknown() -> None:
     assert (verdict["decision"], verdict["source"], verdict["age_seconds"]) == ("admit", "metrics", 30)
     verdict = decide(refused(), request=asking(2, 8), metric_items=items, declared={GPU: 64})
     assert verdict["decision"] == "unknown"
+
+
+def test_what_metrics_count_beside_the_jobs_stays_when_jobs_have_started_since() -> None:
+    """Six of 96 cores are those of services, in no list of jobs. A job of 20 has started half a minute ago."""
+    items = [metrics({"cpu": 96, GPU: 24}, {"cpu": 6, GPU: 0}, age=60)]
+    policy = {"placement": "aggregate"}
+
+    def decided(cores: int, *jobs: t.Any) -> str:
+        request = {"resources": {"cpu": cores}}
+        return t.cast(str, decide(refused(), jobs, request=request, policy=policy, metric_items=items)["decision"])
+
+    young = job({"cpu": "20"}, on=["10.0.0.1"], seconds=30)
+    assert [decided(cores, young) for cores in (70, 71, 76)] == ["admit", "wait", "wait"]
+    # One that has run for an hour is in both.
+    old = job({"cpu": "6"}, on=["10.0.0.1"], seconds=3600)
+    assert [decided(cores, old) for cores in (90, 91)] == ["admit", "wait"]
 
 
 def test_metrics_that_are_too_small() -> None:
