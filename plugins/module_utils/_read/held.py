@@ -19,6 +19,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._quantity impor
     amounts_to_numbers,
     canonical_amounts,
     card_resources_for,
+    is_card_resource,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.fields import MOST_RESOURCES
 
@@ -84,6 +85,16 @@ class _HeldOnAddress:
         return beyond
 
 
+    def elsewhere(self, sizes: Amounts, named: Collection[str]) -> Amounts:
+        """Return what is held on nodes that the jobs do not show, or may be: what cards prove to be there has cores."""
+        beyond = self.beyond(sizes, named)
+        if not any(map(is_card_resource, beyond)):
+            return beyond
+        # How much of them is with these cards is told by shares alone.
+        untold = {name: amount - self.told.get(name, 0) for name, amount in self.held.items() if name in ON_EVERY_NODE}
+        return {**{name: amount for name, amount in untold.items() if amount > 0}, **beyond}
+
+
 class HeldOnAddresses:
     """What jobs hold on each address that they show, added job by job."""
 
@@ -134,6 +145,10 @@ class HeldOnAddresses:
             elif rest > 0:
                 # Every node that the job shows tells its share, so the rest is on nodes that do not show yet.
                 not_shown[name] = rest
+        if any(map(is_card_resource, not_shown)):
+            # Nodes with more of its cards have some of its cores and memory; how much is told by shares alone.
+            for together in unsplit.values():
+                not_shown.update({name: rest for name, rest in together.items() if name in ON_EVERY_NODE})
         if not_shown:
             self._not_shown.append({"count": 1, "resources": amounts_to_numbers(not_shown), "unread": []})
         for over, together in unsplit.items():
@@ -171,7 +186,7 @@ class HeldOnAddresses:
         groups = list(self._not_shown)
         for host, on in self._hosts.items():
             size = sizes.get(host)
-            amounts = on.held if size is None else on.beyond(size, named)
+            amounts = on.held if size is None else on.elsewhere(size, named)
             unread = sorted(on.unread) if size is None else []
             if amounts or unread:
                 groups.append({"count": 1, "resources": amounts_to_numbers(amounts), "unread": unread})

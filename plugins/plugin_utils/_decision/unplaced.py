@@ -132,7 +132,7 @@ class Unplaced:
             return 0
         unit = 1
         if is_card_resource(resource):
-            amounts = [budget, *[here.offer.free[index] for here in places]]
+            amounts = [budget, asked, *[here.offer.free[index] for here in places]]
             # Whole cards only where no amount has a part: otherwise a thousandth may be what a place lacks.
             unit = 1 if any(amount % _CARD for amount in amounts) else _CARD
         prices: Counter[int] = Counter()

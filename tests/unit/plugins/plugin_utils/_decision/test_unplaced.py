@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.poolgate.modelarts.tests.unit.cards import (
     OWN,
@@ -115,3 +117,23 @@ def test_of_many_jobs_that_wait_all_that_there_is_room_for_may_start() -> None:
     verdict = decide(nodes, [own, other, *waiting], request=asked, policy={"queue_strategy": "traversal"})
     assert verdict["decision"] == "wait"
     assert check_of(verdict, GPU)["unplaced"] == 10
+
+
+@pytest.mark.parametrize("part", ["500m", "927m", "1500m", 1])
+def test_a_starting_job_that_takes_a_node_whole_leaves_no_part_of_a_card(part: t.Any) -> None:
+    """Only the first node has enough cores for the request, and only there the job finds its eight cards."""
+    nodes = [node(SIZE), node(SIZE, {**SIZE, "cpu": "2", GPU: "4"})]
+    held = {"cpu": "62", GPU: "4"}
+    jobs = [job(held, on={address_of(nodes[1]): held}), job({"cpu": "16", GPU: "8"}, "Creating")]
+    request = {"resources": {GPU: part, "cpu": 40}}
+    assert decide(nodes, jobs[:1], request=request)["decision"] == "admit"
+    assert decide(nodes, jobs, request=request)["decision"] == "wait"
+
+
+@pytest.mark.parametrize("share", [None, {GPU: "8"}, {"cpu": "16", GPU: "8"}])
+def test_cores_are_where_the_cards_of_a_job_prove_to_be(share: t.Any) -> None:
+    """Of 16 cards, the node that it shows has eight. The entry of the other one is behind."""
+    nodes = [node(SIZE, {**SIZE, "cpu": "48", GPU: "0"}), node(SIZE)]
+    jobs = [job({"cpu": "32", GPU: "16"}, on=[address_of(nodes[0])] if share is None else {address_of(nodes[0]): share})]
+    assert decide(nodes, jobs, request={"resources": {"cpu": 60}})["decision"] == "wait"
+    assert decide(nodes, jobs[:0], request={"resources": {"cpu": 60}})["decision"] == "admit"
