@@ -84,7 +84,6 @@ class _HeldOnAddress:
                 beyond[name] = amount - placed
         return beyond
 
-
     def elsewhere(self, sizes: Amounts, named: Collection[str]) -> Amounts:
         """Return what is held on nodes that the jobs do not show, or may be: what cards prove to be there has cores."""
         beyond = self.beyond(sizes, named)

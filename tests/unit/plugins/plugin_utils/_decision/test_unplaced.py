@@ -134,6 +134,8 @@ def test_a_starting_job_that_takes_a_node_whole_leaves_no_part_of_a_card(part: t
 def test_cores_are_where_the_cards_of_a_job_prove_to_be(share: t.Any) -> None:
     """Of 16 cards, the node that it shows has eight. The entry of the other one is behind."""
     nodes = [node(SIZE, {**SIZE, "cpu": "48", GPU: "0"}), node(SIZE)]
-    jobs = [job({"cpu": "32", GPU: "16"}, on=[address_of(nodes[0])] if share is None else {address_of(nodes[0]): share})]
+    jobs = [
+        job({"cpu": "32", GPU: "16"}, on=[address_of(nodes[0])] if share is None else {address_of(nodes[0]): share})
+    ]
     assert decide(nodes, jobs, request={"resources": {"cpu": 60}})["decision"] == "wait"
     assert decide(nodes, jobs[:0], request={"resources": {"cpu": 60}})["decision"] == "admit"
