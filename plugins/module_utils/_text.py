@@ -106,6 +106,11 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join([first, *others[: _MOST_NAMES - 1]]) + (f" and {more} more" if more > 0 else "")
 
 
+def comparable_uuid(uuid: str | None) -> str:
+    """Return a UUID as it is compared: without case, and without blanks at its ends. It is empty when there is none."""
+    return (uuid or "").strip().lower()
+
+
 def odd_character(text: str) -> str:
     """Return the first character that is no printable ASCII, as "U+200B (ZERO WIDTH SPACE)".
 

@@ -333,7 +333,7 @@ pools:
           description: Part of it that running jobs, and jobs that are being created, hold.
           type: dict
         since_metrics:
-          description: Part of it on nodes that is held by jobs that may have started after the runtime metrics were taken.
+          description: Part of it that jobs hold on nodes which may have started after the runtime metrics were taken.
           type: dict
           version_added: 1.1.0
         unread:
@@ -421,7 +421,8 @@ pools:
       elements: dict
     placements:
       description:
-        - With O(include_capacity), the jobs of O(placement_of) with their split over nodes.
+        - With O(include_capacity), the jobs of O(placement_of) with their split over nodes. Null if none of them was
+          found, and a job that holds resources shows no UUID.
         - The C(cards) of a node are the numbers of the job's own cards there. They are null if the placement bits
           do not show as many cards as the job has, if another job shows one of the same bits, or if the node shows one
           of these cards as free.

@@ -207,7 +207,7 @@ def _read_replaces_of_request(given: object) -> Replaces | None:
     replaces = _read_mapping_of_request("request.replaces", given, ("job_uuid", "replicas"))
     job_uuid = replaces.get("job_uuid")
     # An empty one would be that of each job that tells none.
-    if not isinstance(job_uuid, str) or not job_uuid:
+    if not isinstance(job_uuid, str) or not job_uuid.strip():
         raise InputError("request.replaces must have job_uuid, the job_uuid of the job that is ended first.")
     replicas = replaces.get("replicas")
     return Replaces(

@@ -38,6 +38,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs impo
     pending_seconds_of_job,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import MOST_PARTS, Requirements
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import comparable_uuid
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import ACTIVE, OVER, WAITING
 
 if t.TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Occupancy:
         self.jobs_by_host: Counter[str] = Counter()
         self._now = now
         self._metrics_age = metrics_age
-        self._placement_of = frozenset(placement_of)
+        self._placement_of = frozenset(map(comparable_uuid, placement_of))
         self._requirements = Requirements()
         self._held: Amounts = {}
         self._held_unread: Counter[str] = Counter()
@@ -88,6 +89,7 @@ class Occupancy:
         self._unplaced: dict[str, UnplacedGroup] = {}
         self._on_addresses = HeldOnAddresses()
         self._placements: list[PlacementFacts] = []
+        self._has_job_without_uuid = False
         self._card_texts = CardTextsOfJobs()
         self._texts: list[tuple[PlacedShare, str | None]] = []
         self._count = 0
@@ -97,7 +99,7 @@ class Occupancy:
     def _add_job(self, item: Document) -> None:
         self._count += 1
         status = label_field(item.get("status"))
-        if text_field(item.get("jobUUID")) in self._placement_of:
+        if self._placement_of and comparable_uuid(text_field(item.get("jobUUID"))) in self._placement_of:
             nodes = job_nodes(item.get("nodes"), self._requirements)[0]
             split: list[PlacedShare] = [
                 {"host_ip": node["host_ip"], "resources": node["resources"], "cards": None} for node in nodes
@@ -107,7 +109,12 @@ class Occupancy:
         if status in WAITING:
             self._add_queued(item)
         if _occupies_resources(item):
+            self._has_job_without_uuid |= not comparable_uuid(text_field(item.get("jobUUID")))
             self._add_holder(item)
+
+    @property
+    def _may_hide_placement(self) -> bool:
+        return bool(self._placement_of) and self._has_job_without_uuid
 
     def _add_holder(self, item: Document) -> None:
         amounts, unread = self._read_requirement(item.get("resourceRequirement"))
@@ -220,7 +227,8 @@ class Occupancy:
         ``queue_counts`` counts all that wait by type and priority (null: not readable), with the seconds that the
         oldest and the youngest have waited. ``unplaced`` are the jobs that
         hold resources and show no node yet, by requirement, and what jobs hold beyond the listed nodes that they show.
-        ``placements`` are the jobs that were asked for by UUID.
+        ``placements`` are the jobs that were asked for by UUID; null where none of them was found, and one of those that
+        hold resources shows none.
         A job's ``seconds`` are those that it has waited, or run; ``unread`` names what of its requirement could not be
         read (``"*"``: all of it).
         """
@@ -246,7 +254,8 @@ class Occupancy:
                 for (job_type, priority), ages in self._queue_ages.items()
             ],
             "unplaced": [*self._unplaced.values(), *(() if sizes is None else self._on_addresses.elsewhere(sizes))],
-            "placements": self._placements,
+            # A job without a UUID may be the one that was asked for.
+            "placements": self._placements if self._placements or not self._may_hide_placement else None,
         }
 
 

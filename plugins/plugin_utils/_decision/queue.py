@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import JOB_TYPES, SCOPE_OF
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import comparable_uuid
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.strategies import ASSUMED, STRATEGIES
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import Check, Outcome, QueueFigures
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import duration
@@ -149,7 +150,7 @@ class Queue:
 
 def is_replaced_in_queue(job: Job, request: Request) -> bool:
     """Return whether the deployment ends the job first."""
-    return request.replaces is not None and job.uuid == request.replaces.job_uuid
+    return request.replaces is not None and comparable_uuid(job.uuid) == comparable_uuid(request.replaces.job_uuid)
 
 
 def _queue_strategy_of(situation: Situation, policy: Policy) -> tuple[Strategy, str, bool]:

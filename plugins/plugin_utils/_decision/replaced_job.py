@@ -31,6 +31,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.plugin_utils._request import Request
 
 
+_NOT_FOUND = "the job could not be found: the jobs could not be read, or one of them shows no UUID"
+
+
 class Share(t.NamedTuple):
     """What a job gives back on a node, and the numbers of its cards there as bits, None where they are not known."""
 
@@ -67,7 +70,7 @@ class ReplacedJob:
         if situation.placements is None:
             return cls(
                 findings=_findings_of_replaced_job_check(
-                    Check("replaces", Outcome.UNKNOWN, "the jobs could not be read")
+                    Check("replaces", Outcome.UNKNOWN, _NOT_FOUND)
                 )
             )
         jobs = [job for job in situation.placements if is_replaced_in_queue(job, request)]

@@ -233,3 +233,23 @@ def test_memory_comes_back_with_the_cards_and_lets_another_job_start(
     verdict = decide([there], [mine, waits], request=request, policy={"queue_strategy": strategy})
     assert verdict["decision"] == "wait"
     assert decide([there], [mine], request=request, policy={"queue_strategy": strategy})["decision"] == "admit"
+
+
+@pytest.mark.parametrize(
+    ("uuid", "decision"), [("{}", "wait"), (" {} ", "wait"), ("upper", "wait"), ("", "unknown"), (None, "unknown")]
+)
+def test_a_replaced_job_is_known_by_its_uuid_however_it_is_written(uuid: str | None, decision: str) -> None:
+    """Where it is not known, another job could start in the room that its end opens."""
+    held = {"cpu": "60", GPU: "4"}
+    there = node(SIZE, {**SIZE, "cpu": "4", GPU: "4"})
+    mine = job(held, on={address_of(there): held}, uuid=OWN.replace("0", "a"))
+    waits = job({"cpu": "32", GPU: "6"}, "Queue", priority="1")
+    request = {**asking(2, 2), "priority": 1, "replaces": {"job_uuid": mine["jobUUID"]}}
+    if uuid is None:
+        del mine["jobUUID"]
+    else:
+        mine["jobUUID"] = mine["jobUUID"].upper() if uuid == "upper" else uuid.format(mine["jobUUID"])
+    verdict = decide([there], [mine, waits], request=request, policy={"queue_strategy": "traversal"})
+    assert verdict["decision"] == decision
+    if decision == "unknown":
+        assert "one of them shows no UUID" in reason(verdict)
