@@ -115,6 +115,8 @@ class HeldOnAddresses:
         """
         on = [self._hosts.setdefault(host, _HeldOnAddress()) for host in hosts]
         names = {*total, *unread, *(name for amounts, _unread in shares.values() for name in amounts)}
+        if "*" in unread:
+            names.update(ON_EVERY_NODE)
         # The product: many resources on many nodes cost it in time, and in memory for each node.
         if len(names) > MOST_RESOURCES or len(names) * len(hosts) > _MOST_AMOUNTS:
             self._not_shown.append({"count": 1, "resources": {}, "unread": ["*"]})
@@ -123,6 +125,7 @@ class HeldOnAddresses:
             return
         unsplit: dict[tuple[str, ...], Amounts] = {}
         not_shown: Amounts = {}
+        not_shown_unread: set[str] = set()
         for name in names:
             without = []
             rest = total.get(name, 0)
@@ -138,6 +141,9 @@ class HeldOnAddresses:
             if name in unread or "*" in unread:
                 for host in without:
                     self._hosts[host].unread.add(name)
+                # What it has beyond its shares may be anywhere.
+                if not without:
+                    not_shown_unread.add(name)
             elif rest > 0 and without:
                 # The nodes without a share have the rest together, and how it is split is not told.
                 unsplit.setdefault(tuple(without), {})[name] = rest
@@ -148,8 +154,9 @@ class HeldOnAddresses:
             # Nodes with more of its cards have some of its cores and memory; how much is told by shares alone.
             for together in unsplit.values():
                 not_shown.update({name: rest for name, rest in together.items() if name in ON_EVERY_NODE})
-        if not_shown:
-            self._not_shown.append({"count": 1, "resources": amounts_to_numbers(not_shown), "unread": []})
+        if not_shown or not_shown_unread:
+            beyond = amounts_to_numbers(not_shown)
+            self._not_shown.append({"count": 1, "resources": beyond, "unread": sorted(not_shown_unread)})
         for over, together in unsplit.items():
             if len(over) == 1:
                 self._hosts[over[0]].add_held(together)

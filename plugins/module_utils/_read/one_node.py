@@ -37,15 +37,24 @@ _ONE_VALUE: tuple[
 def one_entry_for_each_node(nodes: Sequence[NodeFacts]) -> list[NodeFacts]:
     """Return the nodes, those with one name or one address as one entry, in the order of their first.
 
-    A node with neither a name nor an address may be any of the others, and takes no work.
+    A node with neither a name nor an address may be any of the others, and takes no work; nor does one without an
+    address where another has no name: they may be one.
     """
-    entries = [node if node["name"] or node["private_ip"] else _unusable_entry_without_name(node) for node in nodes]
-    names = [node["name"] for node in entries if node["name"]]
-    addresses = [node["private_ip"] for node in entries if node["private_ip"]]
+    names = [node["name"] for node in nodes if node["name"]]
+    addresses = [node["private_ip"] for node in nodes if node["private_ip"]]
+    found = list(nodes)
     # The usual list has each node once, and needs no grouping.
-    if len(set(names)) == len(names) and len(set(addresses)) == len(addresses):
-        return entries
-    return [group[0] if len(group) == 1 else _worst_entry_of_one_node(group) for group in _entries_of_one_node(entries)]
+    if len(set(names)) != len(names) or len(set(addresses)) != len(addresses):
+        found = [
+            group[0] if len(group) == 1 else _worst_entry_of_one_node(group) for group in _entries_of_one_node(nodes)
+        ]
+    is_nameless = any(node["private_ip"] and not node["name"] for node in found)
+    return [
+        node
+        if node["private_ip"] or (node["name"] and not is_nameless)
+        else _unusable_entry(node, "no address" if node["name"] else "neither a name nor an address")
+        for node in found
+    ]
 
 
 def _entries_of_one_node(nodes: Sequence[NodeFacts]) -> list[list[NodeFacts]]:
@@ -136,8 +145,8 @@ def _each_once(values: Sequence[_Value]) -> list[_Value]:
     return list({repr(value): value for value in values}.values())
 
 
-def _unusable_entry_without_name(node: NodeFacts) -> NodeFacts:
-    unusable = node["unusable"] or "it has neither a name nor an address"
+def _unusable_entry(node: NodeFacts, what: str) -> NodeFacts:
+    unusable = node["unusable"] or f"it has {what}"
     return {**node, "usable": False, "unusable": unusable}
 
 

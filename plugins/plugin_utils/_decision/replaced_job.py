@@ -68,11 +68,7 @@ class ReplacedJob:
         if request.replaces is None:
             return cls()
         if situation.placements is None:
-            return cls(
-                findings=_findings_of_replaced_job_check(
-                    Check("replaces", Outcome.UNKNOWN, _NOT_FOUND)
-                )
-            )
+            return cls(findings=_findings_of_replaced_job_check(Check("replaces", Outcome.UNKNOWN, _NOT_FOUND)))
         jobs = [job for job in situation.placements if is_replaced_in_queue(job, request)]
         holding = [job for job in jobs if job.holds]
         if not jobs:
