@@ -227,8 +227,8 @@ class Occupancy:
         ``queue_counts`` counts all that wait by type and priority (null: not readable), with the seconds that the
         oldest and the youngest have waited. ``unplaced`` are the jobs that
         hold resources and show no node yet, by requirement, and what jobs hold beyond the listed nodes that they show.
-        ``placements`` are the jobs that were asked for by UUID; null where none of them was found, and one of those that
-        hold resources shows none.
+        ``placements`` are the jobs that were asked for by UUID; null where none of them was found, and one that holds
+        resources shows no UUID.
         A job's ``seconds`` are those that it has waited, or run; ``unread`` names what of its requirement could not be
         read (``"*"``: all of it).
         """
