@@ -62,7 +62,8 @@ _URL_SAFE = str.maketrans("+/", "-_")
 class SecretsOwner(t.Protocol):
     """Something that holds secrets, and gets new ones: a login."""
 
-    def secrets(self) -> Iterable[str]: ...
+    def secrets(self) -> Iterable[str]:
+        """Return those that are good for several requests."""
 
     def passing_secrets(self) -> Iterable[str]:
         """Return those that are good for one request only."""

@@ -140,22 +140,19 @@ options:
       queue_strategy:
         description:
           - Queue strategy that is set for the whole pool. It determines whether queued jobs hold the request back.
-        type: str
-        choices:
-          auto: The strategy that the pool names, or V(fifo) if it names none or an unknown one.
-          fifo: >-
-            A job that finds no room locks the resources that it asks for, and so holds up all jobs behind it. If any
-            job is ahead, the gate waits, even if capacity is idle.
-          traversal: All jobs that fit pass a job that finds no room. Jobs ahead do not hold the request back.
-          backfill: The older name of V(traversal).
-          ladder: >-
-            A job that finds no room holds up the jobs behind it for O(policy.ladder_seconds). After that time, they
-            pass it. If a job ahead has waited for less than that time, the gate waits. Without
+          - V(auto) is the strategy that the pool names, or V(fifo) if it names none or an unknown one.
+          - With V(fifo), a job that finds no room locks the resources that it asks for, and so holds up all jobs behind
+            it. If any job is ahead, the gate waits, even if capacity is idle.
+          - With V(traversal), all jobs that fit pass a job that finds no room. Jobs ahead do not hold the request back.
+            V(backfill) is its older name.
+          - With V(ladder), a job that finds no room holds up the jobs behind it for O(policy.ladder_seconds). After
+            that time, they pass it. If a job ahead has waited for less than that time, the gate waits. Without
             O(policy.ladder_seconds), the gate decides as with V(fifo), but never rejects.
-          tiered: >-
-            Jobs of priority 3 follow V(ladder). All other jobs follow V(traversal), but start only when no job of
-            priority 3 is queued. A request of priority 3 is decided as with V(ladder). Any other request waits while a
-            job of priority 3 is queued.
+          - With V(tiered), jobs of priority 3 follow V(ladder). All other jobs follow V(traversal), but start only when
+            no job of priority 3 is queued. A request of priority 3 is decided as with V(ladder). Any other request
+            waits while a job of priority 3 is queued.
+        type: str
+        choices: [auto, fifo, traversal, backfill, ladder, tiered]
         default: auto
       ladder_seconds:
         description:
@@ -167,10 +164,10 @@ options:
       queue_scope:
         description:
           - Jobs that share a queue. The API does not return the scope of a pool.
+          - With V(pool), these are all jobs of the pool.
+          - With V(type), these are only jobs of the same type. Both types of inference services share one queue.
         type: str
-        choices:
-          pool: All jobs of the pool.
-          type: Only jobs of the same type. Both types of inference services share one queue.
+        choices: [pool, type]
         default: pool
       max_oldest_queued_seconds:
         description:
@@ -180,12 +177,11 @@ options:
       placement:
         description:
           - How the gate compares the request with the nodes.
+          - With V(required), every replica must fit on a node.
+          - With V(aggregate), only the sums over the pool count, even if no node has room for a replica. Claims of
+            others still keep their places on nodes.
         type: str
-        choices:
-          required: Every replica must fit on a node.
-          aggregate: >-
-            Only the sums over the pool count, even if no node has room for a replica. Claims of others still keep their
-            places on nodes.
+        choices: [required, aggregate]
         default: required
       card_groups:
         description:

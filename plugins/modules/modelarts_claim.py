@@ -42,14 +42,13 @@ options:
   state:
     description:
       - The operation.
+      - V(listed) prints and returns the claims whose time is not over.
+      - V(released) gives a claim back. If its job runs, the claim ends. If its job waits, the claim is left alone.
+        Without a store or a claim, the task does nothing. If the store cannot be read, the task only warns.
+      - V(renewed) makes a claim last for at least O(seconds) from now. The task fails if the claim has ended.
+      - V(ended) ends a claim by hand.
     type: str
-    choices:
-      listed: Print and return the claims whose time is not over.
-      released: >-
-        Give a claim back. If its job runs, the claim ends. If its job waits, the claim is left alone. Without a store
-        or a claim, the task does nothing. If the store cannot be read, the task only warns.
-      renewed: Make a claim last for at least O(seconds) from now. The task fails if the claim has ended.
-      ended: End a claim by hand.
+    choices: [listed, released, renewed, ended]
     default: listed
   id:
     description:

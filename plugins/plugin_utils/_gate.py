@@ -40,7 +40,8 @@ if t.TYPE_CHECKING:
 class Observe(t.Protocol):
     """A look at the pools within the seconds that are left, and at the jobs that have these names."""
 
-    def __call__(self, seconds_left: float | None, names: Sequence[str] = (), /) -> Sequence[PoolEntry]: ...
+    def __call__(self, seconds_left: float | None, names: Sequence[str] = (), /) -> Sequence[PoolEntry]:
+        """Return an entry for each pool."""
 
 
 class Gate:

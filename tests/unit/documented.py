@@ -16,6 +16,7 @@ Node = dict[str, t.Any]
 """The documentation of one key, as RETURN has it."""
 
 MODULES = Path(__file__).resolve().parents[2] / "plugins" / "modules"
+NONE = type(None)
 TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 _LINK = re.compile(r"RV\((?:poolgate\.modelarts\.(\w+)#module:)?([a-z_.\[\]]+)\)")
 
@@ -85,7 +86,7 @@ def wrong(value: object, of: t.Any, names: t.Mapping[str, t.Any], where: str) ->
         ]
     if of is float:
         of = (int, float)
-    if of is type(None):
+    if of is NONE:
         return [] if value is None else [where]
     # A bool is an int in Python, and not in JSON.
     fits = isinstance(value, of) and isinstance(value, bool) == (of is bool)
@@ -115,7 +116,7 @@ class Comparison:
     def _of_value(self, documented: Node, of: t.Any, where: str) -> list[str]:
         origin, arguments = t.get_origin(of), t.get_args(of)
         if origin is t.Union:
-            kinds = [one for one in arguments if one is not type(None)]
+            kinds = [one for one in arguments if one is not NONE]
             if set(kinds) == {int, float}:
                 return [] if documented["type"] == "float" else [f"{where} is a number"]
             return self._of_value(documented, kinds[0], where)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import typing as t
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -66,6 +67,98 @@ def test_the_decision_knows_nothing_of_requests_and_of_time() -> None:
     assert "module_utils._quantity" in known
     used = {name.partition(".")[0] for util in known for name in UTILS[util]}
     assert used.isdisjoint({"requests", "urllib3", "socket", "time", "os", "random", "threading", "subprocess"}), used
+
+
+# What ansible-test has where it runs tests of modules and of their utils: no more of ansible-core is on a target.
+TESTS = PLUGINS.parent / "tests" / "unit"
+ON_TARGET = ("ansible.module_utils", "ansible.utils.collection_loader")
+# Fragments are documentation, and import nothing.
+OWN_OF_CONTROLLER = tuple(
+    f"{OWN}{folder.name}"
+    for folder in sorted(PLUGINS.iterdir())
+    if folder.is_dir() and folder.name not in ("modules", "module_utils", "doc_fragments")
+)
+TESTS_OF_TARGET = [TESTS / "conftest.py"] + [
+    file for folder in ("modules", "module_utils") for file in sorted((TESTS / "plugins" / folder).rglob("*.py"))
+]
+# In tests/unit/conftest.py: ansible-test has set the finder before.
+NEVER_TRUE_THERE = ("t.TYPE_CHECKING", "AnsibleCollectionConfig.collection_finder is None")
+
+
+def handled(node: ast.Try) -> list[ast.expr]:
+    return [handler.type for handler in node.handlers if handler.type is not None]
+
+
+def required_imports(tree: ast.AST) -> t.Iterator[str]:
+    """Yield each module that has to be there, and each name that is taken from one, as that may be a module, too."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) in NEVER_TRUE_THERE:
+            yield from required_imports(ast.Module(node.orelse, []))
+        elif isinstance(node, ast.Try) and any("ImportError" in ast.unparse(one) for one in handled(node)):
+            yield from required_imports(ast.Module([*node.handlers, *node.orelse, *node.finalbody], []))
+        elif not (isinstance(node, ast.With) and "suppress(ImportError)" in ast.unparse(node.items[0])):
+            yield from required_imports(node)
+
+
+@functools.cache
+def names_in(file: Path) -> frozenset[str]:
+    return frozenset(required_imports(parsed(file)))
+
+
+def is_in(name: str, modules: t.Iterable[str]) -> bool:
+    """Return whether it is one of the modules, or within one."""
+    return any(f"{name}.".startswith(f"{module}.") for module in modules)
+
+
+def is_of_controller(name: str) -> bool:
+    """Return whether a target lacks this module, or this name within a module."""
+    return is_in(name, OWN_OF_CONTROLLER) or (name.startswith("ansible.") and not is_in(name, ON_TARGET))
+
+
+@functools.cache
+def own_file(name: str) -> Path | None:
+    """Return the file of a module of the collection, or of the module that the name is taken from."""
+    parts = name.split(".")
+    if parts[:3] != ["ansible_collections", "poolgate", "modelarts"]:
+        return None
+    places = [PLUGINS.parent.joinpath(*parts[3:end]) for end in (None, -1)]
+    files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py")]
+    return next((file for file in files if file.is_file()), None)
+
+
+@pytest.mark.parametrize("file", TESTS_OF_TARGET, ids=lambda file: str(file.relative_to(TESTS)))
+def test_a_test_of_what_runs_on_a_target_needs_nothing_of_the_controller(file: Path) -> None:
+    """Nor do the helpers that it imports: on Pythons that are of no controller, and in the matrix, it would not run."""
+    known: set[Path] = set()
+    new = {file}
+    wrong = []
+    while new:
+        known |= new
+        names = {(one, name) for one in new for name in names_in(one)}
+        wrong += [f"{one.name}: {name}" for one, name in names if is_of_controller(name)]
+        new = {found for _one, name in names if (found := own_file(name))} - known
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from ansible import constants",
+        "import ansible.constants as c",
+        "from ansible.template import Templar",
+        "def f():\n    from ansible.errors import AnsibleError",
+        "try:\n    pass\nexcept ImportError:\n    from ansible.errors import AnsibleError",
+        "if True:\n    from ansible.utils.display import Display",
+        f"from {OWN}lookup import modelarts_workloads",
+        f"from {OWN}plugin_utils._wait import Time",
+    ],
+)
+def test_no_import_of_the_controller_is_hidden_from_that(code: str) -> None:
+    assert any(map(is_of_controller, required_imports(ast.parse(code))))
 
 
 WAYS_OUT = ("warn", "warning", "error", "deprecated")

@@ -55,7 +55,7 @@ PAGE_SIZE = 500
 
 _MAX_PAGES = 2000  # a million nodes; without an end, a server could keep a client until its deadline
 _MEMORY_OF_ALL = 4 * MOST_MEMORY
-"""Bytes of memory that all answers of a client may take: those of 270,000 jobs as the reference shows them."""
+"""Bytes of memory that all answers of a client may take: those of 250,000 jobs as the reference shows them."""
 
 _GRACE_SECONDS = 1.0  # by which the facts of what came just in time may be late
 _CLOCK_SKEW = 300.0  # a signature is good for fifteen minutes; a third of that is worth a word

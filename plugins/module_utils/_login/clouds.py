@@ -117,8 +117,9 @@ def _refuse_remote_cloud_profile(entry: str, written: Mapping[str, object]) -> N
     from openstack.config import vendors
 
     profile = written.get("profile", written.get("cloud"))
-    # A profile that ships with openstacksdk may itself name another by an address.
-    if isinstance(profile, str) and profile in vendors.profiles():
+    # A profile that ships with openstacksdk may itself name another by an address. get_profile() looks up in its files
+    # what has no host in it, and asks for the rest. A list of all names is there from 4.19 on only.
+    if isinstance(profile, str) and not urlsplit(profile).netloc:
         profile = (vendors.get_profile(profile) or {}).get("profile")
     if isinstance(profile, str) and urlsplit(profile).netloc:
         raise InputError(

@@ -37,9 +37,11 @@ class DatabaseConnection(t.Protocol):
     ) -> tuple[Sequence[Sequence[object]], int]:
         """Return (the rows, how many rows were changed), and fail when it takes longer than so many seconds."""
 
-    def has_no_table(self, error: Exception) -> bool: ...
+    def has_no_table(self, error: Exception) -> bool:
+        """Return whether the table of claims is not there yet."""
 
     def is_conflict(self, error: Exception) -> bool:
         """Return whether another session has changed the row at the same time, and nothing was written."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the session."""

@@ -10,8 +10,6 @@ import os
 import typing as t
 
 import pytest
-from ansible import constants
-from ansible_collections.poolgate.modelarts.plugins.lookup import modelarts_workloads
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import ENVIRONMENT
 from ansible_collections.poolgate.modelarts.plugins.modules import modelarts_workload_info
 from ansible_collections.poolgate.modelarts.tests.unit.core import patch_module_args
@@ -21,11 +19,9 @@ Facts = dict[str, t.Any]
 
 
 def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave neither a variable of the environment, nor ansible.cfg, nor a connection of another test."""
+    """Leave no variable of the environment that is an option."""
     for name in {name for names in ENVIRONMENT.values() for name in names} & os.environ.keys():
         monkeypatch.delenv(name)
-    monkeypatch.setattr(constants.config, "_config_file", None)
-    monkeypatch.setattr(modelarts_workloads, "_connections", {})
 
 
 def run_with(capsys: pytest.CaptureFixture[str]) -> t.Callable[..., Facts]:

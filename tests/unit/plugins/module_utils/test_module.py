@@ -15,13 +15,11 @@ from ansible.module_utils import basic
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.poolgate.modelarts.plugins.module_utils import _secrets
 from ansible_collections.poolgate.modelarts.tests.unit.cloud.info_module import forget_settings, run_with
-from ansible_collections.poolgate.modelarts.tests.unit.cloud.secrets_in_data import Facts, job, jobs
+from ansible_collections.poolgate.modelarts.tests.unit.cloud.secrets_in_data import TOKEN, Facts, job, jobs
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import ScriptedServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-POOL = "pool-train-0123456789abcdef0123456789abcdef"
-TOKEN = "0f1e2d3c-SECRET-token"
 # Newer ones return it when the controller asks for it, and mask it where it is shown.
 ALWAYS_RETURNS_INVOCATION = "inject_invocation" not in inspect.getsource(basic)
 Start = t.Callable[..., ScriptedServer]

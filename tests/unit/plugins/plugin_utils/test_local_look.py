@@ -19,6 +19,7 @@ from types import MappingProxyType, SimpleNamespace
 from unittest import mock
 
 import pytest
+from ansible import constants
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
@@ -45,6 +46,7 @@ Start = t.Callable[..., ScriptedServer]
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
     forget_settings(monkeypatch)
+    monkeypatch.setattr(constants.config, "_config_file", None)
 
 
 @pytest.fixture

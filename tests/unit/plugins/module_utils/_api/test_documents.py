@@ -30,9 +30,12 @@ def values(part: str) -> str:
     return ",".join([part] * (BYTES // len(part)))
 
 
-def numbered(part: str) -> str:
-    return ",".join(part % number for number in range(BYTES // len(part)))
+def numbered(part: str, count: int = 0) -> str:
+    return ",".join(part % number for number in range(count or BYTES // len(part)))
 
+
+# As many keys as have the parser's table of them grow for the last time: it takes most for each of them then.
+GROWN = 2**16 * 2 // 3 + 3
 
 ITEMS = {
     "empty objects": values("{}"),
@@ -40,7 +43,11 @@ ITEMS = {
     "objects": values('{"a":1}'),
     "objects in objects": values('{"":{}}'),
     "objects with keys of their own": numbered('{"%x":"ab"}'),
+    "objects with keys of their own, just grown": numbered('{"%x":"ab"}', GROWN),
+    "objects in objects with keys of their own": numbered('{"%x":{}}', GROWN),
+    "objects of six keys": values('{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1}'),
     "an object with many keys": "{" + numbered('"%x":1') + "}",
+    "an object with many keys, just grown": "{" + numbered('"%x":"ab"', GROWN) + "}",
     "lists in lists": values("[" * 40 + "]" * 40),
     "numbers": numbered("%d.5"),
     "texts": numbered('"%x"'),

@@ -17,6 +17,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls impo
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
+from openstack.config import vendors
 
 AUTH = {
     "auth_url": "https://iam.example.com",
@@ -107,8 +108,16 @@ def test_what_is_wrong_is_told_by_entry_and_key(auth: object, more: dict[str, t.
     assert said in refusal()
 
 
+def profiles_by_address() -> list[str]:
+    """The profiles of this openstacksdk that name another one by an address, as those of two clouds do."""
+    files = sorted(Path(vendors.__file__).parent.glob("*.json"))
+    return [file.stem for file in files if "profile" in json.loads(file.read_text(encoding="utf-8"))["profile"]]
+
+
 @pytest.mark.parametrize("key", ["profile", "cloud"])
-@pytest.mark.parametrize("address", ["{0}", "//{1}", "HTTP://{1}", "x://u:pw-SECRET-1@{1}/path", "ovh", "vexxhost"])
+@pytest.mark.parametrize(
+    "address", ["{0}", "//{1}", "HTTP://{1}", "x://u:pw-SECRET-1@{1}/path", *profiles_by_address()]
+)
 def test_a_profile_that_is_asked_from_an_address_is_refused(
     key: str, address: str, script: Start, clouds: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +129,10 @@ def test_a_profile_that_is_asked_from_an_address_is_refused(
     clouds(auth, **{key: address.format(server.url, server.url.removeprefix("http://"))})
     assert "has a profile that would be fetched from a URL: write auth_url and region_name into the entry" in refusal()
     assert asked == server.seen == []
+
+
+def test_there_is_a_profile_by_address() -> None:
+    assert "vexxhost" in profiles_by_address()
 
 
 def test_a_profile_of_the_library_is_taken(clouds: Write) -> None:

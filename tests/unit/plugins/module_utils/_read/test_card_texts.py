@@ -16,7 +16,7 @@ from ansible_collections.poolgate.modelarts.plugins.module_utils._read.card_text
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.jobs import job_nodes
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.occupancy import Occupancy
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.requirements import Requirements
-from ansible_collections.poolgate.modelarts.tests.unit.simulation.documents import NOW, job, node, observed
+from ansible_collections.poolgate.modelarts.tests.unit.simulation.answers import NOW, job, node, observed
 
 CARD, OTHER = "huawei.com/ascend-1980", "huawei.com/ascend-snt9"
 PLACEMENT = "os.modelarts/npu-topology-placement"

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.nodes import node_facts
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.one_node import one_entry_for_each_node
-from ansible_collections.poolgate.modelarts.tests.unit.simulation import documents
+from ansible_collections.poolgate.modelarts.tests.unit.simulation import answers
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +20,7 @@ MANY = 20_000
 
 
 def entry(name: str | None, address: str | None, free: int = 8) -> Facts:
-    document = documents.node({"cpu": "8", documents.GPU: "8"}, {"cpu": "8", documents.GPU: str(free)})
+    document = answers.node({"cpu": "8", answers.GPU: "8"}, {"cpu": "8", answers.GPU: str(free)})
     document["metadata"]["name"], document["status"]["privateIp"] = name, address
     return {**node_facts(document), "held": None}
 
@@ -49,7 +49,7 @@ def test_entries_are_joined_as_their_names_and_addresses_say(listed: list[tuple[
             if joined:
                 break
     merged = one_entry_for_each_node([entry(*one) for one in listed])
-    assert sorted(fact["free"][documents.GPU] for fact in merged) == sorted(
+    assert sorted(fact["free"][answers.GPU] for fact in merged) == sorted(
         min(free for _name, _address, free in group) for group in groups
     )
     told = [(any(one[0] for one in group), any(one[1] for one in group)) for group in groups]
