@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.card_words import notes_on_card_groups
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.case import Case
@@ -23,6 +24,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_resources import check_resources
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.check_supernodes import check_supernodes
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.claimed import NOTHING_CLAIMED, Claimed
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node import nodes_that_may_have_jobs
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.queue import Queue
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.situation import Situation
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.verdict import (
@@ -82,6 +84,9 @@ def decide(
     claimed: Claimed = NOTHING_CLAIMED,
 ) -> Verdict:
     """Ask all questions about a request and a pool, in the order in which a person would."""
+    # Whether a node is idle matters to whole nodes alone.
+    if situation.nodes is not None and any(group.flavor is not None for group in request.groups):
+        situation = replace(situation, nodes=nodes_that_may_have_jobs(situation.nodes))
     queue = Queue.of(situation, request, policy)
     # Facts that are too old, or of a pool that is not there, leave no other question worth asking.
     alone = check_pool_facts(situation, age)

@@ -164,6 +164,11 @@ class Node(t.NamedTuple):
         # A list, which for three resources takes half the time of any(): there may be ten thousand nodes.
         return bool([name for name, amount in self.shown.items() if amount > has.get(name, 0) - held.get(name, 0)])
 
+    def taken(self, resource: str) -> int:
+        """Return how much of a resource its entry shows as taken; nothing where it does not tell."""
+        has = self.resources.get(resource, 0)
+        return has - self.shown.get(resource, has)
+
     @property
     def is_behind(self) -> bool:
         """Whether its entry does not show all that jobs hold there. A size that cannot be read does not tell."""
@@ -177,7 +182,7 @@ class Node(t.NamedTuple):
         behind = [
             name
             for name, amount in services.items()
-            if amount and held.get(name) and name in has and shown.get(name, 0) > has[name] - held[name] - amount
+            if held.get(name) and name in has and shown.get(name, 0) > has[name] - held[name] - amount
         ]
         return bool(behind)
 
@@ -374,30 +379,34 @@ def nodes_with_shortages(nodes: Sequence[Node]) -> list[Node]:
     ]
 
 
-def nodes_that_may_have_jobs(nodes: Sequence[Node]) -> list[Node]:
+def nodes_that_may_have_jobs(nodes: Sequence[Node]) -> Sequence[Node]:
     """Return the nodes; whether a job is on one that has far more taken than services explain is not known.
 
     Its entry may be newer than the list of jobs. Other nodes of its flavor tell what services take there.
     """
-    least: dict[tuple[str | None, str], int] = {}
-    for node in nodes:
-        if node.unusable is None:
-            for name in ON_EVERY_NODE:
-                if name in node.resources and name in node.shown:
-                    key = node.flavor, name
-                    taken = max(0, node.resources[name] - node.shown[name] - node.held.certain.get(name, 0))
-                    least[key] = min(taken, least.get(key, taken))
-    return [
-        node._replace(jobs=None)
-        if node.jobs == 0
-        and any(
-            amount - node.shown.get(name, amount) > 2 * least.get((node.flavor, name), amount) + amount // _SPARE
-            for name, amount in node.resources.items()
-            if name in ON_EVERY_NODE
-        )
-        else node
+    doubtful = {
+        id(node): node
         for node in nodes
-    ]
+        if node.jobs == 0 and any(node.taken(name) * _SPARE > node.resources.get(name, 0) for name in ON_EVERY_NODE)
+    }
+    if not doubtful:
+        return nodes
+    least: dict[tuple[str | None, str], int] = {}
+    flavors = {node.flavor for node in doubtful.values()}
+    for node in nodes:
+        if node.unusable is None and node.flavor in flavors:
+            for name in ON_EVERY_NODE:
+                taken = max(0, node.taken(name) - node.held.certain.get(name, 0))
+                key = node.flavor, name
+                least[key] = min(taken, least.get(key, taken))
+
+    def may_have_job(node: Node) -> bool:
+        return id(node) in doubtful and any(
+            node.taken(name) > 2 * least.get((node.flavor, name), 0) + node.resources.get(name, 0) // _SPARE
+            for name in ON_EVERY_NODE
+        )
+
+    return [node._replace(jobs=None) if may_have_job(node) else node for node in nodes]
 
 
 def _is_node_short(node: Node, most: Amounts) -> bool:
@@ -419,9 +428,9 @@ def weigh_nodes(nodes: Sequence[Node]) -> list[Node]:
     # A node that is behind shows too much, or does not show something at all: most others need no second look.
     changed = {index for index, node in enumerate(nodes) if node.has_to_be_weighed}
     behind = {index for index in changed if nodes[index].is_behind}
-    services = services_of_node(nodes)
+    services = {name: amount for name, amount in services_of_node(nodes).items() if amount}
     # An entry without the jobs there shows the services alone. Without any, the least that is taken may be a job's.
-    is_told = bool(behind) or any(node.unusable is None and not any(node.held) for node in nodes)
+    is_told = services and (behind or any(node.unusable is None and not any(node.held) for node in nodes))
     weighed = list(nodes)
     for index, node in enumerate(nodes):
         if index in behind or (is_told and node.may_be_behind(services)):

@@ -83,16 +83,21 @@ class Room:
         left: Amounts = {}
         unbounded: set[str] = set()
         serving = [node for node in nodes if node.may_take_work]
-        # Nodes that are alike share these tables: of ten thousand a few hundred differ.
-        for node, count in nodes_counted_by(serving, lambda node: (id(node.resources), id(node.held), id(node.shown))):
+        # Nodes of one size on which jobs hold the same share these tables: of ten thousand a few hundred differ.
+        for node, count in nodes_counted_by(serving, lambda node: (id(node.resources), id(node.held))):
             add_amounts(usable, {name: amount * count for name, amount in node.resources.items()})
             # A node gives no more than it has: what is held beyond that is held elsewhere.
-            most = {
-                name: max(of - node.held.certain.get(name, 0), min(of, node.shown.get(name, 0))) * count
-                for name, of in node.resources.items()
-            }
-            add_amounts(left, most)
+            held = node.held.certain
+            add_amounts(left, {name: max(0, of - held.get(name, 0)) * count for name, of in node.resources.items()})
         for node in serving:
+            # Weighing makes a new table where an entry shows more than jobs leave, so identity tells the others.
+            if node.at_most is not node.shown:
+                held, shown = node.held.certain, node.shown
+                more = {
+                    name: min(of, shown.get(name, 0)) - max(0, of - held.get(name, 0))
+                    for name, of in node.resources.items()
+                }
+                add_amounts(left, {name: amount for name, amount in more.items() if amount > 0})
             if not node.shown.keys() <= node.resources.keys():
                 add_amounts(unsized, {name: of for name, of in node.shown.items() if name not in node.resources})
             if node.unread_resources:

@@ -42,7 +42,6 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.node 
     Node,
     has_vendor,
     nodes_made_for_as_many_cards,
-    nodes_that_may_have_jobs,
     nodes_with_shortages,
     weigh_nodes,
 )
@@ -517,7 +516,7 @@ def read_nodes_of_situation(facts: Sequence[NodeFacts]) -> list[Node]:
             )
         )
     # In this order: weighing may find a size contradicted, which is no shortage.
-    return nodes_that_may_have_jobs(nodes_with_shortages(nodes_made_for_as_many_cards(weigh_nodes(nodes))))
+    return nodes_with_shortages(nodes_made_for_as_many_cards(weigh_nodes(nodes)))
 
 
 def _resources_that_may_come(fact: NodeFacts, resources: Amounts) -> Names:
