@@ -40,8 +40,9 @@ _NOT_TOLD: tuple[Amounts, t.AbstractSet[str]] = {}, frozenset("*")
 
 @dataclass
 class _HeldOnAddress:
-    """What jobs hold on one address, see HeldOnAddresses.on(); ``told`` is what of it stands in a share of a job."""
+    """What ``jobs`` hold on one address, see HeldOnAddresses.on(); ``told`` is what of it stands in a share of one."""
 
+    jobs: int = 0
     held: Amounts = field(default_factory=dict)
     told: Amounts = field(default_factory=dict)
     unsplit: Amounts = field(default_factory=dict)
@@ -87,7 +88,8 @@ class _HeldOnAddress:
     def elsewhere(self, sizes: Amounts, named: Collection[str]) -> Amounts:
         """Return what is held on nodes that the jobs do not show, or may be: what cards prove to be there has cores."""
         beyond = self.beyond(sizes, named)
-        if not any(map(is_card_resource, beyond)):
+        # Of several jobs, each of which may fit there, it is not told which one does not.
+        if self.jobs > 1 or not any(map(is_card_resource, beyond)):
             return beyond
         # How much of them is with these cards is told by shares alone.
         untold = {name: amount - self.told.get(name, 0) for name, amount in self.held.items() if name in ON_EVERY_NODE}
@@ -105,7 +107,9 @@ class HeldOnAddresses:
 
     def add_alone(self, host: str, total: Amounts) -> None:
         """Add a job on one node that tells nothing else of it than its requirement."""
-        self._hosts.setdefault(host, _HeldOnAddress()).add_held(total)
+        there = self._hosts.setdefault(host, _HeldOnAddress())
+        there.jobs += 1
+        there.add_held(total)
 
     def add(self, hosts: Sequence[str], total: Amounts, unread: Sequence[str], shares: Shares) -> None:
         """Add what a job holds to each address that it shows, by its split over them and by its requirement.
@@ -114,6 +118,8 @@ class HeldOnAddresses:
         known as well; of several, each may hold all of it. Where each has a share, it is on nodes that do not show.
         """
         on = [self._hosts.setdefault(host, _HeldOnAddress()) for host in hosts]
+        for there in on:
+            there.jobs += 1
         names = {*total, *unread, *(name for amounts, _unread in shares.values() for name in amounts)}
         if "*" in unread:
             names.update(ON_EVERY_NODE)
