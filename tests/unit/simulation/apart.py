@@ -110,7 +110,7 @@ def _machine(rng: random.Random, index: int, card: str, services: Amounts) -> Ma
     cards = rng.choice((8, 8, 4, 0))
     size = {"cpu": rng.choice((16, 16, 24)) * 1000, "memory": 64 * 1024, **({card: cards * 1000} if cards else {})}
     # Of this flavor any cards go together: where they do not, the oracle over cards knows.
-    flavor = f"f.{cards}.8snt9b3" if card in ASCEND else f"f.{cards}"
+    flavor = f"f.{cards}snt9b3" if card in ASCEND else f"f.{cards}"
     return Machine(f"10.0.0.{index + 1}", flavor, size, services, rng.random() < 0.85)
 
 
