@@ -212,13 +212,10 @@ def ansible_lint(session: nox.Session) -> None:
 
 @shared(name=f"units-{OLDEST_PYTHON}")
 def units_oldest(session: nox.Session) -> None:
-    """Modules and their client on the oldest Python that a target may have, where the matrix runs all units."""
+    """The units of modules and of their utils on the oldest Python that a target may have, without a controller."""
     if not pythons_here([OLDEST_PYTHON]):
         session.skip(f"no Python {OLDEST_PYTHON} on this machine")
-    print(f"not run on Python {OLDEST_PYTHON}, as the matrix does: the other units of module_utils")
-    folders = ("modules/", "module_utils/_api/test_calls.py", "module_utils/_http/")
-    words = session.posargs or [f"tests/unit/plugins/{folder}" for folder in folders]
-    close(session, *units_results(session, OLDEST_PYTHON, *words))
+    close(session, *units_results(session, OLDEST_PYTHON, *session.posargs))
 
 
 def install_debian(package: str) -> None:

@@ -13,10 +13,13 @@ import itertools
 import json
 import typing as t
 from datetime import datetime, timezone
+from types import SimpleNamespace
+from unittest import mock
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.pages import Pages
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._http.answers import error_of_answer
+from ansible_collections.poolgate.modelarts.plugins.module_utils._read import capacity as _reader
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import NoPoolReadableError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.job_query import WorkloadQuery
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.reading import read_workloads
@@ -30,6 +33,8 @@ GPU = "nvidia.com/gpu"
 FLAVOR = "modelarts.vm.gpu.8"
 
 _serial = itertools.count(1)
+_STILL = SimpleNamespace(monotonic=lambda: 0.0)
+"""A reading in no time: on a busy machine one may take a second, by which the times of jobs would differ."""
 
 
 def moment(seconds_ago: float = 0) -> str:
@@ -261,9 +266,10 @@ def observed(
     )
     query = WorkloadQuery(fields=[], include_capacity=True)
     try:
-        answer = read_workloads(
-            t.cast(t.Any, answers), [POOL], query, clock=lambda: float(NOW), placement_of=placement_of
-        )
+        with mock.patch.object(_reader, "time", _STILL):
+            answer = read_workloads(
+                t.cast(t.Any, answers), [POOL], query, clock=lambda: float(NOW), placement_of=placement_of
+            )
     except NoPoolReadableError as error:
         return error.pools[0]
     # What a module returns has been JSON on its way to the gate.
