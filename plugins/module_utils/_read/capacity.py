@@ -126,7 +126,9 @@ def read_capacity(
         pages = query.selected(documents.jobs.value or Pages([], None, False))
         # A job may have waited for less than it does now: it was listed when the reading began, or later.
         reading = summarize_jobs(pool_id, pages, now - age)
-        occupancy = None if documents.jobs.value is None else Occupancy(now - age, documents.jobs.value.items, placement_of)
+        occupancy = (
+            None if documents.jobs.value is None else Occupancy(now - age, documents.jobs.value.items, placement_of)
+        )
         entries.append(_pool_entry_with_capacity(reading.entry, documents, metrics, occupancy, now, look_for))
         nodes = entries[-1]["nodes"] or ()
         cards = {node["private_ip"]: count_ascend_cards(node["resources"]) for node in nodes if node["private_ip"]}

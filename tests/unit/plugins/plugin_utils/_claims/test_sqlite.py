@@ -60,9 +60,7 @@ def test_a_file_that_takes_the_place_of_the_first_is_the_one_that_counts(tmp_pat
     assert reader.read().by_pool == {"pool-b": (1, "new")}
 
 
-def test_a_file_that_cannot_be_looked_for_is_no_empty_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_looked_for_is_no_empty_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a folder of another user that may not be entered, or on a disk that does not answer."""
     store = open_store(Location("sqlite", str(tmp_path / "claims.db"), "sqlite:////claims.db"))
     assert store.read().by_pool == {}

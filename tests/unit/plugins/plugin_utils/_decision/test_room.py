@@ -159,7 +159,10 @@ def test_cards_of_another_vendor_are_no_other_name() -> None:
 def test_a_job_that_waits_may_start_where_a_listed_job_has_just_ended(by_metrics: bool) -> None:
     """The list of jobs is the older one: what it shows as held is free by the node, or by metrics."""
     nodes = gpu_nodes(8)
-    jobs = [job({GPU: "4"}, on={"10.0.0.1": {GPU: "4"}} if by_metrics else [address_of(nodes[0])]), queued(6, seconds=10)]
+    jobs = [
+        job({GPU: "4"}, on={"10.0.0.1": {GPU: "4"}} if by_metrics else [address_of(nodes[0])]),
+        queued(6, seconds=10),
+    ]
     items = [metrics({GPU: 8}, {GPU: 0})]
     policy = {"queue_strategy": "traversal", "placement": "aggregate"}
     verdict = decide(
