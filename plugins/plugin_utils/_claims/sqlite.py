@@ -18,7 +18,7 @@ from contextlib import closing
 from urllib.parse import quote
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import TABLE, StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,9 @@ class SqliteConnection:
     now = "(julianday('now') - 2440587.5) * 86400.0"
     # Columns have no types here: a version may be a text of any length.
     version = "CASE WHEN typeof(version) = 'integer' THEN version END"
+    create = TABLE
+    # Who can read the file sees all that is in it.
+    has_none = shows_all = "1 = 1"
     # Half a surrogate pair in the name of a pool cannot be written.
     errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeError)
 
