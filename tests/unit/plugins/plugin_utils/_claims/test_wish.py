@@ -129,7 +129,9 @@ def test_what_is_named_like_the_id_of_another_has_another_id(text: str) -> None:
     assert all(read_wished_id(one) == one and len(one) <= 31 for one in ids)
 
 
-@pytest.mark.parametrize("text", ["train", "llm-pretrain-7b", "gitlab.example.com", "train-0123456789", "a-0123456789abc"])
+@pytest.mark.parametrize(
+    "text", ["train", "llm-pretrain-7b", "gitlab.example.com", "train-0123456789", "a-0123456789abc"]
+)
 def test_an_ordinary_name_is_its_own_id(text: str) -> None:
     assert wished_id_of([text]) == text
 
