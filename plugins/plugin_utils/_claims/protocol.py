@@ -300,6 +300,11 @@ def may_have_late_job(claim: Claim, reading: Reading) -> bool:
     return is_without_job and not is_glob_of_claim(claim.job) and has_claim_expired(claim, reading)
 
 
+def may_job_of_claim_come(claim: Claim, reading: Reading) -> bool:
+    """Return whether a job may still take the room of the claim, or wait for it."""
+    return not needs_claim_no_grace(claim) and not has_claim_expired(claim, reading)
+
+
 def may_claim_be_dropped(claim: Claim, now: float) -> bool:
     """Return whether no reading on which a gate may still decide has to know the claim."""
     # A gate that was paused cannot profit: dropping changes the version, and its swap is lost.
