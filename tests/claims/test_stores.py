@@ -9,8 +9,10 @@ import importlib
 import random
 import sqlite3
 import statistics
+import threading
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import psycopg
@@ -116,6 +118,86 @@ def test_a_role_that_may_not_make_tables(database: str) -> None:
     store = open_store(read_location(database.replace("poolgate@", "clerk@")))
     assert store.swap(POOL, 1, "second")
     assert store.swap("pool-b", 0, "first")
+
+
+def role_of(request: pytest.FixtureRequest, number: int = 0) -> str:
+    """The name of a role for one test, as all databases of a server share their roles."""
+    return f"role_{abs(hash(request.node.nodeid))}_{number}"
+
+
+def tables_of(database: str) -> int:
+    with psycopg.connect(database) as session:
+        found = session.execute("SELECT count(*) FROM pg_class WHERE relname = 'poolgate_claims'").fetchone()
+    return -1 if found is None else int(found[0])
+
+
+HIDES = {
+    "no right to its schema": "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+    "another search_path": "ALTER ROLE {role} SET search_path = elsewhere",
+    "a schema of the role's own": "REVOKE ALL ON SCHEMA public FROM PUBLIC; CREATE SCHEMA {role} AUTHORIZATION {role}",
+}
+
+
+@pytest.mark.parametrize("library", ["psycopg", "psycopg2"])
+@pytest.mark.parametrize("how", HIDES)
+def test_a_table_that_a_role_does_not_see_is_no_empty_store(
+    database: str, how: str, library: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL says of such a table what it says of one that is not there."""
+    monkeypatch.setattr(postgresql, "_psycopg_library", lambda: importlib.import_module(library))
+    open_store(read_location(database)).swap(POOL, 0, "first")
+    role = role_of(request)
+    with psycopg.connect(database, autocommit=True) as session:
+        session.execute(f"CREATE ROLE {role} LOGIN")
+        session.execute(f"GRANT SELECT, INSERT, UPDATE ON poolgate_claims TO {role}")
+        session.execute(HIDES[how].format(role=role).encode())
+    store = open_store(read_location(database.replace("poolgate@", f"{role}@")))
+    for pools in (None, [POOL]):
+        with pytest.raises(StoreError, match="a table poolgate_claims that this role does not see"):
+            store.read(pools)
+    with pytest.raises(StoreError, match="could not be asked"):
+        store.swap(POOL, 0, "second")
+    assert tables_of(database) == 1
+
+
+def test_a_table_whose_rows_a_role_does_not_see_is_no_empty_store(
+    database: str, request: pytest.FixtureRequest
+) -> None:
+    """With row security, rows that no policy gives to a role are left out without a word."""
+    open_store(read_location(database)).swap(POOL, 0, "first")
+    role = role_of(request)
+    with psycopg.connect(database, autocommit=True) as session:
+        session.execute(f"CREATE ROLE {role} LOGIN")
+        session.execute(f"GRANT SELECT, INSERT, UPDATE ON poolgate_claims TO {role}")
+        session.execute("ALTER TABLE poolgate_claims ENABLE ROW LEVEL SECURITY")
+    store = open_store(read_location(database.replace("poolgate@", f"{role}@")))
+    for pools in (None, [POOL]):
+        with pytest.raises(StoreError, match="does not see, or not whole"):
+            store.read(pools)
+    assert open_store(read_location(database)).read().by_pool == {POOL: (1, "first")}, "its owner sees them"
+
+
+def test_roles_with_schemas_of_their_own_make_one_table(database: str, request: pytest.FixtureRequest) -> None:
+    roles = [role_of(request, number) for number in range(8)]
+    with psycopg.connect(database, autocommit=True) as session:
+        session.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+        for role in roles:
+            session.execute(f"CREATE ROLE {role} LOGIN")
+            session.execute(f"CREATE SCHEMA {role} AUTHORIZATION {role}")
+    start = threading.Barrier(len(roles))
+
+    def claim(role: str) -> bool:
+        store = open_store(read_location(database.replace("poolgate@", f"{role}@")))
+        store.read()
+        start.wait(60)
+        try:
+            return store.swap(POOL, 0, "first")
+        except StoreError:
+            return False
+
+    with ThreadPoolExecutor(len(roles)) as executor:
+        assert sum(executor.map(claim, roles)) == 1
+    assert tables_of(database) == 1
 
 
 @pytest.mark.parametrize("library", ["psycopg", "psycopg2"])

@@ -47,6 +47,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.protoco
     is_claim_written,
     is_glob_of_claim,
     jobs_after_their_claims,
+    may_job_of_claim_come,
     names_claims_look_for,
     shows_job_without_id,
     shows_too_many_new_jobs,
@@ -182,7 +183,9 @@ class GateClaims:
         reading = row.reading(seen_jobs(found), is_complete=is_complete, read_at=entry.get("found_at"))
         wanted = self._wanted if claims else None
         # A claim that does not know all jobs of its name that are not over would take one of the others for its own.
-        if wanted is not None and found and not reading.shows_all_alive:
+        # And of a claim that is there, the job that waits for its room may be left out.
+        is_awaited = any(may_job_of_claim_come(claim, reading) for claim in row.document.claims.values())
+        if found and not reading.shows_all_alive and (wanted is not None or is_awaited):
             raise StoreError("more jobs than are read have the names that claims wait for")
         if wanted is not None and shows_too_many_new_jobs(reading, wanted):
             raise StoreError(

@@ -15,6 +15,11 @@ if t.TYPE_CHECKING:
 
 Value = t.Union[str, int, float, None]
 
+TABLE = (
+    "CREATE TABLE IF NOT EXISTS poolgate_claims "
+    "(pool VARCHAR(64) PRIMARY KEY, version BIGINT NOT NULL, document TEXT NOT NULL)"
+)
+
 
 class StoreError(Exception):
     """The store could not be asked. ``str()`` is a sentence without secrets."""
@@ -30,6 +35,12 @@ class DatabaseConnection(t.Protocol):
     mark: str
     now: str
     version: str
+    create: str
+    """Makes the table, but no second one beside a table that the role does not see."""
+    has_none: str
+    """A condition that holds where there is no such table, seen or not."""
+    shows_all: str
+    """A condition that holds where no row of the table is hidden from the role."""
     errors: tuple[type[Exception], ...]
 
     def execute(

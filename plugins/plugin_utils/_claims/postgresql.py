@@ -19,7 +19,7 @@ import threading
 import typing as t
 from contextlib import contextmanager, suppress
 
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import TABLE, StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +43,16 @@ class PostgresqlConnection:
     mark = "%s"
     now = "extract(epoch FROM clock_timestamp())::float8"
     version = "version"
+    # Of a table in a schema that a role may not use, or that is not in its search_path, the server says that there is
+    # none. The catalog shows those of all schemas to everybody.
+    has_none = "NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'poolgate_claims')"
+    # Two roles that have a schema each would make two tables at once.
+    create = (
+        "DO $$BEGIN PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('poolgate_claims')); "
+        f"IF {has_none} THEN {TABLE}; END IF; END$$"
+    )
+    # To a role for which a policy is missing, a table with row security is empty.
+    shows_all = "NOT pg_catalog.row_security_active('poolgate_claims')"
 
     def __init__(self, library: ModuleType, session: t.Any) -> None:
         # What is not in UTF-8 cannot be read, nor half a surrogate pair written.

@@ -294,6 +294,17 @@ def may_come_after_claim(claim: Claim, reading: Reading) -> bool:
     return is_claim_given_back(claim) and not has_claim_expired(claim, reading)
 
 
+def may_have_late_job(claim: Claim, reading: Reading) -> bool:
+    """Return whether a job of the claim's exact name may be its own, and is late: no pattern takes such a job."""
+    is_without_job = claim.ended is None or is_claim_given_back(claim)
+    return is_without_job and not is_glob_of_claim(claim.job) and has_claim_expired(claim, reading)
+
+
+def may_job_of_claim_come(claim: Claim, reading: Reading) -> bool:
+    """Return whether a job may still take the room of the claim, or wait for it."""
+    return not needs_claim_no_grace(claim) and not has_claim_expired(claim, reading)
+
+
 def may_claim_be_dropped(claim: Claim, now: float) -> bool:
     """Return whether no reading on which a gate may still decide has to know the claim."""
     # A gate that was paused cannot profit: dropping changes the version, and its swap is lost.
@@ -380,7 +391,8 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
     """Return the jobs of each claim, by its key. A job belongs to one claim, the oldest that it may be the job of.
 
     Claims with its exact name come before globs, and claims that have ended after all others: else an earlier try of
-    a gate would take the job of its claim. A job that waits and tells no ID belongs to each claim of its name.
+    a gate would take the job of its claim. A job that may be late for a claim of its exact name is the job of no
+    glob. A job that waits and tells no ID belongs to each claim of its name.
     """
     jobs = {job.uuid: job for job in sorted(reading.jobs, key=lambda one: one.ids) if job.ids}
     by_id = {one: job for job in jobs.values() for one in reversed(job.ids)}
@@ -391,13 +403,14 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
     }
     bound = {one for claim in document.claims.values() for one in claim.jobs}
     free = [job for job in jobs.values() if not job.is_one_of(bound)]
+    late = {job.uuid for own in _late_jobs(document, reading, found, free).values() for job in own}
     for claim in _claims_that_take_jobs(document, reading, found):
         own = found[claim.key]
         has_all = _has_claim_all(claim, own)
         for job in list(free):
             if has_all:
                 break
-            if _is_job_of_claim(claim, job):
+            if _is_job_of_claim(claim, job) and not (job.uuid in late and is_glob_of_claim(claim.job)):
                 # Of a claim that is newer it may be the job or not: a later look tells, and no other takes it before.
                 free.remove(job)
                 if not is_reading_older_than_claim(claim, reading):
@@ -407,6 +420,20 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
     for claim in document.claims.values():
         found[claim.key] += [job for job in unknown if _has_name_of_claim(claim, job)]
     return found
+
+
+def _late_jobs(
+    document: PoolClaims, reading: Reading, found: Mapping[str, Sequence[SeenJob]], jobs: Iterable[SeenJob]
+) -> dict[str, list[SeenJob]]:
+    """Return those of the jobs that may be late for claims of their exact names, by the keys of the claims."""
+    named: dict[str, list[SeenJob]] = {}
+    for job in jobs:
+        named.setdefault(job.name, []).append(job)
+    return {
+        key: [job for job in named.get(claim.job, ()) if _is_job_of_claim(claim, job)]
+        for key, claim in document.claims.items()
+        if may_have_late_job(claim, reading) and not _has_claim_all(claim, found[key])
+    }
 
 
 def _claims_that_take_jobs(
@@ -477,8 +504,11 @@ def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[See
     }
     dropped = old if reading.is_complete else old - _claims_of_jobs_left_out(row, reading, old)
     takers = _claims_that_take_jobs(row.document, reading, found)
+    taken = {one for jobs in found.values() for job in jobs for one in job.ids}
+    late = _late_jobs(row.document, reading, found, (job for job in reading.jobs if not job.is_one_of(taken)))
+    own = {key: [*found[key], *late.get(key, ())] for key in dropped}
     # One that tells no ID ends none.
-    jobs = {job.ids: job for key in dropped for job in found[key] if job.ids}
+    jobs = {job.ids: job for key in dropped for job in own[key] if job.ids}
     taken_by: dict[tuple[str, ...], list[str]] = {ids: [] for ids in jobs}
     # Two for each job, whatever number of claims has it: a claim itself is not one that would take its job.
     for taker in takers:
@@ -487,7 +517,7 @@ def _dropped_claims(row: Row, reading: Reading, found: Mapping[str, Sequence[See
                 taken_by[ids].append(taker.key)
     # Without its claim a job is free, and ends the next claim of its name, whose own job has not come. Whether that one
     # has all its jobs, or is dropped as well, is not asked: it would take a round for each of them.
-    return {key for key in dropped if all(taker == key for job in found[key] for taker in taken_by.get(job.ids, ()))}
+    return {key for key in dropped if all(taker == key for job in own[key] for taker in taken_by.get(job.ids, ()))}
 
 
 def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[str]:
@@ -511,7 +541,8 @@ def _claims_of_jobs_left_out(row: Row, reading: Reading, old: set[str]) -> set[s
     left_out = [
         key
         for key in old
-        if claims[key].jobs and (not has_claim_expired(claims[key], reading) or is_waited_for(claims[key]))
+        if (claims[key].jobs or may_have_late_job(claims[key], reading))
+        and (not has_claim_expired(claims[key], reading) or is_waited_for(claims[key]))
     ]
     return set(sorted(left_out, key=lambda key: claims[key].version)[-_MOST_LEFT_OUT:])
 
@@ -724,7 +755,7 @@ def bind_job_to_claim(
     """Return the document in which a job belongs for certain to a claim of its run, as its own watch says.
 
     ``own`` are (ID, nonce) of what the run has claimed: of those that the job can be the job of, it is that of the
-    oldest which has not all its jobs. With no such claim nothing changes.
+    oldest whose jobs have not come yet. With no such claim nothing changes.
     """
     job = next((one for one in reading.jobs if job_id in one.ids), None)
     if job is None:
@@ -738,12 +769,14 @@ def bind_job_to_claim(
     def order(claim: Claim) -> tuple[bool, bool, bool, bool, bool, int]:
         jobs = [one for one in reading.jobs if one.is_one_of(claim.jobs)]
         is_bound = job.is_one_of(claim.jobs)
+        # As everywhere, also an exact name leaves the next job of its name to a pattern.
+        have_come = _has_claim_all(claim, jobs) or (claim.ended is not None and not is_claim_given_back(claim))
         return (
             not is_bound,
             needs_claim_no_grace(claim),
+            have_come,
             is_glob_of_claim(claim.job),
             claim.ended is not None,
-            _has_claim_all(claim, jobs),
             claim.version,
         )
 

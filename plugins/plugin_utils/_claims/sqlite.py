@@ -11,14 +11,15 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import stat
 import sys
 import time
 import typing as t
-from contextlib import closing
+from contextlib import closing, suppress
 from urllib.parse import quote
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import sentence
-from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
+from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import TABLE, StoreError
 
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,9 @@ class SqliteConnection:
     now = "(julianday('now') - 2440587.5) * 86400.0"
     # Columns have no types here: a version may be a text of any length.
     version = "CASE WHEN typeof(version) = 'integer' THEN version END"
+    create = TABLE
+    # Who can read the file sees all that is in it.
+    has_none = shows_all = "1 = 1"
     # Half a surrogate pair in the name of a pool cannot be written.
     errors: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeError)
 
@@ -81,19 +85,21 @@ class SqliteConnection:
     def _open(self, *, is_read: bool) -> sqlite3.Connection | None:
         found = self._identity()
         # A gate may wait for hours, in which a backup is put in place of the file: others claim in that one then.
-        if self._file is not None and self._opened not in (None, found):
+        if self._file is not None and self._opened != found:
             self._file.close()
             self._file = None
+        if found is None and not is_read:
+            _make_file(self._path)
+            found = self._identity()
         if self._file is None:
             if is_read and found is None:
                 return None
-            # A mode in the URI: plain connect() would make the file even for a read.
-            name = f"file:{quote(self._path)}?mode={'rw' if is_read else 'rwc'}"
+            # A mode in the URI: plain connect() would make the file, also for a read, and for everybody to read.
+            name = f"file:{quote(self._path)}?mode=rw"
             # Without transactions of Python's: each statement is one of its own.
             self._file = sqlite3.connect(name, uri=True, isolation_level=None)
             if sys.version_info >= (3, 11):
                 self._file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
-        # One that this connection makes is not there before its first statement.
         self._opened = found
         return self._file
 
@@ -120,6 +126,23 @@ class SqliteConnection:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _make_file(path: str) -> None:
+    """Make the file for its user, and for the group of its folder if that may write there, as each user of it has to.
+
+    Who may only read it can hold a lock for as long as they like, and no gate claims meanwhile.
+    """
+    real = os.path.realpath(path)
+    # Whatever fails is told when it is opened, and another gate may have made it meanwhile.
+    with suppress(OSError):
+        file = os.open(real, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            folder = os.stat(os.path.dirname(real))
+            if folder.st_mode & stat.S_IWGRP and folder.st_gid == os.fstat(file).st_gid:
+                os.fchmod(file, 0o660)
+        finally:
+            os.close(file)
 
 
 def _execute_in_sqlite(

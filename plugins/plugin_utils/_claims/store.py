@@ -36,10 +36,6 @@ LONGEST_POOL = 64
 NO_VERSION = -1
 """What stands for a version that is none: the document of its pool cannot be read, and those of others can."""
 
-_CREATE = (
-    "CREATE TABLE IF NOT EXISTS poolgate_claims "
-    "(pool VARCHAR(64) PRIMARY KEY, version BIGINT NOT NULL, document TEXT NOT NULL)"
-)
 # The time comes with the documents, also where there is none. Of texts that are too long, and of too many of them, no
 # more is fetched than tells that. Each is looked at once, behind a LIMIT that keeps it so: in place of the table there
 # may be a view, which gives another text each time.
@@ -47,7 +43,7 @@ _READ = (
     "SELECT {now}, pool, version, CASE WHEN sum(length(document)) OVER () > {most} THEN NULL ELSE document END "
     "FROM (SELECT 1) AS once LEFT JOIN (SELECT substr(pool, 1, {longest_pool}) AS pool, "
     "{version} AS version, substr(document, 1, {longest}) AS document FROM poolgate_claims WHERE {condition} "
-    "LIMIT {most_pools} OFFSET 0) AS claims ON 1 = 1"
+    "LIMIT {most_pools} OFFSET 0) AS claims ON 1 = 1 WHERE {shows_all}"
 )
 # No RETURNING, which needs SQLite 3.35: the number of changed rows tells the same.
 _INSERT = "INSERT INTO poolgate_claims VALUES ({mark}, 1, {mark}) ON CONFLICT (pool) DO NOTHING"
@@ -174,6 +170,7 @@ class Store:
         statement = _READ.format(
             now=connection.now,
             version=connection.version,
+            shows_all=connection.shows_all,
             longest=LONGEST_TEXT + 1,
             longest_pool=LONGEST_POOL + 1,
             condition=condition,
@@ -188,14 +185,20 @@ class Store:
                 if not connection.has_no_table(error):
                     raise
                 # Reading makes no table: a look in check mode leaves nothing behind.
-                rows, _changed = self._execute(connection, f"SELECT {connection.now}, NULL, 0, NULL", (), ends)
+                empty = f"SELECT {connection.now}, NULL, 0, NULL WHERE {connection.has_none}"
+                rows, _changed = self._execute(connection, empty, (), ends)
         except connection.errors as error:
             raise StoreError(self._said(error)) from None
+        if not rows:
+            raise self._failure(
+                "it has a table poolgate_claims that this role does not see, or not whole: give the role USAGE on the "
+                "schema, name the schema in its search_path, and let no policy hide rows"
+            )
         return self._documents(rows, pools)
 
     def _documents(self, rows: Sequence[Sequence[object]], pools: Sequence[str] | None) -> Documents:
         """Return what was read. Raises StoreError for an answer that is none: a row that is not seen is room."""
-        now = rows[0][0] if rows else None
+        now = rows[0][0]
         if isinstance(now, bool) or not isinstance(now, (int, float)) or not math.isfinite(now):
             raise self._failure("it did not tell its time")
         if len(rows) > _MOST_POOLS:
@@ -221,7 +224,7 @@ class Store:
     def _create(self, connection: DatabaseConnection, ends: float) -> None:
         # Two sessions that make it at once may both be told that it is there. If it is not, the write tells why.
         with suppress(*connection.errors):
-            self._execute(connection, _CREATE, (), ends)
+            self._execute(connection, connection.create, (), ends)
 
     def _failure(self, why: str) -> StoreError:
         return StoreError(sentence(f"The claim store {self.shown} could not be asked: {why}."))

@@ -49,6 +49,7 @@ _NOT_OF_A_PART = re.compile(r"[^A-Za-z0-9_.:@-]")
 # cut does not begin with its prefix.
 _LONGEST_PART = 31
 _HASHED = 12
+_LIKE_HASHED = re.compile(rf".*-[0-9a-f]{{{_HASHED}}}")
 _KEYS = ("job", "id", "seconds", "labels")
 
 # Together they name one job of one pipeline, also when it is run once more. A matrix has a name for each of its legs.
@@ -148,7 +149,8 @@ def wished_id_of(parts: list[str]) -> str:
 
 def _part_of_id(text: str) -> str:
     clean = _NOT_OF_A_PART.sub("-", text)
-    if clean == text and len(text) <= _LONGEST_PART:
+    # A name that ends like a hashed one would otherwise be the ID of that one.
+    if clean == text and len(text) <= _LONGEST_PART and not _LIKE_HASHED.fullmatch(text):
         return text
     # Two names that differ in replaced characters alone would otherwise share an ID, and replace one another's claims.
     # A name of the environment may have bytes that are no UTF-8.

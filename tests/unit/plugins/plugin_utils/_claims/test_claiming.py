@@ -531,6 +531,31 @@ def test_among_very_many_jobs_that_are_not_over_nothing_is_claimed(store: Store)
     assert gate(store, None, *waiting[:500])["decision"] != "unknown"
 
 
+def rewrite(store: Store, **changes: dict[str, t.Any]) -> None:
+    """Have claims of the document be others, by their keys."""
+    version, text = store.read().by_pool[POOL]
+    document = parse_claims(str(text))
+    claims = [replace(document.claims[key], **changed) for key, changed in changes.items()]
+    assert store.swap(POOL, version, dump_claims(document.with_claims(*claims)))
+
+
+def test_a_gate_that_may_not_see_the_job_of_a_claim_does_not_decide(store: Store) -> None:
+    """The room of a claim that was given back is promised to its job, which very many newer jobs hide."""
+    gate(store, "first")
+    gate(store, "other", request=read_request({"type": "train", "resources": {"cpu": 1}}))
+    now = store.read().now
+    rewrite(store, first={"created": now - 200, "read_at": NOW - 200.0, "ended": Ended(now - 100, 2, "released")})
+    waits = job({GPU: "8"}, "Queue", name="first", seconds=100)
+    many = [job({"cpu": "1m"}, "Queue", name="other", seconds=50) for _number in range(500)]
+    assert gate(store, None, waits)["decision"] == "wait"
+    for dry in (True, False):
+        outcome = gate(store, None, waits, *many, dry=dry)
+        assert outcome["decision"] == "unknown"
+        assert "more jobs than are read" in outcome["pools"][0]["reasons"][0]
+    rewrite(store, first={"expires": now - 90}, other={"ended": Ended(now, 2, "void")})
+    assert gate(store, None, *many, dry=True)["decision"] == "admit", "of neither a job can come"
+
+
 def of_an_old_job(status: str = "Running", **more: t.Any) -> t.Any:
     return {**job({GPU: "8"}, status, name="first", on={address_of(NODES[0]): {GPU: "8"}}, seconds=86400), **more}
 

@@ -105,6 +105,12 @@ def test_a_table_that_is_not_there_is_made_by_a_write_alone(
     assert store.swap("pool-a", 0, "x")
 
 
+def test_a_table_that_the_role_does_not_see_is_no_empty_store(library: types.SimpleNamespace) -> None:
+    Session.answers = [Error("relation does not exist", sqlstate="42P01"), ([], 0, ["columns"])] * 2
+    with pytest.raises(StoreError, match="a table poolgate_claims that this role does not see"):
+        open_store(LOCATION).read()
+
+
 @pytest.mark.parametrize("state", ["40001", "40P01"])
 def test_a_serialization_failure_is_a_lost_swap(library: types.SimpleNamespace, state: str) -> None:
     Session.answers = [Error("could not serialize access", sqlstate=state)]

@@ -609,6 +609,15 @@ def test_a_watch_takes_the_claim_with_the_exact_name_and_not_an_older_glob() -> 
     assert (bound.claims["glob"].jobs, bound.claims["exact"].jobs) == ((), ("1",))
 
 
+def test_a_watch_takes_a_glob_that_waits_and_not_an_exact_name_whose_job_has_come() -> None:
+    first, second = job("1", Stage.RUNS), job("2", Stage.RUNS)
+    started = mark_claims(Row(1, claimed("exact"), 1001.0), reading(1, 1001, first))
+    document = claimed("glob", document=started, name="tr*", seen=(first,))
+    for jobs in ((first, second), (second,)):
+        bound = bind_job_to_claim(document, [("glob", ""), ("exact", "")], "2", reading(2, 1002, *jobs))
+        assert (bound.claims["glob"].jobs, bound.claims["exact"].jobs) == (("2",), ("1",))
+
+
 def test_a_watch_takes_a_claim_that_waits_and_not_one_that_was_given_back() -> None:
     given_back, _why = release_claim_of(
         Row(1, claimed("exact", name="train"), 1001.0), reading(1, 1001), "exact", submitted=False
@@ -705,6 +714,55 @@ def test_a_job_that_comes_after_its_claim_is_late() -> None:
     seen = reading(1, 1960, job("1", Stage.RUNS))
     assert [(claim.id, one.uuid) for claim, one in jobs_after_their_claims(document, seen)] == [("a", "1")]
     assert list(jobs_after_their_claims(document, replace(seen, time=1959))) == []
+
+
+@pytest.mark.parametrize("end", [None, "released", "replaced"])
+@pytest.mark.parametrize("stage", [Stage.WAITS, Stage.RUNS, Stage.OVER])
+def test_a_late_job_of_an_exact_name_is_the_job_of_no_glob(stage: Stage, end: str | None) -> None:
+    """For as long as it is seen: its own claim is not dropped before."""
+    document = claimed("exact", document=claimed("glob", name="tr*"), at=1010.0)
+    lasting = replace(document.claims["glob"], expires=1e6)
+    ended = replace(document.claims["exact"], ended=None if end is None else Ended(1020.0, 3, end))
+    document = document.with_claims(lasting, ended)
+    late = job("1", stage)
+    for version, at in enumerate((1970.0, 1980.0, 2100.0, 9000.0), 3):
+        seen = reading(version, at, late)
+        assert counted(document, seen) == {"glob": 8}
+        notes = [(claim.id, one.uuid) for claim, one in jobs_after_their_claims(document, seen)]
+        assert notes == ([] if end else [("exact", "1")])
+        document = mark_claims(Row(version, document, at), seen)
+        assert {key: claim.jobs for key, claim in document.claims.items()} == {"glob": (), "exact": ()}
+    assert set(mark_claims(Row(9, document, 9001.0), reading(9, 9001)).claims) == {"glob"}
+
+
+def test_a_look_that_fails_drops_no_claim_whose_late_job_a_glob_would_take() -> None:
+    document = claimed("exact", document=claimed("glob", name="tr*"), at=1010.0)
+    document = document.with_claims(replace(document.claims["glob"], expires=1e6))
+    row = Row(2, document, 9000.0)
+    unread = mark_claims(row, Reading(2, "born", 9000.0, [], is_complete=False))
+    assert counted(unread, reading(3, 9001, job("1", Stage.RUNS))) == {"glob": 8}
+    assert set(mark_claims(row, reading(2, 9000)).claims) == {"glob"}
+
+
+@pytest.mark.parametrize("end", ["started", "over", "void"])
+def test_a_second_job_of_an_exact_name_may_be_that_of_a_glob(end: str) -> None:
+    document = claimed("exact", document=claimed("glob", name="tr*"), at=1010.0)
+    ended = replace(document.claims["exact"], ended=Ended(1020.0, 3, end))
+    lasting = replace(document.claims["glob"], expires=1e6)
+    document = document.with_claims(lasting, ended)
+    assert counted(document, reading(3, 1970, job("1", Stage.RUNS))) == {}
+
+
+def test_a_job_that_has_come_in_time_leaves_the_next_one_of_its_name_to_a_glob() -> None:
+    document = claimed("exact", document=claimed("glob", name="tr*"), at=1010.0)
+    waits = job("1", Stage.WAITS)
+    document = mark_claims(Row(2, document, 1020.0), reading(2, 1020, waits))
+    document = document.with_claims(replace(document.claims["glob"], expires=1e6))
+    seen = reading(3, 1970, waits, job("2", Stage.RUNS))
+    assert {key: [one.uuid for one in jobs] for key, jobs in jobs_of_claims(document, seen).items()} == {
+        "exact": ["1"],
+        "glob": ["2"],
+    }
 
 
 def test_names_that_are_looked_for() -> None:

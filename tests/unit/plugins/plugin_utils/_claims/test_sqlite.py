@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
 import typing as t
 from contextlib import closing
 from pathlib import Path
@@ -71,6 +72,67 @@ def test_a_file_that_cannot_be_looked_for_is_no_empty_store(tmp_path: Path, monk
     monkeypatch.setattr(sqlite.os, "stat", refuse)
     with pytest.raises(StoreError, match="its file cannot be looked for: Permission denied"):
         store.read()
+
+
+def modes_of_files(folder: Path) -> dict[str, int]:
+    return {one.name: stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir()}
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize(
+    ("folder", "file"), [(0o700, 0o600), (0o755, 0o600), (0o770, 0o660), (0o2775, 0o660), (0o777, 0o660)]
+)
+def test_a_file_is_made_for_those_who_may_write_to_its_folder(
+    tmp_path: Path, folder: int, file: int, umask: int
+) -> None:
+    """Who may only read it can hold a lock for as long as they like, and no gate claims meanwhile."""
+    place = tmp_path / "store"
+    place.mkdir()
+    place.chmod(folder)
+    before = os.umask(umask)
+    try:
+        store = open_store(Location("sqlite", str(place / "claims.db"), "sqlite"))
+        store.swap("pool-a", 0, "x")
+        with closing(sqlite3.connect(place / "claims.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            other.execute("UPDATE poolgate_claims SET document = 'y'")
+            assert modes_of_files(place) == {"claims.db": file, "claims.db-journal": file}
+    finally:
+        os.umask(before)
+
+
+def test_a_file_of_another_group_than_its_folder_is_for_its_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As without setgid: everybody on the machine may be in the first group of a user."""
+    tmp_path.chmod(0o770)
+    fstat = os.fstat
+
+    def of_another_group(file: int) -> os.stat_result:
+        found = [*fstat(file)]
+        found[stat.ST_GID] += 1
+        return os.stat_result(found)
+
+    monkeypatch.setattr(sqlite.os, "fstat", of_another_group)
+    assert open_store(Location("sqlite", str(tmp_path / "claims.db"), "sqlite")).swap("pool-a", 0, "x")
+    assert modes_of_files(tmp_path) == {"claims.db": 0o600}
+
+
+def test_a_file_that_is_there_keeps_its_mode_and_one_behind_a_link_is_made(tmp_path: Path) -> None:
+    place = tmp_path / "store"
+    place.mkdir(0o700)
+    (tmp_path / "claims.db").symlink_to(place / "real.db")
+    store = open_store(Location("sqlite", str(tmp_path / "claims.db"), "sqlite"))
+    assert store.swap("pool-a", 0, "x")
+    (place / "real.db").chmod(0o644)
+    assert store.swap("pool-a", 1, "y")
+    assert modes_of_files(place) == {"real.db": 0o644}
+
+
+def test_a_file_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    store = open_store(Location("sqlite", str(tmp_path / "missing" / "claims.db"), "sqlite:////claims.db"))
+    with pytest.raises(StoreError, match="unable to open database file"):
+        store.swap("pool-a", 0, "x")
 
 
 TABLE = "CREATE TABLE poolgate_claims(pool PRIMARY KEY, version, document{})"

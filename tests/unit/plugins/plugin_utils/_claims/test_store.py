@@ -180,7 +180,7 @@ def test_what_is_read_of_all_pools_is_bounded(location: Location, monkeypatch: p
         ([(17.5, "POOL-A", 1, "x")], "not asked for"),
         ([(17.5, "pool-a", 1, "x"), (17.5, "pool-a", 1, "y")], "not asked for"),
         ([(17.5, 5, 1, "x")], "not asked for"),
-        ([], "its time"),
+        ([], "does not see"),
         ([(None, "pool-a", 1, "x")], "its time"),
         ([(float("nan"), "pool-a", 1, "x")], "its time"),
         ([("17", "pool-a", 1, "x")], "its time"),

@@ -119,6 +119,23 @@ def test_no_job_of_a_pipeline_finds_the_claims_of_another() -> None:
             assert [place for place, claim_id in ids.items() if claim_id.startswith(begin)] == [own[hosts.index(host)]]
 
 
+@pytest.mark.parametrize("text", ["train: [a100, 8]", "a/b", "x" * 40, "\udcff"])
+def test_what_is_named_like_the_id_of_another_has_another_id(text: str) -> None:
+    """Names of GitLab's jobs, of hosts and of jobs are chosen by others, and IDs are there to be read."""
+    ids = [wished_id_of([text])]
+    for _number in range(3):
+        ids.append(wished_id_of([ids[-1]]))
+    assert len(set(ids)) == len(ids)
+    assert all(read_wished_id(one) == one and len(one) <= 31 for one in ids)
+
+
+@pytest.mark.parametrize(
+    "text", ["train", "llm-pretrain-7b", "gitlab.example.com", "train-0123456789", "a-0123456789abc"]
+)
+def test_an_ordinary_name_is_its_own_id(text: str) -> None:
+    assert wished_id_of([text]) == text
+
+
 def test_the_longest_names_have_ids_that_begin_with_their_prefix() -> None:
     matrix = (
         "train: [llama-3-70b-instruct, eu-de, a100-80gb, bf16, flash-attention-2, sequence-length-8192, batch-1024]"
