@@ -98,6 +98,7 @@ class ActionModule(ObservingAction):
         "nonce": {"type": "raw"},
         "all_hosts": {"type": "raw"},
         "submitted": {"type": "raw"},
+        "claim": {"type": "raw"},
         "seconds": {"type": "raw"},
     }
 
@@ -117,10 +118,15 @@ class ActionModule(ObservingAction):
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.task_options import (
             ending_store_of_task,
         )
-        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import read_nonce, read_wished_id
+        from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.wish import (
+            read_nonce,
+            read_wish,
+            read_wished_id,
+        )
 
         claim_id = None if is_blank(options["id"]) else read_wished_id(options["id"])
         nonce = read_nonce(options["nonce"])
+        job = None if is_blank(options["claim"]) else read_wish(options["claim"]).job
         store = ending_store_of_task(url, self.remark)
         try:
             if state == "listed":
@@ -130,7 +136,7 @@ class ActionModule(ObservingAction):
                 if all_hosts and not own:
                     # The last step of a pipeline: an ID that was forgotten would look like success.
                     self.say(["There is no claim to release. Outside GitLab, give the ID of the claim."])
-                return self._release_claim(store, own, submitted, options)
+                return self._release_claim(store, own, submitted, job, options)
             if claim_id is None:
                 raise InputError("id is missing: give the ID of the claim.")
             if state == "renewed":
@@ -161,7 +167,12 @@ class ActionModule(ObservingAction):
         return ids_of_claims_to_end(store, prefix, owner_of_claims(self._variables, os.environ)) if prefix else []
 
     def _release_claim(
-        self, store: Store, own: list[tuple[str, str]], submitted: bool, options: Mapping[str, object]
+        self,
+        store: Store,
+        own: list[tuple[str, str]],
+        submitted: bool,
+        job: str | None,
+        options: Mapping[str, object],
     ) -> ClaimsReleased:
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.database import StoreError
         from ansible_collections.poolgate.modelarts.plugins.plugin_utils._claims.ends import release_claim
@@ -169,7 +180,7 @@ class ActionModule(ObservingAction):
         released: list[ReleasedClaim] = []
         for one, nonce in [] if self._task.check_mode else own:
             try:
-                ends = release_claim(store, one, self.job_look(options), nonce=nonce, submitted=submitted)
+                ends = release_claim(store, one, self.job_look(options), nonce=nonce, submitted=submitted, job=job)
             except StoreError as error:
                 # A deployment that went well does not fail because of it, and the claims of other hosts can still go.
                 self.remark(f"{error} The claim stays until it expires.")

@@ -73,6 +73,12 @@ options:
         available after a minute. It applies to O(state=released).
     type: bool
     default: true
+  claim:
+    description:
+      - Name of the job that was not submitted, or the same dictionary as for
+        O(poolgate.modelarts.modelarts_capacity_gate#module:claim). The task then releases a claim for another job as
+        with O(submitted=true). If it is omitted, O(submitted=false) applies to a claim for any job.
+    type: raw
   seconds:
     description:
       - Time that the claim lasts from now, from 30 seconds to seven days. It applies to O(state=renewed).

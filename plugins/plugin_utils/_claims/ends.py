@@ -106,17 +106,20 @@ def ids_of_claims_to_end(store: Store, prefix: str, owner: str) -> list[tuple[st
     return [(claim.id, claim.nonce) for claim in claims if claim.id.startswith(begin) and claim.owner == owner]
 
 
-def release_claim(store: Store, claim_id: str, look: Look, *, nonce: str = "", submitted: bool) -> list[str]:
+def release_claim(
+    store: Store, claim_id: str, look: Look, *, nonce: str = "", submitted: bool, job: str | None = None
+) -> list[str]:
     """Return what became of the claims of an id, in every pool, or of the one of a nonce: each is given back.
 
-    One whose job waits is not. Raises StoreError, and what the look raises.
+    One whose job waits is not. If ``job`` is given, only that one was not ``submitted``, and jobs of other claims may
+    have been. Raises StoreError, and what the look raises.
     """
     said: list[str] = []
     failed: StoreError | None = None
     for place in _find_claims(store, [(claim_id, nonce)]):
         # A pool that cannot be looked at does not keep what is claimed in another.
         try:
-            said.append(_release_in_pool(store, place, look, submitted))
+            said.append(_release_in_pool(store, place, look, submitted or job not in (None, place.claim.job)))
         except StoreError as error:
             failed = failed or error
     if failed is not None:

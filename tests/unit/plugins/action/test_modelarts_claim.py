@@ -97,6 +97,25 @@ def test_a_release_says_what_became_of_it(url: str) -> None:
     assert run(url, state="released", id="other")[0]["released"][0]["end"] == "gone"
 
 
+@pytest.mark.parametrize(
+    ("claim", "end"),
+    [
+        (None, "void"),
+        ("", "void"),
+        (" llm", "void"),
+        ('{"job": "llm", "seconds": 60}', "void"),
+        ({"job": "llm"}, "void"),
+        ("tts", "released"),
+        ("llm*", "released"),
+        ({"job": "tts"}, "released"),
+    ],
+)
+def test_the_claim_of_another_job_may_have_been_submitted(url: str, claim: object, end: str) -> None:
+    """It is that of an earlier gate, where the last one failed before its first task."""
+    result = run(url, state="released", id=ID, submitted="no", claim=claim)[0]
+    assert result["released"][0]["end"] == end
+
+
 def test_a_release_in_gitlab_finds_its_claims(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(url, state="released")[0]["released"] == []
     for name, value in zip((*GITLAB, "CI_JOB_URL"), (*ID.split("/")[:4], JOB_URL)):
@@ -147,6 +166,7 @@ def test_check_mode_writes_nothing(url: str, tmp_path: Path, state: str) -> None
         ({"state": "stolen"}, "must be one of: listed, released, renewed, ended"),
         ({"state": "renewed"}, "id is missing"),
         ({"state": "released", "submitted": "perhaps"}, "must be true or false"),
+        ({"state": "released", "id": "a", "submitted": False, "claim": {"name": "llm"}}, "has the key 'name'"),
         ({"state": "renewed", "id": "a b"}, "1 to 200 letters"),
     ],
 )
