@@ -396,11 +396,14 @@ def jobs_of_claims(document: PoolClaims, reading: Reading) -> dict[str, list[See
     """
     jobs = {job.uuid: job for job in sorted(reading.jobs, key=lambda one: one.ids) if job.ids}
     by_id = {one: job for job in jobs.values() for one in reversed(job.ids)}
-    # A job that was bound once stays with its claim, whatever other claims of its name come.
-    found = {
-        key: list({by_id[one].uuid: by_id[one] for one in claim.jobs if one in by_id}.values())
-        for key, claim in document.claims.items()
-    }
+    # A job that was bound once stays with its claim, whatever other claims of its name come. Bound to two by looks that
+    # told one of its IDs each, it is the job of the one that it has ended: no job ends two.
+    found: dict[str, list[SeenJob]] = {key: [] for key in document.claims}
+    given: set[str | None] = set()
+    for claim in sorted(_claims_by_age(document), key=lambda one: one.ended is None):
+        bound_here = {by_id[one].uuid: by_id[one] for one in claim.jobs if one in by_id}
+        found[claim.key] = [job for uuid, job in bound_here.items() if uuid not in given]
+        given.update(bound_here)
     bound = {one for claim in document.claims.values() for one in claim.jobs}
     free = [job for job in jobs.values() if not job.is_one_of(bound)]
     late = {job.uuid for own in _late_jobs(document, reading, found, free).values() for job in own}

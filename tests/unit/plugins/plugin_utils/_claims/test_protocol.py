@@ -972,6 +972,21 @@ def test_a_watch_takes_a_job_with_all_its_ids() -> None:
         assert marked.claims["b"].ended is not None
 
 
+def test_a_job_that_two_claims_have_by_one_of_its_ids_each_ends_one_of_them() -> None:
+    """Looks told one ID alone, and a watch has taken the job by the other."""
+    first = mark_claims(Row(2, claimed("a", "b"), 1001.0), reading(2, 1001, job("U", Stage.WAITS)))
+    told = mark_claims(Row(3, first, 1002.0), reading(3, 1002, job("J", Stage.RUNS)))
+    bound = told.with_claims(
+        replace(told.claims["a"], jobs=("U",), ended=None),
+        replace(told.claims["b"], jobs=("J",), ended=told.claims["a"].ended),
+    )
+    both = replace(job("J", Stage.RUNS), other_ids=("U",))
+    marked = mark_claims(Row(4, bound, 1003.0), reading(4, 1003, both))
+    assert marked.claims["b"].ended is not None
+    assert marked.claims["a"].ended is None, "its job is still to come"
+    assert counted(marked, reading(5, 1004, both)) == {"a": 8}
+
+
 def test_a_watch_binds_no_job_that_was_there_before_by_any_of_its_ids() -> None:
     known = claimed("a", seen=[job("U", Stage.RUNS)])
     now = replace(job("J", Stage.RUNS), other_ids=("U",))
