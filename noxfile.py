@@ -156,7 +156,9 @@ def tools(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """What to run while working: format, lint, types, and the units that are not slow."""
     check_style(session)
-    run_pytest(session, "-n", "2", "-m", "not slow", *(session.posargs or UNITS))
+    # Two for each core, as these tests wait for servers and processes half of their time.
+    workers = 2 * (os.cpu_count() or 1)
+    run_pytest(session, "-n", str(workers), "-m", "not slow", *(session.posargs or UNITS))
 
 
 @shared(default=False)
