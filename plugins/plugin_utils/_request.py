@@ -106,6 +106,10 @@ class Request:
     def replicas(self) -> int:
         return sum(group.replicas for group in self.groups)
 
+    @property
+    def asks_whole_nodes(self) -> bool:
+        return any(group.flavor is not None for group in self.groups)
+
     def resources(self) -> Amounts:
         """Return the sum over the groups that ask for resources."""
         total: Amounts = {}

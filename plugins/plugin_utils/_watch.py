@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line, sentence
+from ansible_collections.poolgate.modelarts.plugins.module_utils._text import comparable_uuid, one_line, sentence
 from ansible_collections.poolgate.modelarts.plugins.module_utils._vocabulary import OVER, STATUSES, WAITING
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.words import job_in_words
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import ObservationError
@@ -106,7 +106,8 @@ class JobWatch:
     def _watched_jobs(self, jobs: Sequence[WorkloadFacts]) -> list[WorkloadFacts] | None:
         """Return the jobs of a look of which the newest is the one; None when the look does not tell which it is."""
         # The ID first: a name is free to be the ID of another job.
-        found = [job for job in jobs if job["job_uuid"] == self._wanted]
+        wanted = comparable_uuid(self._wanted)
+        found = [job for job in jobs if comparable_uuid(job["job_uuid"]) == wanted]
         if not found and self._followed is not None:
             same = [(job, _is_watched_job(job, self._followed)) for job in jobs]
             found = [job for job, is_same in same if is_same]

@@ -53,6 +53,7 @@ if t.TYPE_CHECKING:
         DocumentError,
         FoundInPool,
         JobsEntry,
+        MetricsFacts,
         NodeFacts,
         OccupancyFacts,
         PoolEntry,
@@ -126,11 +127,13 @@ def read_capacity(
         pages = query.selected(documents.jobs.value or Pages([], None, False))
         # A job may have waited for less than it does now: it was listed when the reading began, or later.
         reading = summarize_jobs(pool_id, pages, now - age)
+        measured = _metrics_read_of_pool(metrics, pool_id, now)
         occupancy = None
         if documents.jobs.value is not None:
-            metrics_age = _most_seconds_since_metrics(metrics.value or (), pool_id, now)
+            metrics_age = _most_seconds_since_metrics(measured.value)
             occupancy = Occupancy(now - age, documents.jobs.value.items, placement_of, metrics_age)
-        entries.append(_pool_entry_with_capacity(reading.entry, documents, metrics, occupancy, now, look_for))
+        capacity = _capacity_of(documents.nodes, measured, occupancy, now, age)
+        entries.append(_pool_entry_with_capacity(reading.entry, documents, capacity, occupancy, now, look_for))
         nodes = entries[-1]["nodes"] or ()
         cards = {node["private_ip"]: count_ascend_cards(node["resources"]) for node in nodes if node["private_ip"]}
         readings.append(replace(reading, entry=entries[-1], cards=cards))
@@ -140,9 +143,12 @@ def read_capacity(
     return readings
 
 
-def _most_seconds_since_metrics(items: Sequence[Document], name: str, now: float) -> int | None:
+def _metrics_read_of_pool(metrics: Read[list[Document]], name: str, now: float) -> Read[MetricsFacts]:
+    return Read(metrics_of_pool(metrics.value or (), name, now), metrics.error)
+
+
+def _most_seconds_since_metrics(metrics: MetricsFacts | None) -> int | None:
     """Return how long ago the window of a pool's runtime metrics began; None where that is not known."""
-    metrics = metrics_of_pool(items, name, now)
     age = None if metrics is None else metrics["age_seconds"]
     return None if metrics is None or age is None else age + (metrics["window_seconds"] or 0)
 
@@ -155,13 +161,12 @@ def _capacity_error_of_name(error: DocumentError, document: str) -> Read[t.Any]:
 def _pool_entry_with_capacity(
     counted: JobsEntry,
     documents: _Documents,
-    metrics: Read[list[Document]],
+    capacity: CapacityReading,
     occupancy: Occupancy | None,
     now: float,
     look_for: Sequence[str],
 ) -> PoolEntry:
     jobs, pool, nodes = documents.jobs, documents.pool, documents.nodes
-    capacity = _capacity_of(counted["pool_name"], nodes, metrics, occupancy, now, documents.started)
     found: FoundInPool = {}
     if look_for:
         read = None if jobs.value is None else find_jobs(jobs.value.items, look_for, now)
@@ -206,8 +211,12 @@ def read_pools_and_capacity(
                 *(partial(_list_nodes_for_capacity, client, str(pool["pool_name"])) for pool in pools),
             ]
         )
+        now = clock()
+        age = int(time.monotonic() - started)
         pools = [
-            _pool_with_capacity(pool, _capacity_of(str(pool["pool_name"]), nodes, metrics, None, clock(), started))
+            _pool_with_capacity(
+                pool, _capacity_of(nodes, _metrics_read_of_pool(metrics, str(pool["pool_name"]), now), None, now, age)
+            )
             for pool, nodes in zip(pools, listed)
         ]
     return {"pools": pools, "resolved": {name: pool_id for name, pool_id in ids.items() if name != pool_id}}
@@ -226,16 +235,15 @@ def _list_nodes_for_capacity(client: Client, pool_name: str) -> Read[list[Docume
 
 
 def _capacity_of(
-    name: str,
     nodes: Read[list[Document]],
-    metrics: Read[list[Document]],
+    metrics: Read[MetricsFacts],
     occupancy: Occupancy | None,
     now: float,
-    started: float,
+    age: int,
 ) -> CapacityReading:
     """Return nodes and metrics as facts, how old they are, and the errors of what could not be read.
 
-    ``started`` is when the reading began, by time.monotonic(): that is the age of its oldest document.
+    ``age`` is for how many seconds the reading has lasted: that is the age of its oldest document.
     """
     # Held amounts are added to each entry before entries are joined, as a node may be listed with two addresses.
     listed = (
@@ -243,11 +251,10 @@ def _capacity_of(
         if nodes.value is None
         else one_entry_for_each_node([_node_in_capacity(node, occupancy) for node in nodes.value])
     )
-    age = int(time.monotonic() - started)
     return {
         "nodes": listed,
         "capacity": None if listed is None else sum_node_facts(listed),
-        "metrics": metrics_of_pool(metrics.value or (), name, now),
+        "metrics": metrics.value,
         "observed_at": iso_time(now - age),
         "age_seconds": age,
         "errors": [error for error in (nodes.error, metrics.error) if error is not None],

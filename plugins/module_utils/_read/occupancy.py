@@ -112,10 +112,6 @@ class Occupancy:
             self._has_job_without_uuid |= not comparable_uuid(text_field(item.get("jobUUID")))
             self._add_holder(item)
 
-    @property
-    def _may_hide_placement(self) -> bool:
-        return bool(self._placement_of) and self._has_job_without_uuid
-
     def _add_holder(self, item: Document) -> None:
         amounts, unread = self._read_requirement(item.get("resourceRequirement"))
         hosts = hosts_of_job(item)
@@ -234,6 +230,7 @@ class Occupancy:
         """
         for share, text in self._texts:
             share["cards"] = self._card_texts.of(text, share["host_ip"], share["resources"])
+        is_hidden = bool(self._placement_of) and not self._placements and self._has_job_without_uuid
         return {
             "held": {
                 "resources": amounts_to_numbers(self._held),
@@ -255,7 +252,7 @@ class Occupancy:
             ],
             "unplaced": [*self._unplaced.values(), *(() if sizes is None else self._on_addresses.elsewhere(sizes))],
             # A job without a UUID may be the one that was asked for.
-            "placements": self._placements if self._placements or not self._may_hide_placement else None,
+            "placements": None if is_hidden else self._placements,
         }
 
 

@@ -60,6 +60,7 @@ _BY_FLAVOR = (
 PLACES_NOT_KNOWN = MOST_CARDS + 1
 """Of a node whose number of cards cannot be read: more than any has, so of its hardware nothing is known."""
 
+# As in modelarts.bm.npu.arm.8snt9b3. Of nodes with fewer, no public name is known.
 _CARDS_OF_FLAVOR = re.compile(r"(?<![0-9])(8|16)snt9")
 
 # What n may be where neither the flavor nor the policy tells, beside all cards. Nodes of 8 cards are 910 or 910B, and

@@ -122,7 +122,7 @@ class Case:
 
     @property
     def asks_whole_nodes(self) -> bool:
-        return any(group.flavor is not None for group in self.request.groups)
+        return self.request.asks_whole_nodes
 
     def offers_of(self, nodes: Iterable[Node]) -> Counter[Offer]:
         """Return what the nodes certainly offer of what is asked for, counted."""

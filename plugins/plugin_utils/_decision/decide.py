@@ -85,7 +85,7 @@ def decide(
 ) -> Verdict:
     """Ask all questions about a request and a pool, in the order in which a person would."""
     # Whether a node is idle matters to whole nodes alone.
-    if situation.nodes is not None and any(group.flavor is not None for group in request.groups):
+    if situation.nodes is not None and request.asks_whole_nodes:
         situation = replace(situation, nodes=nodes_that_may_have_jobs(situation.nodes))
     queue = Queue.of(situation, request, policy)
     # Facts that are too old, or of a pool that is not there, leave no other question worth asking.

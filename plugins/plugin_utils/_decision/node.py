@@ -384,15 +384,15 @@ def nodes_that_may_have_jobs(nodes: Sequence[Node]) -> Sequence[Node]:
 
     Its entry may be newer than the list of jobs. Other nodes of its flavor tell what services take there.
     """
-    doubtful = {
-        id(node): node
+    # Most nodes have jobs or little taken, and of their flavors nothing has to be known.
+    flavors = {
+        node.flavor
         for node in nodes
         if node.jobs == 0 and any(node.taken(name) * _SPARE > node.resources.get(name, 0) for name in ON_EVERY_NODE)
     }
-    if not doubtful:
+    if not flavors:
         return nodes
     least: dict[tuple[str | None, str], int] = {}
-    flavors = {node.flavor for node in doubtful.values()}
     for node in nodes:
         if node.unusable is None and node.flavor in flavors:
             for name in ON_EVERY_NODE:
@@ -400,13 +400,13 @@ def nodes_that_may_have_jobs(nodes: Sequence[Node]) -> Sequence[Node]:
                 key = node.flavor, name
                 least[key] = min(taken, least.get(key, taken))
 
-    def may_have_job(node: Node) -> bool:
-        return id(node) in doubtful and any(
+    def has_more_taken(node: Node) -> bool:
+        return any(
             node.taken(name) > 2 * least.get((node.flavor, name), 0) + node.resources.get(name, 0) // _SPARE
             for name in ON_EVERY_NODE
         )
 
-    return [node._replace(jobs=None) if may_have_job(node) else node for node in nodes]
+    return [node._replace(jobs=None) if node.jobs == 0 and has_more_taken(node) else node for node in nodes]
 
 
 def _is_node_short(node: Node, most: Amounts) -> bool:
