@@ -169,20 +169,16 @@ class Node(t.NamedTuple):
         has = self.resources.get(resource, 0)
         return has - self.shown.get(resource, has)
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether its entry does not show all that jobs hold there. A size that cannot be read does not tell."""
-        has, shown = self.resources, self.shown
-        behind = [name for name, of in self.held.certain.items() if name in has and shown.get(name, 0) > has[name] - of]
-        return bool(behind)
+    def is_behind(self, services: Amounts | None = None) -> bool:
+        """Return whether its entry does not show all that jobs hold there, beside services that take so much.
 
-    def may_be_behind(self, services: Amounts) -> bool:
-        """Whether its entry shows less as taken than jobs hold there beside services that take so much."""
-        has, shown, held = self.resources, self.shown, self.held.certain
+        A size that cannot be read does not tell.
+        """
+        has, shown, beside = self.resources, self.shown, services or {}
         behind = [
             name
-            for name, amount in services.items()
-            if held.get(name) and name in has and shown.get(name, 0) > has[name] - held[name] - amount
+            for name, of in self.held.certain.items()
+            if name in has and shown.get(name, 0) > has[name] - of - (beside.get(name, 0) if of else 0)
         ]
         return bool(behind)
 
@@ -202,7 +198,7 @@ class Node(t.NamedTuple):
         shown, certain = dict(self.shown), dict(self.held.certain)
         unsized: Amounts = {}
         # An entry that does not show all that jobs hold may be of a moment without this one.
-        is_behind = self.is_behind
+        is_behind = self.is_behind()
         for resource, amount in amounts.items():
             certain[resource] = max(0, certain.get(resource, 0) - amount)
             returned = 0 if is_behind else amount
@@ -427,13 +423,13 @@ def weigh_nodes(nodes: Sequence[Node]) -> list[Node]:
     """
     # A node that is behind shows too much, or does not show something at all: most others need no second look.
     changed = {index for index, node in enumerate(nodes) if node.has_to_be_weighed}
-    behind = {index for index in changed if nodes[index].is_behind}
+    behind = {index for index in changed if nodes[index].is_behind()}
     services = {name: amount for name, amount in services_of_node(nodes).items() if amount}
     # An entry without the jobs there shows the services alone. Without any, the least that is taken may be a job's.
     is_told = services and (behind or any(node.unusable is None and not any(node.held) for node in nodes))
     weighed = list(nodes)
     for index, node in enumerate(nodes):
-        if index in behind or (is_told and node.may_be_behind(services)):
+        if index in behind or (is_told and node.is_behind(services)):
             weighed[index] = node.beside(services).weighed()
         elif index in changed:
             weighed[index] = node.weighed()

@@ -204,8 +204,9 @@ def test_the_newest_of_several_is_followed_and_said_once() -> None:
     assert [line for line in following.said if "newest" in line] == [said]
 
 
-def test_a_job_that_is_named_by_its_uuid() -> None:
-    assert Follow([job("Running"), job("Failed", uuid="u-2")], wanted="u-2").ended()[0] == "failed"
+@pytest.mark.parametrize("wanted", ["u-2", "U-2", " u-2 "])
+def test_a_job_that_is_named_by_its_uuid(wanted: str) -> None:
+    assert Follow([job("Running"), job("Failed", uuid="u-2")], wanted=wanted).ended()[0] == "failed"
 
 
 @pytest.mark.parametrize("mine", ["Queue", None])
