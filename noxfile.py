@@ -521,16 +521,25 @@ def thorough(session: nox.Session) -> None:
     run_pytest(session, "-n", "2", *(session.posargs or UNITS), EFFORT="full")
 
 
+def matrix_pythons(core: str) -> list[str]:
+    """The Pythons of this machine on which the matrix runs the units with an ansible-core.
+
+    These are all that CORE has, and of every other core the oldest and the newest: differences between Pythons show
+    with any core, and differences between cores on any Python.
+    """
+    newest = int(CORES[core][-1][2:])
+    here = pythons_here(f"3.{minor}" for minor in range(int(OLDEST_PYTHON[2:]), newest + 1))
+    return here if core == CORE else list(dict.fromkeys((here[0], here[-1])))
+
+
 def add_core(core: str) -> None:
     """Add the session of the matrix that runs the tests with one ansible-core."""
     controllers = pythons_here(CORES[core])
 
     @nox.session(name=f"core-{core}", python=controllers[0] if controllers else False, default=False, tags=["matrix"])
     def matrix(session: nox.Session) -> None:
-        newest = CORES[core][-1]
-        targets = [f"3.{minor}" for minor in range(int(OLDEST_PYTHON[2:]), int(newest[2:]) + 1)]
-        wanted = session.posargs or targets
-        absent = [python for python in wanted if python not in pythons_here(wanted)]
+        wanted = session.posargs or [OLDEST_PYTHON, *CORES[core]]
+        absent = [python for python in wanted if not pythons_here([python])]
         if absent:
             print(f"not run with ansible-core {core}, as not on this machine: Python {', '.join(absent)}")
         if not controllers:
@@ -539,7 +548,7 @@ def add_core(core: str) -> None:
         runs = {}
         if not session.posargs:
             runs["sanity"] = sanity_results(session)
-        here = pythons_here(wanted)
+        here = pythons_here(session.posargs) if session.posargs else matrix_pythons(core)
         for python in here:
             runs[f"units on Python {python}"] = units_results(session, python)
         # Once for each core: plays differ by the core, and what differs by the Python the units show.
@@ -547,7 +556,7 @@ def add_core(core: str) -> None:
             runs[f"integration on Python {python}"] = integration_results(session, python, "--venv")
         close_all(session, runs)
 
-    matrix.__doc__ = f"ansible-test with ansible-core {core}: units on every Python that it and the machine have."
+    matrix.__doc__ = f"ansible-test with ansible-core {core}: sanity, units and integration."
 
 
 for each in CORES:

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".build" / "logs"
 NOX = [sys.executable, "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
 SESSION_LIMIT = 2700.0  # the longest takes four minutes of a processor, and shares two with others, which may be busy
-MATRIX_LIMIT = 4 * 3600.0  # a session of the matrix is what all others are, once for each Python
+MATRIX_LIMIT = 4 * 3600.0  # the longest session, thorough, takes an hour and a half on two busy processors
 
 running: set[subprocess.Popen[bytes]] = set()
 
