@@ -43,7 +43,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import OptionSpec
 
 _ROLE = "poolgate.modelarts.capacity_gate"
-_GROUP_OF_DEFAULTS = "group/poolgate.modelarts.modelarts"
 
 STORE_VARIABLE = "MODELARTS_CLAIM_STORE"
 """The variable of the controller's environment that names the claim store."""
@@ -124,7 +123,7 @@ class ObservingAction(ActionBase):
         given: dict[str, object] = {}
         if is_action_of_role(self._task):
             given.update({one: value for one, value in self._variables.items() if one.startswith("capacity_gate_")})
-        given[f"module_defaults of {name}"] = _module_defaults_of_action(name, self._task.module_defaults)
+        given[f"module_defaults of {name}"] = _module_defaults_of_task(self._task)
         for key, value in (self._task.get_ds() or {}).items():
             if str(key).rpartition(".")[2] in (name, *_KEYS_OF_ARGUMENTS):
                 options = value if isinstance(value, dict) else {"the arguments": value}
@@ -227,12 +226,13 @@ def is_action_of_role(task: Task) -> bool:
     return task._role is not None and task._role.get_name() == _ROLE
 
 
-def _module_defaults_of_action(name: str, module_defaults: object) -> list[object]:
-    """Return the entries of module_defaults that a task of the collection takes."""
-    entries = [one for one in module_defaults if isinstance(one, dict)] if isinstance(module_defaults, list) else []
-    return [
-        value
-        for entry in entries
-        for key, value in entry.items()
-        if str(key).rpartition(".")[2] == name or str(key) == _GROUP_OF_DEFAULTS
-    ]
+def _module_defaults_of_task(task: Task) -> list[object]:
+    """Return the entries of module_defaults that the task takes.
+
+    As core finds them: by the action that a redirect leads to, and by every group that has it. Another collection's
+    group may extend ours.
+    """
+    action = task.resolved_action
+    names = {action, *(f"group/{group}" for group in task._parent._play._action_groups.get(action, ()))}
+    entries = [one for one in task.module_defaults or () if isinstance(one, dict)]
+    return [value for entry in entries for key, value in entry.items() if key in names]

@@ -66,8 +66,8 @@ It may be a resource, of which an exact amount is made twice on a busy machine.
 """
 
 _MOST_NODES_OF_JOB = 10_000  # more than any pool has
-# As the reference shows metadata.name (ShowPool): a name, and 32 hexadecimal digits.
-_POOL_ID = re.compile(r"pool-[a-z0-9-]{1,100}-[0-9a-f]{32}")
+# As the reference shows metadata.name (ListPools, ShowPool): a name with "pool" in it, and 32 hexadecimal digits.
+_POOL_ID = re.compile(r"(?:[a-z0-9-]{1,50}-)?pool-[a-z0-9-]{1,100}-[0-9a-f]{32}")
 # Wider than the documented form, as partners' clouds may name pools otherwise, and still one segment of a path.
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

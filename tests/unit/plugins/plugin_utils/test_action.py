@@ -114,6 +114,31 @@ def test_the_environment_and_the_host_are_part_of_a_login(monkeypatch: pytest.Mo
     assert sent == ["first", "another token", "another environment", "another host"]
 
 
+def task_of(module_defaults: list[dict[str, t.Any]], **parts: t.Any) -> mock.Mock:
+    """A task of the gate, in a play in which two groups of module_defaults have its action."""
+    gate = "poolgate.modelarts.modelarts_capacity_gate"
+    task = mock.Mock(**{"action": gate, "resolved_action": gate, "module_defaults": module_defaults, **parts})
+    task._parent._play._action_groups = {gate: ["poolgate.modelarts.modelarts", "acme.tools.cloud"]}
+    return task
+
+
+@pytest.mark.parametrize(
+    ("key", "is_taken"),
+    [
+        ("poolgate.modelarts.modelarts_capacity_gate", True),
+        ("group/acme.tools.cloud", True),
+        ("group/amazon.aws.aws", False),
+        ("acme.tools.modelarts_capacity_gate", False),
+    ],
+)
+@pytest.mark.parametrize("action", ["poolgate.modelarts.modelarts_capacity_gate", "acme.redirected.gate"])
+def test_module_defaults_are_those_that_core_gives_to_the_task(action: str, key: str, is_taken: bool) -> None:
+    """Another collection may redirect to the gate, and extend the group that it is in."""
+    task = task_of([{key: {"endpoint": "{{ of_host }}"}}], action=action, get_ds=dict, _role=None)
+    given = ObservingAction._option_as_written(mock.Mock(_task=task, _variables={}))
+    assert next(iter(given.values())) == ([{"endpoint": "{{ of_host }}"}] if is_taken else [])
+
+
 @pytest.mark.parametrize(
     ("written", "names"),
     [
@@ -128,7 +153,7 @@ def test_what_an_action_takes_is_told_by_its_names(written: t.Any, names: set[st
     """As it was written: what core has rendered does not tell what it was made from."""
     defaults = [{"group/poolgate.modelarts.modelarts": {"region": 4}, "other": {"region": 5}}]
     name = "modelarts_capacity_gate"
-    task = mock.Mock(action=f"poolgate.modelarts.{name}", get_ds=lambda: written, _role=None, module_defaults=defaults)
+    task = task_of(defaults, get_ds=lambda: written, _role=None)
     variables = {"capacity_gate_request": 6, "modelarts_region": 7}
     given = ObservingAction._option_as_written(mock.Mock(_task=task, _variables=variables))
     assert given.keys() == {f"module_defaults of {name}", *(f"{one} of {name}" for one in names)}
@@ -155,8 +180,7 @@ def test_a_number_without_end_is_refused_in_a_sentence(option: str) -> None:
         def act(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
             return options
 
-    task = mock.Mock(args={option: 16**5000}, action="modelarts_job_wait", async_val=0, check_mode=False, _role=None)
-    task.module_defaults, task.get_ds.return_value = [], {}
+    task = task_of([], args={option: 16**5000}, get_ds=dict, async_val=0, check_mode=False, _role=None)
     action = Action(task, *(mock.MagicMock() for _argument in range(5)))
     result = action.run(task_vars={})
     assert result["failed"]

@@ -77,6 +77,8 @@ def test_interim_answers_without_an_end_are_no_answer() -> None:
         ([POOLS[0]], False),
         ([POOLS[1]], True),
         ([POOLS[1], None], True),
+        (["auto-pool-os-86c13962597848eeb29c5861153a391f"], True),  # as the example of ListPools has it
+        (["network-maos-86c13962597848eeb29c5861153a391f"], False),  # the name of its network: no pool
         ([POOLS[0], POOLS[1]], False),
         (["default"], False),
         ([None, 5], False),

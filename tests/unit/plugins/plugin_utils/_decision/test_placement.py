@@ -11,6 +11,7 @@ import json
 import random
 import typing as t
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._decision.placement import (
@@ -54,6 +55,23 @@ def given_back(made: Case) -> tuple[list[Document], list[Document]]:
     return nodes, [document for document in made.jobs if document["jobUUID"] != replaced]
 
 
+def with_services(made: Case) -> list[Document]:
+    """The nodes where each entry that shows its jobs alone is older than one of them, beside services as others have."""
+    nodes, held = copy.deepcopy(made.nodes), oracle.held_by_host(made.jobs)
+    sizes = [oracle.amounts(item["status"]["resources"], 0) for item in nodes]
+    free = [oracle.amounts(item["status"]["availableResources"], oracle.UNLIMITED) for item in nodes]
+    for resource in ("cpu", "memory"):
+        largest = max((size.get(resource, 0) for size in sizes), default=0)
+        taken = [(size.get(resource) or largest) - left.get(resource, 0) for size, left in zip(sizes, free)]
+        by_jobs = [held.get(address_of(item), {}).get(resource, 0) for item in nodes]
+        services = max((all_ - own for all_, own in zip(taken, by_jobs)), default=0)
+        for item, all_, own, left in zip(nodes, taken, by_jobs, free):
+            if 0 < own >= all_ and 0 < left.get(resource, 0) < oracle.UNLIMITED:
+                less = max(0, left[resource] - services)
+                item["status"]["availableResources"][resource] = f"{less * 1000}m" if resource == "cpu" else str(less)
+    return nodes
+
+
 def truth_of(made: Case) -> str:
     """fits, may fit (something cannot be read), later (when the pool empties) or never."""
     nodes, jobs = given_back(made)
@@ -84,9 +102,20 @@ def allowed(made: Case, truth: str) -> tuple[str, ...]:
         return ("admit", "wait", "unknown")
     if not made.readable and "replaces" in made.request:
         return (*decisions, "unknown") if truth != "may fit" else ("unknown", "wait")
-    if not made.readable and several and truth == "fits":
+    if truth == "fits" and ((not made.readable and (several or cards_not_told(made))) or services_may_hide_jobs(made)):
         return ("admit", "unknown")
     return decisions
+
+
+def cards_not_told(made: Case) -> bool:
+    """Whether a node does not tell how many cards it has, so that it is not known which counts of them it gives."""
+    sizes = (item["status"]["resources"] or {} for item in made.nodes)
+    return any(oracle.quantity(size[name]) is None for size in sizes for name in size if "/" in name)
+
+
+def services_may_hide_jobs(made: Case) -> bool:
+    nodes, jobs = given_back(replace(made, nodes=with_services(made)))
+    return not oracle.places(oracle.bins_now(nodes, jobs, hopeful=False), oracle.shapes_of(made.request))
 
 
 def may_be_elsewhere(made: Case) -> bool:
