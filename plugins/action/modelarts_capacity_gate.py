@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible.module_utils.common.validation import check_type_path
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import expand_path_of_option
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
     is_blank,
@@ -176,7 +176,7 @@ def read_gate_report_directory(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise InputError(f"report_dir is {shown(value)}, but must be the path of a directory.")
-    path = str(check_type_path(value))
+    path = expand_path_of_option(value, "report_dir")
     # What is not known stays in the text, which would become the name of a directory.
     if path.startswith("~") or re.search(r"\$(?:\w+|\{[^}]*\})", path):
         raise InputError(

@@ -121,8 +121,9 @@ options:
     description:
       - File or directory with the certificates of the trusted authorities. They replace those that C(requests) trusts.
       - In a directory, the files must have the names that C(openssl rehash) gives them.
+      - C(~) and environment variables are expanded, unless the name of the variable suggests a secret.
       - The environment variables are E(MODELARTS_CA_PATH) and E(OS_CACERT).
-    type: path
+    type: str
   timeout:
     description:
       - Timeout of a request in seconds, from opening its connection to the last byte of the response. It must be above

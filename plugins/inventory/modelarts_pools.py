@@ -113,10 +113,13 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import Client, check_pool_of_call
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError, ModelArtsError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import PoolFacts
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.check_options import check_options
+from ansible_collections.poolgate.modelarts.plugins.module_utils._login.clouds import read_cloud
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.connection import connect
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import (
     CONNECTION_OPTIONS,
     environment_level,
+    login_method_of_options,
     merge_levels,
 )
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.capacity import read_pools_and_capacity
@@ -136,11 +139,13 @@ if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
     from ansible.parsing.dataloader import DataLoader
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import DocumentError
+    from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import OptionSpec
 
 SUFFIXES = ("modelarts_pools.yml", "modelarts_pools.yaml")
 GROUP = "modelarts_pools"
 
 _ROUNDS = 200_000
+_HIDDEN: OptionSpec = {"type": "str", "no_log": True}
 _LONGEST_GROUP = 100  # characters; the longest flavor that is public has 40
 
 
@@ -313,9 +318,20 @@ def _inventory_cache_key(options: Mapping[str, object], names: list[str], capaci
     of PBKDF2, which make each guess cost a tenth of a second.
     """
     given = sorted((name, str(value)) for name, value in options.items())
-    public = [pair for pair in given if not CONNECTION_OPTIONS[pair[0]].get("no_log")]
+    given += _inventory_login_of_cloud(options)
+    public = [(name, value) for name, value in given if not CONNECTION_OPTIONS.get(name, _HIDDEN).get("no_log")]
     question = repr((public, names, capacity)).encode()
     return hashlib.pbkdf2_hmac("sha256", repr(given).encode(), question, _ROUNDS, 8).hex()
+
+
+def _inventory_login_of_cloud(options: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return the login and the settings behind the name in ``cloud``, which another user or day may have for another."""
+    given = check_options(merge_levels(options), platform.node())
+    if login_method_of_options(given) != "cloud":
+        return []
+    cloud = read_cloud(given["cloud"], given, platform.node())
+    behind = {**cloud.plugin.get_cache_id_elements(), **cloud.settings}
+    return sorted((f"{name} of the cloud", str(value)) for name, value in behind.items())
 
 
 def _inventory_groups_of_pool(pool: InventoryPool) -> Iterator[str]:

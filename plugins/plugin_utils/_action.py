@@ -16,6 +16,7 @@ import typing as t
 from datetime import datetime, timezone
 
 from ansible import constants
+from ansible.playbook.base import Base
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
@@ -36,7 +37,7 @@ from ansible_collections.poolgate.modelarts.plugins.plugin_utils._sources import
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._wait import Time
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ansible.playbook.task import Task
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import FoundJobFacts
@@ -128,6 +129,8 @@ class ObservingAction(ActionBase):
             if str(key).rpartition(".")[2] in (name, *_KEYS_OF_ARGUMENTS):
                 options = value if isinstance(value, dict) else {"the arguments": value}
                 given.update({f"{option} of {name}": one for option, one in options.items()})
+        # The host that gets the credentials.
+        given.update({"delegate_to": list(_hosts_delegated_to(self._task))})
         # That of the task comes rendered; core keeps it as it was written beside the variables.
         for level in t.cast("Iterable[object]", self._variables.get("environment") or ()):
             own = level if isinstance(level, dict) else {"all": level}
@@ -224,6 +227,17 @@ def store_given_to_action(option: object) -> object | None:
 def is_action_of_role(task: Task) -> bool:
     """Return whether the task is one of the role, whose users give its variables and not options of its tasks."""
     return task._role is not None and task._role.get_name() == _ROLE
+
+
+def _hosts_delegated_to(task: Task) -> Iterator[str]:
+    """Yield ``delegate_to`` as the task, its blocks and the tasks that include it have it written."""
+    yield str((task.get_ds() or {}).get("delegate_to", ""))
+    parent = task._parent
+    while isinstance(parent, Base):
+        # Core has the attribute itself inherited, and this one as it was written there.
+        if isinstance(parent._delegate_to, str):
+            yield parent._delegate_to
+        parent = parent._parent
 
 
 def _module_defaults_of_task(task: Task) -> list[object]:

@@ -30,8 +30,9 @@ _ALL_VARIABLES = frozenset({"hostvars", "vars", "ansible_delegated_vars", "self"
 _LOOKUPS = frozenset({"lookup", "query", "q"})
 # Core sets it below facts, and it tells whose facts there are: a host could pass for one that has sent none.
 _NAME_OF_HOST = "inventory_hostname"
-# Plugins that read variables by their names, or templates that name variables, in whatever collection.
-_READING_LOOKUPS = frozenset({"vars", "template", "merge_variables"})
+# Plugins that read variables by their names, also as settings of core, or templates that name variables, in whatever
+# collection.
+_READING_LOOKUPS = frozenset({"vars", "template", "config", "merge_variables"})
 _OTHER_TEMPLATES = (jinja2.nodes.Include, jinja2.nodes.Import, jinja2.nodes.FromImport, jinja2.nodes.Extends)
 
 # Tags that core knows, so that no template is more than can be parsed here.

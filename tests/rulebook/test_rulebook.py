@@ -133,7 +133,7 @@ DAY = (
 def fixture_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
     """Side by side, as most of their time is that of a look."""
     place = tmp_path_factory.mktemp("rulebook")
-    deployment = {"deployment_playbook": str(HERE / "deploy.yml")}
+    deployment = {"deployment_playbook": str(HERE / "deploy.yml"), "policy": {"stable_seconds": 1}}
     ready = "poolgate.modelarts.deploy_when_there_is_room"
     every_change = str(HERE / "every_change.yml")
     runs = {

@@ -149,7 +149,6 @@ class PageReader:
 
     def _join_page(self, start: int, page: Sequence[Document], total: int | None) -> bool:
         keys, times = self._keys_of_page(page), _creation_times_in_page(page)
-        is_short = len(page) < self._largest_page
         self._largest_page = max(self._largest_page, len(page))
         if any(earlier > later for earlier, later in zip(times, times[1:])) or math.inf in times:
             self._ordered = False
@@ -165,10 +164,12 @@ class PageReader:
         self._items.update(zip(keys, page))
         self._creation_times_in_page.update(zip(keys, times))
         self._newest = max([self._newest, *times])
-        # A short page alone is no end, as a server may have smaller pages than were asked for. Without a total, one is
-        # that is shorter than another, or behind which nothing new comes.
+        # A short page is no end, as a server may have smaller pages than were asked for, and not all of one size. Without
+        # a total, one is behind which nothing new comes, and a first one that is too short to read on from. Where all of a
+        # page is left out for the caller, that is a guess.
         is_behind = start > self._offset and start + len(page) - self._offset >= self._length
-        is_last = is_short or (is_behind and not is_new) if total is None else start + len(page) >= total
+        ends = (is_behind and not is_new) or (start == self._offset and len(page) < _SMALLEST_PAGE)
+        is_last = ends if total is None else start + len(page) >= total
         self._ended = len(page) < self._limit and is_last
         self._length = start + len(page) - self._offset
         self._next = max(start, self._start_of_next_page(start, times))

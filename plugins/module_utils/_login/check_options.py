@@ -43,6 +43,11 @@ _GIVEN_PROJECT = re.compile(r"[0-9a-f]{32}")
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 # It becomes a segment of every path, so it has neither a slash nor a dot.
 PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PATH_VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|(\w+))", re.ASCII)  # as os.path.expandvars() finds them
+# A guess, from the names that are in use: nothing marks a variable as secret.
+_NAME_OF_SECRET = re.compile(
+    r"PASS|SECRET|TOKEN|CREDENTIAL|PRIVATE|STORE|(?:^|_)(?:AUTH|COOKIE|DSN|KEY|PAT|PW|URI|URL)(?:_|$)|_PWD$", re.IGNORECASE
+)
 _PRINTED = re.compile(r"[\x21-\x7e]+")
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9_+/=.-]+")
 # Those that Ansible takes: the environment and surveys give text alone.
@@ -96,8 +101,7 @@ def _check_option(option: str, value: object, where: str) -> object:
     if option in ("endpoint", "auth_url"):
         return check_url(text, f"{option} (on {where}: {' or '.join(ENVIRONMENT[option])})")
     if option == "ca_path":
-        # As Ansible does for paths of modules: lookups and event sources get the text as it was written.
-        path = os.path.expanduser(os.path.expandvars(text))
+        path = expand_path_of_option(text, f"ca_path on {where}")
         if not os.path.exists(path):
             raise _unusable_option(option, f"names a file that does not exist, {one_line(repr(path), 300)}", where)
         return path
@@ -107,6 +111,20 @@ def _check_option(option: str, value: object, where: str) -> object:
     if option in SECRETS:
         check_secret_option(text, option, where_to_set(where, option))
     return text
+
+
+def expand_path_of_option(text: str, subject: str) -> str:
+    """Return the path with ~ and variables of the environment in it, as Ansible does it for the type ``path``.
+
+    Raises InputError for a variable that may hold a secret: paths are printed, and directories are made of them.
+    """
+    for name in map("".join, _PATH_VARIABLE.findall(text)):
+        if _NAME_OF_SECRET.search(name) and name in os.environ:
+            raise InputError(
+                f"{subject} names the environment variable {one_line(name, 60)}, which may hold a secret, and paths "
+                "are printed: use another variable, or write the path."
+            )
+    return os.path.expanduser(os.path.expandvars(text))
 
 
 def check_secret_option(text: str, subject: str, where_to_set: str) -> None:

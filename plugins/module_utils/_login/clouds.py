@@ -30,6 +30,8 @@ if t.TYPE_CHECKING:
 _SECRET = re.compile(".*(password|token|secret)")
 _PASSING = re.compile(".*code")  # good for one login; a passcode has six digits, as amounts and times can have
 _ADDRESS = re.compile(".*(url|uri|endpoint)")
+# These print an address for a browser, and wait for as long as the server says.
+_WAIT_FOR_A_PERSON = ("v3oidcdeviceauthz", "v3websso")
 
 
 class Cloud(t.NamedTuple):
@@ -136,6 +138,11 @@ def _check_auth_of_cloud(entry: str, config: Mapping[str, object], auth: Mapping
         raise InputError(
             f"{entry} has an access key in auth, which no auth_type takes: give the options access_key and secret_key "
             "instead of cloud."
+        )
+    if config.get("auth_type") in _WAIT_FOR_A_PERSON or "idp_otp_key" in auth:
+        raise InputError(
+            f"{entry} has a login that waits for a person: use an auth_type that needs none, or give the options "
+            "access_key and secret_key instead of cloud."
         )
     methods = auth.get("auth_methods", config.get("auth_methods"))
     if isinstance(methods, str) or (methods is None and config.get("auth_type") == "v3multifactor"):

@@ -45,7 +45,7 @@ CONNECTION_OPTIONS: dict[str, OptionSpec] = {
     "project_name": {"type": "str"},
     "cloud": {"type": "str"},
     "validate_certs": {"type": "bool"},
-    "ca_path": {"type": "path"},
+    "ca_path": {"type": "str"},  # not path: Ansible would expand it before it can be checked, and print it so
     "timeout": {"type": "float"},
     "max_retries": {"type": "int"},
     "connections": {"type": "int"},

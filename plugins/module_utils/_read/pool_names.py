@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import DocumentError, PoolFacts
 
-# As the reference shows metadata.name. A display name may look like one, and is asked for as an ID first.
+# As the reference shows metadata.name. A display name may look like one, and is then taken for an ID.
 _POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
 
 
@@ -44,7 +44,8 @@ def pool_ids_of_names(client: Client, names: Sequence[str]) -> tuple[list[str], 
         return list(names), {name: pools.error for name in names if not _POOL_ID.fullmatch(name)}
     ids: list[str] = []
     for name in names:
-        named = _pool_ids_under_name(name, pools.value or ())
+        # An ID stays what it is, also of a pool that is not listed: anybody may give its ID to a pool as display name.
+        named = [] if _POOL_ID.fullmatch(name) else _pool_ids_under_name(name, pools.value or ())
         if len(named) > 1:
             raise _several_pools_of_name(name, named)
         # An ID of the API is checked as one of the user: it goes into a path.

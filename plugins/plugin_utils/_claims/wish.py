@@ -170,7 +170,8 @@ def owner_of_claims(variables: Mapping[str, object], environment: Mapping[str, s
         owner = f"{environment.get('GITHUB_REPOSITORY', 'github')}/actions/runs/{environment['GITHUB_RUN_ID']}"
         if environment.get("GITHUB_RUN_ATTEMPT"):
             owner = f"{owner}/attempts/{environment['GITHUB_RUN_ATTEMPT']}"
-    elif variables.get("awx_job_id"):
+    # A managed host may send a fact of that name.
+    elif variables.get("awx_job_id") and "awx_job_id" not in t.cast("dict", variables.get("ansible_facts") or {}):
         owner = f"AWX job {variables['awx_job_id']}"
     else:
         owner = f"{_controller_user_of_wish()} on {socket.gethostname()}"

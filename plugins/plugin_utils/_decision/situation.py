@@ -346,7 +346,7 @@ class Situation:
             pool_name=entry["pool_name"],
             observed_at=entry["observed_at"],
             errors={error["document"]: error for error in entry["errors"]},
-            lists_all_jobs=entry["complete"],
+            lists_all_jobs=entry["complete"] is True,  # a text like "False" is true as well
             pool=Pool.of(entry["pool"]) if entry["pool"] else None,
             nodes=None if nodes is None else read_nodes_of_situation(nodes),
             nodes_of_logical_pools=sum(bool(node["elastic_quota"]) for node in nodes or ()),

@@ -77,8 +77,7 @@ class ReportDirectory:
 
     def _refuse_links_of_others(self) -> None:
         """Refuse a link of another user on the way, before anything is made behind it."""
-        user = os.geteuid()
-        if user and any(link.lstat().st_uid not in (0, user) for link in _links_on_the_way_to_files(self.path)):
+        if any(link.lstat().st_uid not in (0, os.geteuid()) for link in _links_on_the_way_to_files(self.path)):
             raise PermissionError(errno.EPERM, "a link on the way belongs to another user")
 
     def _refuse_what_others_can_change(self) -> None:

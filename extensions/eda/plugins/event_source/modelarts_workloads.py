@@ -94,7 +94,7 @@ options:
     type: bool
   ca_path:
     description: File or directory with the certificates of the trusted authorities.
-    type: path
+    type: str
   timeout:
     description: Timeout of a request in seconds, from opening its connection to the last byte of the response.
     type: float

@@ -47,6 +47,15 @@ def test_the_directory_of_a_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert f"report_dir is {unknown!r}, which names a user or an environment variable" in said
 
 
+@pytest.mark.parametrize("name", ["OS_TOKEN", "PGPASSWORD", "MODELARTS_CLAIM_STORE", "AWS_ACCESS_KEY_ID", "PROXY_URL"])
+def test_no_directory_has_the_name_of_a_secret(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "a-secret")
+    for written in (f"/reports/${name}", f"/reports/${{{name}}}/x"):
+        said = refusal(GATE.read_gate_report_directory, written)
+        assert said.startswith(f"report_dir names the environment variable {name}, which may hold a secret")
+        assert "a-secret" not in said
+
+
 def test_a_display_name_is_looked_up_once() -> None:
     """The first look tells the ID of the pool, and the next ones ask for that."""
     asked: list[dict[str, t.Any]] = []

@@ -41,6 +41,12 @@ def test_what_is_no_entry(given: t.Any) -> None:
     assert "is not an entry of pools of modelarts_workload_info with include_capacity=true." in refusal(given, REQUEST)
 
 
+@pytest.mark.parametrize("complete", [False, "False", "no", "0", "True", 1, None])
+def test_a_list_that_is_not_said_to_be_complete_is_not(complete: object) -> None:
+    """A template in a dictionary gives text, with ansible-core 2.18 and before."""
+    assert capacity_verdict({**ENTRY, "complete": complete}, REQUEST)["decision"] == "unknown"
+
+
 def test_it_shows_what_it_was_given() -> None:
     assert "the input, None, is not an entry" in refusal(None, REQUEST)
     assert "the input, 'pool-a', is not an entry" in refusal("pool-a", REQUEST)

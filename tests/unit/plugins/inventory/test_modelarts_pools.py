@@ -19,6 +19,7 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible.template import Templar
+from ansible_collections.poolgate.modelarts.plugins.inventory.modelarts_pools import _inventory_cache_key
 from ansible_collections.poolgate.modelarts.plugins.module_utils._login.options import CONNECTION_OPTIONS, ENVIRONMENT
 from ansible_collections.poolgate.modelarts.tests.unit.core import VARIABLES, trust_as_template
 from ansible_collections.poolgate.modelarts.tests.unit.scripted import Reply, ScriptedServer, Seen
@@ -517,6 +518,24 @@ def test_another_login_is_not_answered_from_the_cache(script: Start, tmp_path: P
     parse(tmp_path, {**caching(server, tmp_path), "auth_token": "tok-OTHER"})
     assert len(server.seen) == 2 * asked
     assert not [file for file in (tmp_path / "kept").iterdir() if SECRET in file.name]
+
+
+@pytest.mark.parametrize("changed", ["auth_url", "username", "password", "project_name", "region_name"])
+def test_another_login_of_the_same_name_is_not_answered_from_the_cache(
+    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two teams may both have an entry otc, each in a file of its own."""
+
+    def key(of_entry: Facts) -> str:
+        auth = {"auth_url": "https://iam.example.com", "username": "mara", "password": SECRET, "project_name": "eu-de"}
+        auth |= {"user_domain_name": "acme", "project_domain_name": "acme", **of_entry}
+        entry = {"region_name": auth.pop("region_name", "eu-de"), "auth": auth}
+        file = tmp_path / "clouds.yaml"
+        file.write_text(json.dumps({"clouds": {"otc": entry}}), encoding="utf-8")
+        monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
+        return _inventory_cache_key({"cloud": "otc"}, [], True)
+
+    assert key({}) == key({}) != key({changed: "https://other.example.com"})
 
 
 @pytest.mark.parametrize(

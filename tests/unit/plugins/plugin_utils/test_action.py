@@ -156,7 +156,7 @@ def test_what_an_action_takes_is_told_by_its_names(written: t.Any, names: set[st
     task = task_of(defaults, get_ds=lambda: written, _role=None)
     variables = {"capacity_gate_request": 6, "modelarts_region": 7}
     given = ObservingAction._option_as_written(mock.Mock(_task=task, _variables=variables))
-    assert given.keys() == {f"module_defaults of {name}", *(f"{one} of {name}" for one in names)}
+    assert given.keys() == {f"module_defaults of {name}", "delegate_to", *(f"{one} of {name}" for one in names)}
     assert given[f"module_defaults of {name}"] == [{"region": 4}]
     levels = [{"MODELARTS_ENDPOINT": 8, "PATH": 9, "LANG": 9}, "{{ environment_of_ours }}"]
     with_environment = ObservingAction._option_as_written(mock.Mock(_task=task, _variables={"environment": levels}))

@@ -159,6 +159,7 @@ WITH_A_BLIND_SPOT = [
     ("{{ query('ansible.builtin.vars', which) | first }}", "lookup('ansible.builtin.vars')"),
     ("{{ q('ansible.legacy.vars', 'other') }}", "lookup('ansible.legacy.vars')"),
     ("{{ lookup('template', 'request.json.j2') }}", "lookup('template')"),
+    ("{{ lookup('config', 'remote_tmp', plugin_type='shell', plugin_name='sh') }}", "lookup('config')"),
     ("{{ lookup('ansible.builtin.template', 'x') | from_json }}", "lookup('ansible.builtin.template')"),
     ("{{ lookup(plugin, 'other') }}", "a lookup whose plugin is not named by a constant"),
     ("{{ lookup('va' ~ 'rs', 'other') }}", "a lookup whose plugin is not named by a constant"),

@@ -241,9 +241,22 @@ def test_a_list_that_stands_still(count: int, limit: int, requests: int, ties: s
     assert (pages.complete, pages.warnings) == (True, [])
     assert pages.total == (count if total == "right" else None)
     assert uids(pages) == [f"uid-{number}" for number in range(count)]
-    # Without a total, a first page that is not full may be one of a server that gives no larger ones.
-    assert len(server.requests) == requests + (total == "none" and count == 499)
+    # Without a total, a page that is not full may be one of a server that gives no larger ones.
+    assert len(server.requests) == requests + (total == "none" and count >= 499 and count not in (500, 988))
     assert {size for _start, size in server.requests} == {max(limit, 3)}
+
+
+@pytest.mark.parametrize("hidden", [{6}, {0}, {13}, {6, 7}, {0, 6, 13}])
+def test_a_page_that_is_shorter_than_another_does_not_end_a_list_without_a_total(hidden: set[int]) -> None:
+    """A server may take out of a page what its caller may not see, after it has cut the page."""
+    jobs = [{"uid": f"uid-{number}", "createTime": number} for number in range(14)]
+    seen = [job["uid"] for number, job in enumerate(jobs) if number not in hidden]
+
+    def read(start: int, _limit: int) -> Document:
+        return {"items": [job for number, job in enumerate(jobs) if start <= number < start + 5 and number not in hidden]}
+
+    pages = PageReader(read, lambda calls: iter([call() for call in calls]), 0, 500).read_all()
+    assert not pages.complete or uids(pages) == seen
 
 
 @pytest.mark.parametrize("total", ["right", "none"])

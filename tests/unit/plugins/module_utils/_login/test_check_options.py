@@ -152,6 +152,16 @@ def test_values_that_cannot_be_used_are_refused_in_one_sentence(option: str, val
     assert not leaked(sentence)
 
 
+@pytest.mark.parametrize("written", ["/x/$OS_TOKEN", "/x/${OS_TOKEN}/ca.pem"])
+def test_no_path_shows_a_secret_of_the_environment(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers a survey may write a path, and no template."""
+    monkeypatch.setenv("OS_TOKEN", "sesame-of-another")
+    with pytest.raises(InputError) as failure:
+        connect({**PLACE, **KEYS, "ca_path": written}, where=HOST)
+    assert "the environment variable OS_TOKEN, which may hold a secret" in failure.value.message
+    assert "sesame" not in failure.value.message
+
+
 JUNK = st.one_of(
     st.none(),
     st.booleans(),

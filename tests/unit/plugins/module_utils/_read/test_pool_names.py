@@ -54,6 +54,14 @@ def test_display_names_of_a_decision_that_are_a_mistake(names: list[str], senten
     assert raised.value.message.startswith(sentence)
 
 
+def test_no_display_name_takes_over_an_id() -> None:
+    """A pool that is in another workspace, or was deleted, is not listed, and anybody may label a pool with its ID."""
+    with Emulator({"pools": [*pools()["pools"], {"id": POOL_C, "name": POOL_D}]}) as emulator:
+        facts = observe(emulator, "b", POOL_D)
+    assert [entry["pool_name"] for entry in facts["pools"]] == [POOL_B, POOL_D]
+    assert [error["status"] for error in facts["pools"][1]["errors"]] == [404, 404, 404]
+
+
 def test_pools_by_id_and_by_display_name() -> None:
     with Emulator(pools()) as emulator, client_of(emulator) as client:
         everything = read_pools_and_capacity(client, [], include_capacity=False, clock=time.time)

@@ -180,11 +180,14 @@ def test_an_id_that_is_given_counts() -> None:
     [
         ({}, {"GITHUB_RUN_ID": "7", "GITHUB_REPOSITORY": "ml/train"}, "ml/train/actions/runs/7"),
         ({"awx_job_id": 31}, {}, "AWX job 31"),
+        ({"awx_job_id": 31, "ansible_facts": {"other": 1}}, {}, "AWX job 31"),
     ],
 )
 def test_who_is_to_be_asked(variables: dict[str, t.Any], environment: dict[str, str], owner: str) -> None:
     assert read_wish("llm").wanted("localhost", variables, environment).owner == owner
     assert " on " in read_wish("llm").wanted("localhost", {}, {}).owner
+    of_a_host = {"awx_job_id": "31 of somebody else", "ansible_facts": {"awx_job_id": "31 of somebody else"}}
+    assert " on " in read_wish("llm").wanted("localhost", of_a_host, {}).owner
 
 
 def test_long_parts_are_cut_and_told_apart() -> None:

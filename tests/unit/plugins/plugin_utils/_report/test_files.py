@@ -132,8 +132,13 @@ def test_a_link_of_another_user_behind_an_own_one_is_not_followed(tmp_path: Path
 
     given = tmp_path / "start" if kind == "twice" else mine / "link"
     with mock.patch.object(os, "geteuid", return_value=1000), mock.patch.object(Path, "stat", of_user):
-        with pytest.raises(InputError, match=r"\(a link on the way belongs to another user\)"):
-            ReportDirectory(str(given))
+        # Root as well, whom a link could lead to any directory.
+        for user in (0, 1000):
+            with (
+                mock.patch.object(os, "geteuid", return_value=user),
+                pytest.raises(InputError, match=r"\(a link on the way belongs to another user\)"),
+            ):
+                ReportDirectory(str(given))
         assert (mine / "reports" / "report.json").exists()
         ReportDirectory(str(mine / "reports"))
     assert not (mine / "reports" / "report.json").exists()
