@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import datetime
 
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import (
@@ -75,6 +76,7 @@ class ActionModule(ObservingAction):
     own_options: t.ClassVar = {
         "pool_name": {"type": "raw", "required": True},
         "job": {"type": "raw", "required": True},
+        "created_after": {"type": "raw"},
         "wait_timeout": {"type": "raw"},
         "poll_interval": {"type": "raw"},
         "store": {"type": "raw"},
@@ -97,7 +99,7 @@ class ActionModule(ObservingAction):
             names["poll_interval"], options["poll_interval"], _POLL_INTERVAL, _value_in_line_of_job_wait
         )
         claims = self._claims_of_awaited_job(options)
-        watch = JobWatch(pool, job)
+        watch = JobWatch(pool, job, _read_time_of_awaited_job("created_after", options.get("created_after")))
         # Before the time of the wait begins.
         if claims is not None:
             claims.renew_for(job)
@@ -160,6 +162,18 @@ def _read_name_of_awaited_job(option: str, value: object) -> str:
             f"{option} is {shown(value)}, but must be one name, in quotes where YAML reads something else."
         )
     return trimmed(str(value))
+
+
+def _read_time_of_awaited_job(option: str, value: object) -> float:
+    """Return the milliseconds since the epoch, 0 for no time. Raises InputError."""
+    if value is None:
+        return 0
+    try:
+        return 1000 * datetime.strptime(trimmed(str(value)), "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except (ValueError, OverflowError):
+        raise InputError(
+            f"{option} is {_value_in_line_of_job_wait(value)}, but must be a time like 2026-11-28T19:00:00Z."
+        ) from None
 
 
 def _value_in_line_of_job_wait(value: object) -> str:

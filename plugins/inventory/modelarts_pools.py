@@ -184,12 +184,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             raise AnsibleParserError(sentence(error.message + request)) from None
         self.inventory.add_group(GROUP)
         self._pool_groups = PoolGroups(self.inventory, GROUP, self._group_prefixes(), self._warn_of_group)
-        for pool in pools:
-            complaint = self._why_no_host_name(str(pool["pool_name"]))
-            if complaint:
-                self.display.warning(sentence(f"A pool of ModelArts was left out of the inventory: {complaint}"))
-            else:
-                self._add_pool_as_host(pool)
+        added = []
+        try:
+            for pool in pools:
+                host = str(pool["pool_name"])
+                complaint = self._why_no_host_name(host)
+                if complaint:
+                    self.display.warning(sentence(f"A pool of ModelArts was left out of the inventory: {complaint}"))
+                else:
+                    added.append(host)
+                    self._add_pool_as_host(pool)
+        # With strict, an expression may fail: a play must not take some of the pools for all.
+        except Exception:
+            for host in added:
+                self.inventory.remove_host(self.inventory.hosts[host])
+            raise
         self._warn_of_unread_pools(pools)
 
     def _refuse_unknown_options(self, config: Mapping[str, object]) -> None:

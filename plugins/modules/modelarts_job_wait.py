@@ -50,9 +50,15 @@ options:
         one it is.
       - A C(job_uuid) takes precedence over names. A text in the form of a UUID is never matched against names, because
         others can name their jobs like this.
-      - After a submission, use the C(job_uuid). The newest job of the name may still be an earlier one.
+      - After a submission, use the C(job_uuid), or set O(created_after). The newest job of the name may still be an
+        earlier one.
     type: str
     required: true
+  created_after:
+    description:
+      - A time such as C(2026-11-28T19:00:00Z), for example C(observed_at) of the gate. If O(job) is a name, the task does
+        not follow a job that is over and was created before this time. It waits for the job of this run instead.
+    type: str
   wait_timeout:
     description:
       - Seconds within which the job must run. With V(0), the task looks once.

@@ -13,6 +13,7 @@ import typing as t
 
 import jinja2
 import jinja2.nodes
+from ansible import constants
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._text import one_line
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._trust import is_template
@@ -111,7 +112,9 @@ class _FactsOfHosts:
         hostvars = self._variables.get("hostvars")
         if self._cache is None:
             return hostvars is not None  # not known, as core has changed
-        return any(self._sent_by(host) for host in ("localhost", *map(str, t.cast("Iterable[object]", hostvars or ()))))
+        # Hostvars does not list the implicit host, which core names as it was first written.
+        hosts = (*constants.LOCALHOST, *map(str, t.cast("Iterable[object]", hostvars or ())))
+        return any(self._sent_by(host) for host in hosts)
 
     def _sent_by(self, host: str) -> frozenset[str]:
         try:

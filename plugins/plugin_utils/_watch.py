@@ -68,12 +68,14 @@ class WatchedFacts(t.TypedDict):
 class JobWatch:
     """Follows the job of a pool that has this ``job_uuid`` or name; of several, the newest when it is found.
 
-    A ``job_uuid`` goes before all names, which others may choose.
+    A ``job_uuid`` goes before all names, which others may choose. Jobs of the name that were created before
+    ``created_after``, in milliseconds, and are over are those of earlier runs.
     """
 
-    def __init__(self, pool: str, wanted: str) -> None:
+    def __init__(self, pool: str, wanted: str, created_after: float = 0) -> None:
         self._pool = pool
         self._wanted = wanted
+        self._created_after = created_after
         self._followed: WorkloadFacts | None = None
         self._job: WorkloadFacts | None = None
         self._status: str | None = None
@@ -114,13 +116,16 @@ class JobWatch:
             if not found and any(is_same is None for _job, is_same in same):
                 return None
         elif not found and not _UUID.fullmatch(self._wanted):
-            found = [job for job in jobs if job["job_name"] == self._wanted]
+            found = [job for job in jobs if job["job_name"] == self._wanted and not self._is_of_earlier_run(job)]
         if not found:
             return []
         # A restarted training has its IDs twice for a while. Those of two jobs tell neither.
         newest = _newest_watched_job(found)
         parts = [newest, *(job for job in jobs if _is_watched_job(job, newest))]
         return found if len({job["job_name"] for job in parts}) == 1 else None
+
+    def _is_of_earlier_run(self, job: WorkloadFacts) -> bool:
+        return job["status"] in OVER and (job["create_time"] or 0) < self._created_after
 
     def look_failed(self) -> None:
         """Take a look without an answer: whether the job is still there is not known."""

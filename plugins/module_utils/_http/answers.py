@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
 _MAX_ERROR = 2**16  # bytes; an error has a code and a few sentences
 _UTF_16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
 _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,30})")
+_NEXT_DATE = re.compile(r"\s*,\s*(?=(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,)")
 # The gateway's own words: "policy user over ratelimit,limit:XX,time:1 second".
 _THROTTLE_TIME = re.compile(r"time:\s*([0-9]{1,6})\s*(second|minute)")
 
@@ -127,7 +128,15 @@ def _retry_after_of_answer(headers: Mapping[str, str], body: bytes) -> float | N
 
 
 def date_of_answer(text: str) -> float | None:
-    """Return the seconds since the epoch; None for what is no date, the 31st of February included."""
+    """Return the seconds since the epoch; None for what is no date, the 31st of February included.
+
+    Of several dates in one header, as a cache may put its own before that of the answer, the earliest counts.
+    """
+    dates = [_one_date_of_answer(one) for one in _NEXT_DATE.split(text)]
+    return min((at for at in dates if at is not None), default=None)
+
+
+def _one_date_of_answer(text: str) -> float | None:
     try:
         return email.utils.parsedate_to_datetime(text).timestamp()
     except (TypeError, ValueError, OverflowError, IndexError, OSError):

@@ -68,6 +68,8 @@ def read_cloud(name: str, given: CheckedOptions, where: str) -> Cloud:
         written = clouds.cloud_config["clouds"][name]
         if not isinstance(written, Mapping) or not isinstance(written.get("auth", {}), Mapping):
             raise InputError(f"{entry} has an auth that is not a mapping: write auth_url, username and so on below it.")
+        if not isinstance(written.get("auth", {}).get("auth_url", ""), str):
+            raise InputError(f"{entry} has an auth_url that is not a text: write one address.")
         _refuse_remote_cloud_profile(entry, written)
         try:
             config = clouds.get_one(cloud=name, region_name=region, validate=False).config

@@ -53,6 +53,21 @@ def looked(*jobs: Facts, **of_pool: t.Any) -> Facts:
     return {"workloads": list(jobs), "complete": True, "pools": [{"pool_name": "pool-a", "errors": [], **of_pool}]}
 
 
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [("2023-11-14T22:13:20Z", "completed"), (" 2023-11-14T22:13:21Z\n", "missing"), ("", "completed"), (None, "completed")],
+)
+def test_a_job_of_an_earlier_run_is_not_the_one(given: object, state: str) -> None:
+    over = {**JOB, "status": "Completed", "create_time": 1_700_000_000_000}
+    options = {"created_after": given or None}
+    assert run(options, looked(over))[0]["state"] == state
+
+
+@pytest.mark.parametrize("given", ["yesterday", "2023-11-14", "2023-02-30T00:00:00Z", 5, ["x"]])
+def test_what_is_no_time_is_refused(given: object) -> None:
+    assert "must be a time like 2026-11-28T19:00:00Z." in refusal({"created_after": given})
+
+
 def test_a_job_that_runs() -> None:
     message = "llm runs in pool-a, after 5 s in the queue."
     result, asked, said = run({}, looked(JOB))

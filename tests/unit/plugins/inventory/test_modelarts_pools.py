@@ -211,6 +211,19 @@ def test_strict(script: Start, tmp_path: Path, strict: bool) -> None:
         assert "idle" not in parse(tmp_path, options).hosts[TRAIN].vars
 
 
+def test_an_expression_that_fails_leaves_no_part_of_the_pools(script: Start, tmp_path: Path) -> None:
+    """A play over those that were added before would take them for all."""
+    server = script(cloud(pool(TRAIN), pool(OTHER)))
+    path = tmp_path / "modelarts_pools.yml"
+    expression = f"1 if modelarts_pool.pool_name == '{TRAIN}' else modelarts_pool.nothing.at_all"
+    path.write_text(yaml.safe_dump(at(server, compose={"idle": expression}, strict=True)), encoding="utf-8")
+    inventory = InventoryData()
+    inventory.add_host("of-another-source", group=inventory.add_group("modelarts_pools"))
+    with pytest.raises(AnsibleError, match="Could not set idle for host"):
+        inventory_loader.get(NAME).parse(inventory, DataLoader(), str(path), cache=False)
+    assert list(inventory.hosts) == ["of-another-source"]
+
+
 def test_a_pool_that_cannot_be_read_is_a_host_that_says_so(
     script: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 from ansible_collections.poolgate.modelarts.plugins.plugin_utils._observer import (
+    _DETAILS,
     ObservationError,
     Observer,
     why_nothing_observed,
@@ -69,6 +70,17 @@ CRASHED = "modelarts_workload_info crashed on its host:"
 )  # fmt: skip
 def test_a_module_that_crashed_says_why(result: t.Any, said: str) -> None:
     assert why_nothing_observed(result) == said
+
+
+def test_no_part_of_a_failure_commands_a_runner() -> None:
+    """The host that asked may have returned anything, under every key."""
+    hostile = "line\n##vso[task.setvariable variable=a]b\n::error::q\x1b[31m"
+    told = ObservationError({"msg": hostile, **dict.fromkeys(_DETAILS, hostile), "error_code": [hostile]}).result
+    for value in told.values():
+        assert str(value).isprintable()
+        assert "##vso[" not in str(value)
+        assert "::" not in str(value)
+    assert ObservationError({"msg": "x", "status": 403, "unreachable": True}).result["status"] == 403
 
 
 REFUSED = {"msg": "GET /pools returned 401.", "status": 401}

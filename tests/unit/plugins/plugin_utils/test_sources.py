@@ -296,3 +296,15 @@ def test_a_host_does_not_choose_its_own_name(written: str) -> None:
         refuse_facts_of_hosts(variables)
     with pytest.raises(InputError, match="inventory_hostname comes from the facts of a host"):
         refuse_facts_behind({"modelarts_endpoint": written}, variables)
+
+
+@pytest.mark.parametrize("spelling", ["localhost", "127.0.0.1", "::1"])
+def test_facts_of_the_implicit_host_count_however_the_play_names_it(spelling: str) -> None:
+    """Core does not list it in hostvars, and any host may have sent facts for it by delegation."""
+    cache: dict[str, t.Any] = {spelling: {"api_host": "of-a-host"}}
+    manager = mock.Mock(_fact_cache=mock.Mock(spec=["get"], get=lambda name: cache[name]))
+    hostvars = mock.MagicMock(_variable_manager=manager)
+    hostvars.__iter__.side_effect = lambda: iter(["web01"])
+    variables = {"inventory_hostname": "web01", "hostvars": hostvars}
+    with pytest.raises(InputError, match="uses hostvars, which may give a fact"):
+        refuse_facts_behind({"endpoint": trust_as_template(f"{{{{ hostvars['{spelling}'].api_host }}}}")}, variables)

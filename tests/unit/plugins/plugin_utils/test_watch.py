@@ -275,6 +275,27 @@ def test_a_job_that_had_ended_before_is_said_to_be_of_then() -> None:
     assert said not in Follow([job()], [job("Completed")]).said
 
 
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Terminated"])
+@pytest.mark.parametrize("at", [1_700_000_000_000, None])
+def test_a_job_that_is_over_and_older_than_the_run_is_not_followed(status: str, at: int | None) -> None:
+    """The list of jobs may be some seconds behind, and still show that of last week alone."""
+    earlier = job(status, create_time=at)
+
+    def followed(*looks: list[Facts], created_after: float, wanted: str = "llm") -> str:
+        watch = JobWatch(POOL, wanted, created_after)
+        for look in looks:
+            watch.look_at(look, complete=True)
+        return watch.result(30.0)["state"]
+
+    assert followed([earlier], created_after=1_700_000_000_001) == "missing"
+    later = job("Running", uuid="u-2", create_time=1_700_000_000_001)
+    assert followed([earlier], [earlier, later], created_after=1_700_000_000_001) == "running"
+    # One that a rerun finds still running is the job, and so is one that is given by its ID.
+    assert followed([job("Running", create_time=at)], created_after=1_700_000_000_001) == "running"
+    assert followed([earlier], created_after=1_700_000_000_001, wanted="u-1") in ("completed", "failed")
+    assert followed([earlier], created_after=0) in ("completed", "failed")
+
+
 def test_a_status_that_cannot_be_read_or_is_spelled_otherwise_is_told_as_such() -> None:
     assert Follow([job(None)]).said[0].endswith("not known llm")
     said = "llm does not run within 30 s: its status is running, which is not the word Running."

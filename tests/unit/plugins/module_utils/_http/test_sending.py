@@ -328,7 +328,17 @@ def test_answers_are_asked_for_anew(script: Start) -> None:
     assert [seen.headers["cache-control"] for seen in server.seen] == ["no-cache"]
 
 
-KEPT = pytest.mark.parametrize("kept", [dated(0, Age="3600"), dated(-3600)], ids=["Age", "Date"])
+def dated_twice(*seconds: float) -> Reply:
+    """As requests joins two headers: that of a cache, and that of the answer."""
+    dates = (email.utils.formatdate(time.time() + one, usegmt=True) for one in seconds)
+    return Reply(body=EMPTY, headers={"Date": ", ".join(dates)})
+
+
+KEPT = pytest.mark.parametrize(
+    "kept",
+    [dated(0, Age="3600"), dated(-3600), dated_twice(0, -3600), dated_twice(-3600, 0)],
+    ids=["Age", "Date", "own Date first", "own Date last"],
+)
 
 
 @KEPT

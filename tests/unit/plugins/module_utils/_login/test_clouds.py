@@ -90,6 +90,8 @@ def refusal(**options: t.Any) -> str:
             "needs a list as auth_methods in auth, like [v3password, v3totp].",
         ),
         ({"password": "pw-SECRET-1"}, {}, "lacks auth_url"),
+        ({**AUTH, "auth_url": ["https://iam.example.com"]}, {}, "has an auth_url that is not a text"),
+        ({**AUTH, "auth_url": {"SECRET": 1}}, {}, "has an auth_url that is not a text"),
         (OIDC, {"auth_type": "v3oidcdeviceauthz"}, "has a login that waits for a person"),
         ({**OIDC, "idp_otp_key": "otp"}, {"auth_type": "v3oidcpassword"}, "has a login that waits for a person"),
         ({"username": "mara", "password": "pw-SECRET-1"}, {}, "has a username in auth, but no user_domain_name"),
