@@ -334,7 +334,7 @@ def _inventory_cache_key(options: Mapping[str, object], names: list[str], capaci
 
 
 def _inventory_login_of_cloud(options: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Return the login and the settings behind the name in ``cloud``, which another user or day may have for another."""
+    """Return the login and the settings behind the name in ``cloud``, which another user may have for another one."""
     given = check_options(merge_levels(options), platform.node())
     if login_method_of_options(given) != "cloud":
         return []

@@ -56,8 +56,8 @@ options:
     required: true
   created_after:
     description:
-      - A time such as C(2026-11-28T19:00:00Z), for example C(observed_at) of the gate. If O(job) is a name, the task does
-        not follow a job that is over and was created before this time. It waits for the job of this run instead.
+      - A time such as C(2026-11-28T19:00:00Z), for example C(observed_at) of the gate. If O(job) is a name, the task
+        does not follow a job that is over and was created before this time. It waits for the job of this run instead.
     type: str
   wait_timeout:
     description:

@@ -40,7 +40,9 @@ class ObservationError(Exception):
 
     def __init__(self, result: Mapping[str, object]) -> None:
         told = ((name, result[name]) for name in _DETAILS if name in result)
-        details = {name: value if isinstance(value, (int, type(None))) else sentence(str(value)) for name, value in told}
+        details = {
+            name: value if isinstance(value, (int, type(None))) else sentence(str(value)) for name, value in told
+        }
         self.result: Mapping[str, object] = {**details, "msg": sentence(str(result["msg"]))}
         self.transient = bool(result.get("transient"))
         self.is_refusal = result.get("status") == HTTPStatus.UNAUTHORIZED

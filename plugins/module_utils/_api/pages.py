@@ -164,9 +164,9 @@ class PageReader:
         self._items.update(zip(keys, page))
         self._creation_times_in_page.update(zip(keys, times))
         self._newest = max([self._newest, *times])
-        # A short page is no end, as a server may have smaller pages than were asked for, and not all of one size. Without
-        # a total, one is behind which nothing new comes, and a first one that is too short to read on from. Where all of a
-        # page is left out for the caller, that is a guess.
+        # A short page is no end: a server may have smaller pages than were asked for, and of several sizes. Without a
+        # total, one is behind which nothing new comes, and a first one that is too short to read on from. Where all of
+        # a page is left out for the caller, that is a guess.
         is_behind = start > self._offset and start + len(page) - self._offset >= self._length
         ends = (is_behind and not is_new) or (start == self._offset and len(page) < _SMALLEST_PAGE)
         is_last = ends if total is None else start + len(page) >= total

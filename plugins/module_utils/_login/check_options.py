@@ -46,7 +46,8 @@ PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PATH_VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|(\w+))", re.ASCII)  # as os.path.expandvars() finds them
 # A guess, from the names that are in use: nothing marks a variable as secret.
 _NAME_OF_SECRET = re.compile(
-    r"PASS|SECRET|TOKEN|CREDENTIAL|PRIVATE|STORE|(?:^|_)(?:AUTH|COOKIE|DSN|KEY|PAT|PW|URI|URL)(?:_|$)|_PWD$", re.IGNORECASE
+    r"PASS|SECRET|TOKEN|CREDENTIAL|PRIVATE|STORE|(?:^|_)(?:AUTH|COOKIE|DSN|KEY|PAT|PW|URI|URL)(?:_|$)|_PWD$",
+    re.IGNORECASE,
 )
 _PRINTED = re.compile(r"[\x21-\x7e]+")
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9_+/=.-]+")

@@ -55,7 +55,12 @@ def looked(*jobs: Facts, **of_pool: t.Any) -> Facts:
 
 @pytest.mark.parametrize(
     ("given", "state"),
-    [("2023-11-14T22:13:20Z", "completed"), (" 2023-11-14T22:13:21Z\n", "missing"), ("", "completed"), (None, "completed")],
+    [
+        ("2023-11-14T22:13:20Z", "completed"),
+        (" 2023-11-14T22:13:21Z\n", "missing"),
+        ("", "completed"),
+        (None, "completed"),
+    ],
 )
 def test_a_job_of_an_earlier_run_is_not_the_one(given: object, state: str) -> None:
     over = {**JOB, "status": "Completed", "create_time": 1_700_000_000_000}

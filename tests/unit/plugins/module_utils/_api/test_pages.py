@@ -253,7 +253,9 @@ def test_a_page_that_is_shorter_than_another_does_not_end_a_list_without_a_total
     seen = [job["uid"] for number, job in enumerate(jobs) if number not in hidden]
 
     def read(start: int, _limit: int) -> Document:
-        return {"items": [job for number, job in enumerate(jobs) if start <= number < start + 5 and number not in hidden]}
+        return {
+            "items": [job for number, job in enumerate(jobs) if start <= number < start + 5 and number not in hidden]
+        }
 
     pages = PageReader(read, lambda calls: iter([call() for call in calls]), 0, 500).read_all()
     assert not pages.complete or uids(pages) == seen

@@ -56,7 +56,7 @@ def given_back(made: Case) -> tuple[list[Document], list[Document]]:
 
 
 def with_services(made: Case) -> list[Document]:
-    """The nodes where each entry that shows its jobs alone is older than one of them, beside services as others have."""
+    """The nodes where each entry that shows its jobs alone is older than one of them, beside services like others."""
     nodes, held = copy.deepcopy(made.nodes), oracle.held_by_host(made.jobs)
     sizes = [oracle.amounts(item["status"]["resources"], 0) for item in nodes]
     free = [oracle.amounts(item["status"]["availableResources"], oracle.UNLIMITED) for item in nodes]
