@@ -235,9 +235,10 @@ def _hosts_delegated_to(task: Task) -> Iterator[str]:
     parent = task._parent
     while isinstance(parent, Base):
         # Core has the attribute itself inherited, and this one as it was written there.
-        if isinstance(parent._delegate_to, str):
-            yield parent._delegate_to
-        parent = parent._parent
+        written = getattr(parent, "_delegate_to", None)
+        if isinstance(written, str):
+            yield written
+        parent = getattr(parent, "_parent", None)
 
 
 def _module_defaults_of_task(task: Task) -> list[object]:
@@ -247,6 +248,8 @@ def _module_defaults_of_task(task: Task) -> list[object]:
     group may extend ours.
     """
     action = task.resolved_action
-    names = {action, *(f"group/{group}" for group in task._parent._play._action_groups.get(action, ()))}
+    play = task._parent._play if task._parent else None
+    groups = play._action_groups.get(action, ()) if play else ()
+    names = {action, *(f"group/{group}" for group in groups)}
     entries = [one for one in task.module_defaults or () if isinstance(one, dict)]
     return [value for entry in entries for key, value in entry.items() if key in names]

@@ -160,6 +160,8 @@ def _part_of_id(text: str) -> str:
 
 def owner_of_claims(variables: Mapping[str, object], environment: Mapping[str, str]) -> str:
     """Return who is to be asked about a claim: the page of the pipeline's job, the job of AWX, or a person."""
+    facts = variables.get("ansible_facts")
+    is_fact = isinstance(facts, dict) and "awx_job_id" in facts  # which any managed host may send
     if environment.get("CI_JOB_URL"):
         # Without the scheme: some terminals and chats make a link of it.
         owner = environment["CI_JOB_URL"].partition("://")[2]
@@ -170,8 +172,7 @@ def owner_of_claims(variables: Mapping[str, object], environment: Mapping[str, s
         owner = f"{environment.get('GITHUB_REPOSITORY', 'github')}/actions/runs/{environment['GITHUB_RUN_ID']}"
         if environment.get("GITHUB_RUN_ATTEMPT"):
             owner = f"{owner}/attempts/{environment['GITHUB_RUN_ATTEMPT']}"
-    # A managed host may send a fact of that name.
-    elif variables.get("awx_job_id") and "awx_job_id" not in t.cast("dict", variables.get("ansible_facts") or {}):
+    elif variables.get("awx_job_id") and not is_fact:
         owner = f"AWX job {variables['awx_job_id']}"
     else:
         owner = f"{_controller_user_of_wish()} on {socket.gethostname()}"
