@@ -229,9 +229,10 @@ def is_action_of_role(task: Task) -> bool:
     return task._role is not None and task._role.get_name() == _ROLE
 
 
-def _hosts_delegated_to(task: Task) -> Iterator[str]:
+def _hosts_delegated_to(task: Task) -> Iterator[object]:
     """Yield ``delegate_to`` as the task, its blocks and the tasks that include it have it written."""
-    yield str((task.get_ds() or {}).get("delegate_to", ""))
+    # Not as a plain text, which would be no template for core.
+    yield (task.get_ds() or {}).get("delegate_to")
     parent = task._parent
     while isinstance(parent, Base):
         # Core has the attribute itself inherited, and this one as it was written there.
