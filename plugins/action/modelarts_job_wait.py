@@ -168,12 +168,17 @@ def _read_time_of_awaited_job(option: str, value: object) -> float:
     """Return the milliseconds since the epoch, 0 for no time. Raises InputError."""
     if value is None:
         return 0
+    mistake = InputError(
+        f"{option} is {_value_in_line_of_job_wait(value)}, but must be a time like 2026-11-28T19:00:00Z."
+    )
     try:
-        return 1000 * datetime.strptime(trimmed(str(value)), "%Y-%m-%dT%H:%M:%S%z").timestamp()
-    except (ValueError, OverflowError):
-        raise InputError(
-            f"{option} is {_value_in_line_of_job_wait(value)}, but must be a time like 2026-11-28T19:00:00Z."
-        ) from None
+        # As text, also of what YAML has read as a time, as in the artifact that AWX hands on.
+        at = datetime.fromisoformat(trimmed(str(value)).replace("Z", "+00:00"))
+    except ValueError:
+        raise mistake from None
+    if at.tzinfo is None:
+        raise mistake
+    return 1000 * at.timestamp()
 
 
 def _value_in_line_of_job_wait(value: object) -> str:

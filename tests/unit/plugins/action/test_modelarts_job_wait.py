@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import typing as t
+from datetime import datetime, timezone
 from unittest import mock
 
 import pytest
@@ -58,6 +59,7 @@ def looked(*jobs: Facts, **of_pool: t.Any) -> Facts:
     [
         ("2023-11-14T22:13:20Z", "completed"),
         (" 2023-11-14T22:13:21Z\n", "missing"),
+        (datetime(2023, 11, 14, 22, 13, 21, tzinfo=timezone.utc), "missing"),
         ("", "completed"),
         (None, "completed"),
     ],
