@@ -218,7 +218,9 @@ class PageReader:
             # one page does, behind which nothing came.
             whole = told == {count} or (not told and len(self._totals) <= 2 and count == self._length)
         elif told:
-            whole = count >= min(told)  # a list that moves may have fewer by now, and a server may ignore offset
+            # A list that moves may have fewer by now, and as many as its total moves by may come and go unseen. Of a
+            # server that ignores offset, whole pages are missing.
+            whole = count >= min(told) - (max(told) - min(told))
         else:  # a server that ignores offset gives the first page for the last one
             whole = count >= self._length
         keys = sorted(self._items, key=self._creation_times_in_page.__getitem__) if self._ordered else self._items

@@ -351,7 +351,7 @@ def test_an_answer_that_a_proxy_has_kept_is_asked_for_again(script: Start, kept:
 @KEPT
 def test_an_answer_that_a_proxy_keeps_is_an_error(script: Start, kept: Reply) -> None:
     server = script(dated(0), kept)
-    with pytest.raises(TransportError, match=r"the answer is 3\d\d\d s old, so a proxy on the way has cached it, or"):
+    with pytest.raises(TransportError, match=r"the answer is \d{4} s old, so a proxy on the way has cached it, or"):
         read_in_turn(server.url, "pool-a", "pool-b", max_retries=1)
     assert len(server.seen) == 3
 
@@ -359,7 +359,7 @@ def test_an_answer_that_a_proxy_keeps_is_an_error(script: Start, kept: Reply) ->
 def test_nothing_rests_on_an_answer_that_turns_out_to_be_old(script: Start) -> None:
     """The first answer is an hour old, which only the second can tell."""
     server = script(dated(-3600), dated(0))
-    with pytest.raises(TransportError, match=r"an earlier answer is 3\d\d\d s old"):
+    with pytest.raises(TransportError, match=r"an earlier answer is \d{4} s old"):
         read_in_turn(server.url, "pool-a", "pool-b")
     assert len(server.seen) == 2
 
