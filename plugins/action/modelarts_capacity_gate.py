@@ -156,7 +156,7 @@ class Look:
 
 def _values_that_may_give_gate_option(written: Mapping[str, object], option: str) -> dict[str, object]:
     """Return those of the values that may give the option."""
-    others = {*CONNECTION_OPTIONS, *ActionModule.own_options} - {option}
+    others = {*CONNECTION_OPTIONS, *ActionModule.own_options, "delegate_to"} - {option}
     named = {name: name.split(" ")[0].removeprefix("capacity_gate_") for name in written}
     of_the_task = {name: value for name, value in written.items() if not name.endswith(" in environment")}
     return {name: value for name, value in of_the_task.items() if named[name] not in others}

@@ -196,8 +196,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     self._add_pool_as_host(pool)
         # With strict, an expression may fail: a play must not take some of the pools for all.
         except Exception:
-            for host in added:
-                self.inventory.remove_host(self.inventory.hosts[host])
+            for one in filter(None, map(self.inventory.hosts.get, added)):
+                self.inventory.remove_host(one)
             raise
         self._warn_of_unread_pools(pools)
 

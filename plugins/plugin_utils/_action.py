@@ -130,7 +130,7 @@ class ObservingAction(ActionBase):
                 options = value if isinstance(value, dict) else {"the arguments": value}
                 given.update({f"{option} of {name}": one for option, one in options.items()})
         # The host that gets the credentials.
-        given.update({"delegate_to": list(_hosts_delegated_to(self._task))})
+        given["delegate_to"] = list(_hosts_delegated_to(self._task))
         # That of the task comes rendered; core keeps it as it was written beside the variables.
         for level in t.cast("Iterable[object]", self._variables.get("environment") or ()):
             own = level if isinstance(level, dict) else {"all": level}

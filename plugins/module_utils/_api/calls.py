@@ -67,7 +67,7 @@ It may be a resource, of which an exact amount is made twice on a busy machine.
 
 _MOST_NODES_OF_JOB = 10_000  # more than any pool has
 # As the reference shows metadata.name (ListPools, ShowPool): a name with "pool" in it, and 32 hexadecimal digits.
-_POOL_ID = re.compile(r"(?:[a-z0-9-]{1,50}-)?pool-[a-z0-9-]{1,100}-[0-9a-f]{32}")
+POOL_ID = re.compile(r"(?:[a-z0-9-]{1,50}-)?pool-[a-z0-9-]{1,100}-[0-9a-f]{32}")
 # Wider than the documented form, as partners' clouds may name pools otherwise, and still one segment of a path.
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -291,7 +291,7 @@ def _is_call_of_another_pool(document: Document, pool_name: str) -> bool:
     """
     namespaces = (item.get("namespace") for item in items_of_document(document))
     named = {namespace for namespace in namespaces if isinstance(namespace, str)}
-    return pool_name not in named and any(map(_POOL_ID.fullmatch, named))
+    return pool_name not in named and any(map(POOL_ID.fullmatch, named))
 
 
 def _may_call_wrong_address(error: ApiError) -> bool:

@@ -12,7 +12,7 @@ import re
 import typing as t
 from functools import partial
 
-from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import check_pool_of_call
+from ansible_collections.poolgate.modelarts.plugins.module_utils._api.calls import POOL_ID, check_pool_of_call
 from ansible_collections.poolgate.modelarts.plugins.module_utils._errors import ApiError, InputError
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.failures import read_or_failure
 from ansible_collections.poolgate.modelarts.plugins.module_utils._read.pools import display_name, pool_facts, pool_id
@@ -26,8 +26,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.poolgate.modelarts.plugins.module_utils._api.documents import Document
     from ansible_collections.poolgate.modelarts.plugins.module_utils._facts import DocumentError, PoolFacts
 
-# As the reference shows metadata.name. A display name may look like one, and is then taken for an ID.
-_POOL_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
+# Wider than the form of the reference. A display name may look like this, and is asked for as an ID first.
+_LIKE_AN_ID = re.compile(r"[a-z][a-z0-9-]{34,61}[a-z0-9]")
 
 
 def pool_ids_of_names(client: Client, names: Sequence[str]) -> tuple[list[str], dict[str, DocumentError]]:
@@ -37,15 +37,15 @@ def pool_ids_of_names(client: Client, names: Sequence[str]) -> tuple[list[str], 
     Raises InputError for a name that several pools have, and for two names of one pool.
     """
     # Most users give IDs, which need no list, and no permission for one.
-    if all(map(_POOL_ID.fullmatch, names)):
+    if all(map(_LIKE_AN_ID.fullmatch, names)):
         return list(names), {}
     pools = read_or_failure("pools", client.list_pools)
     if pools.error is not None:
-        return list(names), {name: pools.error for name in names if not _POOL_ID.fullmatch(name)}
+        return list(names), {name: pools.error for name in names if not _LIKE_AN_ID.fullmatch(name)}
     ids: list[str] = []
     for name in names:
-        # An ID stays what it is, also of a pool that is not listed: anybody may give its ID to a pool as display name.
-        named = [] if _POOL_ID.fullmatch(name) else _pool_ids_under_name(name, pools.value or ())
+        # Also a pool that is not listed is asked for by its ID.
+        named = [] if _LIKE_AN_ID.fullmatch(name) else _pool_ids_under_name(name, pools.value or ())
         if len(named) > 1:
             raise _several_pools_of_name(name, named)
         # An ID of the API is checked as one of the user: it goes into a path.
@@ -63,7 +63,7 @@ def pools_of_names(client: Client, names: Sequence[str]) -> dict[str, PoolFacts]
     and the list is that of one workspace. The pools are listed when that leaves a name open.
     """
     # Each name once, as each costs a request.
-    likely = [name for name in dict.fromkeys(names) if _POOL_ID.fullmatch(name)]
+    likely = [name for name in dict.fromkeys(names) if _LIKE_AN_ID.fullmatch(name)]
     shown = list(client.in_parallel([partial(_show_pool_of_name, client, name) for name in likely]))
     known = {name: pool for name, pool in zip(likely, shown) if pool is not None}
     if not known.keys() >= set(names):
@@ -98,8 +98,14 @@ def pools_listed_for_names(documents: Iterable[Document]) -> dict[str, PoolFacts
 
 
 def _pool_ids_under_name(name: str, documents: Sequence[Document]) -> list[str]:
-    """Return the IDs of the pools that have the ID or, if none has, the display name."""
+    """Return the IDs of the pools that have the ID or, if none has, the display name.
+
+    What has the form of an ID is no display name: anybody may label a pool with the ID of one that is not listed, as it
+    was deleted or is in another workspace.
+    """
     ids = dict.fromkeys(own for own in map(pool_id, documents) if own == name)
+    if POOL_ID.fullmatch(name):
+        return list(ids)
     # The ID goes first: a display name is free to be the ID of another pool.
     return list(ids or dict.fromkeys(own for own in (pool_id(d) for d in documents if display_name(d) == name) if own))
 
@@ -140,6 +146,6 @@ def error_with_id_of_pool_name(error: ApiError, client: Client, name: str) -> Ap
     )
     return (
         error.with_advice(_workspace_advice_on_pool_name(client))
-        if pools.error is None and not _POOL_ID.fullmatch(name)
+        if pools.error is None and not _LIKE_AN_ID.fullmatch(name)
         else error
     )

@@ -62,6 +62,17 @@ def test_no_display_name_takes_over_an_id() -> None:
     assert [error["status"] for error in facts["pools"][1]["errors"]] == [404, 404, 404]
 
 
+def test_a_pool_that_is_labelled_with_the_id_of_another_is_not_that_one() -> None:
+    gone = "pool-train-0123456789abcdef0123456789abcdef"
+    labelled = {"pools": [*pools()["pools"], {"id": POOL_C, "name": gone}]}
+    with (
+        Emulator(labelled) as emulator,
+        client_of(emulator) as client,
+        pytest.raises(InputError, match=f"No pool has the ID or the display name {gone}"),
+    ):
+        read_pools_and_capacity(client, ["b", gone], include_capacity=False, clock=time.time)
+
+
 def test_pools_by_id_and_by_display_name() -> None:
     with Emulator(pools()) as emulator, client_of(emulator) as client:
         everything = read_pools_and_capacity(client, [], include_capacity=False, clock=time.time)
