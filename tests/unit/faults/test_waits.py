@@ -70,5 +70,6 @@ def test_what_stays_is_refused_at_the_deadline() -> None:
     for fault, (outcome, seconds, requests) in zip(faults, outcomes):
         assert outcome["decision"] == "unknown", fault.name
         assert seconds < 1.5 + 1.5, (fault.name, seconds)
-        assert requests >= 2 or fault.name == "429, Retry-After of a year", fault.name
+        # A pause that the server asks for may leave no time for a second request.
+        assert requests >= 2 or "Retry-After" in fault.name, fault.name
         assert requests <= 200, (fault.name, requests)
