@@ -204,7 +204,10 @@ def test_promises_hold_for_any_manners(times: list[int], limit: int, seed: int, 
 @pytest.mark.parametrize("span", [DISTINCT, 2000], ids=["distinct times", "ties"])
 @pytest.mark.parametrize("moving", ["natural", "any"])
 def test_a_pool_in_use_is_read_whole(ties: str, span: int, moving: str) -> None:
-    """Jobs end and start between most requests: complete but for one read in fifty, and hardly a request more."""
+    """Jobs end and start between most requests: complete but for one read in fifty.
+
+    A list that stands still takes eleven requests.
+    """
     incomplete = 0
     for seed in range(tries(100)):
         chance = random.Random(seed)
@@ -214,7 +217,7 @@ def test_a_pool_in_use_is_read_whole(ties: str, span: int, moving: str) -> None:
         pages = read_all(server, 500)
         incomplete += not pages.complete
         assert server.throughout <= set(uids(pages))
-        assert len(server.requests) <= 13
+        assert len(server.requests) <= 16
     assert incomplete <= tries(100) // 50
 
 
