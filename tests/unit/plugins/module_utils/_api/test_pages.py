@@ -263,7 +263,8 @@ def test_a_page_that_is_shorter_than_another_does_not_end_a_list_without_a_total
         }
 
     pages = PageReader(read, lambda calls: iter([call() for call in calls]), 0, 500).read_all()
-    assert not pages.complete or uids(pages) == seen
+    # Offsets count what is left out as well, so a list may have been read whole and not be known to be.
+    assert uids(pages) == seen or not pages.complete
 
 
 @pytest.mark.parametrize("total", ["right", "none"])
